@@ -1,0 +1,1 @@
+"""What decides: exploration, liveness, proofs and their certificates."""

@@ -1,0 +1,1 @@
+"""The system, written once: state, transitions, faults, fences and observers."""
