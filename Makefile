@@ -1,0 +1,32 @@
+# Needs Python 3.11 or newer and make; every target makes .venv when it is missing or older than pyproject.toml.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test check clean
+
+# `explore` shows the run that the unfenced upgrade allows: status 1, "violated", is what it must answer.
+demo: $(READY)
+	$(BIN)/tsofence explore; test $$? -eq 1
+	$(BIN)/tsofence replay tests/recordings/upgrade-fenced
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist tsofence.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "tsofence needs Python 3.11 or newer: install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@mkdir -p .venv/typing && ln -sfn ../.. .venv/typing/tsofence  # for mypy, see pyproject.toml
+	@touch $@
