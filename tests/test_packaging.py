@@ -1,0 +1,117 @@
+"""The wheel holds `tsofence` alone, and inside it imports go one way."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = ("py.typed", "specs/scenarios/*.toml", "traces/templates/*")
+
+# cli -> traces -> checker -> specs -> model: each may import what stands before it.
+LAYERS = ("model", "specs", "checker", "traces", "cli")
+
+
+def sources() -> list[Path]:
+    """Every module, relative to the root; those of a subpackage that pyproject.toml forgot as well."""
+    top = [path.relative_to(ROOT) for path in ROOT.glob("*.py")]
+    below = [path.relative_to(ROOT) for layer in LAYERS for path in (ROOT / layer).rglob("*.py")]
+    return sorted(top + below)
+
+
+def run(*command: str, cwd: Path) -> str:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel made from an sdist, as a release is, of a copy: what an earlier build left must not get in."""
+    base = tmp_path_factory.mktemp("packaging")
+    leave = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info")
+    shutil.copytree(ROOT, base / "source", ignore=leave)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", "../dist", cwd=base / "source")
+    (wheel,) = (base / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(base / "unpacked")
+    return base / "unpacked"
+
+
+def test_wheel_holds_the_package_and_nothing_else(unpacked: Path) -> None:
+    package, info = sorted(unpacked.iterdir(), key=lambda path: path.suffix)
+    assert (package.name, info.suffix) == ("tsofence", ".dist-info")
+
+    found = {path.relative_to(package) for path in package.rglob("*") if path.is_file()}
+    data = {path.relative_to(ROOT) for pattern in DATA for path in ROOT.glob(pattern) if path.is_file()}
+    assert found == set(sources()) | data
+    assert Path("py.typed") in found
+
+
+def test_wheel_imports_on_its_own(unpacked: Path) -> None:
+    """Every module, not just the first: `import model` would work in the tree and fail here."""
+    program = (
+        "import importlib, pkgutil, tsofence\n"
+        "for module in pkgutil.walk_packages(tsofence.__path__, 'tsofence.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "print(tsofence.__file__)\n"
+    )
+    printed = run(sys.executable, "-c", program, cwd=unpacked)
+    assert Path(printed.strip()).resolve() == (unpacked / "tsofence" / "__init__.py").resolve()
+
+
+def imported(path: Path, text: str) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything that the module at `path` imports, relative names resolved."""
+    package = ["tsofence", *path.parent.parts]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = [*base, *([node.module] if node.module else [])]
+            yield from ((node.lineno, ".".join([*origin, alias.name])) for alias in node.names)
+
+
+def wrong_arrows(path: Path, text: str) -> list[str]:
+    """The imports of a module that point upwards; the root `__init__` may point nowhere."""
+    own = path.parts[0].removesuffix(".py")
+    may = LAYERS if own in {"cli", "__main__"} else LAYERS[: LAYERS.index(own) + 1] if own in LAYERS else ()
+    return [
+        f"{path}:{line}: imports {name}"
+        for line, name in imported(path, text)
+        if name.startswith("tsofence.") and (layer := name.split(".")[1]) in LAYERS and layer not in may
+    ]
+
+
+@pytest.mark.parametrize("path", sources(), ids=str)
+def test_arrows_go_one_way(path: Path) -> None:
+    assert wrong_arrows(path, (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "wrong"),
+    [
+        ("model/a.py", "from ..specs.b import c", True),
+        ("model/a.py", "from .. import specs", True),
+        ("model/a.py", "import tsofence.checker", True),
+        ("specs/deep/a.py", "from ...traces import b", True),
+        ("traces/a.py", "from tsofence.cli import main", True),
+        ("__init__.py", "from .model import a", True),
+        ("model/a.py", "from .specs import b", False),
+        ("model/a.py", "from .. import __version__", False),
+        ("specs/a.py", "from ..model import b", False),
+        ("traces/a.py", "from ..checker.b import c", False),
+        ("cli.py", "from .traces import a", False),
+    ],
+)
+def test_a_wrong_arrow_is_noticed(path: str, text: str, wrong: bool) -> None:
+    assert bool(wrong_arrows(Path(path), text)) is wrong
