@@ -1,0 +1,1 @@
+"""Recorded runs: what files say (`observation`, `sources`), and what follows from that alone (`judge`)."""

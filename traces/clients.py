@@ -1,0 +1,81 @@
+"""Client samples: what a client asked for and got, one JSON object a line.
+
+| field in the file | observation | source |
+|---|---|---|
+| `client`, `worker` (absent: none) | `client`, `worker` | who asked |
+| `kind`, `endpoint` | `kind`, `endpoint` | pd, tso: raw `Tso` stream there; lib: PD's client library |
+| `start_unix_ns`, `end_unix_ns` | `start_ns`, `end_ns` | the client's clock around the request |
+| `physical` | `physical` | `pdpb.Timestamp.physical`, milliseconds |
+| `logical`, `count` | `logical`, `count` | `logical` is the LAST of the `count` granted |
+| `error` | `error` | text of the failure; then `physical` is 0 |
+Other fields are not read.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from .lines import Tally, json_object
+from .observation import LOGICAL_BITS, Call
+
+_FIELDS = ("client", "kind", "endpoint", "start_unix_ns", "end_unix_ns", "physical", "logical", "count")
+_MAX_TIME = 1 << 63
+_MAX_PHYSICAL = 1 << 46  # a TSO of 64 bits keeps 46 for the milliseconds
+_MAX_LOGICAL = 1 << LOGICAL_BITS
+
+
+def recognise(document: Any) -> bool:
+    """Whether a parsed line is a client sample."""
+    return isinstance(document, dict) and all(name in document for name in _FIELDS)
+
+
+def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> list[Call]:
+    """Read client samples in the order of the file; lines that cannot be read are counted in `tally`."""
+    calls: list[Call] = []
+    texts: dict[str, str] = {}  # one object for each of the few names and errors that all the calls repeat
+    for number, line in lines:
+        sample = json_object(number, line, tally)
+        if sample is None:
+            continue
+        try:
+            client, kind, endpoint, start, end, physical, logical, count = [sample[name] for name in _FIELDS]
+        except KeyError:
+            tally.skip(number, "not a client sample")
+            continue
+        error = sample.get("error")
+        if error == "":
+            error = None
+        worker = sample.get("worker")
+        if not (
+            type(start) is type(end) is type(physical) is type(logical) is type(count) is int
+            and type(client) is type(kind) is type(endpoint) is str
+            and (error is None or type(error) is str)
+            and (worker is None or type(worker) is int)
+        ):
+            tally.skip(number, "field of the wrong type")
+        elif not 0 <= start <= end < _MAX_TIME:
+            tally.skip(number, "call that ends before it starts")
+        elif error is None and not (
+            0 < physical < _MAX_PHYSICAL and 0 < count <= logical + 1 <= _MAX_LOGICAL
+        ):
+            tally.skip(number, "impossible range of timestamps")
+        else:
+            for text in (client, kind, endpoint, error):
+                if text is not None and text not in texts:
+                    texts[text] = text.encode(errors="replace").decode()  # JSON can write half a character
+            calls.append(
+                Call(
+                    file,
+                    number,
+                    texts[client],
+                    texts[kind],
+                    texts[endpoint],
+                    worker,
+                    start,
+                    end,
+                    physical,
+                    logical,
+                    count,
+                    error if error is None else texts[error],
+                )
+            )
+    return calls

@@ -1,0 +1,225 @@
+"""etcd watch streams: `etcdctl watch -w json`, the same with receipt times, and the JSON gateway's answers.
+
+One JSON object a line, three shapes: the response itself; `{"recv_unix_ns": n, "response": response}`; and
+`{"result": response}`. etcdctl capitalises `Header`, `Events` and `Canceled` and writes int64 as numbers, the
+gateway writes lower case and int64 as strings; both are read everywhere.
+
+| field in the file | observation | source |
+|---|---|---|
+| `header.revision` | end of `Watch.seen` that the events must reach | etcd `ResponseHeader.revision` |
+| `recv_unix_ns` | `latest_ns` | the recorder's clock |
+| `events[].type` absent, 0, `PUT` / 1, `DELETE` | `put` | etcd `mvccpb.Event.EventType` |
+| `kv.key` (base64) | `key`, `path`; for the registry `url` | `pkg/utils/keypath` |
+| `kv.mod_revision`, `kv.version`, `kv.lease` | `revision`, `version`, `lease` | etcd `mvccpb.KeyValue` |
+| value of `leader` | `name` (1), `url` (4, `client_urls`) | `pdpb.Member` |
+| value of `primary`, `expected_primary` | `name` (1), `url` (3, `listen_urls`) | `tsopb.Participant` |
+| value of `expected_primary` after a transfer | `url` | `mcs/utils/expected_primary.go`: the bare URL |
+| value of `registry/{address}` | `text` | `mcs/discovery`: JSON |
+| value of `timestamp` | `timestamp_ns` | `typeutil.Uint64ToBytes`: 8 bytes, big-endian |
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .lines import Tally, json_object
+from .observation import Key, KeyEvent, Where
+
+_PATH = re.compile(
+    r"/(?:pd/(?P<pd>\d{1,20})/(?P<pd_key>leader|timestamp)"
+    r"|ms/(?P<ms>\d{1,20})/tso/(?:00000/(?P<ms_key>primary(?:/expected_primary)?)|registry/(?P<address>.+)))"
+)
+_KEYS = {
+    "leader": Key.LEADER,
+    "timestamp": Key.TIMESTAMP,
+    "primary": Key.PRIMARY,
+    "primary/expected_primary": Key.EXPECTED_PRIMARY,
+}
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
+
+
+@dataclass(slots=True)
+class Watch:
+    """One watch stream: its events on protocol keys in file order, and what tells whether it is complete.
+
+    `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
+    revision etcd said it was at.
+    """
+
+    events: list[KeyEvent] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+    reached: int = 0
+
+
+def response(document: Any) -> dict[str, Any] | None:
+    """The watch response in one parsed line, `None` if the line is something else."""
+    if not isinstance(document, dict):
+        return None
+    inner = document.get("response") if "recv_unix_ns" in document else document.get("result", document)
+    if not isinstance(inner, dict) or not isinstance(_get(inner, "header"), dict):
+        return None
+    watched = ("Events" in inner, "events" in inner, "created" in inner, "canceled" in inner)
+    return inner if any(watched) else None
+
+
+def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Watch:
+    """Read a watch stream; lines and events that cannot be read are counted in `tally`."""
+    watch = Watch()
+    for number, line in lines:
+        document = json_object(number, line, tally)
+        if document is None:
+            continue
+        answer = response(document)
+        if answer is None:
+            tally.skip(number, "not a watch response")
+            continue
+        watch.reached = max(watch.reached, _integer(_get(answer, "header").get("revision")) or 0)
+        latest = _integer(document.get("recv_unix_ns"))
+        events = _get(answer, "events") or []
+        if not isinstance(events, list):
+            tally.skip(number, "events are not a list")
+            continue
+        for event in events:
+            _decode_event(event, Where(file, number), latest, watch, tally)
+        if not events:
+            tally.other += 1
+    return watch
+
+
+def member(value: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+    """Decode a marshalled `pdpb.Member` or `tsopb.Participant`: name (1), URLs of field 3, URLs of field 4.
+
+    `None` if `value` is not such a message: it must be consumed entirely, be valid UTF-8 and have a name.
+    """
+    texts: dict[int, list[str]] = {1: [], 3: [], 4: []}
+    at = 0
+    try:
+        while at < len(value):
+            tag, at = varint(value, at)
+            wire = tag & 7
+            if wire == _VARINT:
+                _, at = varint(value, at)
+            elif wire == _LENGTH:
+                size, at = varint(value, at)
+                content, at = value[at : at + size], at + size
+                if tag >> 3 in texts:
+                    texts[tag >> 3].append(content.decode())
+            elif wire in (_FIXED64, _FIXED32):
+                at += 8 if wire == _FIXED64 else 4
+            else:
+                return None
+    except (ValueError, IndexError):
+        return None
+    if at != len(value) or not texts[1]:
+        return None
+    return texts[1][-1], tuple(texts[3]), tuple(texts[4])
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """The protobuf varint that starts at `at`, and where it ends.
+
+    Raises `IndexError` when `data` ends inside it and `ValueError` when it does not fit 64 bits.
+    """
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if number >= 1 << 64:
+                raise ValueError("varint of more than 64 bits")
+            return number, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("varint of more than 10 bytes")
+
+
+def key_of(path: str) -> Key | None:
+    """Which protocol key a path is, if any."""
+    found = _PATH.fullmatch(path)
+    return _key(found) if found else None
+
+
+def cluster(path: str) -> str | None:
+    """The PD cluster id in a protocol key's path."""
+    found = _PATH.fullmatch(path)
+    return (found["pd"] or found["ms"]) if found else None
+
+
+def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, tally: Tally) -> None:
+    event = event if isinstance(event, dict) else {}
+    pair = event.get("kv")
+    pair = pair if isinstance(pair, dict) else {}
+    revision = _integer(pair.get("mod_revision"))
+    key = _base64(pair.get("key"))
+    kind = event.get("type", 0)
+    if not revision or key is None or kind not in (0, 1, "PUT", "DELETE"):
+        tally.skip(where.line, "event without key, revision or known type")
+        return
+    path = key.decode(errors="replace")
+    found = _PATH.fullmatch(path)
+    if found is None:
+        watch.seen.add(revision)
+        tally.other += 1
+        return
+    put = kind in (0, "PUT")
+    protocol_key = _key(found)
+    value = _base64(pair.get("value", "")) if put else b""
+    meaning = None if value is None else _meaning(protocol_key, value) if put else {}
+    if meaning is None:
+        tally.skip(where.line, "value that cannot be decoded")
+        return
+    if protocol_key is Key.REGISTRY:
+        meaning["url"] = found["address"]
+    watch.seen.add(revision)
+    watch.events.append(
+        KeyEvent(
+            where=where,
+            revision=revision,
+            key=protocol_key,
+            path=path,
+            put=put,
+            lease=_integer(pair.get("lease")) or None,
+            version=_integer(pair.get("version")),
+            latest_ns=latest,
+            **meaning,
+        )
+    )
+
+
+def _key(found: re.Match[str]) -> Key:
+    return _KEYS.get(found["pd_key"] or found["ms_key"], Key.REGISTRY)
+
+
+def _meaning(key: Key, value: bytes) -> dict[str, Any] | None:
+    """The fields of a `KeyEvent` that a written value fills; `None` if it has no meaning for this key."""
+    if key is Key.TIMESTAMP:
+        return {"timestamp_ns": int.from_bytes(value, "big")} if len(value) == 8 else None
+    found = None if key is Key.REGISTRY else member(value)
+    if found is None:
+        text = value.decode(errors="replace")
+        return {"text": text, "url": text if key is Key.EXPECTED_PRIMARY else None}
+    name, third, fourth = found
+    urls = fourth if key is Key.LEADER else third
+    return {"name": name, "url": urls[0] if urls else None}
+
+
+def _get(answer: dict[str, Any], name: str) -> Any:
+    found: Any = answer.get(name, answer.get(name.capitalize()))
+    return found
+
+
+def _integer(value: Any) -> int | None:
+    """An int64 as etcdctl (number) or the gateway (string of digits) writes it."""
+    if isinstance(value, str) and len(value) < 20 and value.isascii() and value.isdigit():
+        value = int(value)
+    return value if type(value) is int and 0 <= value < 1 << 63 else None
+
+
+def _base64(value: Any) -> bytes | None:
+    try:
+        return b64decode(value, validate=True) if isinstance(value, str) else None
+    except ValueError:
+        return None

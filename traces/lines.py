@@ -1,0 +1,170 @@
+"""Lines of a file that nobody vouches for: plain or gzipped, of any size, cut off or damaged anywhere.
+
+Nothing here grows with the file. A line longer than `MAX_LINE` is passed over, and a gzip stream that expands
+more than `MAX_EXPANSION` times (recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond
+`FREE_EXPANSION` bytes.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from .observation import BadInput
+
+MAX_LINE = 8 << 20  # etcd's first watch response packs up to 1000 revisions of history into one line
+MAX_EXPANSION = 200
+FREE_EXPANSION = 64 << 20
+_CHUNK = 1 << 20
+_STEP = 1 << 16  # zlib drops what it had decoded in the step that finds the damage
+
+
+class Tally:
+    """What became of a file's lines that gave no observation.
+
+    `other` counts what is well formed and says nothing about the protocol; `skipped` what could not be read,
+    by reason.
+    """
+
+    def __init__(self) -> None:
+        self.other = 0
+        self._skipped: dict[str, tuple[int, int]] = {}
+
+    def skip(self, line: int, reason: str) -> None:
+        """Count something unreadable on `line`."""
+        count, first = self._skipped.get(reason, (0, line))
+        self._skipped[reason] = (count + 1, first)
+
+    @property
+    def skipped(self) -> int:
+        """How many lines or events could not be read."""
+        return sum(count for count, _ in self._skipped.values())
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """One sentence for each reason, naming the first line it was found on."""
+        return tuple(
+            f"{count} x {reason} (first: line {line})" for reason, (count, line) in self._skipped.items()
+        )
+
+
+class Lines:
+    """The lines of one file, once, as (number from 1, content without its end).
+
+    A line that is too long has content `None`.
+
+    A last line without an end is given only when it can be a whole JSON object; otherwise it is `unfinished`.
+    `damage` says after the last line why the file could not be read to its end, `None` when it could. Raises
+    `BadInput` when the file cannot be opened or read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damage: str | None = None
+        self.unfinished: tuple[int, bytes] | None = None
+        try:
+            self._file: BufferedReader = path.open("rb")
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
+        number = 1
+        parts: list[bytes] = []  # of the line that has not ended yet
+        size = 0
+        for chunk in self._chunks():
+            head, *ended = chunk.split(b"\n")
+            size += len(head)
+            if size <= MAX_LINE:
+                parts.append(head)
+            if not ended:
+                continue
+            yield number, b"".join(parts) if size <= MAX_LINE else None
+            *ended, rest = ended
+            for line in ended:  # shorter than a chunk
+                number += 1
+                yield number, line
+            number += 1
+            parts, size = [rest], len(rest)
+        rest = b"".join(parts)
+        if size > MAX_LINE:
+            yield number, None
+        elif rest.rstrip().endswith(b"}"):
+            yield number, rest
+        elif rest:
+            self.unfinished = (number, rest)
+
+    def _unreadable(self, error: OSError) -> BadInput:
+        reason = error.strerror or type(error).__name__
+        return BadInput(
+            str(self.path), None, "a file or folder that can be read", f"check the path ({reason})"
+        )
+
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            if self._file.peek(2)[:2] == b"\x1f\x8b":
+                yield from self._inflate()
+            else:
+                while chunk := self._file.read(_CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _inflate(self) -> Iterator[bytes]:
+        """The text of all gzip members, as far as it can be had."""
+        member = None
+        taken = given = 0
+        pending = b""
+        while pending := pending or self._file.read(_CHUNK):
+            if member is None:
+                pending = pending.lstrip(b"\0")  # some archivers pad with zeros
+                if not pending:
+                    continue
+                member = zlib.decompressobj(wbits=31)
+            try:
+                text = member.decompress(pending, _STEP)
+            except zlib.error:
+                self.damage = "the gzip stream is damaged"
+                return
+            yield text
+            taken += len(pending) - len(member.unconsumed_tail) - len(member.unused_data)
+            given += len(text)
+            if given > max(FREE_EXPANSION, MAX_EXPANSION * taken):
+                self.damage = f"the gzip stream expands more than {MAX_EXPANSION} times"
+                return
+            pending = member.unconsumed_tail or member.unused_data
+            if member.eof:
+                member = None
+        if member is not None:
+            yield member.flush()
+            if not member.eof:
+                self.damage = "the gzip stream ends early"
+
+
+def json_object(number: int, line: bytes | None, tally: Tally) -> dict[str, Any] | None:
+    """The JSON object on a line; anything else is counted and `None`."""
+    if line is None:
+        tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
+        return None
+    try:
+        document = json.loads(str(line, "utf-8"))
+    except (
+        ValueError,
+        RecursionError,
+    ):  # not UTF-8, not JSON, an integer of thousands of digits; nested too deeply
+        tally.skip(number, "not JSON")
+        return None
+    if not isinstance(document, dict):
+        tally.skip(number, "not a JSON object")
+        return None
+    return document

@@ -1,0 +1,334 @@
+"""Logs of PD and of TSO servers: zap text lines `[time] [LEVEL] [file.go:line] ["message"] [field=value]...`
+
+A line is an observation if its message is in the table; all others are counted. The level does not matter
+(some builds log at info what others log at debug). Times carry their offset from UTC.
+
+| message (PD / TSO server) | step | fields used |
+|---|---|---|
+| `PD config` / `TSO service config` | SERVER_START | see `settings.py` |
+| `got signal to exit` | SERVER_EXIT | |
+| `start to campaign PD leader` / `start to campaign the primary` | CAMPAIGN_START | |
+| `skip campaigning of pd leader and check later` / `... of tso primary ...` | CAMPAIGN_SKIPPED | |
+| `campaign PD leader meets error ...` / `campaign tso primary meets error ...` | CAMPAIGN_REFUSED | `error` |
+| `lease granted` | LEASE_GRANTED | `lease-id`, `lease-timeout` -> `lease_s`, `purpose` -> `key` |
+| `check campaign resp` (succeeded) | ELECTED | `resp` -> `revision` |
+| `campaign PD leader ok` / `campaign tso primary ok` | CAMPAIGN_WON | |
+| `start to sync timestamp` | SYNC_START | |
+| `load timestamp window successfully` | WINDOW_LOADED | `ts-window` -> `last_ns` |
+| `system time may be incorrect` | CLOCK_BEHIND | `last`, `last-saved`, `next` |
+| `sync and save timestamp` | SYNC_SAVED | `last`, `last-saved`, `save`, `next` |
+| `skip sync timestamp` | SYNC_SKIPPED | `last`, `last-saved` |
+| `set expected primary flag` | EXPECTED_SET | |
+| `PD leader is ready to serve` / `tso primary is ready to serve` | READY | PD: also when the sync was refused |
+| `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `check-tso-primary` -> `fenced` |
+| `save timestamp failed`, `try to update the tso but failed`, `failed to update allocator's timestamp` | SAVE_REFUSED | `error`, `retry-count` |
+| `failed to initialize the TSO allocator`, `failed to start TSO jobs`, `failed to switch TSO provider back to PD ...` | SAVE_REFUSED | `error` |
+| `reset the timestamp in memory` | RESET | |
+| `closing the TSO allocator`, `closing the embedded TSO allocator`, `stop embedded TSO allocator ...` | ALLOCATOR_CLOSED | |
+| `no longer a leader ...`, `etcd leader changed, resigns pd leadership` / `no longer a primary ...`, `no longer be primary ...` | STEP_DOWN | |
+| `keep alive lease too slow`, `the interval between keeping alive lease is too long` | KEEP_ALIVE_SLOW | `purpose` |
+| `lease keep alive stopped` | KEEP_ALIVE_STOPPED | `purpose` |
+| `revoke lease failed` | REVOKE_FAILED | `purpose`, `error` |
+| `current leadership is deleted` | KEY_DELETED | `revision`, `leader-key` |
+| `delete the leader key ok` | KEY_REMOVED | `leader-key` |
+| `pd leader has changed, ...` / `the tso primary has changed, ...` | HOLDER_CHANGED | |
+| `start to watch pd leader` / `start to watch the primary` | FOLLOWING | |
+| `try to resign etcd leader to next pd-server` / `try to transfer primary` | TRANSFER | `from`, `to` -> `text` |
+| `TSO is provided by TSO server`, `TSO is provided by PD` | PROVIDER_TSO, PROVIDER_PD | |
+| `clock offset` | CLOCK_OFFSET | `prev-physical` -> `last_ns`, `now` -> `next_ns` |
+| `the logical time may be not enough` | LOGICAL_LOW | |
+| `reset-ts` | ADMIN_RESET | `new-ts` -> `next_ns` |
+
+Sources: `pkg/tso/tso.go`, `pkg/tso/allocator.go`, `pkg/election`, `pkg/member`, `server/server.go`,
+`server/cluster/cluster.go`, `pkg/storage/endpoint/tso.go`.
+
+A refused save is logged two or three times, by each function it passes through. They make one event: the
+innermost line makes it, the others are taken for the same refusal when they have the same error, and make
+their own when the innermost line is missing (a log that begins in between).
+"""  # noqa: E501  # a row of a table is one line
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
+
+from .etcd import key_of
+from .lines import MAX_LINE, Tally
+from .observation import NS_PER_MS, Attempt, Key, LogEvent, LogStep, Refusal, Service, Where
+from .settings import ServerStart, server_start
+
+_TIME = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d"
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_HEAD = re.compile(
+    rf"\[({_TIME})\] \[[A-Z]+\] (?:(?:\[[\w.-]+\] )?\[[^\]\"= ]*:\d+\] )?\[({_QUOTED}|[^\]\"=]*)\]"
+)
+_FIELD = re.compile(rf"\[({_QUOTED}|[^\]\"=]+)=({_QUOTED}|[^\]]*)\]")
+_GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_TSO_LOGICAL_BITS = 18  # of a timestamp in one number
+
+_STEPS = {
+    "PD config": LogStep.SERVER_START,
+    "TSO service config": LogStep.SERVER_START,
+    "got signal to exit": LogStep.SERVER_EXIT,
+    "start to campaign PD leader": LogStep.CAMPAIGN_START,
+    "start to campaign the primary": LogStep.CAMPAIGN_START,
+    "skip campaigning of pd leader and check later": LogStep.CAMPAIGN_SKIPPED,
+    "skip campaigning of tso primary and check later": LogStep.CAMPAIGN_SKIPPED,
+    "lease granted": LogStep.LEASE_GRANTED,
+    "check campaign resp": LogStep.ELECTED,
+    "campaign PD leader ok": LogStep.CAMPAIGN_WON,
+    "campaign tso primary ok": LogStep.CAMPAIGN_WON,
+    "start to sync timestamp": LogStep.SYNC_START,
+    "load timestamp window successfully": LogStep.WINDOW_LOADED,
+    "system time may be incorrect": LogStep.CLOCK_BEHIND,
+    "sync and save timestamp": LogStep.SYNC_SAVED,
+    "skip sync timestamp": LogStep.SYNC_SKIPPED,
+    "set expected primary flag": LogStep.EXPECTED_SET,
+    "PD leader is ready to serve": LogStep.READY,
+    "tso primary is ready to serve": LogStep.READY,
+    "saving timestamp to the storage": LogStep.SAVE_ATTEMPT,
+    "reset the timestamp in memory": LogStep.RESET,
+    "closing the TSO allocator": LogStep.ALLOCATOR_CLOSED,
+    "closing the embedded TSO allocator": LogStep.ALLOCATOR_CLOSED,
+    "stop embedded TSO allocator because TSO service primary exists": LogStep.ALLOCATOR_CLOSED,
+    "etcd leader changed, resigns pd leadership": LogStep.STEP_DOWN,
+    "keep alive lease too slow": LogStep.KEEP_ALIVE_SLOW,
+    "the interval between keeping alive lease is too long": LogStep.KEEP_ALIVE_SLOW,
+    "lease keep alive stopped": LogStep.KEEP_ALIVE_STOPPED,
+    "revoke lease failed": LogStep.REVOKE_FAILED,
+    "current leadership is deleted": LogStep.KEY_DELETED,
+    "delete the leader key ok": LogStep.KEY_REMOVED,
+    "pd leader has changed, try to re-campaign a pd leader": LogStep.HOLDER_CHANGED,
+    "the tso primary has changed, try to re-campaign a primary": LogStep.HOLDER_CHANGED,
+    "start to watch pd leader": LogStep.FOLLOWING,
+    "start to watch the primary": LogStep.FOLLOWING,
+    "try to resign etcd leader to next pd-server": LogStep.TRANSFER,
+    "try to transfer primary": LogStep.TRANSFER,
+    "TSO is provided by TSO server": LogStep.PROVIDER_TSO,
+    "TSO is provided by PD": LogStep.PROVIDER_PD,
+    "clock offset": LogStep.CLOCK_OFFSET,
+    "the logical time may be not enough": LogStep.LOGICAL_LOW,
+    "reset-ts": LogStep.ADMIN_RESET,
+}
+_BEGINNINGS = {  # messages that go on with a reason
+    "campaign PD leader meets error": LogStep.CAMPAIGN_REFUSED,
+    "campaign tso primary meets error": LogStep.CAMPAIGN_REFUSED,
+    "no longer a leader because": LogStep.STEP_DOWN,
+    "no longer a primary because": LogStep.STEP_DOWN,
+    "no longer be primary because": LogStep.STEP_DOWN,
+}
+_REFUSALS = {  # innermost first: it begins a new event
+    Attempt.UPDATE: (
+        "save timestamp failed",
+        "try to update the tso but failed",
+        "failed to update allocator's timestamp",
+    ),
+    Attempt.SYNC: (
+        "failed to initialize the tso allocator",
+        "failed to start tso jobs",
+        "failed to switch tso provider back to pd after tso forwarding failed",
+    ),
+}
+_REASONS = (
+    ("tso microservice primary exists", Refusal.FENCE),
+    ("is less than or equal to the previous one", Refusal.NOT_GREATER),
+    ("is not leader", Refusal.LEADERSHIP),
+    ("ErrEtcdTxnConflict", Refusal.CONFLICT),
+)
+_PURPOSES = {
+    "leader election": Key.LEADER,
+    "keyspace group primary election": Key.PRIMARY,
+    "tso expected primary": Key.EXPECTED_PRIMARY,
+}
+_SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes
+    ("Welcome to Placement Driver (PD)", Service.PD),
+    ("Welcome to Placement Driver (TSO", Service.TSO),
+    ("PD config", Service.PD),
+    ("TSO service config", Service.TSO),
+    ("start to campaign PD leader", Service.PD),
+    ("start to campaign the primary", Service.TSO),
+    ("start to watch pd leader", Service.PD),
+    ("start to watch the primary", Service.TSO),
+    ("initializing the TSO allocator", Service.PD),
+    ("initializing the tso allocator", Service.TSO),
+    ("skip campaigning of pd leader", Service.PD),
+    ("skip campaigning of tso primary", Service.TSO),
+)
+
+
+@dataclass(slots=True)
+class Log:
+    """One log file: its events in the order of the file, the starts it tells of, and whose log it is."""
+
+    events: list[LogEvent] = field(default_factory=list)
+    starts: list[ServerStart] = field(default_factory=list)
+    service: Service = Service.UNKNOWN
+
+
+def recognise(line: bytes) -> bool:
+    """Whether a line is a zap text log line."""
+    return _HEAD.match(line[:MAX_LINE].decode(errors="replace")) is not None
+
+
+def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Log:
+    """Read a server's log; lines of other messages and lines that are none are counted in `tally`.
+
+    A server is called as its configuration dump says. Before the first dump, or without one, the name is
+    taken from the first dump, from lines that give it, from the file's name, in this order.
+    """
+    log = Log()
+    name = hint = ""
+    refused = _Refused()
+    for number, line in lines:
+        head = None if line is None else _HEAD.match(line.decode(errors="replace"))
+        if head is None:
+            tally.skip(number, "not a log line")
+            continue
+        message = _unquote(head[2])
+        if log.service is Service.UNKNOWN:
+            log.service = next(
+                (service for sign, service in _SERVICE_SIGNS if message.startswith(sign)), log.service
+            )
+        step = _STEPS.get(message) or next(
+            (s for begin, s in _BEGINNINGS.items() if message.startswith(begin)), None
+        )
+        attempt = next((a for a, messages in _REFUSALS.items() if message.lower() in messages), None)
+        at_ns = time_ns(head[1])
+        if (step is None and attempt is None) or at_ns is None:
+            tally.other += 1
+            continue
+        where = Where(file, number)
+        fields = {
+            _unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())
+        }
+        hint = hint or _hint(fields)
+        if step is LogStep.SERVER_START:
+            start = server_start(where, log.service, at_ns, fields)
+            name = start.server or name
+            log.starts.append(replace(start, server=name))
+        event = LogEvent(where, name, log.service, at_ns, step or LogStep.SAVE_REFUSED)
+        if attempt is not None:
+            refused.add(log.events, event, attempt, message.lower(), fields)
+        elif (told := _with_fields(event, fields)) is not None:
+            log.events.append(told)
+        else:
+            tally.other += 1
+    first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
+    log.events = [replace(event, server=event.server or first, service=log.service) for event in log.events]
+    log.starts = [replace(start, server=start.server or first) for start in log.starts]
+    return log
+
+
+def time_ns(text: str) -> int | None:
+    """A zap time, `2026/11/23 07:09:28.483 +00:00`, in Unix nanoseconds.
+
+    `None` for Go's zero time, in whatever offset it is shown, and for what is no time.
+    """
+    try:
+        moment = datetime.fromisoformat(text.replace("/", "-").replace(" ", "T", 1).replace(" ", ""))
+    except ValueError:
+        return None
+    if moment.year == 1 or moment.tzinfo is None:
+        return None
+    return (moment - _EPOCH) // _MICROSECOND * 1000
+
+
+class _Refused:
+    """Makes one event of the lines that one refusal is logged with."""
+
+    def __init__(self) -> None:
+        self._last: dict[Attempt, tuple[int, str, set[str]]] = {}  # its index, its error, its messages so far
+
+    def add(
+        self, events: list[LogEvent], event: LogEvent, attempt: Attempt, message: str, fields: dict[str, str]
+    ) -> None:
+        error = fields.get("error", "")
+        retry = _integer(fields.get("retry-count"))
+        index, last_error, seen = self._last.get(attempt, (0, "", {message}))
+        if message != _REFUSALS[attempt][0] and message not in seen and error == last_error:
+            seen.add(message)
+            if retry is not None:
+                events[index] = replace(events[index], retry=retry)
+            return
+        refusal = next((reason for sign, reason in _REASONS if sign in error), Refusal.OTHER)
+        self._last[attempt] = (len(events), error, {message})
+        events.append(replace(event, text=error, refusal=refusal, attempt=attempt, retry=retry))
+
+
+def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
+    """The event with what its line gives; `None` when the line does not tell of the step after all."""
+    event = replace(
+        event,
+        text=fields.get("error", ""),
+        key=_PURPOSES.get(fields.get("purpose", "")) or key_of(fields.get("leader-key", "")),
+        revision=_integer(fields.get("revision")),
+        last_ns=time_ns(fields.get("last", "")),
+        last_saved_ns=time_ns(fields.get("last-saved", "")),
+        save_ns=time_ns(fields.get("save", "")),
+        next_ns=time_ns(fields.get("next", "")),
+    )
+    match event.step:
+        case LogStep.ELECTED:
+            revision = _elected_at(fields.get("resp", ""))
+            return None if revision is None else replace(event, revision=revision)
+        case LogStep.LEASE_GRANTED:
+            return replace(
+                event, lease=_integer(fields.get("lease-id")), lease_s=_integer(fields.get("lease-timeout"))
+            )
+        case LogStep.WINDOW_LOADED:
+            return replace(event, last_ns=time_ns(fields.get("ts-window", "")))
+        case LogStep.SAVE_ATTEMPT:
+            fenced = {"true": True, "false": False}.get(fields.get("check-tso-primary", ""))
+            return replace(event, save_ns=time_ns(fields.get("ts", "")), fenced=fenced)
+        case LogStep.CLOCK_OFFSET:
+            return replace(
+                event,
+                last_ns=time_ns(fields.get("prev-physical", "")),
+                next_ns=time_ns(fields.get("now", "")),
+            )
+        case LogStep.ADMIN_RESET:
+            timestamp = _integer(fields.get("new-ts"))
+            return replace(
+                event, next_ns=None if timestamp is None else (timestamp >> _TSO_LOGICAL_BITS) * NS_PER_MS
+            )
+        case LogStep.TRANSFER:
+            return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}")
+        case _:
+            return event
+
+
+def _elected_at(resp: str) -> int | None:
+    """The revision of an election transaction that succeeded."""
+    try:
+        answer = json.loads(resp)
+        revision = answer["header"]["revision"] if answer["succeeded"] is True else None
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+    return revision if type(revision) is int and revision > 0 else None
+
+
+def _hint(fields: dict[str, str]) -> str:
+    """The server's name, from lines that give it beside the message."""
+    name = fields.get("campaign-leader-name") or fields.get("server-name") or fields.get("name", "")
+    return _GROUP.sub("", name)
+
+
+def _name_of(file: str) -> str:
+    return PurePath(file).name.removesuffix(".gz").removesuffix(".log")
+
+
+def _unquote(text: str) -> str:
+    if not text.startswith('"'):
+        return text
+    try:
+        return str(json.loads(text)).encode(errors="replace").decode()
+    except ValueError:
+        return text[1:-1]
+
+
+def _integer(text: str | None) -> int | None:
+    return int(text) if text and len(text) < 20 and text.isascii() and text.isdigit() else None
