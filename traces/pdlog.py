@@ -182,6 +182,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
     """
     log = Log()
     name = hint = ""
+    service = Service.UNKNOWN
     refused = _Refused()
     for number, line in lines:
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
@@ -189,16 +190,15 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             tally.skip(number, "not a log line")
             continue
         message = _unquote(head[2])
-        if log.service is Service.UNKNOWN:
-            log.service = next(
-                (service for sign, service in _SERVICE_SIGNS if message.startswith(sign)), log.service
-            )
         step = _STEPS.get(message) or next(
             (s for begin, s in _BEGINNINGS.items() if message.startswith(begin)), None
         )
+        if service is Service.UNKNOWN or step is LogStep.SERVER_START:
+            service = next((of for sign, of in _SERVICE_SIGNS if message.startswith(sign)), service)
+            log.service = service if log.service is Service.UNKNOWN else log.service
         attempt = next((a for a, messages in _REFUSALS.items() if message.lower() in messages), None)
-        at_ns = time_ns(head[1])
-        if (step is None and attempt is None) or at_ns is None:
+        at_ns = None if step is None and attempt is None else time_ns(head[1])
+        if at_ns is None:
             tally.other += 1
             continue
         where = Where(file, number)
@@ -207,10 +207,10 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         }
         hint = hint or _hint(fields)
         if step is LogStep.SERVER_START:
-            start = server_start(where, log.service, at_ns, fields)
+            start = server_start(where, service, at_ns, fields)
             name = start.server or name
             log.starts.append(replace(start, server=name))
-        event = LogEvent(where, name, log.service, at_ns, step or LogStep.SAVE_REFUSED)
+        event = LogEvent(where, name, service, at_ns, step or LogStep.SAVE_REFUSED)
         if attempt is not None:
             refused.add(log.events, event, attempt, message.lower(), fields)
         elif (told := _with_fields(event, fields)) is not None:
@@ -218,7 +218,14 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         else:
             tally.other += 1
     first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
-    log.events = [replace(event, server=event.server or first, service=log.service) for event in log.events]
+    log.events = [
+        replace(
+            event,
+            server=event.server or first,
+            service=log.service if event.service is Service.UNKNOWN else event.service,
+        )
+        for event in log.events
+    ]
     log.starts = [replace(start, server=start.server or first) for start in log.starts]
     return log
 
