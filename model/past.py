@@ -1,0 +1,167 @@
+"""What a relative state may forget, because no step can ever tell the difference.
+
+Time only matters relative to now and to other times, and only up to the distances that some guard
+compares.  So an idle cluster has finitely many states, behaviours of any length fold into a finite
+graph, and cycles are real cycles.  Everything here is checked by a test: a state and its folded
+form have the same steps, up to folding (tests/model/test_past.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from . import state as s
+from .expr import ZERO, Expr, both, either, forall, implies, negate
+from .fence import Fence
+from .layout import RELATIVE_NOW, Layout
+from .save import expected, new_window
+from .state import STAGE
+
+
+def hopeless(n: Expr, fence: Fence) -> Expr:
+    """The save in flight is bound to fail: the key moved past it, and the key never goes back."""
+    unread = either(*(s.stage[n] == stage for stage in (STAGE.begun, STAGE.mine, STAGE.alone)))
+    too_small = new_window(n) <= s.timestamp
+    if fence.save_cas:
+        too_small = either(too_small, s.timestamp != expected(n))
+    read = either(s.stage[n] == STAGE.read, s.stage[n] == STAGE.hooked)
+    return either(both(unread, too_small), both(read, s.seen[n] != s.timestamp))
+
+
+def outgrown() -> Expr:
+    """Every grant from now on is above the remembered one.
+
+    A server goes on from its memory, from the save that it has in flight, from the key that it has
+    loaded, or from the key as it is now or later.
+    """
+
+    def above(m: Expr) -> Expr:
+        in_memory = either(
+            s.noted_physical < s.physical[m],
+            both(s.noted_physical == s.physical[m], s.noted_logical <= s.logical[m]),
+        )
+        in_flight = negate(either(s.stage[m] == STAGE.idle, s.stage[m] == STAGE.loaded, s.next[m] == ZERO))
+        return both(
+            implies(s.initialised[m], in_memory),
+            implies(s.stage[m] == STAGE.loaded, s.noted_physical < s.seen[m] + s.GUARD),
+            implies(in_flight, s.noted_physical < s.next[m]),
+        )
+
+    return both(s.noted, s.noted_physical != ZERO, s.noted_physical < s.timestamp, forall(above))
+
+
+def forgets(fence: Fence) -> tuple[tuple[tuple[str, ...], Expr, bool], ...]:
+    """Which variables go back to nothing, when (over ``bound n``), and whether that is said of a server."""
+    n = Expr("bound", s.leader.sort, name="n")
+    return (
+        (("next", "seen"), both(s.next[n] != ZERO, hopeless(n, fence)), True),
+        (("noted_physical", "noted_logical", "noted_found"), outgrown(), False),
+    )
+
+
+class Past:
+    """The distances between times that matter under a fence, with the constants of a scenario."""
+
+    def __init__(self, layout: Layout, fence: Fence, constants: Mapping[str, int]) -> None:
+        self._layout = layout
+        self._fence = fence
+        self._window = constants["window"]
+        self._guard = constants["guard"]
+        self._margin = constants["margin"] + 1 if fence.wait_out else 0
+        self._skew = constants["skew_bound"]
+        names = {slot: name for name, slot in layout.slots.items()}
+        owners = [names[slot] for slot in layout.time_slots]
+        self._from_now = [self._matters_from_now(name) for name, _ in owners]
+        self._between = [
+            [[self._matters(upper, lower, noted) for lower in owners] for upper in owners]
+            for noted in (False, True)
+        ]
+        self._noted = layout.slots["noted", 0]
+        self._memo: dict[tuple[tuple[int, ...], int], tuple[int, ...]] = {}
+
+    def _matters_from_now(self, name: str) -> int:
+        """How far below the clocks' least reading a time still matters."""
+        # A window of its own may be saved from `next` and then be loaded by another server's sync.
+        loaded = max(self._guard, self._margin)
+        distance = {
+            "next": self._window + max(self._guard + 1, self._margin),
+            # the physical part moves on within its window
+            "physical": self._window,
+            "saved": 1 if self._fence.window_lease else 0,
+            "timestamp": loaded,
+            "seen": loaded,
+        }.get(name, 1)
+        return distance + 2 * self._skew
+
+    def _matters(self, upper: tuple[str, int], lower: tuple[str, int], noted: bool) -> int:
+        """How far above the second the first still matters; 1: only their order; 0: not at all."""
+        (above, at), (below, of) = upper, lower
+        pair, same = {above, below}, at == of
+        memory = ("physical", "next")
+        if "noted_physical" in pair:
+            if not noted or "saved" in pair:
+                return 0
+            if above == "noted_physical":
+                # a grant may still come up to it from below, within one window
+                return {"physical": self._window, "next": self._window, "seen": self._guard}.get(below, 1)
+            return 1
+        if (above, below) == ("timestamp", "next"):
+            return self._window  # does the window to save grow?
+        if (above, below) == ("saved", "physical") and same:
+            return self._window
+        if above in memory and below in memory:
+            # one may become the remembered grant, the other come up to it
+            return self._window if not noted else int(same)
+        if "timestamp" in pair:
+            return int(bool(pair & {"seen", "physical"}) or (self._fence.save_cas and "saved" in pair))
+        return int(pair == {"saved", "seen"} and same)
+
+    def go_on(self, values: list[int], by: int) -> list[int]:
+        """The state ``by`` later, folded.
+
+        A deadline that has passed stays at now, for it is only compared with now.
+        """
+        for slot in self._layout.deadline_slots:
+            if values[slot] > RELATIVE_NOW:
+                values[slot] = max(values[slot] - by, RELATIVE_NOW)
+        slots = self._layout.time_slots
+        times = tuple(values[slot] and values[slot] - by for slot in slots)
+        key = (times, values[self._noted])
+        folded = self._memo.get(key)
+        if folded is None:
+            folded = self._memo[key] = self._fold(times, bool(values[self._noted]))
+        for slot, value in zip(slots, folded, strict=True):
+            values[slot] = value
+        return values
+
+    def _fold(self, times: Sequence[int], noted: bool) -> tuple[int, ...]:
+        """Shorten each gap in the past as far as no distance that matters changes.
+
+        A distance matters up to a bound: below the bound it is kept, above it stays at or above it.
+        """
+        between = self._between[noted]
+        holders: dict[int, list[int]] = {}
+        for index, time in enumerate(times):
+            if time:
+                holders.setdefault(time, []).append(index)
+        least_clock = RELATIVE_NOW - self._skew
+        past = sorted((time for time in holders if time < least_clock), reverse=True)
+        future = [time for time in holders if time >= least_clock]
+        at = {time: time for time in (*holders, least_clock)}
+        higher = least_clock
+        for rank, lower in enumerate(past):
+            gap = at[higher] - at[lower]
+            least = 0
+            for low in past[rank:]:
+                for high in (None, *future, *past[:rank]):
+                    bound = max(
+                        self._from_now[i] if high is None else max(between[j][i] for j in holders[high])
+                        for i in holders[low]
+                    )
+                    distance = (least_clock if high is None else at[high]) - at[low]
+                    if bound:
+                        least = max(least, gap if distance <= bound else bound - (distance - gap))
+            for low in past[rank:]:
+                at[low] += gap - min(gap, least)
+            higher = lower
+        return tuple(at[time] if time else 0 for time in times)

@@ -1,0 +1,162 @@
+"""The plain interpreter: transitions as Python functions over tuples of integers.
+
+It is the reference that every other interpreter of the model is checked against, and it serves
+small graphs, replay and every counterexample that is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache, partial
+
+from .expr import Expr
+from .fold import fold
+from .instance import Configuration, Instance
+from .layout import RELATIVE_NOW, Layout, State
+from .past import Past, forgets
+from .transition import SELF
+
+
+def source(expr: Expr, layout: Layout, place: Callable[[int], str]) -> str:
+    """A folded expression as Python source; ``place`` names the variable of a slot."""
+    match expr.op:
+        case "literal":
+            return str(expr.value)
+        case "now":
+            return place(layout.slots["now", 0])
+        case "input":
+            return f"inputs[{expr.name!r}]"
+        case "var" | "field":
+            slot = layout.slots[expr.name, expr.args[0].value if expr.args else 0]
+            offset = layout.offset(slot)
+            return f"({place(slot)}-{offset})" if offset else place(slot)
+    args = [source(arg, layout, place) for arg in expr.args]
+    match expr.op:
+        case "not":
+            return f"(not {args[0]})"
+        case "ite":
+            return f"({args[1]} if {args[0]} else {args[2]})"
+        case "and" | "or" | "==" | "<" | "<=" | "+" | "-":
+            return "(" + f" {expr.op} ".join(args) + ")"
+    raise ValueError(f"cannot interpret {expr.op!r} in {expr}")
+
+
+_Refused = Callable[[State, Mapping[str, int]], tuple[int, ...]]
+_Effect = Callable[[State, Mapping[str, int]], list[int]]
+
+
+class Machine:
+    """Single steps of a configuration, by the plain interpreter."""
+
+    def __init__(self, configuration: Configuration, *, choose: bool = False) -> None:
+        self.configuration = configuration
+        self.layout = configuration.layout()
+        self.instances = tuple(configuration.instances(choose=choose))
+        self._compiled = cache(self._compile)
+        self._past, self._forget = folding(configuration, self.layout)
+
+    def find(self, name: str, number: int) -> int:
+        """The index of a transition of one server (0: of the cluster).
+
+        Raises:
+            KeyError: this configuration has no such step.
+        """
+        for index, instance in enumerate(self.instances):
+            if instance.name == name and instance.number == number:
+                return index
+        raise KeyError(f"no transition {name!r} of server {number} here")
+
+    def refused(self, state: State, index: int, inputs: Mapping[str, int] | None = None) -> tuple[str, ...]:
+        """The labels of the guards that refuse the step; empty: it can happen."""
+        labels = [*self.instances[index].guard, "the budget of this fault is not spent"]
+        return tuple(labels[i] for i in self._compiled(index)[0](state, inputs or {}))
+
+    def apply(self, state: State, index: int, inputs: Mapping[str, int] | None = None) -> tuple[int, ...]:
+        """The state after the step, whatever its guards say."""
+        instance = self.instances[index]
+        values = self._compiled(index)[1](state, inputs or {})
+        if self._past is not None:
+            by = passes(instance)
+            if by:
+                values = self._past.go_on(values, by)
+            self._forget(values)
+        return tuple(values)
+
+    def value(
+        self, state: State, expr: Expr, number: int = 0, inputs: Mapping[str, int] | None = None
+    ) -> int:
+        """The value of an expression in a state; ``number`` is the acting server, if it speaks of one."""
+        known = self.configuration.known.choosing(inputs or {}).acting(SELF.name, number)
+        now = None if self.layout.relative else state[self.layout.slots["now", 0]]
+        read = partial(self.layout.read, state)
+        return fold(expr, replace(known, now=known.now if now is None else now, state=read)).value
+
+    def _compile(self, index: int) -> tuple[_Refused, _Effect]:
+        instance, layout = self.instances[index], self.layout
+        guards = [source(condition, layout, _place) for condition in instance.guard.values()]
+        if instance.spends is not None:
+            guards.append(f"{_place(layout.slots['left ' + instance.spends, 0])} > 0")
+        tests = ", ".join(f"{i} if not {guard} else -1" for i, guard in enumerate(guards))
+        changes = effects(instance, layout, _place)
+        body = [
+            "def refused(s, inputs):",
+            f"    return tuple(i for i in ({tests}{',' if guards else ''}) if i >= 0)",
+            "def effect(s, inputs):",
+            "    after = list(s)",
+            *(f"    after[{slot}] = {value}" for slot, value in changes.items()),
+            "    return after",
+        ]
+        functions: dict[str, Callable[..., object]] = {}
+        # The source is made of this module's own words and of integers, never of input text.
+        exec("\n".join(body), functions)  # noqa: S102
+        return functions["refused"], functions["effect"]  # type: ignore[return-value]  # made just above
+
+
+def passes(instance: Instance) -> int:
+    """How much time passes in a step of a relative state."""
+    later = instance.effect.get(("now", 0))
+    return 0 if later is None else later.value - RELATIVE_NOW
+
+
+_Forget = Callable[[list[int]], list[int]]
+
+
+def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, _Forget]:
+    """How a relative state is folded: by the passing of time, and by what it may forget at any time."""
+    fence = configuration.fence
+    if fence is None or not layout.relative:
+        return None, lambda values: values
+    lines = ["def forget(s):"]
+    for names, condition, per_server in forgets(fence):
+        for number in range(1, layout.servers + 1) if per_server else [0]:
+            known = configuration.known.acting("n", number)
+            test = source(fold(condition, known), layout, _place)
+            slots = [layout.slots[name, number] for name in names]
+            targets = " = ".join(_place(slot) for slot in slots)
+            lines.append(f"    if {test}: {targets} = 0")
+    lines.append("    return s")
+    functions: dict[str, _Forget] = {}
+    # The source is made of this module's own words and of integers, never of input text.
+    exec("\n".join(lines), functions)  # noqa: S102
+    return Past(layout, fence, configuration.constants), functions["forget"]
+
+
+def _place(slot: int) -> str:
+    return f"s[{slot}]"
+
+
+def effects(instance: Instance, layout: Layout, place: Callable[[int], str]) -> dict[int, str]:
+    """What each changed slot becomes, as Python source; in a relative state time passes elsewhere."""
+    changes: dict[int, str] = {}
+    for (name, number), value in instance.effect.items():
+        if name == "now" and layout.relative:
+            continue
+        slot = layout.slots[name, number]
+        offset = layout.offset(slot)
+        text = source(value, layout, place)
+        changes[slot] = f"{text}+{offset}" if offset else text
+    if instance.spends is not None:
+        slot = layout.slots["left " + instance.spends, 0]
+        changes[slot] = f"{place(slot)}-1"
+    return changes

@@ -1,0 +1,156 @@
+"""Everything that the system remembers: etcd's keys, the servers' memory, one observed grant.
+
+Names are PD's own where PD has one.  ``now`` is no variable: it is the true time, against which
+every ``Time`` is read.
+"""
+
+from .expr import (
+    BOOL,
+    DURATION,
+    FALSE,
+    INT,
+    NOBODY,
+    NODE,
+    NOW,
+    TIME,
+    ZERO,
+    Expr,
+    Sort,
+    both,
+    chosen,
+    either,
+    ite,
+    parameter,
+)
+from .vocabulary import PerServer, Vocabulary
+
+# --- constants of a scenario -------------------------------------------------------------------
+#: W, the save interval (`tso-save-interval`): how far ahead a save reserves
+WINDOW = parameter("window", DURATION)
+#: G, `UpdateTimestampGuard`: 1 ms
+GUARD = parameter("guard", DURATION)
+#: the least step of the physical part: 1 ms
+UNIT = parameter("unit", DURATION)
+#: time to live of a leader or primary lease
+LEASE = parameter("lease", DURATION)
+#: `maxLogical`: the logical part stays below it
+LIMIT = parameter("limit", INT)
+#: how far past the loaded window a new writer waits under the fence wait-out
+MARGIN = parameter("margin", DURATION)
+#: the bound on every server's clock skew
+SKEW = parameter("skew_bound", DURATION)
+#: `maxResetTSGap`: how far ahead an admin reset may jump
+MAX_RESET = parameter("max_reset", DURATION)
+
+# --- etcd --------------------------------------------------------------------------------------
+VOCABULARY = Vocabulary()
+#: `/pd/{cluster}/leader`: which PD's value it holds
+leader: Expr = VOCABULARY.shared("leader", NODE)
+#: `/ms/{cluster}/tso/00000/primary`: which TSO server's value it holds
+primary: Expr = VOCABULARY.shared("primary", NODE)
+#: `/pd/{cluster}/timestamp`: end of the last saved window; ZERO when absent
+timestamp: Expr = VOCABULARY.shared("timestamp", TIME)
+#: the PD whose embedded etcd leads the raft group; nobody: etcd answers nothing
+raft_leader: Expr = VOCABULARY.shared("raft_leader", NODE, initial=1)
+
+# --- a server ----------------------------------------------------------------------------------
+#: which servers are TSO servers; the others are PDs in service mode.  Never changes.
+is_tso = PerServer("is_tso", BOOL)
+
+#: down: no process · follower · leader: its campaign succeeded (a TSO server calls it primary) ·
+#: resigning: gave up, lease not yet revoked · closing: asked to stop, lease not yet revoked
+ROLE = Sort("Role", ("follower", "leader", "resigning", "closing", "down"))
+role: PerServer = VOCABULARY.per_server("role", ROLE)
+
+#: the lease of the election key it last won: none · kept alive · running out at ``lease_end``
+LEASE_STATE = Sort("Lease", ("none", "kept", "running"))
+lease: PerServer = VOCABULARY.per_server("lease", LEASE_STATE)
+lease_end: PerServer = VOCABULARY.per_server("lease_end", TIME, deadline=True)
+
+#: `timestampOracle`: is the memory set; physical, logical and lastSavedTime of it
+initialised: PerServer = VOCABULARY.per_server("initialised", BOOL)
+physical: PerServer = VOCABULARY.per_server("physical", TIME)
+logical: PerServer = VOCABULARY.per_server("logical", INT)
+saved: PerServer = VOCABULARY.per_server("saved", TIME)
+
+#: what it is saving a window for: `syncTimestamp`, `updateTimestamp`, `resetUserTimestamp`
+JOB = Sort("Job", ("none", "sync", "update", "admin"))
+job: PerServer = VOCABULARY.per_server("job", JOB)
+#: how far that is: sync has loaded the key · the transaction has begun · found its election key ·
+#: found no TSO primary · read the timestamp key · ran the hook
+STAGE = Sort("Stage", ("idle", "loaded", "begun", "mine", "alone", "read", "hooked"))
+stage: PerServer = VOCABULARY.per_server("stage", STAGE)
+#: the physical time it wants to go on from; the window to save ends WINDOW later
+next: PerServer = VOCABULARY.per_server("next", TIME)  # noqa: A001  # PD's name for it
+#: the value of the timestamp key that it read last
+seen: PerServer = VOCABULARY.per_server("seen", TIME)
+#: failed saves of this update so far (`maxUpdateTSORetryCount` is 3)
+tries: PerServer = VOCABULARY.per_server("tries", INT)
+#: its clock minus the true time
+skew: PerServer = VOCABULARY.per_server("skew", DURATION)
+
+# --- the observer: one grant, remembered or not by free choice ----------------------------------
+noted: Expr = VOCABULARY.shared("noted", BOOL)
+noted_physical: Expr = VOCABULARY.shared("noted_physical", TIME)
+noted_logical: Expr = VOCABULARY.shared("noted_logical", INT)
+#: the remembered grant went to a client that follows service discovery
+noted_found: Expr = VOCABULARY.shared("noted_found", BOOL)
+
+# --- inputs that the environment chooses --------------------------------------------------------
+#: how many timestamps a client asks for
+COUNT = chosen("count", INT)
+#: does the observer remember this grant, and which timestamp of it
+NOTE = chosen("note", BOOL)
+PICK = chosen("pick", INT)
+#: how far time goes on, a clock jumps, an admin resets
+BY = chosen("by", DURATION)
+
+#: the logical part after the physical part moved; no try of an update has failed; no time
+NO_LOGICAL = Expr("literal", INT)
+NO_TRIES = Expr("literal", INT)
+NO_TIME = Expr("literal", DURATION)
+
+# --- words that several transitions use ----------------------------------------------------------
+
+
+def election_key(n: Expr) -> Expr:
+    """Who holds the key that ``n`` campaigns for."""
+    return ite(is_tso[n], primary, leader)
+
+
+def put_election_key(n: Expr, holder: Expr) -> dict[str, Expr]:
+    """The effect of writing (or, with NOBODY, deleting) the key that ``n`` campaigns for."""
+    return {"primary": ite(is_tso[n], holder, primary), "leader": ite(is_tso[n], leader, holder)}
+
+
+def etcd_answers() -> Expr:
+    """Some PD leads the raft group."""
+    return raft_leader != NOBODY
+
+
+def clock(n: Expr) -> Expr:
+    """What ``time.Now()`` gives on that server."""
+    return NOW + skew[n]
+
+
+def serving(n: Expr) -> Expr:
+    """`IsServing`: elected, and the lease has not run out as far as this server can tell."""
+    unexpired = either(
+        lease[n] == LEASE_STATE.kept, both(lease[n] == LEASE_STATE.running, NOW < lease_end[n])
+    )
+    return both(role[n] == ROLE.leader, unexpired)
+
+
+def found_by_clients(n: Expr) -> Expr:
+    """A client that follows service discovery asks the TSO primary if there is one, else the PD leader."""
+    return ite(is_tso[n], primary == n, both(primary == NOBODY, leader == n))
+
+
+def forget_memory() -> dict[str, Expr]:
+    """`ResetTimestamp`: the effect of clearing the timestamp in memory."""
+    return {"initialised": FALSE, "physical": ZERO, "logical": NO_LOGICAL, "saved": ZERO, "tries": NO_TRIES}
+
+
+def end_job() -> dict[str, Expr]:
+    """Nothing is in flight any more."""
+    return {"job": JOB.none, "stage": STAGE.idle, "next": ZERO, "seen": ZERO}

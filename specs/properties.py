@@ -1,0 +1,137 @@
+"""What must hold.
+
+A property looks at single steps: for a transition it says which step breaks it, as an expression
+over the state before the step and the inputs; and which step meets its premise, so that a property
+that was never put to the test is reported as vacuous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..model import save
+from ..model import state as s
+from ..model.expr import NOBODY, TRUE, ZERO, Expr, both, either, exists, negate
+from ..model.layout import State
+from ..model.python import Machine
+from ..model.transition import SELF, Transition
+
+_Judge = Callable[[Transition], Expr | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """``broken_by`` and ``tested_by`` give an expression over `SELF`, or None: this step cannot."""
+
+    name: str
+    meaning: str
+    broken_by: _Judge
+    tested_by: _Judge
+
+
+def _on_save(expr: Expr) -> _Judge:
+    """Judges steps that write the timestamp key."""
+    return lambda transition: expr if "timestamp" in transition.step.effect else None
+
+
+def _on_grant(expr: Expr) -> _Judge:
+    """Judges answers to clients."""
+    return lambda transition: expr if transition.name == "grant" else None
+
+
+def _key_goes_back(transition: Transition) -> Expr | None:
+    after = transition.step.effect.get("timestamp")
+    return None if after is None else after <= s.timestamp
+
+
+def _pd_saves_beside_primary(transition: Transition) -> Expr | None:
+    return both(negate(s.is_tso[SELF]), s.primary != NOBODY) if transition.rule in save.RULES else None
+
+
+_not_above = either(
+    s.physical[SELF] < s.noted_physical,
+    both(s.physical[SELF] == s.noted_physical, s.logical[SELF] + 1 <= s.noted_logical),
+)
+_same = both(
+    s.physical[SELF] == s.noted_physical,
+    s.logical[SELF] < s.noted_logical,
+    s.noted_logical <= s.logical[SELF] + s.COUNT,
+)
+_one_client = both(s.noted_found, s.found_by_clients(SELF))
+
+
+def _able_to_grant(m: Expr) -> Expr:
+    return both(s.initialised[m], s.serving(m))
+
+
+PROPERTIES = (
+    Property(
+        "key-monotone",
+        "the timestamp key never goes back, nor stands still at a save",
+        _key_goes_back,
+        _on_save(s.timestamp != ZERO),
+    ),
+    Property(
+        "window",
+        "a grant is below the saved window",
+        _on_grant(s.timestamp <= s.physical[SELF]),
+        _on_grant(TRUE),
+    ),
+    Property(
+        "unique",
+        "no timestamp is granted twice",
+        _on_grant(both(s.noted, _same)),
+        _on_grant(s.noted),
+    ),
+    Property(
+        "real-time",
+        "a request that starts after another's answer gets a larger timestamp",
+        _on_grant(both(s.noted, _not_above)),
+        _on_grant(s.noted),
+    ),
+    Property(
+        "session",
+        "a client that asks the TSO primary while there is one, else the PD leader, sees it grow",
+        _on_grant(both(s.noted, _one_client, _not_above)),
+        _on_grant(both(s.noted, _one_client)),
+    ),
+    Property(
+        "single-writer",
+        "no save of a PD in service mode lands while a TSO primary exists",
+        lambda transition: _pd_saves_beside_primary(transition) if _writes(transition) else None,
+        _pd_saves_beside_primary,
+    ),
+    Property(
+        "one-live",
+        "two allocators are never both able to grant",
+        _on_grant(exists(lambda m: both(m != SELF, _able_to_grant(m)))),
+        _on_grant(exists(lambda m: both(m != SELF, s.role[m] == s.ROLE.leader))),
+    ),
+)
+
+
+def _writes(transition: Transition) -> bool:
+    return "timestamp" in transition.step.effect
+
+
+def judged(judge: _Judge, machine: Machine, index: int, state: State, inputs: Mapping[str, int]) -> bool:
+    """What a property says of one step, by the plain interpreter."""
+    instance = machine.instances[index]
+    condition = judge(instance.transition)
+    return condition is not None and bool(machine.value(state, condition, instance.number, inputs))
+
+
+NAMES = tuple(prop.name for prop in PROPERTIES)
+
+
+def named(name: str) -> Property:
+    """The property of that name.
+
+    Raises:
+        ValueError: there is none; the message lists what there is.
+    """
+    for prop in PROPERTIES:
+        if prop.name == name:
+            return prop
+    raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")

@@ -1,0 +1,242 @@
+"""Scenarios: which servers there are, how large the constants are, how often each fault may strike.
+
+A scenario is a TOML file; every key is listed in `_SHAPE` with what it means.  What a scenario does
+not allow is not explored: its `holds` speak of this scenario only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ..model import fence as fences
+from ..model import system
+from ..model.instance import Configuration
+from ..model.transition import Kind
+
+#: the faults of a server: how often in one run, over all servers of that kind together
+FAULTS = {
+    "term": "elections won",
+    "stop": "asked to stop (SIGTERM); may start again",
+    "crash": "killed; may start again",
+    "keepalive": "keep-alives of its lease stop, as they do when the process is paused",
+    "lost": "an answer of etcd, a request to it, or a revoke is lost",
+    "jump": "its clock is set, within the bound on skew",
+    "raft_move": "the raft leader moves to it",
+    "admin": "an admin resets its timestamp forward",
+    "resync": "a sync although the memory is set",
+}
+_PD_ONLY = frozenset({"raft_move"})
+
+DEFAULT = "rolling-upgrade"
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be used; the message is one line: file, what was expected, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario; times in units of the physical part.
+
+    ``skew``: bound on every server's clock skew; all combinations within it are first states.
+    ``margin``: what the fence wait-out adds for skew.  ``reset_by``: how far an admin resets.
+    """
+
+    name: str
+    description: str
+    pd: int
+    tso: int
+    window: int
+    guard: int
+    lease: int
+    skew: int
+    margin: int
+    reset_by: tuple[int, ...]
+    counts: tuple[int, ...]
+    limit: int
+    budgets: Mapping[str, int]
+
+    def configuration(self, fence: fences.Fence, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
+        """The system of this scenario under a fence, ready to explore.
+
+        Raises:
+            KeyError: a guard to drop that does not exist.
+        """
+        skews = tuple(range(-self.skew, self.skew + 1))
+        return Configuration(
+            system.VOCABULARY,
+            system.transitions(fence, dropped),
+            (Kind.PD,) * self.pd + (Kind.TSO,) * self.tso,
+            {
+                "window": self.window,
+                "guard": self.guard,
+                "unit": 1,
+                "lease": self.lease,
+                "limit": self.limit,
+                "margin": self.margin,
+                "skew_bound": self.skew,
+                "max_reset": max(self.reset_by, default=0) + 1,
+            },
+            relative=True,
+            fence=fence,
+            budgets=self.budgets,
+            domains={
+                "count": self.counts,
+                "note": (0, 1),
+                "pick": tuple(range(1, max(self.counts) + 1)),
+                "tick.by": (1,),
+                "clock_jump.by": skews,
+                "by": self.reset_by,
+            },
+        )
+
+    def first_states(self, configuration: Configuration) -> Iterator[tuple[int, ...]]:
+        """A cluster that was never used, with every combination of clock skews."""
+        layout = configuration.layout()
+        servers = range(1, self.pd + self.tso + 1)
+        for skews in product(range(-self.skew, self.skew + 1), repeat=len(servers)):
+            given = {("skew", number): skew for number, skew in zip(servers, skews, strict=True)}
+            yield layout.initial(given, self.budgets)
+
+
+def names() -> tuple[str, ...]:
+    """The scenarios that come with tsofence."""
+    files = resources.files(__package__).joinpath("scenarios").iterdir()
+    found = sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+    return tuple(sorted(found, key=lambda name: name != DEFAULT))
+
+
+def load(name: str) -> Scenario:
+    """A scenario by name, or from a file that ends in ``.toml``.
+
+    Raises:
+        ScenarioError: no such scenario or file, or a file that says something else than a scenario.
+    """
+    if name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ScenarioError(f"{name}: cannot be read ({error}); give a scenario file or a name") from None
+        return parse(text, Path(name).stem, name)
+    if name not in names():
+        raise ScenarioError(
+            f"unknown scenario {name!r}; choose from {', '.join(names())}, or give a .toml file"
+        )
+    text = resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8")
+    return parse(text, name, f"{name}.toml")
+
+
+#: section -> key -> (least value, greatest value, value when missing; None: it must be there)
+_SHAPE: dict[str, dict[str, tuple[int, int, int | None]]] = {
+    "servers": {"pd": (0, 4, None), "tso": (0, 4, None)},
+    "time": {
+        "window": (1, 12, None),
+        "guard": (1, 4, 1),
+        "lease": (1, 12, 3),
+        "skew": (0, 3, 0),
+        "margin": (0, 24, -1),
+    },
+    "clients": {"limit": (2, 200, 2)},
+    "faults.pd": dict.fromkeys(FAULTS, (0, 9, 0)),
+    "faults.tso": {fault: (0, 9, 0) for fault in FAULTS if fault not in _PD_ONLY},
+}
+_LISTS = {("clients", "counts"): (1,), ("time", "reset_by"): (2,)}
+
+
+def parse(text: str, name: str, file: str) -> Scenario:
+    """A scenario from TOML text.
+
+    Raises:
+        ScenarioError: with the file, and the line of a syntax error.
+    """
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{file}: not TOML: {error}; mend that line") from None
+    description = given.pop("description", "")
+    if not isinstance(description, str):
+        raise ScenarioError(f"{file}: description: expected a text")
+    sections = _sections(given, file)
+    values = {
+        (section, key): _number(sections[section], section, key, bounds, file)
+        for section, keys in _SHAPE.items()
+        for key, bounds in keys.items()
+    }
+    lists = {
+        (section, key): _numbers(sections[section].pop(key, default), f"{section}.{key}", file)
+        for (section, key), default in _LISTS.items()
+    }
+    for section, left in sections.items():
+        for key in left:
+            known = ", ".join([*_SHAPE[section], *(k for s, k in _LISTS if s == section)])
+            raise ScenarioError(f"{file}: unknown key {section}.{key}; [{section}] may hold {known}")
+    servers = values["servers", "pd"] + values["servers", "tso"]
+    if not 1 <= servers <= 6:
+        raise ScenarioError(f"{file}: servers: expected 1 to 6 in all, got {servers}")
+    counts = lists["clients", "counts"]
+    if max(counts) >= values["clients", "limit"]:
+        raise ScenarioError(f"{file}: clients.limit: expected more than the largest of clients.counts")
+    skew, guard = values["time", "skew"], values["time", "guard"]
+    margin = values["time", "margin"]
+    return Scenario(
+        name,
+        description,
+        values["servers", "pd"],
+        values["servers", "tso"],
+        values["time", "window"],
+        guard,
+        values["time", "lease"],
+        skew,
+        2 * skew + guard if margin < 0 else margin,
+        lists["time", "reset_by"],
+        counts,
+        values["clients", "limit"],
+        {
+            f"{kind}.{fault}": values[f"faults.{kind}", fault]
+            for kind in ("pd", "tso")
+            for fault in FAULTS
+            if fault in _SHAPE[f"faults.{kind}"]
+        },
+    )
+
+
+def _sections(given: dict[str, Any], file: str) -> dict[str, dict[str, Any]]:
+    faults = given.pop("faults", {})
+    if not isinstance(faults, dict):
+        raise ScenarioError(f"{file}: faults: expected the sections [faults.pd] and [faults.tso]")
+    given |= {f"faults.{kind}": section for kind, section in faults.items()}
+    for section, content in given.items():
+        if section not in _SHAPE or not isinstance(content, dict):
+            raise ScenarioError(
+                f"{file}: unknown {section!r}; a scenario has the sections {', '.join(_SHAPE)}"
+            )
+    return {section: dict(given.get(section, {})) for section in _SHAPE}
+
+
+def _number(
+    section: dict[str, Any], name: str, key: str, bounds: tuple[int, int, int | None], file: str
+) -> int:
+    least, most, missing = bounds
+    if key not in section:
+        if missing is None:
+            raise ScenarioError(f"{file}: {name}.{key} is missing; expected a whole number")
+        return missing
+    value = section.pop(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ScenarioError(
+            f"{file}: {name}.{key}: expected a whole number from {least} to {most}, got {value!r}"
+        )
+    return value
+
+
+def _numbers(value: object, key: str, file: str) -> tuple[int, ...]:
+    ok = isinstance(value, list | tuple) and value and all(type(v) is int and 1 <= v <= 12 for v in value)
+    if not ok or not isinstance(value, list | tuple):
+        raise ScenarioError(f"{file}: {key}: expected a list of whole numbers from 1 to 12, got {value!r}")
+    return tuple(value)
