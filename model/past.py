@@ -43,7 +43,7 @@ def outgrown() -> Expr:
         in_flight = negate(either(s.stage[m] == STAGE.idle, s.stage[m] == STAGE.loaded, s.next[m] == ZERO))
         return both(
             implies(s.initialised[m], in_memory),
-            implies(s.stage[m] == STAGE.loaded, s.noted_physical < s.seen[m] + s.GUARD),
+            implies(s.stage[m] == STAGE.loaded, s.noted_physical <= s.seen[m]),
             implies(in_flight, s.noted_physical < s.next[m]),
         )
 
@@ -103,7 +103,7 @@ class Past:
                 return 0
             if above == "noted_physical":
                 # a grant may still come up to it from below, within one window
-                return {"physical": self._window, "next": self._window, "seen": self._guard}.get(below, 1)
+                return self._window if below in memory else 1
             return 1
         if (above, below) == ("timestamp", "next"):
             return self._window  # does the window to save grow?
@@ -112,6 +112,9 @@ class Past:
         if above in memory and below in memory:
             # one may become the remembered grant, the other come up to it
             return self._window if not noted else int(same)
+        if "seen" in pair and pair & set(memory) and not noted:
+            # the same, once a sync goes on from what it has loaded
+            return self._window if above == "seen" else 1
         if "timestamp" in pair:
             return int(bool(pair & {"seen", "physical"}) or (self._fence.save_cas and "saved" in pair))
         return int(pair == {"saved", "seen"} and same)

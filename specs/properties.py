@@ -22,12 +22,18 @@ _Judge = Callable[[Transition], Expr | None]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """``broken_by`` and ``tested_by`` give an expression over `SELF`, or None: this step cannot."""
+    """``broken_by`` and ``tested_by`` give an expression over `SELF`, or None: this step cannot.
+
+    ``exercised_by``: unless one of these transitions happens, a `holds` is worth little, and
+    ``otherwise`` says why.
+    """
 
     name: str
     meaning: str
     broken_by: _Judge
     tested_by: _Judge
+    exercised_by: tuple[str, ...] = ()
+    otherwise: str = ""
 
 
 def _on_save(expr: Expr) -> _Judge:
@@ -65,6 +71,12 @@ def _able_to_grant(m: Expr) -> Expr:
     return both(s.initialised[m], s.serving(m))
 
 
+_MOVES = ("update_in_memory", "overflow", "admin_reset")
+_NO_MOVES = (
+    "worth little: the physical part never moved without a save, as it does all the time in PD; "
+    "raise window (at least 2 * guard + 1) or limit"
+)
+
 PROPERTIES = (
     Property(
         "key-monotone",
@@ -83,18 +95,24 @@ PROPERTIES = (
         "no timestamp is granted twice",
         _on_grant(both(s.noted, _same)),
         _on_grant(s.noted),
+        _MOVES,
+        _NO_MOVES,
     ),
     Property(
         "real-time",
         "a request that starts after another's answer gets a larger timestamp",
         _on_grant(both(s.noted, _not_above)),
         _on_grant(s.noted),
+        _MOVES,
+        _NO_MOVES,
     ),
     Property(
         "session",
         "a client that asks the TSO primary while there is one, else the PD leader, sees it grow",
         _on_grant(both(s.noted, _one_client, _not_above)),
         _on_grant(both(s.noted, _one_client)),
+        _MOVES,
+        _NO_MOVES,
     ),
     Property(
         "single-writer",

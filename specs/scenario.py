@@ -62,6 +62,12 @@ class Scenario:
     limit: int
     budgets: Mapping[str, int]
 
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """pd1, pd2, …, tso1, tso2, …"""
+        many = {"pd": self.pd, "tso": self.tso}
+        return tuple(f"{kind}{number}" for kind in many for number in range(1, many[kind] + 1))
+
     def configuration(self, fence: fences.Fence, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
         """The system of this scenario under a fence, ready to explore.
 

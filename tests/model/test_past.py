@@ -1,0 +1,107 @@
+"""Folding is sound: a state and its folded form have the same steps, up to folding.
+
+The truth is the plain interpreter with absolute times.  Random runs of it are folded state by
+state, and at each state every step is taken on both sides.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from tsofence.model import fence as fences
+from tsofence.model.layout import RELATIVE_NOW, Layout
+from tsofence.model.python import Machine, folding
+from tsofence.specs import scenario as scenarios
+from tsofence.specs.properties import PROPERTIES, judged
+from tsofence.specs.scenario import Scenario
+
+START = 1000
+#: a save that must fail may be refused for one reason or the other
+SAME = {"refused_by_cas": "refused", "refused_not_greater": "refused"}
+
+BUSY = replace(
+    scenarios.load("rolling-upgrade"),
+    budgets={
+        f"{kind}.{fault}": many
+        for kind in ("pd", "tso")
+        for fault, many in {
+            "term": 3, "stop": 1, "crash": 1, "keepalive": 2, "lost": 2, "jump": 1,
+            "raft_move": 1, "admin": 1, "resync": 2,
+        }.items()
+    },
+)  # fmt: skip
+SCENARIOS = {
+    "busy": BUSY,
+    "two servers of each": replace(BUSY, pd=2, tso=2),
+    "skewed": replace(BUSY, skew=1, margin=3),
+    "wide": replace(BUSY, window=5, guard=2, limit=4, counts=(1, 2), reset_by=(1, 4)),
+    "narrow": replace(BUSY, window=2, limit=3),
+}
+
+
+def relative(state: tuple[int, ...], layout: Layout, folded: Layout) -> list[int]:
+    """An absolute state as a relative one, nothing forgotten."""
+    now = state[layout.slots["now", 0]]
+    values = []
+    for key, slot in folded.slots.items():
+        value = state[layout.slots[key]]
+        if slot in folded.time_slots:
+            value = value and value - now + RELATIVE_NOW
+        elif slot in folded.deadline_slots:
+            value = value and max(value - now, 0) + RELATIVE_NOW
+        values.append(value + folded.offset(slot))
+    return values
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("fence", [*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out"])
+def test_folding_is_a_bisimulation(name: str, fence: str) -> None:
+    check(SCENARIOS[name], fence, random.Random(f"{name} {fence}"), runs=6, steps=60)
+
+
+def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: int) -> int:
+    configuration = world.configuration(fences.parse(fence))
+    folded = Machine(configuration, choose=True)
+    truth = Machine(replace(configuration, relative=False), choose=True)
+    past, forget = folding(configuration, folded.layout)
+    assert past is not None
+    names = [instance.name for instance in truth.instances]
+    assert names == [instance.name for instance in folded.instances]
+
+    def fold(values: list[int]) -> tuple[int, ...]:
+        return tuple(forget(past.go_on(forget(values), 0)))
+
+    compared = 0
+    for _ in range(runs):
+        skews = {
+            ("skew", n): chance.randint(-world.skew, world.skew) for n in range(1, world.pd + world.tso + 1)
+        }
+        state = truth.layout.initial({("now", 0): START, **skews}, world.budgets)
+        for _ in range(steps):
+            real = {}
+            for index, instance in enumerate(truth.instances):
+                if not truth.refused(state, index, instance.inputs):
+                    real[index] = truth.apply(state, index, instance.inputs)
+            small = fold(relative(state, truth.layout, folded.layout))
+            expected = {
+                (SAME.get(names[index], names[index]), fold(relative(after, truth.layout, folded.layout)))
+                for index, after in real.items()
+            }
+            got = set()
+            for index, instance in enumerate(folded.instances):
+                if not folded.refused(small, index, instance.inputs):
+                    after = fold(list(folded.apply(small, index, instance.inputs)))
+                    got.add((SAME.get(names[index], names[index]), after))
+                    for prop in PROPERTIES:
+                        if index in real:
+                            assert judged(prop.broken_by, truth, index, state, instance.inputs) == judged(
+                                prop.broken_by, folded, index, small, instance.inputs
+                            ), prop.name
+            assert got == expected
+            compared += len(got)
+            # time passes seldom, so that much can happen close together
+            moves = [i for i in real if names[i] != "tick"] if chance.random() < 0.8 else list(real)
+            state = real[chance.choice(moves or list(real))]
+    return compared
