@@ -1,0 +1,94 @@
+"""A story for the terminal: a column a server and one for etcd.
+
+Where that would be too narrow, the steps stand below each other, with who takes them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from .story import Change, Step, Story
+from .words import To
+
+#: what a column needs to be readable, its border and padding included
+_LANE = 20
+_MARGIN = 12  # number and time
+
+
+@dataclass(frozen=True, slots=True)
+class StoryText:
+    """What rich prints; as wide as the console allows.  Everything is told without colours as well."""
+
+    story: Story
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        story = self.story
+        yield Text(story.title, style="bold")
+        for fact in story.facts:
+            yield Text(fact, style="dim")
+        fits = _MARGIN + _LANE * len(story.lanes) <= options.max_width
+        yield _lanes(story) if fits else _list(story)
+        for number, sentence in enumerate(story.conclusion):
+            yield Text(sentence, style="" if number else "bold red")
+
+
+def _table() -> Table:
+    table = Table(box=box.MINIMAL, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("time", no_wrap=True)
+    return table
+
+
+def _lanes(story: Story) -> Table:
+    table = _table()
+    for lane in story.lanes:
+        heading = Text(lane.name, style="bold")
+        table.add_column(heading.append(f" {lane.kind}", style="dim"), ratio=1, overflow="fold")
+    for step in story.steps:
+        table.add_row(str(step.number), step.time, *(_cell(step, lane) for lane in range(len(story.lanes))))
+    return table
+
+
+def _cell(step: Step, lane: int) -> Text:
+    """What the step is, if this lane takes it, and what it changes here."""
+    lines = []
+    if lane == step.lane:
+        lines.append(_action(step))
+    if step.to is To.CLUSTER:
+        lines.append(Text(step.text, style="dim italic"))
+    below = "· " * bool(lines)
+    lines += [Text(below, style="dim").append_text(_change(change)) for change in step.changes[lane]]
+    return Text("\n").join(lines)
+
+
+def _list(story: Story) -> Table:
+    table = _table()
+    table.add_column("who", overflow="fold", max_width=20)
+    table.add_column("what", ratio=1, overflow="fold")
+    for step in story.steps:
+        who = "" if step.lane is None else story.lanes[step.lane].name
+        table.add_row(str(step.number), step.time, who, Text("\n").join(_line(story, step)))
+    return table
+
+
+def _line(story: Story, step: Step) -> Iterator[Text]:
+    yield _action(step)
+    for number, (lane, changes) in enumerate(zip(story.lanes, step.changes, strict=True)):
+        for change in changes:
+            whose = "· " if number == step.lane else f"· {lane.name}: "
+            yield Text(whose, style="dim").append_text(_change(change))
+
+
+def _action(step: Step) -> Text:
+    text = Text(style="bold red" if step.crucial else "bold magenta" if step.fault else "bold")
+    return text.append("► " * step.crucial + "⚡ " * step.fault + step.text)
+
+
+def _change(change: Change) -> Text:
+    before, after = change.told()
+    text = Text(f"{change.name} ", style="dim").append(f"{before} → ")
+    return text.append(after, style="bold yellow not dim")

@@ -1,0 +1,166 @@
+"""A run told step by step, as data: who did what, when, and what changed; `show.py` renders it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ..checker.run import Frame, Run, follow
+from ..model.state import JOB, LIMIT, ROLE
+from ..model.transition import Kind
+from . import why
+from .spelling import Spelling, State, clean
+from .words import WORDS, To
+
+_KINDS = {Kind.PD: "PD", Kind.TSO: "TSO server"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that a step changed in a lane; a value of several parts has one a line."""
+
+    name: str
+    before: str
+    after: str
+
+    def told(self) -> tuple[str, str]:
+        """Before and after, without the parts with which both begin; of what ends, only what it is."""
+        before, after = self.before.split("\n"), self.after.split("\n")
+        if len(after) == 1:
+            return before[0], after[0]
+        while before[0] == after[0] and min(len(before), len(after)) > 1:
+            del before[0], after[0]
+        return "; ".join(before), "; ".join(after)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A server; the last lane is etcd's."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step.
+
+    ``lane`` of who takes it (None: the cluster); ``changes`` by lane; ``fault``: something goes wrong
+    that no server wanted; ``crucial``: the conclusion is about this step.
+    """
+
+    number: int
+    time: str
+    lane: int | None
+    text: str
+    to: To
+    fault: bool
+    crucial: bool
+    changes: tuple[tuple[Change, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A whole run; ``facts`` are about all of it, ``conclusion`` says what its last step breaks and why."""
+
+    title: str
+    facts: tuple[str, ...]
+    lanes: tuple[Lane, ...]
+    steps: tuple[Step, ...]
+    conclusion: tuple[str, ...]
+
+
+def tell(run: Run) -> Story:
+    """The run as a story, after the plain interpreter has taken each of its steps again.
+
+    Raises:
+        RunError: a guard refuses a step.
+    """
+    machine = run.machine()
+    say = Spelling(run, machine.layout)
+    frames = tuple(follow(run, machine))
+    crucial = {why.remembered(run), len(frames) if run.breaks else None}
+    steps = [_step(run, say, frame, number, number in crucial) for number, frame in enumerate(frames, 1)]
+    unused = machine.layout.initial({("now", 0): say.start}, {})
+    begins = _changes(say, unused, machine.layout.initial(run.first, {}))
+    if any(begins):
+        steps.insert(0, Step(0, say.time(say.start), None, "at first", To.CLUSTER, False, False, begins))
+    return Story(
+        clean(run.title),
+        tuple(_facts(run, say)),
+        (*(Lane(say.names[n], _KINDS[kind]) for n, kind in enumerate(run.kinds, 1)), Lane("etcd", "keys")),
+        tuple(steps),
+        tuple(why.conclusion(run, machine, say, frames)),
+    )
+
+
+def _facts(run: Run, say: Spelling) -> Iterator[str]:
+    many = Counter(run.kinds)
+    servers = [f"{many[kind]} {word}{'s' * (many[kind] > 1)}" for kind, word in _KINDS.items() if many[kind]]
+    yield f"fence {run.fence}; {', '.join(servers)}"
+    if say.in_ms:
+        yield f"times in ms from {datetime.fromtimestamp(say.start // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    else:
+        yield "times from the start of the run, in units of the physical part (1 ms in PD)"
+    yield ", ".join(
+        f"{name.replace('_', ' ')} {value if name == LIMIT.name else say.span(value)}"
+        for name, value in run.constants.items()
+    )
+    for transition, label in run.dropped:
+        yield f"without the guard {label!r} of {transition}"
+    if not run.reachable:
+        yield "the first state is one that the lemmas allow; a cluster may never get into it"
+
+
+def _changes(say: Spelling, before: State, after: State) -> tuple[tuple[Change, ...], ...]:
+    pairs = [(say.server(before, n), say.server(after, n)) for n in range(1, len(say.names))]
+    pairs.append((say.etcd(before), say.etcd(after)))
+    return tuple(
+        tuple(Change(name, old[name], new[name]) for name in new if old[name] != new[name])
+        for old, new in pairs
+    )
+
+
+def _step(run: Run, say: Spelling, frame: Frame, number: int, crucial: bool) -> Step:
+    move = frame.move
+    words = WORDS[move.transition]
+    return Step(
+        number,
+        say.time(say.read(frame.after, "now")),
+        move.server - 1 if move.server else None,
+        words.text.format_map(_values(run, say, frame)),
+        words.to,
+        words.fault,
+        crucial,
+        _changes(say, frame.before, frame.after),
+    )
+
+
+def _values(run: Run, say: Spelling, frame: Frame) -> dict[str, str]:
+    """What the templates in `words.py` may speak of."""
+    n = frame.move.server
+    if not n:
+        return {}
+
+    def was(name: str) -> int:
+        return say.read(frame.before, name, n)
+
+    def becomes(name: str) -> int:
+        return say.read(frame.after, name, n)
+
+    goes_on = becomes("next") or was("next")
+    by_clock = goes_on == say.read(frame.before, "now") + was("skew")
+    syncs = was("job") == JOB.sync.value
+    return {
+        "key": "primary" if run.kinds[n - 1] is Kind.TSO else "leader",
+        "leaves": "exits" if was("role") == ROLE.closing.value else "resigns",
+        "lease_end": say.time(becomes("lease_end")),
+        "skew": say.skew(becomes("skew")),
+        "physical": say.time(becomes("physical")),
+        "next": say.time(goes_on),
+        "origin": "its clock" if by_clock else "above the window",
+        "window": say.window(goes_on),
+        "expected": say.time(was("seen") if syncs else was("saved")),
+        "granted": say.granted(frame) if "count" in frame.move.inputs else "",
+        **{f"etcd_{name.replace(' ', '_')}": value for name, value in say.etcd(frame.before).items()},
+    }
