@@ -1,0 +1,199 @@
+"""Runs that show why a proof fails: checked by the plain interpreter before anybody sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import z3
+
+from ..model import fence as fences
+from ..model import system
+from ..model.expr import DURATION, NODE, Expr, Sort
+from ..model.smt import Term, View, World, number
+from ..model.state import VOCABULARY
+from ..model.transition import SELF, Kind
+from ..specs import scenario as scenarios
+from ..specs.lemmas import CONSTANTS, PARAMETERS, Assumption, Lemma
+from ..specs.properties import Property
+from .explore import explore
+from .induct import Counterexample
+from .run import Move, Run, RunError, breaks, follow
+
+#: how many states of each scenario are looked at for a run: first few of each, then more
+_ROUNDS = (40_000, 400_000)
+#: PD's own figures, in ms (one day for `maxResetTSGap`)
+_FIGURES = {"window": 3000, "guard": 1, "unit": 1, "lease": 5000, "limit": 1 << 18, "max_reset": 86_400_000}
+#: ms by which clocks differ where a run needs that they do
+_SKEW = 10
+#: the true time at which a run is told
+_START = 1_000_000
+
+
+def step_of(why: Counterexample, fence: str, prop: Property, dropped: Sequence[tuple[str, str]]) -> Run:
+    """A counterexample to induction as a run of one step; its first state need not be reachable."""
+    counts = {Kind.PD: 0, Kind.TSO: 0}
+    names = []
+    for kind in why.kinds:
+        counts[kind] += 1
+        names.append(f"{kind.name.lower()}{counts[kind]}")
+    fails = prop.name if why.lemma is None else f"lemma {why.lemma.name!r}"
+    moves = () if why.transition is None else (Move(why.transition.name, why.actor, why.inputs),)
+    return Run(
+        title=f"{fails} under {fence}: counterexample to induction",
+        fence=fence,
+        kinds=why.kinds,
+        names=tuple(names),
+        constants=why.constants,
+        first=why.state,
+        moves=moves,
+        breaks=prop.name if why.lemma is None else None,
+        dropped=tuple(dropped),
+        reachable=False,
+    )
+
+
+def confirm(run: Run, lemmas: Iterable[Lemma], failed: Lemma | None, prop: Property) -> None:
+    """Let the plain interpreter take the step of a counterexample to induction.
+
+    Raises:
+        AssertionError: it does not see what z3 saw; one of the two interpreters is wrong.
+    """
+    machine = run.machine()
+    before = after = machine.layout.initial(run.first, {})
+    try:
+        for frame in follow(run, machine):
+            after = frame.after
+    except RunError as error:
+        raise AssertionError(f"{run.title}: {error}") from error
+    doubted = [lemma.name for lemma in lemmas if run.moves and not machine.value(before, lemma.claim)]
+    if doubted:
+        raise AssertionError(f"{run.title}: these lemmas do not hold before it: {', '.join(doubted)}")
+    if machine.value(after, failed.claim) if failed is not None else not breaks(run, prop):
+        raise AssertionError(f"{run.title}: the plain interpreter sees nothing wrong")
+
+
+def real_run(
+    fence: str,
+    prop: Property,
+    assumptions: Sequence[Assumption],
+    nodes: int | None,
+    dropped: Sequence[tuple[str, str]],
+) -> Run | None:
+    """A run from a first state to a step that breaks the property.
+
+    Its steps are found in the small scenarios; times, constants and inputs are then left open and
+    solved for, so that it is told in PD's own figures where that is possible.
+    """
+    for few in _ROUNDS:
+        for scenario in map(scenarios.load, scenarios.names()):
+            if nodes is not None and scenario.pd + scenario.tso > nodes:
+                continue
+            found = explore(scenario, fence, [prop], dropped=dropped, max_states=few).findings[0].run
+            if found is not None and _meets(found, assumptions):
+                return in_figures(found, prop) or found
+    return None
+
+
+def _meets(run: Run, assumptions: Sequence[Assumption]) -> bool:
+    machine = run.machine()
+    for frame in follow(run, machine):
+        instance = machine.instances[machine.find(frame.move.transition, frame.move.server)]
+        for assumption in assumptions:
+            guard = assumption.guard(instance.transition)
+            if guard is not None and not machine.value(
+                frame.before, guard, frame.move.server, frame.move.inputs
+            ):
+                return False
+    return True
+
+
+def in_figures(run: Run, prop: Property) -> Run | None:
+    """The same steps with PD's own constants and with times and inputs to match, if there are any."""
+    skew = _SKEW if run.constants["skew_bound"] else 0
+    constants = {**_FIGURES, "skew_bound": skew, "margin": 2 * skew + _FIGURES["guard"]}
+    path = _Path(run, prop, constants)
+    if path.solver.check() != z3.sat:
+        return None
+    told = path.run(path.solver.model())
+    if not breaks(told, prop):
+        raise AssertionError(f"the plain interpreter does not agree that {told.title} at other times")
+    return told
+
+
+class _Path:
+    """The steps of a run, with everything but their order left open."""
+
+    def __init__(self, run: Run, prop: Property, constants: Mapping[str, int]) -> None:
+        self._run = run
+        self._constants = constants
+        self._world = World(len(run.kinds))
+        self.solver = z3.Optimize()
+        transitions = {t.name: t for t in system.transitions(fences.parse(run.fence), run.dropped)}
+        view = first = self._first()
+        for expr in PARAMETERS:
+            self.solver.add(self._world.parameter(expr) == constants[expr.name])
+        self.solver.add([first.of(fact) for fact in CONSTANTS.values()])
+        for owner in self._world.servers:
+            skew = first.read("skew", owner)
+            self.solver.add(-constants["skew_bound"] <= skew, skew <= constants["skew_bound"])
+        for step, move in enumerate(run.moves):
+            transition = transitions[move.transition]
+            actor = self._world.literal(NODE, move.server)
+            view = replace(view, inputs=self._inputs(step)).binding(SELF.name, actor)
+            self.solver.add([view.of(guard) for guard in transition.step.guard.values()])
+            broken_by = prop.broken_by(transition)
+            if step == len(run.moves) - 1 and broken_by is not None:
+                self.solver.add(view.of(broken_by))
+            view = view.after(transition.step.effect, actor)
+        self.solver.minimize(view.shared["now"])
+
+    def _first(self) -> View:
+        """The first state: declared first values; the true time and the clocks stay open but for bounds."""
+        world = self._world
+        skews = world.view(VOCABULARY)
+        kinds = [z3.BoolVal(kind is Kind.TSO) for kind in self._run.kinds]
+
+        def read(name: str, owner: Term) -> Term:
+            if name == "skew":
+                return skews.read(name, owner)
+            if name == "is_tso":
+                return kinds[next(i for i, known in enumerate(world.servers) if z3.eq(known, owner))]
+            variable = VOCABULARY.variables[name]
+            return world.literal(variable.sort, variable.initial)
+
+        shared = {
+            v.name: world.literal(v.sort, v.initial)
+            for v in VOCABULARY.variables.values()
+            if not v.per_server
+        }
+        return View(world, {**shared, "now": z3.IntVal(_START)}, read, world.servers)
+
+    def _inputs(self, step: int) -> Callable[[Expr], Term]:
+        return lambda expr: self._world.constant(f"{step} {expr.name}", expr.sort)
+
+    def run(self, model: z3.ModelRef) -> Run:
+        """The run that a model describes."""
+        transitions = {
+            t.name: t for t in system.transitions(fences.parse(self._run.fence), self._run.dropped)
+        }
+
+        def value(term: Term, sort: Sort) -> int:
+            return number(model.eval(term, model_completion=True), sort)
+
+        moves = []
+        for step, move in enumerate(self._run.moves):
+            terms = self._inputs(step)
+            inputs = {e.name: value(terms(e), e.sort) for e in transitions[move.transition].rule.inputs}
+            moves.append(replace(move, inputs=inputs))
+        first = self._first()
+        skews = {
+            ("skew", index): value(first.read("skew", owner), DURATION)
+            for index, owner in enumerate(self._world.servers, 1)
+        }
+        return replace(
+            self._run,
+            constants=self._constants,
+            first={("now", 0): _START, **{key: skew for key, skew in skews.items() if skew}},
+            moves=tuple(moves),
+        )

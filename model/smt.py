@@ -1,0 +1,177 @@
+"""Expressions as z3 terms: time unbounded, servers known only by what is said of them.
+
+A `World` fixes the sorts and the constants, a `View` is one state of it.  Fields are functions of a
+server; quantifiers range over the view's ``universe``, a finite list of server terms.  The language
+has no function that gives a server of a server, so a contradiction needs no other terms than those
+that occur (acting server, holders of keys, witnesses): with all of them in the universe nothing is
+lost, no quantifier is left to a heuristic, and every model is a finite system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import z3
+
+from .expr import BOOL, NODE, TIME, Expr, Sort
+from .vocabulary import Vocabulary
+
+#: a z3 term; z3 has no types of its own to speak of
+Term = Any
+
+
+@cache
+def _enumeration(name: str, members: tuple[str, ...]) -> tuple[Any, tuple[Term, ...]]:
+    sort, values = z3.EnumSort(name, [f"{name}.{member}" for member in members])
+    return sort, tuple(values)
+
+
+class World:
+    """Sorts, constants and servers: any number of them, or exactly ``nodes``."""
+
+    def __init__(self, nodes: int | None = None) -> None:
+        self.nodes = nodes
+        if nodes is None:
+            self.node_sort = z3.DeclareSort("Node")
+            self.nobody: Term = z3.Const("nobody", self.node_sort)
+            #: every server there is, if their number is known
+            self.servers: tuple[Term, ...] = ()
+        else:
+            members = ("none", *(f"server{number}" for number in range(1, nodes + 1)))
+            self.node_sort, values = _enumeration(f"Node{nodes}", members)
+            self.nobody, self.servers = values[0], values[1:]
+
+    def sort(self, sort: Sort) -> Any:
+        """The z3 sort."""
+        if sort == NODE:
+            return self.node_sort
+        if sort.members:
+            return _enumeration(sort.name, sort.members)[0]
+        return z3.BoolSort() if sort == BOOL else z3.IntSort()
+
+    def literal(self, sort: Sort, value: int) -> Term:
+        """A value of a sort, from the integer that stands for it everywhere else."""
+        if sort == NODE:
+            return self.servers[value - 1] if value else self.nobody
+        if sort.members:
+            return _enumeration(sort.name, sort.members)[1][value]
+        return z3.BoolVal(bool(value)) if sort == BOOL else z3.IntVal(value)
+
+    def constant(self, name: str, sort: Sort) -> Term:
+        """An unknown value."""
+        return z3.Const(name, self.sort(sort))
+
+    def parameter(self, expr: Expr) -> Term:
+        """A constant of the scenario."""
+        return self.constant(f"param {expr.name}", expr.sort)
+
+    def view(self, vocabulary: Vocabulary, **choices: Any) -> View:
+        """A state of which nothing is known."""
+        functions: dict[str, Term] = {}
+        for variable in vocabulary.variables.values():
+            if variable.per_server:
+                functions[variable.name] = z3.Function(
+                    variable.name, self.node_sort, self.sort(variable.sort)
+                )
+        # The kind of a server is no variable: it never changes.
+        functions["is_tso"] = z3.Function("is_tso", self.node_sort, z3.BoolSort())
+        shared = {
+            variable.name: self.constant(variable.name, variable.sort)
+            for variable in vocabulary.variables.values()
+            if not variable.per_server
+        }
+        now = self.constant("now", TIME)
+        return View(self, {**shared, "now": now}, lambda name, owner: functions[name](owner), **choices)
+
+
+_OPERATORS: dict[str, Callable[..., Term]] = {
+    "not": z3.Not,
+    "and": z3.And,
+    "or": z3.Or,
+    "ite": z3.If,
+    "==": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One state: ``shared`` variables and now by name, ``read`` for a server's, bound servers, inputs."""
+
+    world: World
+    shared: Mapping[str, Term]
+    read: Callable[[str, Term], Term]
+    universe: tuple[Term, ...] = ()
+    bound: Mapping[str, Term] = field(default_factory=dict)
+    #: makes a term of an input, by transition if steps are told apart
+    inputs: Callable[[Expr], Term] | None = None
+
+    def binding(self, name: str, owner: Term) -> View:
+        """The same with a bound server known."""
+        return replace(self, bound={**self.bound, name: owner})
+
+    def of(self, expr: Expr) -> Term:
+        """The value of an expression in this state."""
+        match expr.op:
+            case "literal":
+                return self.world.literal(expr.sort, expr.value)
+            case "now" | "var":
+                return self.shared[expr.name]
+            case "param":
+                return self.world.parameter(expr)
+            case "input":
+                if self.inputs is not None:
+                    return self.inputs(expr)
+                return self.world.constant(f"input {expr.name}", expr.sort)
+            case "bound":
+                return self.bound[expr.name]
+            case "field":
+                return self.read(expr.name, self.of(expr.args[0]))
+            case "forall":
+                return z3.And([z3.Implies(there, body) for there, body in self._each(expr)])
+            case "exists":
+                return z3.Or([z3.And(there, body) for there, body in self._each(expr)])
+        return _OPERATORS[expr.op](*map(self.of, expr.args))
+
+    def _each(self, expr: Expr) -> Iterator[tuple[Term, Term]]:
+        for owner in self.universe:
+            yield owner != self.world.nobody, self.binding(expr.name, owner).of(expr.args[0])
+
+    def after(self, effect: Mapping[str, Expr], actor: Term) -> View:
+        """The state after a step of ``actor`` (bound in this view): what is not listed stays."""
+        changed = {name: self.of(value) for name, value in effect.items()}
+        shared = {name: changed.get(name, value) for name, value in self.shared.items()}
+
+        def read(name: str, owner: Term) -> Term:
+            before = self.read(name, owner)
+            if name not in changed:
+                return before
+            # Most often the reader is the actor itself, seen without a solver.
+            return changed[name] if z3.eq(owner, actor) else z3.If(owner == actor, changed[name], before)
+
+        return replace(self, shared=shared, read=read)
+
+
+def number(value: Term, sort: Sort) -> int:
+    """The integer that stands for a value of a sort (not of NODE) everywhere else."""
+    if sort.members:
+        values = _enumeration(sort.name, sort.members)[1]
+        return next(index for index, member in enumerate(values) if z3.eq(member, value))
+    return int(z3.is_true(value)) if sort == BOOL else int(value.as_long())
+
+
+def negated(view: View, claim: Expr, witnesses: tuple[Term, ...]) -> Term:
+    """That a claim fails: the servers over which it says ``forall`` first are the witnesses."""
+    there = []
+    for witness in witnesses:
+        if claim.op != "forall":
+            break
+        there.append(witness != view.world.nobody)
+        view, claim = view.binding(claim.name, witness), claim.args[0]
+    return z3.And(*there, z3.Not(view.of(claim)))
