@@ -162,8 +162,8 @@ class Expander:
     @cached_property
     def _remembered(self) -> set[str]:
         """The variables on which it depends what a state may forget."""
-        fence = self.configuration.fence
-        conditions = [] if fence is None else [condition for _, condition, _ in forgets(fence)]
+        fence, intact = self.configuration.fence, self.configuration.intact
+        conditions = [] if fence is None else [found for _, found, _ in forgets(fence, intact=intact)]
         return {
             expr.name for condition in conditions for expr in condition.walk() if expr.op in ("var", "field")
         }

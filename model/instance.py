@@ -36,7 +36,7 @@ class Configuration:
 
     ``kinds`` of the servers 1, 2, …; ``budgets`` by ``kind.fault`` (a fault that is missing has no
     limit); ``domains`` of the inputs by ``transition.input`` or ``input``; ``fence`` None: a system
-    without times, in which nothing is to be forgotten.
+    without times, in which nothing is to be forgotten; ``intact``: no guard was dropped.
     """
 
     vocabulary: Vocabulary
@@ -45,6 +45,7 @@ class Configuration:
     constants: Mapping[str, int]
     relative: bool
     fence: Fence | None = None
+    intact: bool = True
     budgets: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -58,6 +59,10 @@ class Configuration:
         """The places of this system's variables; a budget of nothing needs none."""
         positive = sorted(name for name, limit in self.budgets.items() if limit > 0)
         return Layout(self.vocabulary, len(self.kinds), positive, relative=self.relative)
+
+    def allows(self, fault: str) -> bool:
+        """May some server suffer that fault?"""
+        return any(self.budgets.get(f"{kind.name.lower()}.{fault}") != 0 for kind in self.kinds)
 
     def budget_of(self, transition: Transition, number: int) -> str | None:
         """Which budget that server's step spends: that of its kind."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from . import state as s
-from .expr import ZERO, Expr, both, either, forall, implies, negate
+from .expr import NOW, ZERO, Expr, both, either, forall, implies, negate
 from .fence import Fence
 from .layout import RELATIVE_NOW, Layout
 from .save import expected, new_window
@@ -43,15 +43,24 @@ def outgrown() -> Expr:
         in_flight = negate(either(s.stage[m] == STAGE.idle, s.stage[m] == STAGE.loaded, s.next[m] == ZERO))
         return both(
             implies(s.initialised[m], in_memory),
-            implies(s.stage[m] == STAGE.loaded, s.noted_physical <= s.seen[m]),
+            # a sync goes on above what it has loaded, and not behind its clock
+            implies(
+                s.stage[m] == STAGE.loaded,
+                either(s.noted_physical <= s.seen[m], s.noted_physical < NOW - s.SKEW),
+            ),
             implies(in_flight, s.noted_physical < s.next[m]),
         )
 
     return both(s.noted, s.noted_physical != ZERO, s.noted_physical < s.timestamp, forall(above))
 
 
-def forgets(fence: Fence) -> tuple[tuple[tuple[str, ...], Expr, bool], ...]:
-    """Which variables go back to nothing, when (over ``bound n``), and whether that is said of a server."""
+def forgets(fence: Fence, *, intact: bool) -> tuple[tuple[tuple[str, ...], Expr, bool], ...]:
+    """Which variables go back to nothing, when (over ``bound n``), and whether that is said of a server.
+
+    Nothing does in a system that is not ``intact``: the conditions rely on its guards.
+    """
+    if not intact:
+        return ()
     n = Expr("bound", s.leader.sort, name="n")
     return (
         (("next", "seen"), both(s.next[n] != ZERO, hopeless(n, fence)), True),
@@ -60,20 +69,40 @@ def forgets(fence: Fence) -> tuple[tuple[tuple[str, ...], Expr, bool], ...]:
 
 
 class Past:
-    """The distances between times that matter under a fence, with the constants of a scenario."""
+    """The distances between times that matter under a fence, with the constants of a scenario.
 
-    def __init__(self, layout: Layout, fence: Fence, constants: Mapping[str, int]) -> None:
+    ``resets``: how far an admin may reset a timestamp; ``syncs_again``: may a sync find memory set?
+    ``intact``: every guard is in place; without one, servers may do what the bounds below rule out,
+    so that every distance counts that one addition and one comparison can bridge.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        fence: Fence,
+        constants: Mapping[str, int],
+        *,
+        resets: int,
+        syncs_again: bool,
+        intact: bool,
+    ) -> None:
         self._layout = layout
         self._fence = fence
+        self._resets = resets
+        self._compares_saved = syncs_again or fence.save_cas
         self._window = constants["window"]
         self._guard = constants["guard"]
         self._margin = constants["margin"] + 1 if fence.wait_out else 0
         self._skew = constants["skew_bound"]
         names = {slot: name for name, slot in layout.slots.items()}
         owners = [names[slot] for slot in layout.time_slots]
-        self._from_now = [self._matters_from_now(name) for name, _ in owners]
+        every = 2 * (self._window + self._guard + self._margin + self._skew + resets)
+        self._from_now = [self._matters_from_now(name) if intact else every for name, _ in owners]
         self._between = [
-            [[self._matters(upper, lower, noted) for lower in owners] for upper in owners]
+            [
+                [self._matters(upper, lower, noted) if intact else every for lower in owners]
+                for upper in owners
+            ]
             for noted in (False, True)
         ]
         self._noted = layout.slots["noted", 0]
@@ -83,10 +112,11 @@ class Past:
         """How far below the clocks' least reading a time still matters."""
         # A window of its own may be saved from `next` and then be loaded by another server's sync.
         loaded = max(self._guard, self._margin)
+        saving = self._window + max(self._guard + 1, self._margin)
         distance = {
-            "next": self._window + max(self._guard + 1, self._margin),
-            # the physical part moves on within its window
-            "physical": self._window,
+            "next": saving,
+            # the physical part moves on within its window, or by an admin reset to a new one
+            "physical": saving + self._resets if self._resets else self._window,
             "saved": 1 if self._fence.window_lease else 0,
             "timestamp": loaded,
             "seen": loaded,
@@ -97,26 +127,22 @@ class Past:
         """How far above the second the first still matters; 1: only their order; 0: not at all."""
         (above, at), (below, of) = upper, lower
         pair, same = {above, below}, at == of
-        memory = ("physical", "next")
+        memory = {"physical", "next"}
+        window = self._window + self._resets
         if "noted_physical" in pair:
-            if not noted or "saved" in pair:
+            if not noted or pair & {"saved", "seen"}:
                 return 0
-            if above == "noted_physical":
-                # a grant may still come up to it from below, within one window
-                return self._window if below in memory else 1
-            return 1
-        if (above, below) == ("timestamp", "next"):
-            return self._window  # does the window to save grow?
+            # a grant may still come up to it from below, within one window
+            return window if above == "noted_physical" and below in memory else 1
+        if above == "timestamp" and (below == "next" or (below == "physical" and self._resets)):
+            return window  # does the window to save grow?
         if (above, below) == ("saved", "physical") and same:
-            return self._window
-        if above in memory and below in memory:
+            return window
+        if pair <= memory:
             # one may become the remembered grant, the other come up to it
-            return self._window if not noted else int(same)
-        if "seen" in pair and pair & set(memory) and not noted:
-            # the same, once a sync goes on from what it has loaded
-            return self._window if above == "seen" else 1
+            return window if not noted else int(same)
         if "timestamp" in pair:
-            return int(bool(pair & {"seen", "physical"}) or (self._fence.save_cas and "saved" in pair))
+            return int(bool(pair & {"seen", "physical"}) or (self._compares_saved and "saved" in pair))
         return int(pair == {"saved", "seen"} and same)
 
     def go_on(self, values: list[int], by: int) -> list[int]:

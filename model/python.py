@@ -128,7 +128,7 @@ def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, 
     if fence is None or not layout.relative:
         return None, lambda values: values
     lines = ["def forget(s):"]
-    for names, condition, per_server in forgets(fence):
+    for names, condition, per_server in forgets(fence, intact=configuration.intact):
         for number in range(1, layout.servers + 1) if per_server else [0]:
             known = configuration.known.acting("n", number)
             test = source(fold(condition, known), layout, _place)
@@ -139,7 +139,15 @@ def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, 
     functions: dict[str, _Forget] = {}
     # The source is made of this module's own words and of integers, never of input text.
     exec("\n".join(lines), functions)  # noqa: S102
-    return Past(layout, fence, configuration.constants), functions["forget"]
+    past = Past(
+        layout,
+        fence,
+        configuration.constants,
+        resets=max(configuration.domains.get("by", ()), default=0) if configuration.allows("admin") else 0,
+        syncs_again=configuration.allows("resync"),
+        intact=configuration.intact,
+    )
+    return past, functions["forget"]
 
 
 def _place(slot: int) -> str:

@@ -75,6 +75,7 @@ class Scenario:
             KeyError: a guard to drop that does not exist.
         """
         skews = tuple(range(-self.skew, self.skew + 1))
+        dropped = tuple(dropped)
         return Configuration(
             system.VOCABULARY,
             system.transitions(fence, dropped),
@@ -91,6 +92,7 @@ class Scenario:
             },
             relative=True,
             fence=fence,
+            intact=not dropped,
             budgets=self.budgets,
             domains={
                 "count": self.counts,

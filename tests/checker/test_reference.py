@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
 from tsofence.checker.expand import Expander
 from tsofence.model.expr import BOOL, INT, NOBODY, NODE, Expr, Sort, both, either, ite, negate, parameter
 from tsofence.model.fence import Fence

@@ -10,6 +10,7 @@ import random
 from dataclasses import replace
 
 import pytest
+
 from tsofence.model import fence as fences
 from tsofence.model.layout import RELATIVE_NOW, Layout
 from tsofence.model.python import Machine, folding

@@ -1,0 +1,147 @@
+"""What exploring decides: each property fails somewhere and is put to the test somewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tsofence.checker.explore import Exploration, explore
+from tsofence.checker.run import breaks, follow
+from tsofence.model import fence as fences
+from tsofence.specs import properties
+from tsofence.specs.properties import named
+from tsofence.specs.scenario import Scenario, load
+
+UPGRADE = load("rolling-upgrade")
+#: the PD may be elected once: smaller, and enough for many questions
+SHORT = replace(UPGRADE, budgets={**UPGRADE.budgets, "pd.term": 1})
+RESTART = replace(load("tso-restart"), budgets={**load("tso-restart").budgets, "pd.term": 1})
+FAILOVER = replace(
+    load("pd-failover"), budgets={**load("pd-failover").budgets, "pd.term": 2, "pd.crash": 0}
+)
+ALL_THREE = "save-cas+window-lease+wait-out"
+
+
+def verdict(world: Scenario, fence: str, name: str, *dropped: tuple[str, str]) -> tuple[str, int | None]:
+    prop = named(name)
+    (finding,) = explore(world, fence, [prop], dropped=dropped).findings
+    if finding.run is not None:
+        assert breaks(finding.run, prop)
+        assert len(list(follow(finding.run))) == finding.steps
+    assert finding.tested or finding.verdict == "vacuous"
+    return finding.verdict, finding.steps
+
+
+@pytest.mark.parametrize(
+    ("name", "world", "fence", "steps", "dropped"),
+    [
+        # no fence lets the key go back or a grant pass its window: these need a broken PD
+        ("key-monotone", UPGRADE, "off", 12, [("load_window", "window grows")]),
+        ("window", UPGRADE, "check-tso-primary", 12, [("overflow", "window has room")]),
+        ("unique", UPGRADE, "off", 17, []),
+        ("unique", load("tso-restart"), "check-tso-primary", 20, []),
+        ("real-time", UPGRADE, "off", 14, []),
+        ("real-time", UPGRADE, "check-tso-primary", 15, []),
+        ("session", load("tso-restart"), "check-tso-primary", 17, []),
+        ("single-writer", UPGRADE, "off", 7, []),
+        ("single-writer", UPGRADE, "first-save-only", 14, []),
+        ("one-live", UPGRADE, "check-tso-primary", 14, []),
+    ],
+)
+def test_violated_in_the_fewest_steps(
+    name: str, world: Scenario, fence: str, steps: int, dropped: list[tuple[str, str]]
+) -> None:
+    assert verdict(world, fence, name, *dropped) == ("violated", steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "world", "fence"),
+    [
+        ("key-monotone", SHORT, "check-tso-primary"),
+        ("window", SHORT, "check-tso-primary"),
+        ("unique", SHORT, "check-tso-primary"),
+        ("unique", RESTART, "save-cas"),
+        ("real-time", RESTART, ALL_THREE),
+        ("session", SHORT, "check-tso-primary"),
+        ("single-writer", SHORT, "check-tso-primary"),
+        ("one-live", FAILOVER, "off"),
+    ],
+)
+def test_holds_with_its_premise_met(name: str, world: Scenario, fence: str) -> None:
+    assert verdict(world, fence, name) == ("holds", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "world", "fence", "guard"),
+    [
+        ("single-writer", SHORT, "check-tso-primary", ("commit", "no TSO primary")),
+        ("unique", SHORT, "check-tso-primary", ("commit", "no TSO primary")),
+        ("unique", RESTART, "save-cas", ("load_window", "timestamp key holds what it should")),
+        ("unique", RESTART, "save-cas", ("commit", "timestamp key is as read")),
+        ("real-time", RESTART, ALL_THREE, ("grant", "own window has not passed")),
+        ("real-time", RESTART, ALL_THREE, ("sync_begin", "loaded window has passed")),
+        ("one-live", FAILOVER, "off", ("grant", "serving")),
+    ],
+)
+def test_a_holds_depends_on_its_guards(
+    name: str, world: Scenario, fence: str, guard: tuple[str, str]
+) -> None:
+    assert verdict(world, fence, name, guard)[0] == "violated"
+
+
+def test_counts_are_pinned() -> None:
+    found = explore(SHORT, "check-tso-primary", properties.PROPERTIES)
+    assert (found.states, found.transitions, found.depth) == PINNED
+    assert found.complete
+    assert "update_in_memory@pd" in found.never_fired
+    assert not [name for name in found.never_fired if name.startswith(("grant", "commit", "overflow"))]
+    assert any(name.startswith("commit@pd: ") for name in found.never_refused)
+
+
+PINNED = (296_401, 1_203_864, 52)
+
+
+def test_a_narrow_window_makes_holds_worth_little() -> None:
+    """With window 2 there is no physical step without a save, and every violation of unique disappears."""
+    world = replace(UPGRADE, window=2, budgets={**UPGRADE.budgets, "pd.term": 1})
+    found = explore(world, "off", [named("unique")])
+    (finding,) = found.findings
+    assert finding.verdict == "holds"
+    assert "worth little" in finding.note
+    assert "raise window" in finding.note
+    assert {"overflow@pd", "overflow@tso"} <= set(found.never_fired)
+
+
+def test_a_premise_that_is_never_met_is_vacuous() -> None:
+    found = explore(FAILOVER, "off", [named("single-writer")])
+    assert [finding.verdict for finding in found.findings] == ["vacuous"]
+
+
+def test_a_cut_search_is_unknown() -> None:
+    found = explore(UPGRADE, "check-tso-primary", [named("unique"), named("one-live")], max_states=20_000)
+    assert not found.complete
+    assert "--max-states" in found.cut_by[0]
+    assert {f.property: f.verdict for f in found.findings} == {"unique": "unknown", "one-live": "violated"}
+
+
+def test_stop_leaves_what_was_found() -> None:
+    asked = iter([False] * 6)
+    found = explore(UPGRADE, "off", [named("unique")], stop=lambda: next(asked, True))
+    assert found.cut_by == ("interrupted",)
+    assert found.states > 1
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown fence 'none'"):
+        explore(UPGRADE, "none", [named("unique")])
+    with pytest.raises(KeyError, match="no guard"):
+        explore(UPGRADE, "off", [named("unique")], dropped=[("commit", "luck")])
+
+
+@pytest.mark.parametrize("fence", fences.ALL)
+def test_what_every_fence_keeps(fence: str) -> None:
+    """The key grows and grants stay below the saved window, whatever the fence."""
+    world = replace(SHORT, limit=2, counts=(1,))
+    found: Exploration = explore(world, fence, [named("key-monotone"), named("window")], max_states=150_000)
+    assert not [finding for finding in found.findings if finding.verdict == "violated"]
