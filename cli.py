@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,11 +16,14 @@ from rich.console import Console
 from . import __version__
 from .checker.explore import MAX_STATES
 from .model import fence as fences
-from .specs import properties, scenario
+from .specs import lemmas, properties, scenario
 from .traces import report
 from .traces.observation import BadInput
+from .traces.rerun import rerun
 
 VIOLATED, BAD_INPUT, UNKNOWN = 1, 2, 3
+
+DEFAULT_FENCES = ("off", "check-tso-primary")
 
 
 class _Named(click.ParamType[str]):
@@ -46,6 +50,7 @@ class _Named(click.ParamType[str]):
 
 _FENCE = _Named(lambda: fences.MEANINGS, fences.parse)
 _PROPERTY = _Named(lambda: properties.NAMES, properties.named)
+_ASSUMPTION = _Named(lambda: [each.name for each in lemmas.ASSUMPTIONS], lemmas.assumption)
 _SCENARIO = _Named(scenario.names, scenario.load)
 
 
@@ -158,7 +163,7 @@ def explore(
 
     if all_fences and chosen:
         raise click.UsageError("--all-fences already names every fence: leave out --fence")
-    names = fences.ALL if all_fences else chosen or ("off", "check-tso-primary")
+    names = fences.ALL if all_fences else chosen or DEFAULT_FENCES
     world = scenario.load(place)
     console = _console(quiet)
     with report.Exploring(console, world, names, asked or properties.NAMES, live=not no_progress) as screen:
@@ -178,8 +183,7 @@ def explore(
     console.print(report.explored(world, results, written, tell_runs=not all_fences))
     _write_json(
         {
-            "command": "explore",
-            "version": __version__,
+            **_prefix("explore"),
             "scenario": world.name,
             "results": [report.exploration_json(found, written) for found in results],
         },
@@ -201,6 +205,135 @@ def _write_runs(
         save(run, path)
         written[fence, prop] = str(path)
     return written
+
+
+def _prefix(name: str) -> dict[str, str]:
+    return {"command": name, "version": __version__}
+
+
+@main.command()
+@_fence_option
+@_property_option
+@click.option("--nodes", default="any", metavar="any|N", help="How many servers.", show_default=True)
+@click.option(
+    "--assume", multiple=True, type=_ASSUMPTION, metavar="NAME", help="Take for granted. Repeatable."
+)
+@click.option("--details", is_flag=True, help="Show which guards each obligation needs.")
+@_common
+def prove(
+    *,
+    chosen: tuple[str, ...],
+    asked: tuple[str, ...],
+    nodes: str,
+    assume: tuple[str, ...],
+    details: bool,
+    json_to: str | None,
+    runs: Path | None,
+    quiet: bool,
+    no_progress: bool,
+) -> int:
+    """Prove properties for any number of servers, any constants and unbounded time."""
+    from .checker.prove import prove as prove_one
+    from .traces import run as run_files
+
+    if nodes != "any" and not (nodes.isdecimal() and 1 <= int(nodes) <= 16):
+        raise click.BadParameter(
+            f"expected any, or a number from 1 to 16, got {nodes!r}", param_hint="--nodes"
+        )
+    console = _console(quiet)
+    results = []
+    with report.Steps(console, live=not no_progress) as screen:
+        for fence in chosen or DEFAULT_FENCES:
+            for name in asked or properties.NAMES:
+                results.append(
+                    prove_one(
+                        fences.parse(fence),
+                        properties.named(name),
+                        assume=assume,
+                        nodes=None if nodes == "any" else int(nodes),
+                        progress=screen.task(f"{name} under {fence}"),
+                    )
+                )
+                if results[-1].note.startswith("interrupted"):
+                    break
+    written = _write_runs(
+        runs,
+        {(p.fence, p.property): p.counterexample for p in results if p.counterexample is not None},
+        run_files.save,
+    )
+    console.print(report.proved(results, written, details=details))
+    _write_json({**_prefix("prove"), "results": [report.proof_json(p, written) for p in results]}, json_to)
+    return _status(proof.verdict for proof in results)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@_fence_option
+@_property_option
+@click.option("--details", is_flag=True, help="List the files that were read.")
+@_common
+def replay(
+    *,
+    paths: tuple[Path, ...],
+    chosen: tuple[str, ...],
+    asked: tuple[str, ...],
+    details: bool,
+    json_to: str | None,
+    runs: Path | None,
+    quiet: bool,
+    no_progress: bool,
+) -> int:
+    """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
+    from .traces import replay as replaying
+    from .traces import run as run_files
+    from .traces import sources
+
+    console = _console(quiet)
+    if len(paths) == 1 and run_files.is_run(paths[0]):
+        again = rerun(run_files.load(paths[0]), chosen, asked or properties.NAMES)
+        console.print(report.rerun_text(again))
+        _write_json({**_prefix("replay"), **report.rerun_json(again, str(paths[0]))}, json_to)
+        refused = len(chosen) == 1 and not again.fences[0].allows
+        return VIOLATED if refused or any(again.broken.values()) else 0
+    with report.Steps(console, live=not no_progress) as screen:
+        trace = sources.read(paths, progress=screen.reading)
+        found = replaying.replay(
+            trace, chosen, properties=asked or properties.NAMES, progress=screen.explaining
+        )
+    written = _write_runs(
+        runs, {(v.fence, "explanation"): v.run for v in found.fences if v.run is not None}, run_files.save
+    )
+    console.print(report.replayed(found, written, details=details))
+    _write_json({**_prefix("replay"), **report.replay_json(found)}, json_to)
+    verdicts: list[str] = [judgement.verdict for judgement in found.properties]
+    if len(chosen) == 1:
+        conforms = found.fences[0].conforms
+        verdicts.append("unknown" if conforms is None else "holds" if conforms else "violated")
+    return _status(verdicts)
+
+
+@main.command()
+@click.argument("run_file", metavar="RUN.json", type=click.Path(path_type=Path))
+@click.option(
+    "--to", "form", type=click.Choice(["text", "mermaid", "html"]), default="text", show_default=True
+)
+@click.option("-o", "target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+def show(*, run_file: Path, form: str, target: Path | None) -> int:
+    """Tell a run step by step: one column a server, one for etcd."""
+    from .traces import run as run_files
+    from .traces import show as telling
+
+    found = run_files.load(run_file)
+    if form == "text":
+        with target.open("w", encoding="utf-8") if target else nullcontext() as file:
+            Console(highlight=False, file=file).print(telling.text(found))
+        return 0
+    text = telling.html(found) if form == "html" else telling.mermaid(found)
+    if target is None:
+        click.echo(text)
+    else:
+        target.write_text(text, encoding="utf-8")
+    return 0
 
 
 @main.command("list")

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from ..checker.explore import Exploration, Progress
+from ..checker.prove import Proof
 from ..model import fence as fences
 from ..model import system
 from ..specs import properties, scenario
 from ..specs.scenario import Scenario
+from . import run as run_files
 from . import show
+from .observation import Call, KeyEvent, Observation
+from .replay import FenceVerdict, Report
+from .rerun import Rerun
 
 _STYLES = {
     "violated": "bold red",
@@ -123,6 +132,53 @@ class Exploring:
         return Text("…", style="dim")
 
 
+class Steps:
+    """A progress bar for work whose amount is known or becomes known."""
+
+    def __init__(self, console: Console, *, live: bool) -> None:
+        self._bar = ProgressBar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not live or not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def _begin(self, what: str) -> TaskID:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(what, total=None)
+        return self._task
+
+    def task(self, what: str) -> Callable[[int, int, str], None]:
+        """Something to be proved: called with how many obligations are done, of how many, and which."""
+        task = self._begin(what)
+        return lambda done, total, name: self._bar.update(task, completed=done, total=total)
+
+    def reading(self, file: str) -> None:
+        """A file is read."""
+        self._begin(f"reading {file}")
+
+    def explaining(self, done: int, total: int) -> None:
+        """So many observations are explained."""
+        task = self._task
+        if task is None or self._bar.tasks[0].total is None:
+            task = self._begin("explaining")
+        self._bar.update(task, completed=done, total=total)
+
+
 def explored(
     world: Scenario,
     results: Sequence[Exploration],
@@ -197,6 +253,291 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
             for finding in found.findings
         ],
     }
+
+
+def proved(
+    results: Sequence[Proof], written: Mapping[tuple[str, str], str], *, details: bool
+) -> RenderableType:
+    """A line a property, then what each proof rests on and what stands in the way of the others."""
+    table = _table("fence", "property", "verdict", "obligations", "seconds", "what it rests on")
+    for proof in results:
+        failed = sum(obligation.result != "proved" for obligation in proof.obligations)
+        done = f"{len(proof.obligations) - failed} of {len(proof.obligations)}"
+        seconds = sum(obligation.seconds for obligation in proof.obligations)
+        rests = [f"assuming {name}" for name in proof.assumptions]
+        rests.append("any number of servers" if proof.nodes is None else f"{proof.nodes} servers")
+        if proof.note:
+            rests.append(proof.note)
+        table.add_row(
+            proof.fence, proof.property, verdict_text(proof.verdict), done, f"{seconds:.2f}", "; ".join(rests)
+        )
+    parts: list[RenderableType] = [table]
+    if details:
+        parts += [part for proof in results for part in _proof_details(proof)]
+    for proof in results:
+        if proof.counterexample is not None:
+            parts += [Text(), show.text(proof.counterexample)]
+    parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
+    return Group(*parts)
+
+
+def _proof_details(proof: Proof) -> list[RenderableType]:
+    """The obligations that need a guard, or that failed."""
+    table = _table("transition", "lemma", "result", "guards needed", "ms")
+    for obligation in proof.obligations:
+        if obligation.guards_used or obligation.result != "proved":
+            table.add_row(
+                obligation.transition,
+                obligation.lemma,
+                verdict_text(obligation.result),
+                "; ".join(obligation.guards_used),
+                f"{obligation.seconds * 1000:.0f}",
+            )
+    free = sum(not o.guards_used and o.result == "proved" for o in proof.obligations)
+    heading = Text(f"\n{proof.property} under {proof.fence}", style="bold")
+    heading.append(f"  {free} more obligations need no single guard", style="dim")
+    parts: list[RenderableType] = [heading, table]
+    if proof.never_fires:
+        parts.append(_indented("the lemmas exclude: " + ", ".join(proof.never_fires), "dim"))
+    return parts
+
+
+def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """One proof in the form that scripts read."""
+    return {
+        "fence": proof.fence,
+        "property": proof.property,
+        "verdict": proof.verdict,
+        "nodes": "any" if proof.nodes is None else proof.nodes,
+        "assumptions": list(proof.assumptions),
+        "note": proof.note,
+        "never_fires": list(proof.never_fires),
+        "obligations": [
+            {
+                "transition": obligation.transition,
+                "lemma": obligation.lemma,
+                "result": obligation.result,
+                "guards_used": list(obligation.guards_used),
+                "solver": obligation.solver,
+                "seconds": round(obligation.seconds, 6),
+            }
+            for obligation in proof.obligations
+        ],
+        "counterexample": None
+        if proof.counterexample is None
+        else json.loads(run_files.dumps(proof.counterexample)),
+        "run": written.get((proof.fence, proof.property)),
+    }
+
+
+def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: bool) -> RenderableType:
+    """What was read, whether it conforms, and which properties it violates."""
+    files = _table("file", "what it is", "read", "skipped")
+    for source in found.sources:
+        skipped = str(source.skipped or "")
+        if source.truncated:
+            skipped = f"{skipped} cut off".strip()
+        files.add_row(source.file, source.kind.value, str(source.observations), skipped)
+    parts: list[RenderableType] = [files] if details else []
+    parts.append(_settings(found))
+    fences_table = _table("fence", "conforms", "explanations", "stopped at", "refused by")
+    for verdict in found.fences:
+        fences_table.add_row(
+            verdict.fence,
+            _conforms(verdict.conforms),
+            str(verdict.explanations),
+            _stopped(verdict),
+            "\n".join(f"{r.server}: {r.transition}: {r.guard}" for r in verdict.refused_by),
+        )
+    parts += [Text(), fences_table]
+    parts += [_indented(f"{v.fence}: {v.note}", "dim") for v in found.fences if v.note]
+    table = _table("property", "verdict", "count", "worst", "from, to (UTC)", "note")
+    for judgement in found.properties:
+        table.add_row(
+            judgement.property,
+            verdict_text(judgement.verdict),
+            str(judgement.count) if judgement.count else "",
+            "" if judgement.worst_ms is None else f"{judgement.worst_ms} ms",
+            "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}",
+            judgement.note,
+        )
+    parts += [Text(), table]
+    for judgement in found.properties:
+        if judgement.witness is not None:
+            parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
+            parts += [_indented(_observed(seen), "") for seen in judgement.witness]
+    parts += [_indented(note, "yellow") for note in found.notes]
+    parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
+    return Group(*parts)
+
+
+def _settings(found: Report) -> RenderableType:
+    parts = []
+    for name, setting, unit in (
+        ("save interval", found.settings.save_interval, 1e9),
+        ("update interval", found.settings.update_interval, 1e9),
+        ("lease", found.settings.lease, 1),
+    ):
+        value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
+        parts.append(f"{name} {value} ({setting.source})")
+    return Text("settings: " + "; ".join(parts), style="dim")
+
+
+def _conforms(answer: bool | None) -> Text:
+    if answer is None:
+        return verdict_text("unknown")
+    return Text("yes", style="green") if answer else Text("no", style="bold red")
+
+
+def _stopped(verdict: FenceVerdict) -> str:
+    if verdict.stopped_at is None:
+        return ""
+    where = f"{verdict.stopped_at.file}:{verdict.stopped_at.line}"
+    return where if verdict.revision is None else f"{where}\nrevision {verdict.revision}"
+
+
+def _clock(ns: int | None) -> str:
+    """A wall clock time of day, to the millisecond."""
+    if ns is None:
+        return ""
+    moment = datetime.fromtimestamp(ns // 1_000_000_000, tz=UTC)
+    return f"{moment:%H:%M:%S}.{ns // 1_000_000 % 1000:03d}"
+
+
+def _observed(seen: Observation) -> str:
+    """One observation in a line."""
+    if isinstance(seen, Call):
+        own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
+        when = f"{_clock(seen.start_ns)} to {_clock(seen.end_ns)}"
+        where = f"{seen.file}:{seen.line}"
+        return f"{where}: {seen.client} at {seen.endpoint} got ({seen.physical}, {own}), {when}"
+    if isinstance(seen, KeyEvent):
+        what = f"timestamp {seen.timestamp_ns}" if seen.timestamp_ns is not None else seen.key.value
+        return f"{seen.where.file}:{seen.where.line}: revision {seen.revision}: {what}"
+    return f"{seen.where.file}:{seen.where.line}: {seen.server} at {_clock(seen.at_ns)}: {seen.text}"
+
+
+def _observation_json(seen: Observation) -> dict[str, Any]:
+    if isinstance(seen, Call):
+        return {
+            "file": seen.file,
+            "line": seen.line,
+            "client": seen.client,
+            "endpoint": seen.endpoint,
+            "start_unix_ns": seen.start_ns,
+            "end_unix_ns": seen.end_ns,
+            "physical": seen.physical,
+            "logical": [seen.logical - seen.count + 1, seen.logical],
+        }
+    if isinstance(seen, KeyEvent):
+        return {
+            "file": seen.where.file,
+            "line": seen.where.line,
+            "revision": seen.revision,
+            "key": seen.key.value,
+            "timestamp_ns": seen.timestamp_ns,
+        }
+    return {"file": seen.where.file, "line": seen.where.line, "server": seen.server, "text": seen.text}
+
+
+def replay_json(found: Report) -> dict[str, Any]:
+    """A replay in the form that scripts read."""
+    return {
+        "sources": [
+            {
+                "file": source.file,
+                "kind": source.kind.value,
+                "observations": source.observations,
+                "skipped": source.skipped,
+                "truncated": source.truncated,
+                "reasons": list(source.reasons),
+            }
+            for source in found.sources
+        ],
+        "properties": [
+            {
+                "property": judgement.property,
+                "verdict": judgement.verdict,
+                "count": judgement.count,
+                "witness": [_observation_json(seen) for seen in judgement.witness or ()],
+                "worst_ms": judgement.worst_ms,
+                "from": judgement.from_ns,
+                "to": judgement.to_ns,
+                "note": judgement.note,
+            }
+            for judgement in found.properties
+        ],
+        "fences": [
+            {
+                "fence": verdict.fence,
+                "conforms": "unknown" if verdict.conforms is None else verdict.conforms,
+                "stopped_at": None
+                if verdict.stopped_at is None
+                else {
+                    "file": verdict.stopped_at.file,
+                    "line": verdict.stopped_at.line,
+                    "revision": verdict.revision,
+                },
+                "refused_by": [
+                    {"transition": r.transition, "server": r.server, "guard": r.guard}
+                    for r in verdict.refused_by
+                ],
+                "explanations": verdict.explanations,
+                "note": verdict.note,
+            }
+            for verdict in found.fences
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def rerun_text(found: Rerun) -> RenderableType:
+    """A run file judged again."""
+    table = _table("fence", "allows the run", "why not")
+    for verdict in found.fences:
+        table.add_row(verdict.fence, _conforms(verdict.allows), verdict.refused)
+    properties_table = _table("property", "verdict", "broken in step")
+    for name, steps in found.broken.items():
+        verdict_word = "violated" if steps else "holds"
+        properties_table.add_row(name, verdict_text(verdict_word), ", ".join(map(str, steps)))
+    return Group(Text(found.run.title, style="bold"), table, Text(), properties_table)
+
+
+def rerun_json(found: Rerun, file: str) -> dict[str, Any]:
+    """A run file judged again, in the form that scripts read; what refuses a step stands in ``note``."""
+    return {
+        "sources": [{"file": file, "kind": "run", "observations": len(found.run.moves), "skipped": 0}],
+        "properties": [
+            {
+                "property": name,
+                "verdict": "violated" if steps else "holds",
+                "count": len(steps),
+                "witness": [{"file": file, "step": step} for step in steps[:2]],
+                "worst_ms": None,
+                "from": None,
+                "to": None,
+            }
+            for name, steps in found.broken.items()
+        ],
+        "fences": [
+            {
+                "fence": verdict.fence,
+                "conforms": verdict.allows,
+                "stopped_at": None,
+                "refused_by": [],
+                "explanations": int(verdict.allows),
+                "note": verdict.refused,
+            }
+            for verdict in found.fences
+        ],
+    }
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 LISTS = ("scenarios", "fences", "properties", "transitions")

@@ -54,6 +54,14 @@ def recognise(head: bytes) -> bool:
     return _START.match(head) is not None
 
 
+def is_run(path: Path) -> bool:
+    """Is it a file, and one that begins like a run?"""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return recognise(file.read(4096))
+
+
 def dumps(run: Run) -> str:
     """The run as JSON, one line a move.
 

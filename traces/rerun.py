@@ -1,0 +1,58 @@
+"""A run file judged again: which fences allow it, and which properties its steps break."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..checker.run import Run, RunError, follow
+from ..specs.properties import judged, named
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a fence allows every step; else ``refused`` says which step it refuses, and why."""
+
+    fence: str
+    allows: bool
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """``broken`` lists, by property, the numbers of the steps that break it."""
+
+    run: Run
+    fences: tuple[Verdict, ...]
+    broken: dict[str, tuple[int, ...]]
+
+
+def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
+    """Take the run's steps again, under its own fence and under others.
+
+    Raises:
+        RunError: its own fence refuses a step.
+        ValueError: an unknown fence or property.
+    """
+    machine = run.machine()
+    broken: dict[str, list[int]] = {name: [] for name in properties}
+    for number, frame in enumerate(follow(run, machine), 1):
+        index = machine.find(frame.move.transition, frame.move.server)
+        for name in properties:
+            if judged(named(name).broken_by, machine, index, frame.before, frame.move.inputs):
+                broken[name].append(number)
+    return Rerun(
+        run,
+        tuple(_verdict(run, fence) for fence in fences or (run.fence,)),
+        {name: tuple(steps) for name, steps in broken.items()},
+    )
+
+
+def _verdict(run: Run, fence: str) -> Verdict:
+    dropped = run.dropped if fence == run.fence else ()
+    try:
+        for _ in follow(replace(run, fence=fence, dropped=dropped)):
+            pass
+    except RunError as error:
+        return Verdict(fence, False, str(error))
+    return Verdict(fence, True, "")
