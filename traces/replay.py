@@ -1,0 +1,355 @@
+"""Replay: is a trace a behaviour of the system under a fence, and what does it violate?
+
+The verdict on a fence comes from the fewest observations that decide: the etcd events alone, then with the
+servers' logs, then with the clients' calls. What refutes the fence without calls does so with them.
+
+Exact properties are judged on the observations (`judge.py`). Two need to know who did what, and are judged on
+the explanations: `violated` in all of them, `holds` in none, `unknown` in some.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..checker.run import Run
+from ..specs import properties as specs
+from . import judge
+from .explain import Node, Outcome, Search
+from .judge import Judgement
+from .observation import Key, KeyEvent, LogEvent, Observation, Where
+from .proposals import Proposals
+from .settings import Settings
+from .sources import Source, Trace
+from .steps import NO_SUCH_STEP, ONE_LIVE, SINGLE_WRITER, World
+from .timeline import Granted, Seen, Timeline, timeline
+
+DEFAULT_FENCES = ("off", "check-tso-primary")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A step that would explain the observation, by which server, and the guard that refuses it."""
+
+    transition: str
+    server: str
+    guard: str
+
+
+@dataclass(frozen=True, slots=True)
+class FenceVerdict:
+    """Whether the trace is a behaviour under a fence; `conforms` None: unknown, and `note` says why.
+
+    `stopped_at`, `revision`: the observation that no explanation explains (its etcd revision, if it has one),
+    and `refused_by` why. `explanations` counts those of everything before, or of the whole trace. `run` is
+    the least surprising of them. `rate`: observations explained in a second.
+    """
+
+    fence: str
+    conforms: bool | None
+    stopped_at: Where | None
+    revision: int | None
+    refused_by: tuple[Refused, ...]
+    explanations: int
+    run: Run | None
+    note: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What replay found in a trace; `notes` say what was taken for granted and what was left out."""
+
+    sources: tuple[Source, ...]
+    settings: Settings
+    properties: tuple[Judgement, ...]
+    fences: tuple[FenceVerdict, ...]
+    notes: tuple[str, ...]
+
+
+def replay(
+    trace: Trace,
+    fences: Sequence[str] = (),
+    *,
+    properties: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Judge a trace: whether it conforms to each fence (none named: `DEFAULT_FENCES`), and the properties.
+
+    ``progress`` is called with what is explained so far and how much there is. Ctrl-C ends the search for
+    explanations and leaves what was found.
+
+    Raises:
+        ValueError: an unknown fence or property; the message lists what there is.
+    """
+    asked = specs.NAMES if properties is None else tuple(properties)
+    for name in asked:
+        specs.named(name)
+    order = timeline(trace)
+    tried = _try(order, fences or DEFAULT_FENCES, progress)
+    exact = judge.judge(trace, [name for name in asked if name in judge.PROPERTIES])
+    found = {judgement.property: judgement for judgement in exact}
+    for name in asked:
+        if name not in found:
+            found[name] = _explained(name, order, tried)
+    return Report(
+        trace.sources,
+        trace.settings,
+        tuple(found[name] for name in asked),
+        tuple(each.verdict for each in tried),
+        _notes(order, tried),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Some of the observations, all of their kinds."""
+
+    label: str
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A fence, the last stage that was searched and what came of it; no stage: nothing could be searched."""
+
+    verdict: FenceVerdict
+    stage: _Stage | None
+    outcome: Outcome | None
+
+
+def _stages(order: Timeline) -> list[_Stage]:
+    """From the fewest observations to all that the model can take."""
+    seen = order.seen[: min(order.barrier, len(order.seen))]
+    kinds: tuple[type, ...] = ()
+    labels: list[str] = []
+    stages: list[_Stage] = []
+    for kind, label in ((KeyEvent, "etcd events"), (LogEvent, "logs"), (Granted, "calls")):
+        if not any(isinstance(one.what, kind) for one in seen) or (kind is Granted and not stages):
+            continue
+        kinds += (kind,)
+        labels.append(label)
+        stages.append(_Stage(" and ".join(labels), tuple(one for one in seen if isinstance(one.what, kinds))))
+    return stages
+
+
+def _try(order: Timeline, names: Sequence[str], progress: Progress | None) -> list[_Tried]:
+    worlds = [World(name, order) for name in dict.fromkeys(names)]
+    stages = _stages(order)
+    total = len(worlds) * sum(len(stage.seen) for stage in stages)
+    done = 0
+    tried: list[_Tried] = []
+    stopped = False
+    for world in worlds:
+        stage, outcome, rate = None, None, 0.0
+        for stage in stages if not stopped else ():
+            before, started = done, time.perf_counter()
+
+            def tell(reached: int, _: int, before: int = before) -> None:
+                if progress:
+                    progress(before + reached, total)
+
+            outcome = Search(world, order, stage.seen).run(tell)
+            rate = outcome.reached / (time.perf_counter() - started)
+            done += len(stage.seen)
+            stopped = outcome.interrupted
+            if stopped or outcome.stuck:
+                break
+        tried.append(_Tried(_verdict(world, order, stage, outcome, rate), stage, outcome))
+    if progress:
+        progress(total, total)
+    return tried
+
+
+def _verdict(
+    world: World, order: Timeline, stage: _Stage | None, outcome: Outcome | None, rate: float
+) -> FenceVerdict:
+    conforms: bool | None = None
+    stop: Seen | None = None
+    refused: tuple[tuple[str, int, str], ...] = ()
+    count, run = 0, None
+    if stage is None or outcome is None:
+        doubt = _api_mode(order) or "neither etcd events nor server logs to explain"
+    else:
+        stop = stage.seen[outcome.reached] if outcome.stuck else None
+        refused = outcome.refused
+        doubt = _doubt(order, stage, outcome)
+        conforms = None if doubt else stop is None
+        count, run = len(outcome.explanations), _run(world, order, stage, outcome)
+    impossible = _impossible(world, order)
+    if conforms is None and impossible is not None:
+        conforms, stop, doubt = False, impossible, ""
+        refused = (("refused_by_fence", impossible.server, NO_SUCH_STEP),)
+    note = doubt
+    if conforms is False and stage is not None:
+        note = f"the {stage.label} refute it"
+    return FenceVerdict(
+        world.fence,
+        conforms,
+        stop.where if stop else None,
+        stop.revision if stop else None,
+        tuple(Refused(name, order.names[n - 1] if n else "", guard) for name, n, guard in refused),
+        count,
+        run,
+        note,
+        rate,
+    )
+
+
+def _impossible(world: World, order: Timeline) -> Seen | None:
+    """The first line that shows a step the fence does not have, whatever else is missing."""
+    proposals = Proposals(order)
+    return next((one for one in order.seen if not proposals.possible(world, one)), None)
+
+
+def _doubt(order: Timeline, stage: _Stage, outcome: Outcome) -> str:
+    """Why the outcome decides nothing; empty if it does."""
+    if outcome.interrupted:
+        return f"interrupted after {outcome.reached} of {len(stage.seen)} observations"
+    if not outcome.stuck:
+        missing = f"writes of the timestamp key are missing: {order.gap_text}"
+        return _api_mode(order) or (missing if _saves_missing(order) else "")
+    one = stage.seen[outcome.reached]
+    if all(guard == NO_SUCH_STEP for *_, guard in outcome.refused):
+        return ""
+    if not outcome.complete:
+        return f"a limit ended the search for an explanation of {one.where}"
+    if not order.watched:
+        return f"{one.where} is not explained, but there are no etcd events"
+    if order.gap_text and one.at >= order.seen[order.gap].at:
+        return f"{one.where} is not explained, but {order.gap_text}"
+    if order.window_assumed:
+        return f"{one.where} is not explained, but the save interval was assumed"
+    if order.late and not _known_before(one, stage.seen[: outcome.reached]):
+        return f"{one.where} is not explained, but what was before the watch began is not known"
+    return ""
+
+
+def _api_mode(order: Timeline) -> str:
+    """Why the trace cannot be judged from some election on; empty if it can."""
+    if order.barrier >= len(order.seen):
+        return ""
+    where = order.seen[order.barrier].where
+    return f"a PD in API mode is elected at {where}, which the model does not have yet"
+
+
+def _saves_missing(order: Timeline) -> bool:
+    """Whether the timestamp key was written in a gap: `version` counts its writes."""
+    events = [one.what for one in order.seen if isinstance(one.what, KeyEvent)]
+    versions = [event.version for event in events if event.key is Key.TIMESTAMP and event.put]
+    return bool(order.gap_text) and any(after != (before or 0) + 1 for before, after in pairwise(versions))
+
+
+def _known_before(one: Seen, before: Iterable[Seen]) -> bool:
+    """Whether earlier events tell what a key held; for a line, what the timestamp key held."""
+    key = one.what.key if isinstance(one.what, KeyEvent) else Key.TIMESTAMP
+    return any(isinstance(each.what, KeyEvent) and each.what.key is key for each in before)
+
+
+def _run(world: World, order: Timeline, stage: _Stage, outcome: Outcome) -> Run:
+    """The least surprising explanation, in a form that can be followed and shown."""
+    nodes = list(outcome.explanations[0].chain())
+    layout = world.machine.layout
+    usual = layout.initial({}, {})
+    first = {place: nodes[0].state[slot] for place, slot in layout.slots.items()}
+    return Run(
+        title=f"what the {stage.label} show, explained under {world.fence}",
+        fence=world.fence,
+        kinds=order.kinds,
+        names=order.names,
+        constants=order.constants,
+        first={place: value for place, value in first.items() if value != usual[layout.slots[place]]},
+        moves=tuple(move for node in nodes for move in node.moves),
+        reachable=not order.late,
+    )
+
+
+def _explained(name: str, order: Timeline, tried: Sequence[_Tried]) -> Judgement:
+    """A property judged on the explanations under the fences that the trace conforms to.
+
+    Where it conforms to none, what was explained before they stopped counts all the same, for what is broken
+    stays broken; under fences whose verdict is unknown first.
+    """
+    fitting = [each for each in tried if each.verdict.conforms]
+    open_ = [each for each in tried if each.verdict.conforms is None and each.outcome]
+    judged = fitting or open_ or [each for each in tried if each.outcome]
+    ends = [node for each in judged if each.outcome for node in each.outcome.explanations]
+    breaking = sum(name in node.broken for node in ends)
+    if not breaking and fitting:
+        untested = _untested(name, order)
+        return untested or Judgement(name, "holds")
+    if not breaking:
+        return Judgement(name, "unknown", note="no fence explains the trace to its end")
+    if breaking < len(ends):
+        return Judgement(name, "unknown", note="broken in some explanations, not in others")
+    for each in judged:
+        if each.stage and each.outcome:
+            return _violation(name, each.stage, each.outcome.explanations[0])
+    raise AssertionError("there are explanations, so there is a search that found them")
+
+
+def _violation(name: str, stage: _Stage, explanation: Node) -> Judgement:
+    """A property that this explanation breaks, with the observation that shows it and the one beside it."""
+    steps = [stage.seen[node.index] for node in explanation.chain() if name in node.breaks]
+    first = steps[0]
+    beside = first
+    for one in stage.seen:
+        if one is first:
+            break
+        what = one.what
+        is_primary = isinstance(what, KeyEvent) and what.key is Key.PRIMARY and what.put
+        is_other = isinstance(what, Granted) and one.server != first.server
+        if is_primary if name == SINGLE_WRITER else is_other:
+            beside = one
+    return Judgement(
+        name,
+        "violated",
+        len(steps),
+        (_observation(beside), _observation(first)),
+        from_ns=min(one.at for one in steps),
+        to_ns=max(one.at for one in steps),
+    )
+
+
+def _observation(one: Seen) -> Observation:
+    return one.what.call if isinstance(one.what, Granted) else one.what
+
+
+def _untested(name: str, order: Timeline) -> Judgement | None:
+    """A verdict where nothing in the trace put the property to the test."""
+    if name == SINGLE_WRITER:
+        told = any(isinstance(one.what, KeyEvent) and one.what.key is Key.PRIMARY for one in order.seen)
+        if not order.watched:
+            return Judgement(name, "unknown", note="there are no etcd events")
+        return None if told or order.late else Judgement(name, "vacuous", note="no TSO primary in the trace")
+    if name == ONE_LIVE:
+        granting = {one.server for one in order.seen if isinstance(one.what, Granted)}
+        if not granting:
+            return Judgement(name, "unknown", note="no call says which server answered it")
+        if len(granting) < 2:
+            return Judgement(name, "vacuous", note="no more than one server granted timestamps")
+    return None
+
+
+def _notes(order: Timeline, tried: Sequence[_Tried]) -> tuple[str, ...]:
+    """What was taken for granted, what was left out, and what would decide between fences."""
+    notes = list(order.assumed)
+    if order.late:
+        notes.append("the watch began late: what etcd held before is one of the states that fit")
+    if order.gap_text:
+        notes.append(f"{order.gap_text}: taken to be of other keys as far as the trace was explained")
+    notes += [f"not used: {count} {what}" for what, count in order.unused.items()]
+    fitting = [each.verdict.fence for each in tried if each.verdict.conforms]
+    if len(fitting) > 1:
+        missing = [
+            text
+            for kind, text in ((LogEvent, "the servers' logs"), (Granted, "client samples"))
+            if not any(isinstance(one.what, kind) for one in order.seen)
+        ]
+        decides = f"; {' and '.join(missing)} may decide between them" if missing else ""
+        notes.append(f"{' and '.join(fitting)} explain the trace{decides}")
+    return tuple(notes)
