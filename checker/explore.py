@@ -164,7 +164,7 @@ def _walk(
                 return [f"more than {max_states} states: raise --max-states"]
             if stop is not None and stop():
                 return ["interrupted"]
-        if len(watch.hits) == len(expander.properties):
+        if 0 < len(expander.properties) == len(watch.hits):
             return ["every property asked for is violated already"]
         first += len(frontier)
         before, frontier = len(frontier), found

@@ -1,0 +1,79 @@
+"""The state graph, and what it shows of two ways to write the fence."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from functools import cache
+
+import networkx as nx
+import pytest
+
+from tsofence.checker.explore import explore
+from tsofence.checker.graph import Label, difference, state_graph
+from tsofence.model import fence as fences
+from tsofence.model import save
+from tsofence.model.instance import Configuration
+from tsofence.specs.scenario import Scenario, load
+
+UPGRADE = load("rolling-upgrade")
+SMALL = replace(UPGRADE, budgets={**UPGRADE.budgets, "pd.term": 1})
+#: how far below now a folded time still tells its distance
+KEPT = 2
+
+
+def configuration(world: Scenario, fence: str) -> Configuration:
+    """Nothing remembered: what a client got is in the labels here."""
+    made = world.configuration(fences.parse(fence))
+    return replace(made, domains={**made.domains, "note": (0,)})
+
+
+@cache
+def graph(fence: str) -> nx.MultiDiGraph[int]:
+    made = configuration(SMALL, fence)
+    return state_graph(made, SMALL.first_states(made))
+
+
+def outside(label: Label, before: bytes, after: bytes) -> Hashable | None:
+    """What etcd, the clients and the operator see: keys, windows, grants, elections, resets; neither
+    the reads of a transaction, nor when a save begins or is refused."""
+    name, server, _ = label
+    hidden = {rule.name for rule in save.RULES} - {"commit"}
+    if name in hidden | {"sync_load", "sync_begin", "sync_abandon", "update_begin"}:
+        return None
+    slots = LAYOUT.slots
+    if name == "grant":
+        physical = before[slots["physical", int(str(server))]]
+        return (name, server, max(physical, 128 - KEPT), before[slots["logical", int(str(server))]])
+    if name == "commit":
+        return (name, server, max(after[slots["timestamp", 0]], 128 - KEPT))
+    return (name, server)
+
+
+LAYOUT = configuration(SMALL, "off").layout()
+
+
+def test_the_graph_is_the_search() -> None:
+    found = explore(SMALL, "check-tso-primary", ())
+    assert found.complete
+    made = SMALL.configuration(fences.parse("check-tso-primary"))
+    # the same system without an observer is smaller; the same one is the same
+    assert graph("check-tso-primary").number_of_nodes() < found.states
+    whole = state_graph(made, SMALL.first_states(made))
+    assert (whole.number_of_nodes(), whole.number_of_edges()) == (found.states, found.transitions)
+    assert nx.eccentricity(nx.DiGraph(whole), whole.graph["first"][0]) == found.depth
+
+
+def test_a_hook_is_the_same_fence() -> None:
+    """Review question 5: the check threaded through as a flag, or as a hook that runs last."""
+    check, hook = graph("check-tso-primary"), graph("hook")
+    assert check.number_of_nodes() != hook.number_of_nodes()
+    assert difference(check, hook, outside) is None
+
+
+@pytest.mark.parametrize("other", ["off", "first-save-only"])
+def test_other_fences_are_not(other: str) -> None:
+    run = difference(graph("check-tso-primary"), graph(other), outside)
+    assert run is not None
+    assert str(run[-1]).startswith("('commit', 1")
+    assert ("campaign", 2) in run

@@ -1,0 +1,266 @@
+"""The command line is a contract: JSON keys, exit statuses, one line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsofence import __version__
+from tsofence.specs import properties, scenario
+
+TSOFENCE = Path(sys.executable).with_name("tsofence")
+RECORDINGS = Path(__file__).parent / "recordings"
+RUNS = Path(__file__).parent / "runs"
+
+TINY = """
+description = "small enough for a test"
+[servers]
+pd = 1
+tso = 1
+[time]
+window = 3
+[clients]
+limit = 2
+[faults.pd]
+term = 1
+[faults.tso]
+term = 1
+"""
+
+
+def call(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TSOFENCE, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+        env={**os.environ, "COLUMNS": "80", **env},
+    )
+
+
+def told(*args: str | Path) -> tuple[int, dict[str, Any]]:
+    done = call(*args, "--json", "-", "--quiet")
+    assert done.stderr == ""
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["version"] == __version__
+    return done.returncode, found
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def test_version() -> None:
+    assert call("--version").stdout == f"tsofence, version {__version__}\n"
+
+
+def test_explore(tiny: Path, tmp_path: Path) -> None:
+    status, found = told(
+        "explore", "--scenario", tiny, "--fence", "check-tso-primary", "--runs", tmp_path / "runs"
+    )
+    assert status == 1
+    assert (found["command"], found["scenario"]) == ("explore", "tiny")
+    (result,) = found["results"]
+    assert result["fence"] == "check-tso-primary"
+    assert result["complete"] is True
+    assert result["cut_by"] == []
+    assert result["states"] > 100_000
+    assert result["transitions"] > result["states"]
+    assert "restart@pd" in result["never_fired"]
+    verdicts = {prop["property"]: prop["verdict"] for prop in result["properties"]}
+    assert verdicts == dict.fromkeys(properties.NAMES, "holds") | {
+        "real-time": "violated",
+        "one-live": "violated",
+    }
+    steps = {prop["property"]: prop["steps"] for prop in result["properties"]}
+    assert (steps["real-time"], steps["one-live"], steps["unique"]) == (15, 14, None)
+    runs = {prop["property"]: prop["run"] for prop in result["properties"]}
+    assert runs["unique"] is None
+    shown = call("show", runs["real-time"])
+    assert shown.returncode == 0
+    assert "Breaks real-time" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+    status, again = told("replay", runs["real-time"], "--fence", "check-tso-primary", "--fence", "save-cas")
+    assert status == 1
+    assert [fence["conforms"] for fence in again["fences"]] == [True, False]
+    assert {p["property"] for p in again["properties"] if p["verdict"] == "violated"} >= {"real-time"}
+
+
+def test_explore_tables_go_to_stderr(tiny: Path) -> None:
+    done = call("explore", "--scenario", tiny, "--fence", "check-tso-primary", "--property", "one-live")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "14 steps" in done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= 80
+
+
+def test_explore_that_is_cut_is_unknown(tiny: Path) -> None:
+    status, found = told(
+        "explore", "--scenario", tiny, "--fence", "save-cas", "--property", "unique", "--max-states", "5000"
+    )
+    assert status == 3
+    assert found["results"][0]["complete"] is False
+    assert "--max-states" in found["results"][0]["cut_by"][0]
+    assert found["results"][0]["properties"][0]["verdict"] == "unknown"
+
+
+def test_explore_can_be_stopped() -> None:
+    """Ctrl-C leaves what was found."""
+    with subprocess.Popen(
+        [TSOFENCE, "explore", "--fence", "off", "--quiet", "--no-progress", "--json", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+    assert errors == ""
+    (result,) = json.loads(out)["results"]
+    assert result["cut_by"] == ["interrupted"]
+    assert process.returncode == 1
+    assert {p["verdict"] for p in result["properties"]} == {"violated", "unknown"}
+
+
+def test_prove() -> None:
+    status, found = told(
+        "prove", "--fence", "check-tso-primary", "--property", "unique", "--assume", "first-primary-stays"
+    )
+    assert status == 0
+    (result,) = found["results"]
+    assert (result["verdict"], result["nodes"], result["counterexample"]) == ("proved", "any", None)
+    assert result["assumptions"] == ["first-primary-stays"]
+    assert {"transition", "lemma", "result", "guards_used", "solver", "seconds"} == set(
+        result["obligations"][0]
+    )
+    assert any(
+        o["transition"] == "grant" and o["lemma"] == "property" and o["guards_used"]
+        for o in result["obligations"]
+    )
+
+
+def test_prove_shows_a_run_where_it_fails(tmp_path: Path) -> None:
+    status, found = told("prove", "--fence", "off", "--property", "single-writer", "--runs", tmp_path)
+    assert status == 1
+    (result,) = found["results"]
+    assert result["verdict"] == "violated"
+    assert result["counterexample"]["reachable"] is True
+    assert "Breaks single-writer" in call("show", result["run"]).stdout
+
+
+def test_replay_of_a_recorded_upgrade() -> None:
+    status, found = told("replay", RECORDINGS / "upgrade-fenced", "--property", "real-time")
+    assert status == 1
+    assert {source["kind"] for source in found["sources"]} >= {"PD log", "TSO log"}
+    (judged,) = found["properties"]
+    assert (judged["count"], judged["worst_ms"], len(judged["witness"])) == (647, 1700, 2)
+    conforms = {fence["fence"]: fence["conforms"] for fence in found["fences"]}
+    assert conforms == {"off": False, "check-tso-primary": True}
+
+
+def test_replay_fails_when_the_one_fence_named_does_not_explain_it() -> None:
+    folder = RECORDINGS / "upgrade-unfenced"
+    status, found = told("replay", folder, "--fence", "check-tso-primary", "--property", "key-monotone")
+    assert status == 1
+    assert found["properties"][0]["verdict"] == "holds"
+    (fence,) = found["fences"]
+    assert fence["conforms"] is False
+    assert fence["stopped_at"]["revision"] == 24
+    assert {"transition": "find_no_primary", "server": "pd1", "guard": "no TSO primary"} in fence[
+        "refused_by"
+    ]
+    assert told("replay", folder, "--fence", "off", "--property", "key-monotone")[0] == 0
+
+
+@pytest.mark.parametrize("form", ["text", "mermaid", "html"])
+def test_show(form: str, tmp_path: Path) -> None:
+    run = min(RUNS.glob("*.json"))
+    printed = call("show", run, "--to", form)
+    assert printed.returncode == 0
+    target = tmp_path / "out"
+    assert call("show", run, "--to", form, "-o", target).returncode == 0
+    assert target.read_text().strip() == printed.stdout.strip()
+
+
+@pytest.mark.parametrize("what", ["scenarios", "fences", "properties", "transitions"])
+def test_list(what: str) -> None:
+    done = call("list", what)
+    assert done.returncode == 0
+    for name in {"scenarios": scenario.names(), "properties": properties.NAMES}.get(what, ()):
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["explore", "--fence", "walls"], "unknown fence 'walls'; choose from off, "),
+        (["explore", "--fence", "off+save-cas"], "fence off means no fence"),
+        (["explore", "--fence", "hook+check-tso-primary"], "exclude each other"),
+        (["explore", "--property", "luck"], "unknown property 'luck'; choose from key-monotone"),
+        (["explore", "--scenario", "nowhere"], "unknown scenario 'nowhere'; choose from rolling-upgrade"),
+        (["explore", "--scenario", "missing.toml"], "missing.toml: cannot be read"),
+        (["explore", "--all-fences", "--fence", "off"], "leave out --fence"),
+        (["explore", "--max-states", "0"], "--max-states"),
+        (["prove", "--nodes", "many"], "expected any, or a number"),
+        (["prove", "--assume", "luck"], "unknown assumption 'luck'"),
+        (["replay", "missing-folder"], "missing-folder"),
+        (["replay", str(Path(__file__))], "test_cli.py"),
+        (["show", "missing.json"], "missing.json"),
+        (["show", str(Path(__file__))], "test_cli.py"),
+        (["list", "colours"], "colours"),
+        (["fly"], "fly"),
+    ],
+)
+def test_mistakes_end_in_one_line(args: list[str], says: str) -> None:
+    done = call(*args)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[servers\n", "not TOML: "),
+        ("[servers]\npd = 1\n", "servers.tso is missing"),
+        (TINY.replace("pd = 1", "pd = -1"), "servers.pd: expected a whole number from 0 to 4, got -1"),
+        (TINY.replace("window = 3", "window = 'wide'"), "time.window: expected a whole number"),
+        (TINY.replace("window = 3", "window = 3\nspeed = 1"), "unknown key time.speed"),
+        (TINY + "\n[luck]\n", "unknown 'luck'"),
+        (TINY.replace("limit = 2", "limit = 2\ncounts = [2]"), "clients.limit: expected more than"),
+        (TINY.replace("limit = 2", "limit = 2\ncounts = []"), "clients.counts: expected a list"),
+        (TINY.replace("[faults.pd]", "[faults.cat]"), "unknown 'faults.cat'"),
+        ("servers = 3", "unknown 'servers'"),
+        (TINY.replace("pd = 1", "pd = 4").replace("tso = 1", "tso = 4"), "expected 1 to 6 in all"),
+    ],
+)
+def test_mistakes_in_a_scenario(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    done = call("explore", "--scenario", path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "mine.toml: " in line
+    assert says in line
+
+
+def test_shell_completion() -> None:
+    done = call(
+        _TSOFENCE_COMPLETE="bash_complete", COMP_WORDS="tsofence explore --fence save", COMP_CWORD="3"
+    )
+    assert "save-cas" in done.stdout
+    assert "_TSOFENCE_COMPLETE" in call(_TSOFENCE_COMPLETE="bash_source").stdout
