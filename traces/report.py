@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,7 +27,7 @@ from ..specs.scenario import Scenario
 from . import run as run_files
 from . import show
 from .observation import Call, KeyEvent, Observation
-from .replay import FenceVerdict, Report
+from .replay import Report
 from .rerun import Rerun
 
 _STYLES = {
@@ -99,7 +101,7 @@ class Exploring:
         table.title = f"{self._world.name}: {self._world.description}"
         table.add_column("fence", min_width=14, overflow="fold")
         for name in self._asked:
-            table.add_column(name.replace("-", "-\n", 1), min_width=8, vertical="bottom")
+            table.add_column(name.replace("-", "-\n", 1), min_width=8)
         for fence in self._fences:
             table.add_row(self._name(fence), *(self._cell(fence, name) for name in self._asked))
         return table
@@ -332,68 +334,91 @@ def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str
 
 def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: bool) -> RenderableType:
     """What was read, whether it conforms, and which properties it violates."""
-    files = _table("file", "what it is", "read", "skipped")
-    for source in found.sources:
-        skipped = str(source.skipped or "")
-        if source.truncated:
-            skipped = f"{skipped} cut off".strip()
-        files.add_row(source.file, source.kind.value, str(source.observations), skipped)
-    parts: list[RenderableType] = [files] if details else []
-    parts.append(_settings(found))
-    fences_table = _table("fence", "conforms", "explanations", "stopped at", "refused by")
+    names = _Names([source.file for source in found.sources])
+    parts: list[RenderableType] = [_settings(found, names), Text()]
+    if details:
+        parts += [_sources(found, names), Text()]
+    fences_table = _table("fence", "conforms", "explanations", "stopped at")
     for verdict in found.fences:
-        fences_table.add_row(
-            verdict.fence,
-            _conforms(verdict.conforms),
-            str(verdict.explanations),
-            _stopped(verdict),
-            "\n".join(f"{r.server}: {r.transition}: {r.guard}" for r in verdict.refused_by),
-        )
-    parts += [Text(), fences_table]
-    parts += [_indented(f"{v.fence}: {v.note}", "dim") for v in found.fences if v.note]
+        stopped = ""
+        if verdict.stopped_at is not None:
+            stopped = names.place(verdict.stopped_at.file, verdict.stopped_at.line)
+            stopped += "" if verdict.revision is None else f", revision {verdict.revision}"
+        fences_table.add_row(verdict.fence, _conforms(verdict.conforms), str(verdict.explanations), stopped)
+    parts.append(fences_table)
+    for verdict in found.fences:
+        parts += [_indented(f"{verdict.fence}: {verdict.note}", "dim")] if verdict.note else []
+        parts += [
+            _indented(f"{verdict.fence} refuses {r.transition} of {r.server}: {r.guard}", "red")
+            for r in verdict.refused_by
+        ]
     table = _table("property", "verdict", "count", "worst", "from, to (UTC)", "note")
     for judgement in found.properties:
+        when = "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}"
         table.add_row(
             judgement.property,
             verdict_text(judgement.verdict),
             str(judgement.count) if judgement.count else "",
             "" if judgement.worst_ms is None else f"{judgement.worst_ms} ms",
-            "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}",
+            when,
             judgement.note,
         )
     parts += [Text(), table]
     for judgement in found.properties:
         if judgement.witness is not None:
             parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
-            parts += [_indented(_observed(seen), "") for seen in judgement.witness]
+            parts += [_indented(_observed(seen, names), "") for seen in dict.fromkeys(judgement.witness)]
     parts += [_indented(note, "yellow") for note in found.notes]
     parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
     return Group(*parts)
 
 
-def _settings(found: Report) -> RenderableType:
-    parts = []
+class _Names:
+    """File names as short as they can be while they differ: below the folder that all are in."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self._folder = os.path.commonpath([Path(file).parent for file in files]) if files else ""
+
+    def place(self, file: str, line: int) -> str:
+        """A line of a file."""
+        return f"{self.short(file)}:{line}"
+
+    def short(self, file: str) -> str:
+        """A file."""
+        return os.path.relpath(file, self._folder) if self._folder else file
+
+    def within(self, text: str) -> str:
+        """A text that names files."""
+        return text.replace(f"{self._folder}{os.sep}", "") if self._folder else text
+
+
+def _sources(found: Report, names: _Names) -> RenderableType:
+    files = _table("file", "what it is", "read", "skipped")
+    for source in found.sources:
+        skipped = str(source.skipped or "") + (" cut off" if source.truncated else "")
+        files.add_row(names.short(source.file), source.kind.value, str(source.observations), skipped)
+        for reason in source.reasons:
+            files.add_row("", Text(reason, style="dim"))
+    return files
+
+
+def _settings(found: Report, names: _Names) -> RenderableType:
+    """The settings, and where each comes from."""
+    parts: dict[str, list[str]] = {}
     for name, setting, unit in (
         ("save interval", found.settings.save_interval, 1e9),
         ("update interval", found.settings.update_interval, 1e9),
         ("lease", found.settings.lease, 1),
     ):
         value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
-        parts.append(f"{name} {value} ({setting.source})")
-    return Text("settings: " + "; ".join(parts), style="dim")
+        parts.setdefault(names.within(setting.source), []).append(f"{name} {value}")
+    return Text("; ".join(f"{', '.join(values)} ({source})" for source, values in parts.items()), style="dim")
 
 
 def _conforms(answer: bool | None) -> Text:
     if answer is None:
         return verdict_text("unknown")
     return Text("yes", style="green") if answer else Text("no", style="bold red")
-
-
-def _stopped(verdict: FenceVerdict) -> str:
-    if verdict.stopped_at is None:
-        return ""
-    where = f"{verdict.stopped_at.file}:{verdict.stopped_at.line}"
-    return where if verdict.revision is None else f"{where}\nrevision {verdict.revision}"
 
 
 def _clock(ns: int | None) -> str:
@@ -404,17 +429,18 @@ def _clock(ns: int | None) -> str:
     return f"{moment:%H:%M:%S}.{ns // 1_000_000 % 1000:03d}"
 
 
-def _observed(seen: Observation) -> str:
+def _observed(seen: Observation, names: _Names) -> str:
     """One observation in a line."""
     if isinstance(seen, Call):
         own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
         when = f"{_clock(seen.start_ns)} to {_clock(seen.end_ns)}"
-        where = f"{seen.file}:{seen.line}"
+        where = names.place(seen.file, seen.line)
         return f"{where}: {seen.client} at {seen.endpoint} got ({seen.physical}, {own}), {when}"
+    where = names.place(seen.where.file, seen.where.line)
     if isinstance(seen, KeyEvent):
-        what = f"timestamp {seen.timestamp_ns}" if seen.timestamp_ns is not None else seen.key.value
-        return f"{seen.where.file}:{seen.where.line}: revision {seen.revision}: {what}"
-    return f"{seen.where.file}:{seen.where.line}: {seen.server} at {_clock(seen.at_ns)}: {seen.text}"
+        what = f"timestamp {seen.timestamp_ns}" if seen.timestamp_ns is not None else f"{seen.key.value} key"
+        return f"{where}: revision {seen.revision}: {what}"
+    return f"{where}: {seen.server} at {_clock(seen.at_ns)}: {seen.text}"
 
 
 def _observation_json(seen: Observation) -> dict[str, Any]:
