@@ -53,6 +53,27 @@ def test_violated_in_the_fewest_steps(
     assert verdict(world, fence, name, *dropped) == ("violated", steps)
 
 
+#: tso-restart, as `explore --scenario tso-restart --all-fences` prints it: the steps of what is violated
+MATRIX = {
+    "off": {"unique": 17, "real-time": 14, "session": 16, "single-writer": 7, "one-live": 13},
+    "check-tso-primary": {"unique": 20, "real-time": 15, "session": 17, "one-live": 14},
+    "first-save-only": {"unique": 20, "real-time": 15, "session": 17, "single-writer": 14, "one-live": 14},
+    "hook": {"unique": 20, "real-time": 15, "session": 17, "one-live": 14},
+    "save-cas": {"real-time": 14, "session": 16, "single-writer": 7, "one-live": 13},
+    "window-lease": {"unique": 17, "real-time": 14, "session": 16, "single-writer": 7, "one-live": 13},
+    "wait-out": {"unique": 17, "real-time": 15, "session": 17, "single-writer": 7, "one-live": 14},
+    ALL_THREE: {"single-writer": 7, "one-live": 18},
+}
+
+
+@pytest.mark.parametrize("fence", fences.ALL)
+def test_the_matrix_of_what_is_violated(fence: str) -> None:
+    expected = MATRIX[fence]
+    found = explore(load("tso-restart"), fence, [named(name) for name in expected])
+    assert {finding.property: finding.steps for finding in found.findings} == expected
+    assert found.cut_by == ("every property asked for is violated already",)
+
+
 @pytest.mark.parametrize(
     ("name", "world", "fence"),
     [
