@@ -159,7 +159,7 @@ def _walk(
             chunk = frontier[start : start + _CHUNK]
             expander.expand(chunk, search.seen, search.parent, search.via, found, None, watch, first + start)
             if progress is not None:
-                progress(_progress(search, len(frontier) - start, len(found), before))
+                progress(_progress(search, (before, len(frontier), start), len(found)))
             if len(search.seen) > max_states:
                 return [f"more than {max_states} states: raise --max-states"]
             if stop is not None and stop():
@@ -172,9 +172,14 @@ def _walk(
     return []
 
 
-def _progress(search: _Search, level: int, found: int, before: int) -> Progress:
-    ratio = level / before if before else 1.0
-    left = int(level * ratio / (1 - ratio)) + level if 0 < ratio < 1 else None
+def _progress(search: _Search, level: tuple[int, int, int], found: int) -> Progress:
+    """``level``: the size of the last level and of this one, and how far this one is.
+
+    Once levels shrink, they are taken to go on shrinking by the same ratio.
+    """
+    before, size, done = level
+    ratio = size / before if before else 1.0
+    left = int(size - done + size * ratio / (1 - ratio)) if ratio < 1 else None
     expander = search.expander
     violated = {
         expander.properties[number].name: len(search.path(at)[1]) + 1
@@ -184,7 +189,7 @@ def _progress(search: _Search, level: int, found: int, before: int) -> Progress:
         len(search.seen),
         sum(search.watch.fired),
         search.depth,
-        level + found,
+        size - done + found,
         left,
         time.monotonic() - search.began,
         violated,
