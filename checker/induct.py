@@ -7,8 +7,8 @@ and the guards without which it fails.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import z3
@@ -110,7 +110,7 @@ class Induction:
         view = self.world.view(VOCABULARY)
         holders = [view.shared[v.name] for v in VOCABULARY.variables.values() if v.sort == NODE]
         terms = self.world.servers or (self._actor, *self._witnesses, *holders)
-        return self.world.view(VOCABULARY, universe=terms).binding(SELF.name, self._actor)
+        return replace(view, universe=terms).binding(SELF.name, self._actor)
 
     def __len__(self) -> int:
         """How many obligations there are."""
@@ -119,7 +119,7 @@ class Induction:
 
     def decide(self) -> Iterator[Decided]:
         """Every obligation, the first states' first."""
-        first = self._solver(*FIRST)
+        first = self._solver(self._view.of(fact) for fact in FIRST)
         for lemma in self.lemmas:
             yield self._decide(first, None, lemma, negated(self._view, lemma.claim, self._witnesses))
         for transition in self.transitions:
@@ -150,19 +150,27 @@ class Induction:
         solver.add([self._view.of(condition) for condition in (*transition.step.guard.values(), *premises)])
         return bool(solver.check() != z3.unsat)
 
-    def _solver(self, *facts: Expr) -> z3.Solver:
+    def _solver(self, facts: Iterable[Term]) -> z3.Solver:
         solver = z3.Solver()
         solver.set("timeout", _PATIENCE)
-        solver.add([self._view.of(fact) for fact in (*CONSTANTS.values(), *facts)])
+        solver.add([self._view.of(fact) for fact in CONSTANTS])
+        solver.add(list(facts))
         return solver
+
+    @cached_property
+    def _lemmas_hold(self) -> list[Term]:
+        return [self._view.of(lemma.claim) for lemma in self.lemmas]
 
     def _before(self, transition: Transition) -> z3.Solver:
         """All lemmas, the kind of the acting server and what is assumed of the step."""
-        assumed = [guard for a in self.assumptions if (guard := a.guard(transition)) is not None]
-        solver = self._solver(*(lemma.claim for lemma in self.lemmas), *assumed)
+        solver = self._solver(self._lemmas_hold)
         solver.add(self._actor != self.world.nobody)
         if transition.rule.kind in (Kind.PD, Kind.TSO):
             solver.add(self._view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
+        for assumed in self.assumptions:
+            guard = assumed.guard(transition)
+            if guard is not None:
+                solver.add(self._view.of(guard))
         return solver
 
     def _decide(

@@ -129,23 +129,25 @@ class _Path:
         self._constants = constants
         self._world = World(len(run.kinds))
         self.solver = z3.Optimize()
-        transitions = {t.name: t for t in system.transitions(fences.parse(run.fence), run.dropped)}
+        self._transitions = {t.name: t for t in system.transitions(fences.parse(run.fence), run.dropped)}
         view = first = self._first()
         for expr in PARAMETERS:
             self.solver.add(self._world.parameter(expr) == constants[expr.name])
-        self.solver.add([first.of(fact) for fact in CONSTANTS.values()])
+        self.solver.add([first.of(fact) for fact in CONSTANTS])
         for owner in self._world.servers:
             skew = first.read("skew", owner)
             self.solver.add(-constants["skew_bound"] <= skew, skew <= constants["skew_bound"])
+        broken = z3.BoolVal(False)
         for step, move in enumerate(run.moves):
-            transition = transitions[move.transition]
+            transition = self._transitions[move.transition]
             actor = self._world.literal(NODE, move.server)
             view = replace(view, inputs=self._inputs(step)).binding(SELF.name, actor)
             self.solver.add([view.of(guard) for guard in transition.step.guard.values()])
             broken_by = prop.broken_by(transition)
-            if step == len(run.moves) - 1 and broken_by is not None:
-                self.solver.add(view.of(broken_by))
+            broken = z3.BoolVal(False) if broken_by is None else view.of(broken_by)
             view = view.after(transition.step.effect, actor)
+        # The last step is the one that is to break it.
+        self.solver.add(broken)
         self.solver.minimize(view.shared["now"])
 
     def _first(self) -> View:
@@ -174,9 +176,6 @@ class _Path:
 
     def run(self, model: z3.ModelRef) -> Run:
         """The run that a model describes."""
-        transitions = {
-            t.name: t for t in system.transitions(fences.parse(self._run.fence), self._run.dropped)
-        }
 
         def value(term: Term, sort: Sort) -> int:
             return number(model.eval(term, model_completion=True), sort)
@@ -184,7 +183,7 @@ class _Path:
         moves = []
         for step, move in enumerate(self._run.moves):
             terms = self._inputs(step)
-            inputs = {e.name: value(terms(e), e.sort) for e in transitions[move.transition].rule.inputs}
+            inputs = {e.name: value(terms(e), e.sort) for e in self._transitions[move.transition].rule.inputs}
             moves.append(replace(move, inputs=inputs))
         first = self._first()
         skews = {
@@ -193,6 +192,7 @@ class _Path:
         }
         return replace(
             self._run,
+            title=f"{self._run.breaks} under {self._run.fence}, in ms, with PD's own figures",
             constants=self._constants,
             first={("now", 0): _START, **{key: skew for key, skew in skews.items() if skew}},
             moves=tuple(moves),

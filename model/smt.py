@@ -53,7 +53,11 @@ class World:
         return z3.BoolSort() if sort == BOOL else z3.IntSort()
 
     def literal(self, sort: Sort, value: int) -> Term:
-        """A value of a sort, from the integer that stands for it everywhere else."""
+        """A value of a sort, from the integer that stands for it everywhere else.
+
+        Raises:
+            IndexError: a server by number where servers have none.
+        """
         if sort == NODE:
             return self.servers[value - 1] if value else self.nobody
         if sort.members:
@@ -68,23 +72,15 @@ class World:
         """A constant of the scenario."""
         return self.constant(f"param {expr.name}", expr.sort)
 
-    def view(self, vocabulary: Vocabulary, **choices: Any) -> View:
+    def view(self, vocabulary: Vocabulary) -> View:
         """A state of which nothing is known."""
-        functions: dict[str, Term] = {}
-        for variable in vocabulary.variables.values():
-            if variable.per_server:
-                functions[variable.name] = z3.Function(
-                    variable.name, self.node_sort, self.sort(variable.sort)
-                )
+        variables = vocabulary.variables.values()
         # The kind of a server is no variable: it never changes.
-        functions["is_tso"] = z3.Function("is_tso", self.node_sort, z3.BoolSort())
-        shared = {
-            variable.name: self.constant(variable.name, variable.sort)
-            for variable in vocabulary.variables.values()
-            if not variable.per_server
-        }
+        sorts = {"is_tso": BOOL, **{v.name: v.sort for v in variables if v.per_server}}
+        fields = {name: z3.Function(name, self.node_sort, self.sort(sort)) for name, sort in sorts.items()}
+        shared = {v.name: self.constant(v.name, v.sort) for v in variables if not v.per_server}
         now = self.constant("now", TIME)
-        return View(self, {**shared, "now": now}, lambda name, owner: functions[name](owner), **choices)
+        return View(self, {**shared, "now": now}, lambda name, owner: fields[name](owner))
 
 
 _OPERATORS: dict[str, Callable[..., Term]] = {
@@ -102,14 +98,16 @@ _OPERATORS: dict[str, Callable[..., Term]] = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One state: ``shared`` variables and now by name, ``read`` for a server's, bound servers, inputs."""
+    """One state: ``shared`` variables and now by name, ``read`` for a server's.
+
+    ``inputs`` makes a term of an input; without it an input is a constant of its name.
+    """
 
     world: World
     shared: Mapping[str, Term]
     read: Callable[[str, Term], Term]
     universe: tuple[Term, ...] = ()
     bound: Mapping[str, Term] = field(default_factory=dict)
-    #: makes a term of an input, by transition if steps are told apart
     inputs: Callable[[Expr], Term] | None = None
 
     def binding(self, name: str, owner: Term) -> View:

@@ -47,21 +47,22 @@ class Assumption:
     guard: Callable[[Transition], Expr | None]
 
 
-# --- what the constants of every scenario and the first states meet ------------------------------
+# --- constants and first states --------------------------------------------------------------------
 
 PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET)
 
-#: the constants: any that PD could be configured with
-CONSTANTS = {
-    "a unit is positive": NO_TIME < UNIT,
-    "the guard is a unit at least": UNIT <= GUARD,
-    "the window is twice the guard at least": GUARD + GUARD <= WINDOW,
-    "a lease lasts": NO_TIME < LEASE,
-    "there is a logical part": s.NO_LOGICAL + 2 <= LIMIT,
-    "skew is bounded": NO_TIME <= SKEW,
-    "the margin covers two clocks that disagree": SKEW + SKEW <= MARGIN,
-    "an admin may reset": NO_TIME < s.MAX_RESET,
-}
+#: what the constants meet: any that PD could be configured with
+CONSTANTS = (
+    NO_TIME < UNIT,
+    UNIT <= GUARD,
+    GUARD + GUARD <= WINDOW,
+    NO_TIME < LEASE,
+    s.NO_LOGICAL + 2 <= LIMIT,
+    NO_TIME <= SKEW,
+    # wait-out waits for the slowest clock, as read on the fastest
+    SKEW + SKEW <= MARGIN,
+    NO_TIME < s.MAX_RESET,
+)
 
 
 def _each(body: Callable[[Expr], Expr]) -> Expr:
@@ -90,7 +91,7 @@ def _first(variable: Variable) -> Expr:
     return Expr("var", variable.sort, name=variable.name) == value
 
 
-#: what every first state meets: declared first values, but any PD leads the raft group, and clocks differ
+#: what every first state meets: the declared first values; any clocks, and anybody leads the raft group
 FIRST = (
     _CLOCKS.claim,
     *(_first(v) for v in s.VOCABULARY.variables.values() if v.name not in ("raft_leader", "skew")),
@@ -141,16 +142,6 @@ _GOES_ON = Lemma(
     "a save in flight starts no further than the guard below the end of the window in memory",
     _each(lambda a: implies(both(s.initialised[a], _saving(a)), s.saved[a] <= s.next[a] + GUARD)),
 )
-_JOBS = Lemma(
-    "a job has a stage",
-    "something is in flight exactly when it has a stage; only a sync loads the key beforehand",
-    _each(
-        lambda a: both(
-            (s.job[a] == JOB.none) == (s.stage[a] == STAGE.idle),
-            implies(s.stage[a] == STAGE.loaded, s.job[a] == JOB.sync),
-        )
-    ),
-)
 _NOTED_BELOW = Lemma(
     "grants below the key",
     "every timestamp granted so far is below what the timestamp key holds",
@@ -166,7 +157,8 @@ _ENDED = Lemma(
 )
 
 _MONOTONE = (_SAVE_GROWS,)
-_WINDOW = (*_MONOTONE, _ENDED, _WINDOW_SAVED, _WITHIN_WINDOW, _LOADED_ABOVE, _GOES_ON)
+_WINDOW = (*_MONOTONE, _ENDED, _WINDOW_SAVED, _WITHIN_WINDOW)
+_IN_FLIGHT = (*_WINDOW, _LOADED_ABOVE, _GOES_ON, _NOTED_BELOW)
 
 # --- save-cas ------------------------------------------------------------------------------------
 _SYNC_ABOVE = Lemma(
@@ -209,7 +201,7 @@ _SYNC_LEADS = Lemma(
     "a server that syncs although its memory is set is still leader",
     _each(lambda a: implies(both(s.job[a] == JOB.sync, s.initialised[a]), s.role[a] == ROLE.leader)),
 )
-_CAS = (*_WINDOW, _JOBS, _NOTED_BELOW, _SYNC_LEADS, _SYNC_ABOVE, _EXTENDS_OWN)
+_CAS = (*_IN_FLIGHT, _SYNC_LEADS, _SYNC_ABOVE, _EXTENDS_OWN)
 _CAS_UNIQUE = (*_CAS, _APART, _NOTED_APART)
 
 # --- save-cas + window-lease + wait-out ------------------------------------------------------------
@@ -247,16 +239,11 @@ _WAITING = (_CLOCKS, *_CAS, _WAITED, _ONE_WINDOW, _NOTED_BEHIND_LIVE)
 # --- one election key after the other --------------------------------------------------------------
 
 
-def _rules(n: Expr) -> Expr:
+def _sole_writer(n: Expr) -> Expr:
     """No save lands but this server's."""
     return both(s.election_key(n) == n, either(s.is_tso[n], s.primary == NOBODY))
 
 
-_KINDS = Lemma(
-    "keys by kind",
-    "only a TSO server holds the primary key, only a PD the leader key",
-    _each(lambda a: both(implies(s.primary == a, s.is_tso[a]), implies(s.leader == a, negate(s.is_tso[a])))),
-)
 _SERVING_OWNS = Lemma(
     "serving means elected",
     "a server whose local lease is valid holds its election key",
@@ -282,7 +269,7 @@ _SYNC_CURRENT = Lemma(
     "while no other save can land, nothing has been saved since this server's sync loaded the key",
     _each(
         lambda a: implies(
-            both(_rules(a), s.job[a] == JOB.sync),
+            both(_sole_writer(a), s.job[a] == JOB.sync),
             either(
                 both(s.stage[a] == STAGE.loaded, s.seen[a] == s.timestamp),
                 both(_saving(a), s.timestamp + GUARD <= s.next[a]),
@@ -290,10 +277,10 @@ _SYNC_CURRENT = Lemma(
         )
     ),
 )
-_NOTED_BEHIND_RULER = Lemma(
-    "grants behind the ruler",
-    "a server beside which no save can land only grants above every earlier grant",
-    _each(lambda a: implies(both(s.noted, s.initialised[a], _rules(a)), _noted_within(a))),
+_NOTED_BEHIND_WRITER = Lemma(
+    "grants behind the sole writer",
+    "a server beside which no other's save can land only grants above every earlier grant",
+    _each(lambda a: implies(both(s.noted, s.initialised[a], _sole_writer(a)), _noted_within(a))),
 )
 _NOTED_BEHIND_OR_ABOVE = Lemma(
     "grants behind or above a leader",
@@ -317,9 +304,9 @@ _PD_BELOW = Lemma(
 )
 _NO_PRIMARY = Lemma("no primary", "there is no TSO primary", s.primary == NOBODY)
 
-_ELECTED = (*_WINDOW, _JOBS, _NOTED_BELOW, _KINDS, _SERVING_OWNS, _PD_FORGETS, _NEWCOMER, _SYNC_CURRENT)
-_HANDOVER = (*_ELECTED, _NOTED_BEHIND_RULER, _NOTED_BEHIND_OR_ABOVE, _PD_BELOW)
-_PD_ONLY = (*_ELECTED, _NO_PRIMARY, _NOTED_BEHIND_RULER)
+_ELECTED = (*_IN_FLIGHT, _SERVING_OWNS, _PD_FORGETS, _SYNC_CURRENT, _NOTED_BEHIND_WRITER)
+_HANDOVER = (*_ELECTED, _NEWCOMER, _NOTED_BEHIND_OR_ABOVE, _PD_BELOW)
+_PD_ONLY = (*_ELECTED, _NO_PRIMARY)
 
 # --- assumptions -----------------------------------------------------------------------------------
 
@@ -373,7 +360,7 @@ def lemmas(fence: Fence, prop: str, assume: Collection[str] = ()) -> tuple[Lemma
     if prop == "single-writer" and (pd_only or always_checks):
         return (_NO_PRIMARY,) if pd_only else ()
     if prop == "one-live":
-        return (_KINDS, _SERVING_OWNS, *((_NO_PRIMARY,) if pd_only else ()))
+        return (_SERVING_OWNS, *((_NO_PRIMARY,) if pd_only else ()))
     if prop in _ON_GRANTS:
         if pd_only:
             return _PD_ONLY

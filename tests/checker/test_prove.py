@@ -1,0 +1,265 @@
+"""What proving decides: which fences are proved, on which guards that rests, and what shows a failure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from tsofence.checker.induct import FIRST_STATE, PROPERTY, Induction
+from tsofence.checker.prove import Proof, prove
+from tsofence.checker.run import breaks, follow
+from tsofence.checker.witness import confirm, in_figures, step_of
+from tsofence.model import fence as fences
+from tsofence.model import system
+from tsofence.model.expr import FALSE
+from tsofence.model.transition import Kind
+from tsofence.specs import lemmas
+from tsofence.specs.properties import NAMES, named
+
+ALL_THREE = "save-cas+window-lease+wait-out"
+STAYS = ("first-primary-stays",)
+PD_ONLY = ("no-tso-servers",)
+#: what is proved beyond what holds under every fence
+PROVED = [
+    ("check-tso-primary", "single-writer", ()),
+    ("hook", "single-writer", ()),
+    ("save-cas", "unique", ()),
+    (ALL_THREE, "unique", ()),
+    (ALL_THREE, "real-time", ()),
+    ("check-tso-primary", "unique", STAYS),
+    ("hook", "unique", STAYS),
+    ("check-tso-primary", "session", STAYS),
+    ("off", "real-time", PD_ONLY),
+    ("off", "one-live", PD_ONLY),
+]
+
+
+def induction(
+    fence: str, name: str, assume: tuple[str, ...] = (), dropped: tuple[tuple[str, str], ...] = ()
+) -> Induction:
+    assumed = [lemmas.assumption(each) for each in assume]
+    return Induction(fences.parse(fence), named(name), assumed, dropped=dropped)
+
+
+@cache
+def proof(fence: str, name: str, assume: tuple[str, ...] = ()) -> Proof:
+    return prove(fences.parse(fence), named(name), assume=assume)
+
+
+@pytest.mark.parametrize("fence", fences.ALL)
+@pytest.mark.parametrize("name", ["key-monotone", "window"])
+def test_holds_under_every_fence(fence: str, name: str) -> None:
+    found = proof(fence, name)
+    assert (found.verdict, found.counterexample, found.never_fires) == ("proved", None, ())
+
+
+@pytest.mark.parametrize(("fence", "name", "assume"), PROVED)
+def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
+    found = proof(fence, name, assume)
+    assert (found.verdict, found.nodes, found.assumptions) == ("proved", None, assume)
+    assert found.never_fires == ()
+    assert {obligation.result for obligation in found.obligations} == {"proved"}
+    assert sum(obligation.seconds for obligation in found.obligations) < 20
+    assert len(found.obligations) == len(induction(fence, name, assume))
+    steps = {transition.name for transition in system.transitions(fences.parse(fence))}
+    for obligation in found.obligations:
+        assert obligation.transition in {FIRST_STATE, *steps}
+        assert obligation.solver == "z3"
+
+
+@pytest.mark.parametrize(
+    ("fence", "name", "assume"),
+    # the proofs left out rest on the same lemmas
+    [("off", "window", ()), *(case for case in PROVED if case[0] != "hook" and case[1] != "session")],
+)
+def test_every_guard_that_is_named_is_needed(fence: str, name: str, assume: tuple[str, ...]) -> None:
+    """Without it the same obligation fails, and the plain interpreter sees it fail too."""
+    prop = named(name)
+    needed = defaultdict(set)
+    for obligation in proof(fence, name, assume).obligations:
+        for label in obligation.guards_used:
+            needed[obligation.transition, label].add(obligation.lemma)
+    assert needed
+    for guard, expected in needed.items():
+        broken = induction(fence, name, assume, (guard,))
+        # Only that transition differs from the proof.
+        broken.transitions = tuple(t for t in broken.transitions if t.name == guard[0])
+        failed = set()
+        for decided in broken.decide():
+            if decided.why is not None:
+                failed.add(decided.obligation.lemma)
+                run = step_of(decided.why, fence, prop, [guard])
+                confirm(run, broken.lemmas, decided.why.lemma, prop)
+        assert expected <= failed, guard
+
+
+@pytest.mark.parametrize(
+    ("fence", "name", "assume", "guard", "verdict"),
+    [
+        ("off", "key-monotone", (), ("load_window", "window grows"), "violated"),
+        ("off", "key-monotone", (), ("commit", "timestamp key is as read"), "violated"),
+        ("check-tso-primary", "single-writer", (), ("commit", "no TSO primary"), "violated"),
+        ("save-cas", "unique", (), ("load_window", "timestamp key holds what it should"), "violated"),
+        (ALL_THREE, "real-time", (), ("grant", "own window has not passed"), "violated"),
+        ("check-tso-primary", "unique", STAYS, ("commit", "no TSO primary"), "violated"),
+        ("off", "one-live", PD_ONLY, ("campaign", "election key is absent"), "violated"),
+    ],
+)
+def test_without_a_guard_the_proof_fails(
+    fence: str, name: str, assume: tuple[str, ...], guard: tuple[str, str], verdict: str
+) -> None:
+    assert guard[1] in {
+        label
+        for obligation in proof(fence, name, assume).obligations
+        if obligation.transition == guard[0]
+        for label in obligation.guards_used
+    }
+    found = prove(fences.parse(fence), named(name), assume=assume, dropped=[guard])
+    assert found.verdict == verdict
+    assert found.counterexample is not None
+    assert found.counterexample.reachable == (verdict == "violated")
+    assert found.counterexample.dropped == (guard,)
+    assert breaks(found.counterexample, named(name))
+
+
+@pytest.mark.parametrize(
+    ("fence", "name", "steps"),
+    [
+        ("off", "unique", 17),
+        ("off", "single-writer", 7),
+        ("check-tso-primary", "unique", 20),
+        ("first-save-only", "single-writer", 14),
+        ("save-cas", "session", 16),
+    ],
+)
+def test_a_violation_is_a_real_run(fence: str, name: str, steps: int) -> None:
+    found = proof(fence, name)
+    run = found.counterexample
+    assert found.verdict == "violated"
+    assert run is not None
+    assert run.reachable
+    assert set(run.first) == {("now", 0)}, "a cluster that was never used"
+    assert (run.constants["window"], run.constants["guard"], run.constants["limit"]) == (3000, 1, 1 << 18)
+    assert breaks(run, named(name))
+    assert len(list(follow(run))) == len(run.moves) == steps
+
+
+def test_each_lemma_is_needed() -> None:
+    """A group holds nothing superfluous (the larger groups share what only one of them needs)."""
+    for fence, name, assume in (("off", "window", ()), ("off", "one-live", PD_ONLY)):
+        for lemma in induction(fence, name, assume).lemmas:
+            without = induction(fence, name, assume)
+            without.lemmas = tuple(kept for kept in without.lemmas if kept is not lemma)
+            assert any(decided.why for decided in without.decide()), lemma.name
+
+
+@pytest.mark.parametrize(("fence", "name", "assume"), PROVED)
+def test_no_proof_is_vacuous(fence: str, name: str, assume: tuple[str, ...]) -> None:
+    found = induction(fence, name, assume)
+    assert found.impossible() == ()
+    assert found.is_tested()
+
+
+def test_lemmas_that_contradict_each_other_are_seen() -> None:
+    found = induction("off", "window")
+    found.lemmas = (*found.lemmas, lemmas.Lemma("absurd", "nothing is possible", FALSE))
+    assert len(found.impossible()) == len(found.transitions)
+    assert not found.is_tested()
+
+
+def test_a_property_that_no_step_meets_is_vacuous() -> None:
+    found = prove(fences.parse("off"), named("single-writer"), assume=PD_ONLY)
+    assert (found.verdict, found.note) == ("vacuous", "no step meets its premise")
+
+
+def test_one_step_is_not_a_run() -> None:
+    """A single server cannot collide with another: what is left is a counterexample to induction."""
+    found = prove(fences.parse("off"), named("unique"), nodes=1)
+    run = found.counterexample
+    assert found.verdict == "unknown"
+    assert "one that no run reaches" in found.note
+    assert run is not None
+    assert not run.reachable
+    assert len(run.kinds) == len(run.moves) == 1
+    assert breaks(run, named("unique"))
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_a_fixed_number_of_servers(nodes: int) -> None:
+    assert prove(fences.parse("save-cas"), named("unique"), nodes=nodes).verdict == "proved"
+
+
+def test_servers_of_a_counterexample_are_numbered_and_named() -> None:
+    whys = [decided.why for decided in induction("off", "unique").decide() if decided.why is not None]
+    (why,) = whys
+    run = step_of(why, "off", named("unique"), [])
+    assert why.lemma is None
+    assert [name.rstrip("123456789") for name in run.names] == [kind.name.lower() for kind in run.kinds]
+    assert sorted(run.kinds, key=lambda kind: kind is Kind.TSO) == list(run.kinds)
+    assert len(set(run.names)) == len(run.names)
+
+
+def test_the_plain_interpreter_has_the_last_word() -> None:
+    found = induction("off", "unique")
+    why = next(decided.why for decided in found.decide() if decided.why is not None)
+    prop = named("unique")
+    confirm(step_of(why, "off", prop, []), found.lemmas, why.lemma, prop)
+    for change, says in (
+        ({("noted", 0): 0}, "sees nothing wrong"),
+        ({("initialised", why.actor): 0}, "is refused: memory is set"),
+        ({("timestamp", 0): why.state["noted_physical", 0] - 1000}, "lemmas do not hold before it"),
+    ):
+        wrong = replace(why, state={**why.state, **change})
+        with pytest.raises(AssertionError, match=says):
+            confirm(step_of(wrong, "off", prop, []), found.lemmas, why.lemma, prop)
+
+
+def test_times_that_no_figures_fit() -> None:
+    run = proof("off", "unique").counterexample
+    assert run is not None
+    again = replace(run, moves=run.moves[:-1])
+    assert in_figures(run, named("unique")) is not None
+    assert in_figures(again, named("unique")) is None
+
+
+def test_ctrl_c_leaves_what_was_found() -> None:
+    def interrupt(done: int, total: int, name: str) -> None:
+        assert name
+        if done == 5:
+            raise KeyboardInterrupt
+
+    found = prove(fences.parse("off"), named("window"), progress=interrupt)
+    assert found.verdict == "unknown"
+    assert len(found.obligations) == 5
+    assert found.note.startswith("interrupted after 5 of")
+
+
+def test_progress_counts_every_obligation() -> None:
+    seen = []
+    found = prove(fences.parse("off"), named("key-monotone"), progress=lambda *told: seen.append(told))
+    total = len(found.obligations)
+    assert [done for done, _, _ in seen] == list(range(1, total + 1))
+    assert {of for _, of, _ in seen} == {total}
+    assert f"commit: {PROPERTY}" in [name for _, _, name in seen]
+
+
+def test_mistakes() -> None:
+    off, unique = fences.parse("off"), named("unique")
+    with pytest.raises(ValueError, match="unknown assumption 'hope'; choose from first-primary-stays"):
+        prove(off, unique, assume=["hope"])
+    with pytest.raises(ValueError, match="at least one server"):
+        prove(off, unique, nodes=0)
+    with pytest.raises(KeyError, match="commit has no guard 'luck'"):
+        prove(off, unique, dropped=[("commit", "luck")])
+
+
+def test_lemmas_are_told_apart() -> None:
+    for fence in fences.ALL:
+        for name in NAMES:
+            for assume in ((), STAYS, PD_ONLY):
+                group = lemmas.lemmas(fences.parse(fence), name, assume)
+                assert len({lemma.name for lemma in group}) == len(group)
+                assert all(lemma.meaning for lemma in group)
