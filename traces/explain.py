@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from heapq import heappop, heappush
+from itertools import count, product
 
 from ..checker.run import Move
 from .proposals import Proposals
@@ -23,6 +24,8 @@ from .timeline import FOREVER, LATE_NS, Seen, Timeline
 MAX_EXPLANATIONS = 4_096
 #: how many steps are taken on detours in one search, before the verdict is unknown
 MAX_DETOURS = 50_000
+#: the same where not finding an explanation would decide nothing
+FEW_DETOURS = 4_000
 #: how far a detour goes back, and whether it tries wide proposals
 _DETOURS = ((8, False), (64, False), (8, True), (64, True), (512, True), (FOREVER, True))
 _ENOUGH = 64  # explanations found on a detour
@@ -93,13 +96,13 @@ class Outcome:
 class Search:
     """The search under one fence, over some observations of a timeline (of etcd's, all that come before)."""
 
-    def __init__(self, world: World, timeline: Timeline, seen: Sequence[Seen]) -> None:
+    def __init__(self, world: World, timeline: Timeline, seen: Sequence[Seen], detours: int) -> None:
         self._world = world
         self._timeline = timeline
         self._seen = seen
         self._proposals = Proposals(timeline)
         self._layers: list[Layer] = []
-        self._left = MAX_DETOURS
+        self._left = detours
         self._complete = True
         self._interrupted = False
         self._steps = 0
@@ -172,12 +175,19 @@ class Search:
     def _orders(self, start: int, goal: int, wide: bool) -> Iterator[Node]:
         """Go on from the explanations before ``start`` in every order there may have been."""
         window = _Window(self._seen, start, goal)
-        waiting = [(node, window.taken(node.extra)) for node in self._layers[start].values()]
-        waiting.sort(key=lambda item: -item[0].cost)
+        serial = count()
+        waiting: list[tuple[int, int, int, Node, Taken]] = []
+
+        def wait(node: Node, taken: Taken) -> None:
+            # of equal surprise the furthest, then the one nearest to the estimated order
+            heappush(waiting, (node.cost, -sum(taken), next(serial), node, taken))
+
+        for node in self._layers[start].values():
+            wait(node, window.taken(node.extra))
         known = set()
         found = 0
         while waiting and found < _ENOUGH:
-            node, taken = waiting.pop()
+            *_, node, taken = heappop(waiting)
             if (key := (node.state, taken, node.broken)) in known:
                 continue
             known.add(key)
@@ -190,20 +200,14 @@ class Search:
                 return
             self._left -= 1
             self._steps += 1
-            begun = [
-                (node.after(draft, index, frozenset()), taken)
-                for index in (window.upcoming(taken, _AHEAD) if wide else ())
-                for draft in self._proposals.prepare(Draft(self._world, node.state), self._seen[index])
-            ]
-            gone_on = [
-                (node.after(draft, index, frozenset()), window.with_next(taken, index))
-                for index in window.possible(taken)
-                for draft in self._proposals.explain(
-                    Draft(self._world, node.state), self._seen[index], wide=wide
-                )
-            ]
-            # the last is tried first: the observation that is next by estimated time
-            waiting += begun + gone_on[::-1]
+            for index in window.possible(taken):
+                further = window.with_next(taken, index)
+                draft = Draft(self._world, node.state)
+                for after in self._proposals.explain(draft, self._seen[index], wide=wide):
+                    wait(node.after(after, index, frozenset()), further)
+            for index in window.upcoming(taken, _AHEAD) if wide else ():
+                for after in self._proposals.prepare(Draft(self._world, node.state), self._seen[index]):
+                    wait(node.after(after, index, frozenset()), taken)
 
 
 #: how many observations of each stream of a window are explained

@@ -133,7 +133,11 @@ class _Try:
             if self._etcd_answers(d, prefer=n) and d.do("drop_own_key", n, seen=True):
                 yield d
             return
+        crashed = draft.copy()
+        lapsing = [crashed] if crashed.get("role", n) != DOWN and crashed.do("crash", n) else []
         if self._lapses(d, n):
+            lapsing.append(d)
+        for d in lapsing:
             d.wait(d.get("lease_end", n))
             if d.now <= self._latest and self._etcd_answers(d) and d.do("lease_runs_out", n, seen=True):
                 yield d
@@ -458,7 +462,7 @@ class _Try:
     def _started(self, draft: Draft, n: int) -> Iterator[Draft]:
         d = draft.copy()
         fresh = d.get("role", n) == FOLLOWER and d.get("raft_leader") != n and d.get("job", n) == NO_JOB
-        if fresh:
+        if fresh and not self._seen.again:
             yield d
             return
         if d.get("role", n) == CLOSING:
@@ -488,17 +492,16 @@ class _Try:
         if physical // NS_PER_MS == physical_ms:
             yield d
             return
-        if self._is_reset(n, start) or self._wide:
-            reset = d.copy()
-            if reset.do("admin_reset", n, by=start - physical):
-                yield reset
-        stands = (physical + NS_PER_MS) // NS_PER_MS == physical_ms and d.clock(n) <= physical + GUARD_NS
-        if stands and d.get("job", n) == NO_JOB:
+        one_on = (physical + NS_PER_MS) // NS_PER_MS == physical_ms
+        reading = max(start, physical + GUARD_NS + 1)
+        if one_on and d.clock(n) <= physical + GUARD_NS:
             if self._half_used(d, n) and d.do("update_in_memory", n):
                 yield d
-            return
-        reading = max(start, physical + GUARD_NS + 1)
-        if reading // NS_PER_MS != physical_ms:
+        elif reading // NS_PER_MS != physical_ms:
             d.refuse("update_in_memory", n, "clock moved on or logical part runs short")
         elif self._reads(d, n, reading) and d.do("update_in_memory", n):
             yield d
+        if self._is_reset(n, start) or self._wide:
+            reset = draft.copy()
+            if reset.do("admin_reset", n, by=start - physical):
+                yield reset

@@ -10,20 +10,21 @@ the explanations: `violated` in all of them, `holds` in none, `unknown` in some.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from ..checker.run import Run
 from ..specs import properties as specs
 from . import judge
-from .explain import Node, Outcome, Search
+from .explain import FEW_DETOURS, MAX_DETOURS, Node, Outcome, Search
 from .judge import Judgement
 from .observation import Key, KeyEvent, LogEvent, Observation, Where
 from .proposals import Proposals
 from .settings import Settings
 from .sources import Source, Trace
-from .steps import NO_SUCH_STEP, ONE_LIVE, SINGLE_WRITER, World
+from .steps import FAULTS, NO_SUCH_STEP, NOISE_NS, ONE_LIVE, SINGLE_WRITER, World
 from .timeline import Granted, Seen, Timeline, timeline
 
 DEFAULT_FENCES = ("off", "check-tso-primary")
@@ -43,6 +44,8 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class FenceVerdict:
     """Whether the trace is a behaviour under a fence; `conforms` None: unknown, and `note` says why.
+
+    For a trace that conforms, `note` lists the faults that `run` takes for granted.
 
     `stopped_at`, `revision`: the observation that no explanation explains (its etcd revision, if it has one),
     and `refused_by` why. `explanations` counts those of everything before, or of the whole trace. `run` is
@@ -110,6 +113,7 @@ class _Stage:
     """Some of the observations, all of their kinds."""
 
     label: str
+    kinds: tuple[type, ...]
     seen: tuple[Seen, ...]
 
 
@@ -133,7 +137,9 @@ def _stages(order: Timeline) -> list[_Stage]:
             continue
         kinds += (kind,)
         labels.append(label)
-        stages.append(_Stage(" and ".join(labels), tuple(one for one in seen if isinstance(one.what, kinds))))
+        stages.append(
+            _Stage(" and ".join(labels), kinds, tuple(one for one in seen if isinstance(one.what, kinds)))
+        )
     return stages
 
 
@@ -153,7 +159,7 @@ def _try(order: Timeline, names: Sequence[str], progress: Progress | None) -> li
                 if progress:
                     progress(before + reached, total)
 
-            outcome = Search(world, order, stage.seen).run(tell)
+            outcome = Search(world, order, stage.seen, _budget(order, stage)).run(tell)
             rate = outcome.reached / (time.perf_counter() - started)
             done += len(stage.seen)
             stopped = outcome.interrupted
@@ -163,6 +169,12 @@ def _try(order: Timeline, names: Sequence[str], progress: Progress | None) -> li
     if progress:
         progress(total, total)
     return tried
+
+
+def _budget(order: Timeline, stage: _Stage) -> int:
+    """How many steps detours are worth: few where being stuck would decide nothing."""
+    open_ = not order.watched or order.gap_text or order.window_assumed
+    return FEW_DETOURS if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
 
 
 def _verdict(
@@ -187,6 +199,8 @@ def _verdict(
     note = doubt
     if conforms is False and stage is not None:
         note = f"the {stage.label} refute it"
+    elif conforms and run is not None:
+        note = _taken(run, order)
     return FenceVerdict(
         world.fence,
         conforms,
@@ -220,11 +234,11 @@ def _doubt(order: Timeline, stage: _Stage, outcome: Outcome) -> str:
         return f"a limit ended the search for an explanation of {one.where}"
     if not order.watched:
         return f"{one.where} is not explained, but there are no etcd events"
-    if order.gap_text and one.at >= order.seen[order.gap].at:
+    if one.at >= order.gap_at if one.stream else (one.revision or 0) > order.gap:
         return f"{one.where} is not explained, but {order.gap_text}"
     if order.window_assumed:
         return f"{one.where} is not explained, but the save interval was assumed"
-    if order.late and not _known_before(one, stage.seen[: outcome.reached]):
+    if order.late and stage.kinds != (KeyEvent,):
         return f"{one.where} is not explained, but what was before the watch began is not known"
     return ""
 
@@ -244,12 +258,6 @@ def _saves_missing(order: Timeline) -> bool:
     return bool(order.gap_text) and any(after != (before or 0) + 1 for before, after in pairwise(versions))
 
 
-def _known_before(one: Seen, before: Iterable[Seen]) -> bool:
-    """Whether earlier events tell what a key held; for a line, what the timestamp key held."""
-    key = one.what.key if isinstance(one.what, KeyEvent) else Key.TIMESTAMP
-    return any(isinstance(each.what, KeyEvent) and each.what.key is key for each in before)
-
-
 def _run(world: World, order: Timeline, stage: _Stage, outcome: Outcome) -> Run:
     """The least surprising explanation, in a form that can be followed and shown."""
     nodes = list(outcome.explanations[0].chain())
@@ -266,6 +274,23 @@ def _run(world: World, order: Timeline, stage: _Stage, outcome: Outcome) -> Run:
         moves=tuple(move for node in nodes for move in node.moves),
         reachable=not order.late,
     )
+
+
+def _taken(run: Run, order: Timeline) -> str:
+    """The faults that the explanation takes for granted: only their effects are in the trace."""
+    taken: Counter[str] = Counter()
+    skews: dict[int, int] = {}
+    for move in run.moves:
+        name = run.names[move.server - 1] if move.server else ""
+        if move.transition == "clock_jump":
+            by = move.inputs["by"] - skews.get(move.server, 0)
+            skews[move.server] = move.inputs["by"]
+            if abs(by) > NOISE_NS:
+                taken[f"clock_jump of {name} by {by / 1e9:+.3f} s"] += 1
+        elif move.transition in FAULTS and (move.transition, move.server) not in order.shown:
+            taken[f"{move.transition} of {name}"] += 1
+    listed = ", ".join(f"{what}{f' ({count} times)' if count > 1 else ''}" for what, count in taken.items())
+    return f"explained with {listed}" if listed else ""
 
 
 def _explained(name: str, order: Timeline, tried: Sequence[_Tried]) -> Judgement:
@@ -323,9 +348,11 @@ def _untested(name: str, order: Timeline) -> Judgement | None:
     """A verdict where nothing in the trace put the property to the test."""
     if name == SINGLE_WRITER:
         told = any(isinstance(one.what, KeyEvent) and one.what.key is Key.PRIMARY for one in order.seen)
-        if not order.watched:
-            return Judgement(name, "unknown", note="there are no etcd events")
-        return None if told or order.late else Judgement(name, "vacuous", note="no TSO primary in the trace")
+        if told:
+            return None
+        if not order.watched or order.late:
+            return Judgement(name, "unknown", note="no etcd event tells whether there was a TSO primary")
+        return Judgement(name, "vacuous", note="no TSO primary in the trace")
     if name == ONE_LIVE:
         granting = {one.server for one in order.seen if isinstance(one.what, Granted)}
         if not granting:

@@ -23,19 +23,18 @@ IDLE, LOADED, BEGUN = STAGE.members.index("idle"), STAGE.members.index("loaded")
 #: a difference between clocks that a recording from one machine may show: readings are not instants
 NOISE_NS = 5 * NS_PER_MS
 
-#: how much less likely an explanation becomes by a step that nothing in the trace shows
-_SURPRISE = {
-    "raft_moves": 1,
-    "restart": 1,
+#: faults, and how surprising each is where nothing in the trace shows it but its effects
+FAULTS = {
     "keepalive_stops": 2,
     "request_lost": 2,
-    "stop": 3,
     "revoke_lost": 3,
     "commit_answer_lost": 3,
-    "crash": 4,
+    "crash": 3,
+    "stop": 4,
     "admin_reset": 4,
     "admin_reset_begin": 4,
 }
+_SURPRISE = FAULTS | {"raft_moves": 1, "restart": 1}
 _CLOCK_SURPRISE = 5
 
 State = tuple[int, ...]
@@ -70,9 +69,14 @@ class World:
         self.pds = tuple(n for n in self.servers if timeline.kinds[n - 1] is Kind.PD)
         #: what observations may not change unless they tell of it
         self.keys = tuple(self.slots[name, 0] for name in ("leader", "primary", "timestamp"))
+        self._shown = timeline.shown
         self.refused: dict[Refusal, None] = {}
         self._single_writer = properties.named(SINGLE_WRITER).broken_by
         self._one_live = properties.named(ONE_LIVE).broken_by
+
+    def surprise(self, name: str, number: int) -> int:
+        """How much less likely the step makes an explanation."""
+        return min(_SURPRISE.get(name, 0), 1 if (name, number) in self._shown else _CLOCK_SURPRISE)
 
     def breaks(self, state: State, name: str, number: int, inputs: Mapping[str, int]) -> tuple[str, ...]:
         """Which of the properties judged on explanations the step breaks."""
@@ -151,7 +155,7 @@ class Draft:
         if not seen and any(after[slot] != self.state[slot] for slot in world.keys):
             return self.refuse(name, number, "etcd shows no such change")
         self.broken += world.breaks(self.state, name, number, inputs)
-        self.cost += _SURPRISE.get(name, 0)
+        self.cost += world.surprise(name, number)
         self.moves += (Move(name, number, inputs),)
         self.state = after
         return True

@@ -24,7 +24,7 @@ from itertools import accumulate, pairwise
 from ..model.transition import Kind
 from .observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Where
 from .servers import Servers
-from .sources import Trace
+from .sources import Gap, Trace
 
 LATE_NS = 1_000 * NS_PER_MS
 FOREVER = 1 << 62
@@ -72,6 +72,7 @@ class Seen:
     `server` is 0 where it names none, `stream` 0 for etcd. `after` and `before` count etcd's events: at least
     and at most so many had come. `writers`: who can have saved this value, empty for anybody. `elected`: the
     PD that wins next, 0 if none. `tried` is the value (ns) that a refused save wanted to write, if known.
+    `again`: the server had started before.
     """
 
     what: KeyEvent | LogEvent | Granted
@@ -85,6 +86,7 @@ class Seen:
     writers: tuple[int, ...] = ()
     elected: int = 0
     tried: int | None = None
+    again: bool = False
 
     @property
     def where(self) -> Where:
@@ -101,11 +103,11 @@ class Timeline:
     """The observations by estimated time, and what is known about all of them.
 
     `constants` are the model's, times in ns; `assumed` says which of them nothing in the trace tells,
-    `window_assumed` whether the save interval is one. `resets`: the targets (ms) of admin resets, by server.
-    Events may be missing from index `gap` on, for the reason `gap_text`; at `barrier` a PD is elected that
-    runs in API mode, which the model does not have. `late`: what was before the first event is not known,
-    `first_window` is what the timestamp key may have held then. `unused` counts observations that demand
-    nothing.
+    `window_assumed` whether the save interval is one. `resets`: the targets (ms) of admin resets, by server;
+    `shown`: the faults, by server, that its log tells of. Events may be missing from revision `gap`, time
+    `gap_at` on, for the reason `gap_text`. At `barrier` a PD is elected that runs in API mode, which the
+    model does not have. `late`: what was before the first event is not known, `first_window` is what the
+    timestamp key may have held then. `unused` counts observations that demand nothing.
     """
 
     names: tuple[str, ...]
@@ -115,10 +117,12 @@ class Timeline:
     window_assumed: bool
     seen: tuple[Seen, ...]
     resets: Mapping[int, frozenset[int]]
+    shown: frozenset[tuple[str, int]]
     watched: bool
     late: bool
     first_window: int
     gap: int
+    gap_at: int
     gap_text: str
     barrier: int
     unused: Mapping[str, int]
@@ -146,12 +150,12 @@ def timeline(trace: Trace) -> Timeline:
         streams.append(_log_stream(log, number, len(streams), saves, events, unused))
     for number, calls in _granted(trace, servers, unused).items():
         streams.append(_grant_stream(calls, number, len(streams), saves))
+    late = bool(events and trace.gaps and trace.gaps[0].first == 2)
     if events:
         last = streams[0][-1]
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
-        streams = [_within(stream, end, unused) for stream in streams]
+        streams = [_within(stream, streams[0][0].at if late else 0, end, unused) for stream in streams]
     seen = tuple(_merged(streams))
-    late = bool(events and trace.gaps and trace.gaps[0].first == 2)
     gap = next((gap for gap in trace.gaps[late:] if events and gap.first < events[-1].revision), None)
     return Timeline(
         names=servers.names,
@@ -161,10 +165,12 @@ def timeline(trace: Trace) -> Timeline:
         window_assumed=window is None,
         seen=seen,
         resets=resets,
+        shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
         first_window=_first_window(seen, constants["window"]),
-        gap=_first(seen, lambda one: bool(gap and not one.stream and (one.revision or 0) > gap.first)),
+        gap=gap.first if gap else FOREVER,
+        gap_at=_gap_at(seen, gap),
         gap_text="" if gap is None else f"revisions {gap.first} to {gap.last} are in no watch stream",
         barrier=_first(seen, lambda one: _is_election(one) and servers.in_api_mode(one.server, one.at)),
         unused={what: count for what, count in unused.items() if count},
@@ -244,6 +250,22 @@ def _lines(trace: Trace, servers: Servers) -> dict[int, list[LogEvent]]:
     for line in trace.logs:
         lines[servers.number(line.server)].append(line)
     return lines
+
+
+def _shown(
+    lines: Mapping[int, Sequence[LogEvent]], resets: Mapping[int, frozenset[int]]
+) -> frozenset[tuple[str, int]]:
+    """The faults that logs tell of: processes that stop or start once more, admin resets."""
+    shown = set()
+    for number, log in lines.items():
+        steps = [line.step for line in log]
+        if LogStep.SERVER_EXIT in steps:
+            shown.add(("stop", number))
+        if steps.count(LogStep.SERVER_START) > 1:
+            shown.add(("crash", number))
+        if resets[number]:
+            shown |= {("admin_reset", number), ("admin_reset_begin", number)}
+    return frozenset(shown)
 
 
 def _writers(lines: Mapping[int, Sequence[LogEvent]], saves: _Saves) -> dict[int, tuple[int, ...]]:
@@ -329,6 +351,7 @@ def _log_stream(
     index_of = {event.revision: i for i, event in enumerate(events)}
     found: list[Seen] = []
     after = previous = 0
+    started = False
     for line in log:
         earliest, previous = max(previous, line.at_ns - LATE_NS), line.at_ns
         if line.step not in _BINDING:
@@ -357,8 +380,10 @@ def _log_stream(
                 after,
                 high if high >= after else FOREVER,
                 tried=tried,
+                again=started,
             )
         )
+        started |= line.step is LogStep.SERVER_START
     befores = accumulate((one.before for one in reversed(found)), min)
     return [replace(one, before=before) for one, before in zip(found, [*befores][::-1], strict=True)]
 
@@ -404,13 +429,15 @@ def _grant_stream(calls: Sequence[Call], number: int, stream: int, saves: _Saves
     ]
 
 
-def _within(stream: list[Seen], end: int, unused: defaultdict[str, int]) -> list[Seen]:
-    """What is not later than the last event: nothing tells what etcd held then."""
-    for index, one in enumerate(stream):
-        if one.at > end and one.stream:
-            unused["observations after the last etcd event"] += len(stream) - index
-            return stream[:index]
-    return stream
+def _within(stream: list[Seen], begin: int, end: int, unused: defaultdict[str, int]) -> list[Seen]:
+    """What is between the first event and the last: nothing tells what etcd held before and after."""
+    if not stream or not stream[0].stream:
+        return stream
+    first = next((index for index, one in enumerate(stream) if one.at >= begin), len(stream))
+    last = next((index for index, one in enumerate(stream) if one.at > end), len(stream))
+    unused["observations before the first etcd event"] += min(first, last)
+    unused["observations after the last etcd event"] += len(stream) - last
+    return stream[first:last]
 
 
 def _merged(streams: Sequence[Sequence[Seen]]) -> Iterator[Seen]:
@@ -435,6 +462,14 @@ def _first_window(seen: Iterable[Seen], window: int) -> int:
         if isinstance(one.what, KeyEvent) and one.what.timestamp_ns:
             return max(one.what.timestamp_ns - window - GUARD_NS, 1)
     return 0
+
+
+def _gap_at(seen: Iterable[Seen], gap: Gap | None) -> int:
+    """The estimated time of the last event before a gap."""
+    if gap is None:
+        return FOREVER
+    before = [one.at for one in seen if not one.stream and (one.revision or 0) < gap.first]
+    return before[-1] if before else 0
 
 
 def _is_election(one: Seen) -> bool:
