@@ -74,7 +74,7 @@ def sync_skip(n: Expr, fence: Fence) -> Step:
             "memory is set": s.initialised[n],
             "key holds what was saved last": both(s.seen[n] == s.saved[n], s.seen[n] != ZERO),
         },
-        effect=s.end_job(),
+        effect={**s.end_job(), "promoted": s.role[n] == ROLE.leader},
     )
 
 
@@ -122,6 +122,7 @@ def _updates(n: Expr) -> dict[str, Expr]:
         "memory is set": s.initialised[n],
         "nothing else in flight": s.job[n] == JOB.none,
         "a try is left": s.tries[n] < _MAX_TRIES,
+        "promoted": s.promoted[n],
         "serving, or trying again": either(s.serving(n), s.NO_TRIES < s.tries[n]),
         "clock moved on or logical part runs short": either(_clock_moved(n), _half_used(n)),
     }
@@ -164,6 +165,7 @@ def grant(n: Expr, fence: Fence) -> Step:
     """`getTS` answers a client with COUNT timestamps; the observer may remember one of them."""
     guard = {
         "memory is set": s.initialised[n],
+        "promoted": s.promoted[n],
         "serving": s.serving(n),
         "no admin reset holds the memory": _unlocked(n),
         "logical part has room": s.logical[n] + COUNT < LIMIT,
@@ -191,6 +193,7 @@ def overflow(n: Expr, fence: Fence) -> Step:
     return Step(
         guard={
             "memory is set": s.initialised[n],
+            "promoted": s.promoted[n],
             "serving": s.serving(n),
             "no admin reset holds the memory": _unlocked(n),
             "logical part is used up": LIMIT <= s.logical[n] + 1,
@@ -203,6 +206,7 @@ def overflow(n: Expr, fence: Fence) -> Step:
 def _resets(n: Expr) -> dict[str, Expr]:
     return {
         "memory is set": s.initialised[n],
+        "promoted": s.promoted[n],
         "serving": s.serving(n),
         "nothing else in flight": s.job[n] == JOB.none,
         "forward": UNIT <= BY,

@@ -76,7 +76,7 @@ def _failed(n: Expr) -> dict[str, Expr]:
     """The effect of a save that failed as far as its caller can tell.
 
     An update counts its tries.  A TSO server whose sync fails drops its primary key and campaigns
-    anew; a PD stays leader and tries the sync again.
+    anew, with what it has in memory; a PD stays leader and tries the sync again.
     """
     counts = both(s.job[n] == JOB.update, s.initialised[n])
     gives_up = both(s.is_tso[n], s.job[n] == JOB.sync, s.role[n] == ROLE.leader)
@@ -84,6 +84,7 @@ def _failed(n: Expr) -> dict[str, Expr]:
         **s.end_job(),
         "tries": ite(counts, s.tries[n] + 1, s.tries[n]),
         "role": ite(gives_up, ROLE.resigning, s.role[n]),
+        "promoted": both(s.promoted[n], negate(gives_up)),
     }
 
 
@@ -224,6 +225,7 @@ def commit(n: Expr, fence: Fence) -> Step:
         effect={
             **s.end_job(),
             "timestamp": new_window(n),
+            "promoted": either(s.promoted[n], starts),
             "initialised": either(s.initialised[n], starts),
             "physical": ite(sets, s.next[n], s.physical[n]),
             "logical": ite(sets, s.NO_LOGICAL, s.logical[n]),

@@ -67,6 +67,9 @@ LEASE_STATE = Sort("Lease", ("none", "kept", "running"))
 lease: PerServer = VOCABULARY.per_server("lease", LEASE_STATE)
 lease_end: PerServer = VOCABULARY.per_server("lease_end", TIME, deadline=True)
 
+#: `PromoteSelf`: it has synced, or found nothing to sync, since it won its election; only then it answers
+promoted: PerServer = VOCABULARY.per_server("promoted", BOOL)
+
 #: `timestampOracle`: is the memory set; physical, logical and lastSavedTime of it
 initialised: PerServer = VOCABULARY.per_server("initialised", BOOL)
 physical: PerServer = VOCABULARY.per_server("physical", TIME)
@@ -147,8 +150,15 @@ def found_by_clients(n: Expr) -> Expr:
 
 
 def forget_memory() -> dict[str, Expr]:
-    """`ResetTimestamp`: the effect of clearing the timestamp in memory."""
-    return {"initialised": FALSE, "physical": ZERO, "logical": NO_LOGICAL, "saved": ZERO, "tries": NO_TRIES}
+    """`ResetTimestamp` of a server that stops answering: the effect of clearing the timestamp in memory."""
+    return {
+        "promoted": FALSE,
+        "initialised": FALSE,
+        "physical": ZERO,
+        "logical": NO_LOGICAL,
+        "saved": ZERO,
+        "tries": NO_TRIES,
+    }
 
 
 def end_job() -> dict[str, Expr]:

@@ -68,7 +68,7 @@ _one_client = both(s.noted_found, s.found_by_clients(SELF))
 
 
 def _able_to_grant(m: Expr) -> Expr:
-    return both(s.initialised[m], s.serving(m))
+    return both(s.initialised[m], s.promoted[m], s.serving(m))
 
 
 _MOVES = ("update_in_memory", "overflow", "admin_reset")

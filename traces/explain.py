@@ -22,7 +22,7 @@ from .timeline import FOREVER, LATE_NS, Seen, Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
 MAX_EXPLANATIONS = 4_096
-#: how many steps are taken on detours in one search, before the verdict is unknown
+#: how many steps are taken on the detours of one search, before the verdict is unknown
 MAX_DETOURS = 50_000
 #: the same where not finding an explanation would decide nothing
 FEW_DETOURS = 4_000
@@ -304,6 +304,7 @@ def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, i
                 given |= {("role", n): LEADER, ("lease", n): KEPT}
                 if end is not None:
                     given |= {
+                        ("promoted", n): 1,
                         ("initialised", n): 1,
                         ("saved", n): end,
                         ("physical", n): max(end - timeline.constants["window"], 1),

@@ -253,15 +253,15 @@ class _Try:
                     yield lost
 
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
-        """Whoever may write that value has loaded the key for its sync, or begun its save."""
+        """Whoever may write that value has loaded the key for its sync, or begun while its lease lasted."""
         for n in self._seen.writers or draft.world.servers:
             if draft.get("job", n) != NO_JOB or draft.get("role", n) != LEADER:
                 continue
             d = draft.copy()
-            if not d.get("initialised", n):
-                if self._etcd_answers(d) and d.do("sync_load", n):
+            if self._has_to_sync(d, n):
+                if self._etcd_answers(d) and d.do(self._load(d, n), n):
                     yield d
-            elif self._begins_update(d, n, value - self._window):
+            elif d.get("lease", n) == RUNNING and self._begins_update(d, n, value - self._window):
                 yield d
 
     def refused_early(self, draft: Draft, line: LogEvent) -> Iterator[Draft]:
@@ -285,11 +285,8 @@ class _Try:
             d = draft.copy()
             if not d.do("request_lost", n):
                 return
-        if d.get("role", n) == LEADER and d.get("initialised", n) and d.get("stage", n) != LOADED:
-            if attempt is Attempt.SYNC:
-                if self._syncs(d, n, want, "sync_again"):
-                    yield d
-                return
+        syncs = self._has_to_sync(d, n) or d.get("stage", n) == LOADED or attempt is Attempt.SYNC
+        if not syncs:
             update = d.copy()
             if self._begins_update(update, n, want):
                 yield update
@@ -297,20 +294,27 @@ class _Try:
                 admin = d.copy()
                 if admin.do("admin_reset_begin", n, by=want - admin.get("physical", n)):
                     yield admin
-            if self._wide and d.world.kinds[n - 1] is Kind.TSO and self._syncs(d, n, want, "sync_again"):
-                yield d
-        elif self._syncs(d, n, want, "sync_load"):
+            syncs = self._wide and d.world.kinds[n - 1] is Kind.TSO
+        if syncs and self._syncs(d, n, want):
             yield d
+
+    def _has_to_sync(self, d: Draft, n: int) -> bool:
+        """The server does not lead, or has not synced since it was elected."""
+        leads = d.get("role", n) == LEADER and d.get("initialised", n)
+        return not leads or "promoted" in (d.refused("update_begin", n) or ())
+
+    def _load(self, d: Draft, n: int) -> str:
+        return "sync_again" if d.get("initialised", n) else "sync_load"
 
     def _is_reset(self, n: int, target: int) -> bool:
         """The server's log tells of an admin reset to that time."""
         return target % NS_PER_MS == 0 and target // NS_PER_MS in self._timeline.resets.get(n, ())
 
-    def _syncs(self, d: Draft, n: int, want: int | None, load: str) -> bool:
+    def _syncs(self, d: Draft, n: int, want: int | None) -> bool:
         """The server loads the timestamp key and begins to save from where a sync starts."""
         if not self._etcd_answers(d):
             return False
-        if d.get("stage", n) != LOADED and not d.do(load, n):
+        if d.get("stage", n) != LOADED and not d.do(self._load(d, n), n):
             return False
         above = d.get("seen", n) + GUARD_NS
         if want is None:
@@ -427,9 +431,7 @@ class _Try:
             return
         if not self._etcd_answers(d):
             return
-        if d.get("stage", n) == IDLE and not d.do(
-            "sync_again" if d.get("initialised", n) else "sync_load", n
-        ):
+        if d.get("stage", n) == IDLE and not d.do(self._load(d, n), n):
             return
         loaded = d.get("seen", n) // NS_PER_MS
         told = loaded if line.last_ns is None else line.last_ns // NS_PER_MS

@@ -21,9 +21,20 @@ _STAGES = {
     STAGE.read.value: "read",
     STAGE.hooked.value: "hook has run",
 }
-#: variables that `etcd` and `server` tell in other words, and those of the observer
+#: variables that `etcd` and `server` tell in other words (a sync that succeeds promotes), and those of the observer
 _KEYS = ("leader", "primary", "timestamp", "raft_leader")
-_MEMORY = ("role", "lease", "lease_end", "initialised", "physical", "logical", "saved", "tries", "skew")
+_MEMORY = (
+    "role",
+    "promoted",
+    "lease",
+    "lease_end",
+    "initialised",
+    "physical",
+    "logical",
+    "saved",
+    "tries",
+    "skew",
+)
 _SAVE = ("job", "stage", "next", "seen")
 _OBSERVER = ("noted", "noted_physical", "noted_logical", "noted_found")
 _TOLD = frozenset((*_KEYS, *_MEMORY, *_SAVE, *_OBSERVER))

@@ -118,7 +118,7 @@ def test_the_conclusion_names_both_sides(name: str) -> None:
 
 def started(**state: int) -> dict[tuple[str, int], int]:
     """A PD that is leader, with its memory set, and what else is given."""
-    one = {"role": 1, "lease": 1, "initialised": 1, "physical": 100, "saved": 103}
+    one = {"role": 1, "lease": 1, "promoted": 1, "initialised": 1, "physical": 100, "saved": 103}
     shared = {"now": 100, "leader": 1, "timestamp": 103}
     own = {(name, 1): value for name, value in one.items()}
     return own | {(name, 0): value for name, value in (shared | state).items()}
