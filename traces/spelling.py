@@ -21,7 +21,7 @@ _STAGES = {
     STAGE.read.value: "read",
     STAGE.hooked.value: "hook has run",
 }
-#: variables that `etcd` and `server` tell in other words (a sync that succeeds promotes), and those of the observer
+#: variables that `etcd` and `server` tell in other words, and those of the observer
 _KEYS = ("leader", "primary", "timestamp", "raft_leader")
 _MEMORY = (
     "role",
