@@ -103,6 +103,7 @@ class Search:
         self._proposals = Proposals(timeline)
         self._layers: list[Layer] = []
         self._left = detours
+        self._kept = detours  # no detour could come back from further away
         self._complete = True
         self._interrupted = False
         self._steps = 0
@@ -114,7 +115,9 @@ class Search:
         stuck = False
         try:
             for index in range(len(self._seen)):
-                self._layers[index:] = [layer]
+                self._layers.append(layer)
+                if index >= self._kept:
+                    self._layers[index - self._kept] = {}
                 further = _layer(self._step(layer, index))
                 if not further and self._proposals.possible(self._world, self._seen[index]):
                     further = self._detour(index)
@@ -167,6 +170,9 @@ class Search:
         """Explanations of everything up to ``goal`` that the estimated order or modest proposals miss."""
         for back, wide in _DETOURS:
             start = max(goal + 1 - back, 0)
+            if goal - start >= self._kept:
+                self._complete = False
+                return {}
             found = _layer(self._orders(start, goal, wide))
             if found or not self._complete or (wide and not start):
                 return found

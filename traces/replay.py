@@ -228,7 +228,7 @@ def _doubt(order: Timeline, stage: _Stage, outcome: Outcome) -> str:
         missing = f"writes of the timestamp key are missing: {order.gap_text}"
         return _api_mode(order) or (missing if _saves_missing(order) else "")
     one = stage.seen[outcome.reached]
-    if all(guard == NO_SUCH_STEP for *_, guard in outcome.refused):
+    if outcome.refused and all(guard == NO_SUCH_STEP for *_, guard in outcome.refused):
         return ""
     if not outcome.complete:
         return f"a limit ended the search for an explanation of {one.where}"
@@ -321,23 +321,26 @@ def _violation(name: str, stage: _Stage, explanation: Node) -> Judgement:
     """A property that this explanation breaks, with the observation that shows it and the one beside it."""
     steps = [stage.seen[node.index] for node in explanation.chain() if name in node.breaks]
     first = steps[0]
-    beside = first
-    for one in stage.seen:
-        if one is first:
-            break
-        what = one.what
-        is_primary = isinstance(what, KeyEvent) and what.key is Key.PRIMARY and what.put
-        is_other = isinstance(what, Granted) and one.server != first.server
-        if is_primary if name == SINGLE_WRITER else is_other:
-            beside = one
+    beside = [one for one in stage.seen if _bears_on(name, one, first)]
+    before = [one for one in beside if one.at <= first.at]
+    other = before[-1] if before else beside[0] if beside else first
+    earlier, later = sorted((other, first), key=lambda one: one.at)
     return Judgement(
         name,
         "violated",
         len(steps),
-        (_observation(beside), _observation(first)),
+        (_observation(earlier), _observation(later)),
         from_ns=min(one.at for one in steps),
         to_ns=max(one.at for one in steps),
     )
+
+
+def _bears_on(name: str, one: Seen, breaking: Seen) -> bool:
+    """Whether it is the other half of what breaks the property: the TSO primary, the other server's grant."""
+    what = one.what
+    if name == SINGLE_WRITER:
+        return isinstance(what, KeyEvent) and what.key is Key.PRIMARY and what.put
+    return isinstance(what, Granted) and one.server != breaking.server
 
 
 def _observation(one: Seen) -> Observation:

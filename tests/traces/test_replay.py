@@ -73,7 +73,10 @@ def test_the_unfenced_upgrade_has_two_writers_and_two_that_grant() -> None:
     primary, save = single_writer.witness
     assert getattr(primary, "revision", None) == 21
     assert getattr(save, "revision", None) == 24
-    assert judged(report, "one-live").verdict == "violated"
+    one_live = judged(report, "one-live")
+    assert one_live.verdict == "violated"
+    assert one_live.witness is not None
+    assert {getattr(call, "kind", None) for call in one_live.witness} == {"pd", "tso"}
 
 
 def test_the_fenced_upgrade_conforms_to_the_fence_and_not_to_none() -> None:
