@@ -1,0 +1,212 @@
+"""The model's etcd against a real one: random runs are taken step by step in both.
+
+Every election, revoke and save of the run becomes the request that PD would send; etcd decides
+whether a save is applied, and the model must decide the same.  Skipped where no etcd is installed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsofence.model import fence as fences
+from tsofence.model import system
+from tsofence.model.instance import Configuration
+from tsofence.model.python import Machine
+from tsofence.model.transition import Kind
+
+ETCD = shutil.which("etcd")
+pytestmark = pytest.mark.skipif(ETCD is None, reason="no etcd installed (Debian: etcd-server)")
+
+KINDS = (Kind.PD, Kind.PD, Kind.TSO)
+CONSTANTS = {
+    "window": 3, "guard": 1, "unit": 1, "lease": 5, "limit": 2, "margin": 1, "skew_bound": 0, "max_reset": 3,
+}  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+class Etcd:
+    """etcd's JSON gateway, as far as PD's requests go."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(f"{self._url}/v3/{path}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+    def get(self, key: str) -> str | None:
+        kvs = self.post("kv/range", {"key": _b64(key)}).get("kvs", [])
+        return base64.b64decode(kvs[0]["value"]).decode() if kvs else None
+
+    def grant_lease(self, seconds: int) -> str:
+        return str(self.post("lease/grant", {"TTL": seconds})["ID"])
+
+    def revoke(self, lease: str) -> None:
+        self.post("lease/revoke", {"ID": lease})
+
+    def txn(self, held: dict[str, str | None], key: str, value: str, lease: str | None = None) -> bool:
+        """Put the key if every key in ``held`` still has that value (None: is absent)."""
+        compare = [
+            {"key": _b64(name), "target": "CREATE", "create_revision": "0"}
+            if text is None
+            else {"key": _b64(name), "target": "VALUE", "value": _b64(text)}
+            for name, text in held.items()
+        ]
+        put = {"key": _b64(key), "value": _b64(value)} | ({"lease": lease} if lease else {})
+        answer = self.post("kv/txn", {"compare": compare, "success": [{"request_put": put}]})
+        return bool(answer.get("succeeded"))
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+    assert ETCD is not None
+    client, peer = _free_port(), _free_port()
+    folder: Path = tmp_path_factory.mktemp("etcd")
+    url = f"http://127.0.0.1:{client}"
+    with (folder / "log").open("wb") as log:
+        arguments = [
+            ETCD, "--data-dir", str(folder / "data"), "--listen-client-urls", url,
+            "--advertise-client-urls", url, "--listen-peer-urls", f"http://127.0.0.1:{peer}",
+            "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
+            "--initial-cluster", f"default=http://127.0.0.1:{peer}", "--unsafe-no-fsync",
+        ]  # fmt: skip
+        with subprocess.Popen(arguments, stdout=log, stderr=log) as process:
+            found = Etcd(url)
+            for _ in range(100):
+                try:
+                    found.get("ready")
+                    break
+                except urllib.error.URLError:
+                    time.sleep(0.1)
+            yield found
+            process.terminate()
+
+
+class Mirror:
+    """A run of the model, and the requests of PD that its steps stand for."""
+
+    def __init__(self, etcd: Etcd, fence: str, name: str) -> None:
+        self.etcd = etcd
+        self.machine = Machine(
+            Configuration(
+                system.VOCABULARY, system.transitions(fences.parse(fence)), KINDS, CONSTANTS, relative=False
+            )
+        )
+        self.state: tuple[int, ...] = self.machine.layout.initial({("now", 0): 100}, {})
+        self.keys = {key: f"{name}/{key}" for key in ("leader", "primary", "timestamp")}
+        self.leases: dict[int, str] = {}
+        #: what each server's transaction has loaded
+        self.held: dict[int, dict[str, str | None]] = {}
+
+    def read(self, name: str, number: int = 0) -> int:
+        return self.machine.layout.read(self.state, name, number)
+
+    def enabled(self) -> list[int]:
+        choose = {"count": 1, "note": 0, "pick": 1, "by": 1}
+        return [
+            index
+            for index, instance in enumerate(self.machine.instances)
+            if instance.name not in OUT and not self.machine.refused(self.state, index, choose)
+        ]
+
+    def election_key(self, number: int) -> str:
+        return self.keys["primary" if KINDS[number - 1] is Kind.TSO else "leader"]
+
+    def take(self, index: int) -> str:
+        """One step in both; whether a save is applied is for etcd to say."""
+        instance = self.machine.instances[index]
+        name, number = instance.name, instance.number
+        own = self.election_key(number) if number else ""
+        if name == "campaign":
+            self.leases[number] = self.etcd.grant_lease(600)
+            assert self.etcd.txn({own: None}, own, str(number), self.leases[number])
+        elif name == "revoke":
+            self.etcd.revoke(self.leases.pop(number))
+        elif name == "find_own_key":
+            self.held[number] = {own: self.etcd.get(own)}
+        elif name == "find_no_primary":
+            self.held[number][self.keys["primary"]] = self.etcd.get(self.keys["primary"])
+        elif name == "load_window":
+            self.held[number][self.keys["timestamp"]] = self.etcd.get(self.keys["timestamp"])
+        elif name in ("commit", "conflict"):
+            window = str(self.read("next", number) + CONSTANTS["window"])
+            applied = self.etcd.txn(self.held.pop(number), self.keys["timestamp"], window)
+            assert applied == (name == "commit"), f"{name} of {number} after {self.state}"
+        self.state = self.machine.apply(self.state, index, {"count": 1, "note": 0, "pick": 1, "by": 1})
+        return name
+
+    def compare(self) -> None:
+        for key, path in self.keys.items():
+            value = self.read(key)
+            assert self.etcd.get(path) == (str(value) if value else None), key
+
+
+#: what has no request of its own in etcd, or needs time to pass there
+OUT = {
+    "keepalive_stops", "crash", "stop", "commit_answer_lost", "request_lost", "revoke_lost", "clock_jump",
+    "admin_reset_begin", "admin_reset", "sync_again",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fence", ["off", "check-tso-primary", "hook", "save-cas"])
+def test_random_runs_agree(etcd: Etcd, fence: str) -> None:
+    chance = random.Random(fence)
+    happened: list[str] = []
+    for number in range(50):
+        mirror = Mirror(etcd, fence, f"{fence}/{number}")
+        for _ in range(60):
+            steps = mirror.enabled()
+            names = [mirror.machine.instances[index].name for index in steps]
+            # answers to clients change nothing in etcd
+            weights = [1 if name in ("grant", "tick", "overflow") else 6 for name in names]
+            happened.append(mirror.take(chance.choices(steps, weights)[0]))
+        mirror.compare()
+    assert {"campaign", "commit", "conflict", "revoke"} <= set(happened)
+
+
+def test_a_value_that_comes_back_passes(etcd: Etcd) -> None:
+    """Conditions compare values, not revisions: the same member elected again is the same value."""
+    lease = etcd.grant_lease(600)
+    assert etcd.txn({"aba": None}, "aba", "pd1", lease)
+    held = {"aba": etcd.get("aba")}
+    etcd.revoke(lease)
+    assert etcd.get("aba") is None
+    assert etcd.txn({"aba": None}, "aba", "pd1")
+    assert etcd.txn(held, "aba-timestamp", "1")
+
+
+def test_a_key_goes_with_its_lease_and_never_early(etcd: Etcd) -> None:
+    began = time.monotonic()
+    lease = etcd.grant_lease(2)
+    assert etcd.txn({"leased": None}, "leased", "pd1", lease)
+    granted = time.monotonic()
+    while etcd.get("leased") is not None:
+        assert time.monotonic() - began < 20
+        time.sleep(0.05)
+    # counted from before the request: the server's clock started later
+    assert time.monotonic() - began >= 2
+    assert granted - began < 2
