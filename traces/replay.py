@@ -96,9 +96,11 @@ def replay(
     tried = _try(order, fences or DEFAULT_FENCES, progress)
     exact = judge.judge(trace, [name for name in asked if name in judge.PROPERTIES])
     found = {judgement.property: judgement for judgement in exact}
+    told = {line.server for line in trace.logs} if all(source.whole for source in trace.sources) else set()
+    silent = [name for name in order.names if name not in told]
     for name in asked:
         if name not in found:
-            found[name] = _explained(name, order, tried)
+            found[name] = _explained(name, order, tried, silent)
     return Report(
         trace.sources,
         trace.settings,
@@ -293,8 +295,11 @@ def _taken(run: Run, order: Timeline) -> str:
     return f"explained with {listed}" if listed else ""
 
 
-def _explained(name: str, order: Timeline, tried: Sequence[_Tried]) -> Judgement:
+def _explained(name: str, order: Timeline, tried: Sequence[_Tried], silent: Sequence[str]) -> Judgement:
     """A property judged on the explanations under the fences that the trace conforms to.
+
+    It holds where no explanation breaks it and every server's log is there: a server that is ``silent``
+    may have done what no explanation needs.
 
     Where it conforms to none, what was explained before they stopped counts all the same, for what is broken
     stays broken; under fences whose verdict is unknown first.
@@ -306,7 +311,13 @@ def _explained(name: str, order: Timeline, tried: Sequence[_Tried]) -> Judgement
     breaking = sum(name in node.broken for node in ends)
     if not breaking and fitting:
         untested = _untested(name, order)
-        return untested or Judgement(name, "holds")
+        if untested or not silent:
+            return untested or Judgement(name, "holds")
+        return Judgement(
+            name,
+            "unknown",
+            note=f"nothing seen breaks it, but the whole log of {', '.join(silent)} is not there",
+        )
     if not breaking:
         return Judgement(name, "unknown", note="no fence explains the trace to its end")
     if breaking < len(ends):
