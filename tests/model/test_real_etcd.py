@@ -145,7 +145,8 @@ class Mirror:
             self.leases[number] = self.etcd.grant_lease(600)
             assert self.etcd.txn({own: None}, own, str(number), self.leases[number])
         elif name == "revoke":
-            self.etcd.revoke(self.leases.pop(number))
+            if number in self.leases:
+                self.etcd.revoke(self.leases.pop(number))
         elif name == "find_own_key":
             self.held[number] = {own: self.etcd.get(own)}
         elif name == "find_no_primary":
@@ -167,7 +168,7 @@ class Mirror:
 
 #: what has no request of its own in etcd, or needs time to pass there
 OUT = {
-    "keepalive_stops", "crash", "stop", "commit_answer_lost", "request_lost", "revoke_lost", "clock_jump",
+    "keepalive_stops", "crash", "commit_answer_lost", "request_lost", "revoke_lost", "clock_jump",
     "admin_reset_begin", "admin_reset", "sync_again",
 }  # fmt: skip
 
