@@ -14,7 +14,7 @@ from functools import cached_property
 from ..model.fold import fold
 from ..model.instance import Configuration, Instance
 from ..model.past import forgets
-from ..model.python import effects, folding, passes, source
+from ..model.python import BUDGET_LEFT, effects, folding, passes, source
 from ..model.transition import SELF
 from ..specs.properties import Property
 
@@ -99,7 +99,7 @@ class Expander:
         tests = [(label, source(guard, self.layout, _place)) for label, guard in instance.guard.items()]
         if instance.spends is not None:
             left = _place(self.layout.slots["left " + instance.spends, 0])
-            tests.append(("the budget of this fault is not spent", left))
+            tests.append((BUDGET_LEFT, left))
         return tests
 
     def _insert(self, level: list[_Test | int], index: int, tests: list[tuple[str, str]]) -> None:

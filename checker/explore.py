@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..model import fence as fences
 from ..model.instance import Instance
+from ..model.python import BUDGET_LEFT
 from ..specs.properties import Property
 from ..specs.scenario import Scenario
 from .expand import Expander, Watch
@@ -52,7 +53,7 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Exploration:
     """A finished search: ``cut_by`` says what ended it early, ``never_fired`` and ``never_refused`` what
-    the scenario did not exercise, ``spent`` which faults were used up on some run."""
+    the scenario did not exercise, ``spent`` which of its limits stopped some run."""
 
     scenario: str
     fence: str
@@ -63,6 +64,7 @@ class Exploration:
     cut_by: tuple[str, ...]
     never_fired: tuple[str, ...]
     never_refused: tuple[str, ...]
+    spent: tuple[str, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -139,6 +141,7 @@ def explore(
         tuple(cut),
         _never_fired(expander, search.watch),
         _never_refused(expander, search.watch),
+        _spent(expander, search.watch),
         findings,
     )
 
@@ -274,3 +277,15 @@ def _never_refused(expander: Expander, watch: Watch) -> tuple[str, ...]:
             if watch.refused[number]:
                 refused.add(name)
     return tuple(name for name in every if name not in refused)
+
+
+def _spent(expander: Expander, watch: Watch) -> tuple[str, ...]:
+    """The limits of the scenario that stopped a step which nothing else refused."""
+    limits = expander.configuration.budgets
+    spent = {
+        expander.instances[index].spends
+        for number, stands_for in enumerate(expander.guards)
+        for index, label in stands_for
+        if label == BUDGET_LEFT and watch.refused[number]
+    }
+    return tuple(f"{name} = {limits[name]}" for name in sorted(filter(None, spent)))

@@ -42,6 +42,9 @@ def source(expr: Expr, layout: Layout, place: Callable[[int], str]) -> str:
     raise ValueError(f"cannot interpret {expr.op!r} in {expr}")
 
 
+#: the guard that a scenario adds to a fault
+BUDGET_LEFT = "the scenario allows one more"
+
 _Refused = Callable[[State, Mapping[str, int]], tuple[int, ...]]
 _Effect = Callable[[State, Mapping[str, int]], list[int]]
 
@@ -69,7 +72,7 @@ class Machine:
 
     def refused(self, state: State, index: int, inputs: Mapping[str, int] | None = None) -> tuple[str, ...]:
         """The labels of the guards that refuse the step; empty: it can happen."""
-        labels = [*self.instances[index].guard, "the budget of this fault is not spent"]
+        labels = [*self.instances[index].guard, BUDGET_LEFT]
         return tuple(labels[i] for i in self._compiled(index)[0](state, inputs or {}))
 
     def apply(self, state: State, index: int, inputs: Mapping[str, int] | None = None) -> tuple[int, ...]:

@@ -206,6 +206,10 @@ def explored(
         for note in notes:
             which = [f.property for f in found.findings if f"{f.verdict}: {f.note}" == note]
             parts.append(_indented(f"{', '.join(which)} {note}", "yellow"))
+        if found.spent:
+            parts.append(
+                _indented("limits of the scenario that were reached: " + ", ".join(found.spent), "dim")
+            )
         if found.never_fired:
             parts.append(_indented("never fired: " + ", ".join(found.never_fired), "dim"))
         if found.never_refused:
@@ -243,6 +247,7 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
         "cut_by": list(found.cut_by),
         "never_fired": list(found.never_fired),
         "never_refused": list(found.never_refused),
+        "spent": list(found.spent),
         "properties": [
             {
                 "property": finding.property,

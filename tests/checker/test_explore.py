@@ -116,6 +116,7 @@ def test_counts_are_pinned() -> None:
     assert "update_in_memory@pd" in found.never_fired
     assert not [name for name in found.never_fired if name.startswith(("grant", "commit", "overflow"))]
     assert any(name.startswith("commit@pd: ") for name in found.never_refused)
+    assert found.spent == ("pd.term = 1",)
 
 
 PINNED = (296_401, 1_203_864, 52)
