@@ -20,6 +20,7 @@ from .specs import lemmas, properties, scenario
 from .traces import report
 from .traces.observation import BadInput
 from .traces.rerun import rerun
+from .traces.settings import duration_ns, given
 
 VIOLATED, BAD_INPUT, UNKNOWN = 1, 2, 3
 
@@ -46,6 +47,18 @@ class _Named(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         return [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
+
+
+class _Duration(click.ParamType[int]):
+    """A time as PD's configuration writes it: 3s, 50ms; in nanoseconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = duration_ns(str(value))
+        if not found:
+            self.fail(f"expected a time such as 3s or 50ms, got {value!r}", param, ctx)
+        return found
 
 
 _FENCE = _Named(lambda: fences.MEANINGS, fences.parse)
@@ -270,6 +283,9 @@ def prove(
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @_fence_option
 @_property_option
+@click.option("--save-interval", type=_Duration(), help="tso-save-interval, where the trace does not tell.")
+@click.option("--update-interval", type=_Duration(), help="tso-update-physical-interval, likewise.")
+@click.option("--lease", type=click.IntRange(min=1), help="Seconds of a leader's lease, likewise.")
 @click.option("--details", is_flag=True, help="List the files that were read.")
 @_common
 def replay(
@@ -277,6 +293,9 @@ def replay(
     paths: tuple[Path, ...],
     chosen: tuple[str, ...],
     asked: tuple[str, ...],
+    save_interval: int | None,
+    update_interval: int | None,
+    lease: int | None,
     details: bool,
     json_to: str | None,
     runs: Path | None,
@@ -296,7 +315,11 @@ def replay(
         refused = len(chosen) == 1 and not again.fences[0].allows
         return VIOLATED if refused or any(again.broken.values()) else 0
     with report.Steps(console, live=not no_progress) as screen:
-        trace = sources.read(paths, progress=screen.reading)
+        trace = sources.read(
+            paths,
+            given=given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease),
+            progress=screen.reading,
+        )
         found = replaying.replay(
             trace, chosen, properties=asked or properties.NAMES, progress=screen.explaining
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -185,6 +186,17 @@ def test_replay_fails_when_the_one_fence_named_does_not_explain_it() -> None:
     assert told("replay", folder, "--fence", "off", "--property", "key-monotone")[0] == 0
 
 
+def test_settings_can_be_given_where_the_trace_does_not_tell(tmp_path: Path) -> None:
+    """A watch that was cut after its first saves says nothing of the save interval."""
+    lines = gzip.decompress((RECORDINGS / "upgrade-fenced" / "etcd.jsonl.gz").read_bytes()).splitlines()
+    watch = tmp_path / "watch.jsonl"
+    watch.write_bytes(b"\n".join(lines[:6]))
+    only = ("--property", "key-monotone")
+    done = call("replay", watch, *only, "--save-interval", "3s", "--update-interval", "50ms", "--lease", "3")
+    assert done.returncode == 0
+    assert "save interval 3 s, update interval 0.05 s, lease 3 s (given)" in done.stderr
+
+
 @pytest.mark.parametrize("form", ["text", "mermaid", "html"])
 def test_show(form: str, tmp_path: Path) -> None:
     run = min(RUNS.glob("*.json"))
@@ -217,6 +229,7 @@ def test_list(what: str) -> None:
         (["prove", "--nodes", "many"], "expected any, or a number"),
         (["prove", "--assume", "luck"], "unknown assumption 'luck'"),
         (["replay", "missing-folder"], "missing-folder"),
+        (["replay", str(Path(__file__)), "--save-interval", "soon"], "such as 3s or 50ms, got 'soon'"),
         (["replay", str(Path(__file__))], "test_cli.py"),
         (["show", "missing.json"], "missing.json"),
         (["show", str(Path(__file__))], "test_cli.py"),

@@ -141,6 +141,18 @@ def find(
     return Settings(save_interval=save, update_interval=update, lease=lease)
 
 
+def given(
+    *, save_interval_ns: int | None = None, update_interval_ns: int | None = None, lease_s: int | None = None
+) -> dict[Name, int]:
+    """What a caller takes for granted where the trace tells nothing; `None`: nothing."""
+    named: dict[Name, int | None] = {
+        "save_interval_ns": save_interval_ns,
+        "update_interval_ns": update_interval_ns,
+        "lease_s": lease_s,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
 def duration_ns(text: str) -> int | None:
     """A Go duration such as `3s`, `50ms` or `1h0m0.5s` in nanoseconds; `None` if `text` is not one."""
     parts = list(_DURATION.finditer(text))
