@@ -17,9 +17,7 @@ UPGRADE = load("rolling-upgrade")
 #: the PD may be elected once: smaller, and enough for many questions
 SHORT = replace(UPGRADE, budgets={**UPGRADE.budgets, "pd.term": 1})
 RESTART = replace(load("tso-restart"), budgets={**load("tso-restart").budgets, "pd.term": 1})
-FAILOVER = replace(
-    load("pd-failover"), budgets={**load("pd-failover").budgets, "pd.term": 2, "pd.crash": 0}
-)
+FAILOVER = replace(load("pd-failover"), budgets={**load("pd-failover").budgets, "pd.term": 2, "pd.crash": 0})
 ALL_THREE = "save-cas+window-lease+wait-out"
 
 
