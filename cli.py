@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from . import __version__
-from .checker.explore import MAX_STATES
+from .checker.explore import ENGINES, MAX_STATES
 from .model import fence as fences
 from .specs import lemmas, properties, scenario
 from .traces import report
@@ -157,6 +157,13 @@ _property_option = click.option(
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
 @_property_option
 @click.option("--max-states", type=click.IntRange(min=1), default=MAX_STATES, show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
+    show_default=True,
+    help="plain Python, or machine code of the same steps; auto: machine code once there are many states.",
+)
 @_common
 def explore(
     *,
@@ -165,6 +172,7 @@ def explore(
     all_fences: bool,
     asked: tuple[str, ...],
     max_states: int,
+    engine: str,
     json_to: str | None,
     runs: Path | None,
     quiet: bool,
@@ -181,7 +189,13 @@ def explore(
     console = _console(quiet)
     with report.Exploring(console, world, names, asked or properties.NAMES, live=not no_progress) as screen:
         results = explore_all(
-            world, names, asked or properties.NAMES, max_states, progress=screen.progress, done=screen.done
+            world,
+            names,
+            asked or properties.NAMES,
+            max_states,
+            engine=engine,
+            progress=screen.progress,
+            done=screen.done,
         )
     written = _write_runs(
         runs,

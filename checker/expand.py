@@ -8,15 +8,16 @@ property.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
+from ..model.expr import Expr
 from ..model.fold import fold
 from ..model.instance import Configuration, Instance
-from ..model.past import forgets
-from ..model.python import BUDGET_LEFT, effects, folding, passes, source
-from ..model.transition import SELF
+from ..model.python import effects, folding, forgotten, passes, source
+from ..model.transition import SELF, Transition
 from ..specs.properties import Property
+from .trie import Test, Trie
 
 #: the step that broke a property: index of the state before it, index of the instance
 Hit = tuple[int, int]
@@ -38,15 +39,6 @@ class Watch:
     cut: list[int]
 
 
-@dataclass(slots=True)
-class _Test:
-    """A node of the trie: a guard's source, what it guards, and the instances that stand behind it."""
-
-    text: str
-    number: int
-    inner: list[_Test | int] = field(default_factory=list)
-
-
 #: expand(states, seen, parent, via, edges, watch, first): the states found anew are appended
 ExpandFunction = Callable[..., None]
 
@@ -59,8 +51,8 @@ class Expander:
         self.layout = configuration.layout()
         self.instances: tuple[Instance, ...] = tuple(configuration.instances(choose=True))
         self.properties = tuple(properties)
-        #: by number of the trie's test: (instance, label) of each guard that it stands for
-        self.guards: list[list[tuple[int, str]]] = []
+        self.trie = Trie(self.instances)
+        self.guards = self.trie.guards
         self.source = self._write()
         past, forget = folding(configuration, self.layout)
         scope: dict[str, object] = {"forget": forget}
@@ -81,9 +73,6 @@ class Expander:
         )
 
     def _write(self) -> str:
-        trie: list[_Test | int] = []
-        for index, instance in enumerate(self.instances):
-            self._insert(trie, index, self._tests(instance))
         unpack = ", ".join(f"v{i}" for i in range(len(self.layout)))
         lines = [
             "def expand(states, seen, parent, via, found, edges, watch, first):",
@@ -92,31 +81,13 @@ class Expander:
             "    for at, s in enumerate(states, first):",
             f"        {unpack}, = s",
         ]
-        self._block(trie, lines, "        ")
+        self._block(self.trie.top, lines, "        ")
         return "\n".join(lines)
 
-    def _tests(self, instance: Instance) -> list[tuple[str, str]]:
-        tests = [(label, source(guard, self.layout, _place)) for label, guard in instance.guard.items()]
-        if instance.spends is not None:
-            left = _place(self.layout.slots["left " + instance.spends, 0])
-            tests.append((BUDGET_LEFT, left))
-        return tests
-
-    def _insert(self, level: list[_Test | int], index: int, tests: list[tuple[str, str]]) -> None:
-        for label, text in tests:
-            last = next((t for t in level if isinstance(t, _Test) and t.text == text), None)
-            if last is None:
-                last = _Test(text, len(self.guards))
-                self.guards.append([])
-                level.append(last)
-            self.guards[last.number].append((index, label))
-            level = last.inner
-        level.append(index)
-
-    def _block(self, level: list[_Test | int], lines: list[str], indent: str) -> None:
+    def _block(self, level: list[Test | int], lines: list[str], indent: str) -> None:
         for test in level:
-            if isinstance(test, _Test):
-                lines.append(f"{indent}if {test.text}:")
+            if isinstance(test, Test):
+                lines.append(f"{indent}if {source(test.condition, self.layout, _place)}:")
                 self._block(test.inner, lines, indent + " ")
                 lines.append(f"{indent}else: refused[{test.number}] = 1")
             else:
@@ -125,20 +96,14 @@ class Expander:
     def _step(self, index: int, lines: list[str], indent: str) -> None:
         instance = self.instances[index]
         lines.append(f"{indent}fired[{index}] += 1")
-        known = self.configuration.known.choosing(instance.inputs)
-        if instance.number:
-            known = known.acting(SELF.name, instance.number)
         for number, prop in enumerate(self.properties):
             for judge, action, done in (
                 (prop.tested_by, f"tested[{number}] += 1", ""),
                 (prop.broken_by, f"hits[{number}] = (at, {index})", f" and {number} not in hits"),
             ):
-                condition = judge(instance.transition)
-                if condition is None:
-                    continue
-                text = source(fold(condition, known), self.layout, _place)
-                if text != "0":
-                    lines.append(f"{indent}if {text}{done}: {action}")
+                condition = self.judged(judge, instance)
+                if condition is not None:
+                    lines.append(f"{indent}if {source(condition, self.layout, _place)}{done}: {action}")
         lines += [
             f"{indent}try: t = bytes({self._after(instance)})",
             f"{indent}except ValueError: cut[{index}] += 1",
@@ -156,16 +121,31 @@ class Expander:
         by = passes(instance)
         if by:
             return f"forget(go_on([{values}], {by}))"
-        changed = {name for name, _ in instance.effect}
-        return f"forget([{values}])" if changed & self._remembered else f"({values},)"
+        return f"forget([{values}])" if self.may_forget(instance) else f"({values},)"
+
+    def judged(self, judge: Callable[[Transition], Expr | None], instance: Instance) -> Expr | None:
+        """What a property says of that step, folded; None: nothing, whatever the state."""
+        condition = judge(instance.transition)
+        if condition is None:
+            return None
+        known = self.configuration.known.choosing(instance.inputs)
+        if instance.number:
+            known = known.acting(SELF.name, instance.number)
+        folded = fold(condition, known)
+        return None if folded.op == "literal" and not folded.value else folded
+
+    def may_forget(self, instance: Instance) -> bool:
+        """Can the step change what a state may forget?"""
+        return any(name in self._remembered for name, _ in instance.effect)
 
     @cached_property
     def _remembered(self) -> set[str]:
         """The variables on which it depends what a state may forget."""
-        fence, intact = self.configuration.fence, self.configuration.intact
-        conditions = [] if fence is None else [found for _, found, _ in forgets(fence, intact=intact)]
         return {
-            expr.name for condition in conditions for expr in condition.walk() if expr.op in ("var", "field")
+            expr.name
+            for condition, _ in forgotten(self.configuration, self.layout)
+            for expr in condition.walk()
+            if expr.op in ("var", "field")
         }
 
 

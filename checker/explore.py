@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from array import array
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..model import fence as fences
-from ..model.instance import Instance
-from ..model.python import BUDGET_LEFT
+from ..model.instance import BUDGET_LEFT, Instance
 from ..specs.properties import Property
 from ..specs.scenario import Scenario
-from .expand import Expander, Watch
+from .engine import Engine, Plain
+from .expand import Expander, Hit, Watch
 from .run import Move, Run, breaks
 
 #: states expanded between two looks at the clock
 _CHUNK = 4096
+#: states from which on machine code is worth its compilation
+_SMALL = 20_000
+#: who expands states: machine code once there are many of them, or always one of the two
+ENGINES = ("auto", "plain", "native")
 #: the true time at which a run that was found is told; far enough from PD's zero time
 _START = 1000
 
-#: without --max-states: what fits into a few GiB
+#: without --max-states: less than a GiB in machine code, a few GiB in plain Python
 MAX_STATES = 20_000_000
 
 
@@ -75,30 +79,20 @@ class Exploration:
 
 @dataclass(slots=True)
 class _Search:
-    """The states seen so far: each is reached from ``parent`` by the step of instance ``via``."""
+    """A search under way; ``levels`` holds the first state of each level."""
 
     expander: Expander
-    watch: Watch
-    seen: dict[bytes, int] = field(default_factory=dict)
-    parent: array[int] = field(default_factory=lambda: array("l"))
-    via: array[int] = field(default_factory=lambda: array("h"))
-    depth: int = 0
+    engine: Engine
+    levels: list[int] = field(default_factory=lambda: [0])
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, state: Sequence[int]) -> bytes:
-        packed = bytes(state)
-        self.seen[packed] = len(self.seen)
-        self.parent.append(-1)
-        self.via.append(-1)
-        return packed
+    @property
+    def depth(self) -> int:
+        return len(self.levels) - 1
 
-    def path(self, index: int) -> tuple[int, list[int]]:
-        """The first state and the instances that lead from it to a state."""
-        steps = []
-        while self.parent[index] >= 0:
-            steps.append(self.via[index])
-            index = self.parent[index]
-        return index, steps[::-1]
+    def depth_of(self, index: int) -> int:
+        """The number of steps that lead to a state."""
+        return bisect(self.levels, index) - 1
 
 
 def explore(
@@ -108,12 +102,14 @@ def explore(
     *,
     dropped: Sequence[tuple[str, str]] = (),
     max_states: int = MAX_STATES,
+    engine: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Exploration:
     """Search the scenario under a fence.
 
-    ``dropped`` lists guards to leave out (transition, label); ``stop`` is asked now and then.
+    ``dropped`` lists guards to leave out (transition, label); ``stop`` is asked now and then; all
+    `ENGINES` give the same answer.
 
     Raises:
         ValueError: unknown fence.
@@ -121,58 +117,75 @@ def explore(
     """
     configuration = scenario.configuration(fences.parse(fence), dropped)
     expander = Expander(configuration, properties)
-    search = _Search(expander, expander.watch())
-    frontier = [search.add(state) for state in scenario.first_states(configuration)]
-    cut = _walk(search, frontier, max_states, progress, stop)
-    outside = sum(search.watch.cut)
+    search = _Search(expander, Plain(expander, list(scenario.first_states(configuration))))
+    native_from = {"auto": _SMALL, "plain": None, "native": 0}[engine]
+    try:
+        cut = _walk(search, max_states, native_from, progress, stop)
+    except MemoryError:
+        states = len(search.engine)
+        cut = [f"memory ran out at {states} states: give it more, or use a smaller scenario"]
+    watch = search.engine.watch
+    outside = sum(watch.cut)
     if outside:
         cut.append(f"{outside} steps led to times further apart than a state can hold")
     findings = tuple(
-        _finding(search, scenario, fence, dropped, number, complete=not cut)
+        _finding(search, watch, scenario, fence, dropped, number, complete=not cut)
         for number in range(len(properties))
     )
     return Exploration(
         scenario.name,
         fence,
-        len(search.seen),
-        sum(search.watch.fired),
+        len(search.engine),
+        sum(watch.fired),
         search.depth,
         time.monotonic() - search.began,
         tuple(cut),
-        _never_fired(expander, search.watch),
-        _never_refused(expander, search.watch),
-        _spent(expander, search.watch),
+        _never_fired(expander, watch),
+        _never_refused(expander, watch),
+        _spent(expander, watch),
         findings,
     )
 
 
 def _walk(
     search: _Search,
-    frontier: list[bytes],
     max_states: int,
+    native_from: int | None,
     progress: Callable[[Progress], None] | None,
     stop: Callable[[], bool] | None,
 ) -> list[str]:
-    """Level by level until nothing is new; what ended it before that."""
-    expander, watch = search.expander, search.watch
-    first, before = 0, 0
-    while frontier:
-        found: list[bytes] = []
-        for start in range(0, len(frontier), _CHUNK):
-            chunk = frontier[start : start + _CHUNK]
-            expander.expand(chunk, search.seen, search.parent, search.via, found, None, watch, first + start)
+    """Level by level until nothing is new; what ended it before that.
+
+    With ``native_from`` states or more, machine code goes on (None: never).
+    """
+    properties = search.expander.properties
+    first, last, before = 0, len(search.engine), 0
+    # what the last chunk finds may go beyond the bound
+    most = max_states + _CHUNK * (len(search.expander.instances) + 1)
+    while first < last:
+        for start in range(first, last, _CHUNK):
+            if native_from is not None and len(search.engine) >= native_from:
+                search.engine = _native(search.engine, most)
+            search.engine.expand(start, min(start + _CHUNK, last))
+            states = len(search.engine)
             if progress is not None:
-                progress(_progress(search, (before, len(frontier), start), len(found)))
-            if len(search.seen) > max_states:
+                progress(_progress(search, (before, last - first, start - first), states - last))
+            if states > max_states:
                 return [f"more than {max_states} states: raise --max-states"]
             if stop is not None and stop():
                 return ["interrupted"]
-        if 0 < len(expander.properties) == len(watch.hits):
+        if 0 < len(properties) == len(search.engine.watch.hits):
             return ["every property asked for is violated already"]
-        first += len(frontier)
-        before, frontier = len(frontier), found
-        search.depth += bool(found)
+        first, last, before = last, len(search.engine), last - first
+        if first < last:
+            search.levels.append(first)
     return []
+
+
+def _native(engine: Engine, most: int) -> Engine:
+    from .native import Native
+
+    return Native(engine, most) if isinstance(engine, Plain) else engine
 
 
 def _progress(search: _Search, level: tuple[int, int, int], found: int) -> Progress:
@@ -183,14 +196,14 @@ def _progress(search: _Search, level: tuple[int, int, int], found: int) -> Progr
     before, size, done = level
     ratio = size / before if before else 1.0
     left = int(size - done + size * ratio / (1 - ratio)) if ratio < 1 else None
-    expander = search.expander
+    watch = search.engine.watch
     violated = {
-        expander.properties[number].name: len(search.path(at)[1]) + 1
-        for number, (at, _) in search.watch.hits.items()
+        search.expander.properties[number].name: search.depth_of(at) + 1
+        for number, (at, _) in watch.hits.items()
     }
     return Progress(
-        len(search.seen),
-        sum(search.watch.fired),
+        len(search.engine),
+        sum(watch.fired),
         search.depth,
         size - done + found,
         left,
@@ -201,6 +214,7 @@ def _progress(search: _Search, level: tuple[int, int, int], found: int) -> Progr
 
 def _finding(
     search: _Search,
+    watch: Watch,
     scenario: Scenario,
     fence: str,
     dropped: Sequence[tuple[str, str]],
@@ -208,10 +222,10 @@ def _finding(
     *,
     complete: bool,
 ) -> Finding:
-    expander, watch = search.expander, search.watch
+    expander = search.expander
     prop = expander.properties[number]
     if number in watch.hits:
-        run = _run(search, scenario, fence, dropped, number)
+        run = _run(search, watch.hits[number], scenario, fence, dropped, prop)
         return Finding(prop.name, "violated", len(run.moves), run, watch.tested[number])
     tested = watch.tested[number]
     if not complete:
@@ -224,16 +238,20 @@ def _finding(
 
 
 def _run(
-    search: _Search, scenario: Scenario, fence: str, dropped: Sequence[tuple[str, str]], number: int
+    search: _Search,
+    hit: Hit,
+    scenario: Scenario,
+    fence: str,
+    dropped: Sequence[tuple[str, str]],
+    prop: Property,
 ) -> Run:
     """The run to the first step that broke a property, told with absolute times."""
     expander = search.expander
-    at, last = search.watch.hits[number]
-    origin, steps = search.path(at)
-    first_state = next(state for state, index in search.seen.items() if index == origin)
+    at, last = hit
+    origin, steps = search.engine.path(at)
+    first_state = search.engine.state(origin)
     servers = range(1, expander.layout.servers + 1)
     skews = {("skew", n): expander.layout.read(first_state, "skew", n) for n in servers}
-    prop = expander.properties[number]
     run = Run(
         title=f"{prop.name} under {fence} in {scenario.name}",
         fence=fence,

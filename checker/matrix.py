@@ -38,7 +38,9 @@ def _join(messages: Queue[tuple[str, Progress]], stopped: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _work(scenario: Scenario, fence: str, properties: Sequence[str], max_states: int) -> Exploration:
+def _work(
+    scenario: Scenario, fence: str, properties: Sequence[str], max_states: int, engine: str
+) -> Exploration:
     channel = _channel
     if channel is None:
         raise RuntimeError("a worker was not set up")
@@ -55,6 +57,7 @@ def _work(scenario: Scenario, fence: str, properties: Sequence[str], max_states:
         fence,
         [named(name) for name in properties],
         max_states=max_states,
+        engine=engine,
         progress=report,
         stop=channel.stopped.is_set,
     )
@@ -66,6 +69,7 @@ def explore_all(
     properties: Sequence[str],
     max_states: int,
     *,
+    engine: str = "auto",
     progress: Callable[[str, Progress], None],
     done: Callable[[Exploration], None],
 ) -> list[Exploration]:
@@ -81,7 +85,8 @@ def explore_all(
         min(len(fences), os.cpu_count() or 1), context, initializer=_join, initargs=(messages, stopped)
     ) as pool:
         waiting: dict[Future[Exploration], str] = {
-            pool.submit(_work, scenario, fence, tuple(properties), max_states): fence for fence in fences
+            pool.submit(_work, scenario, fence, tuple(properties), max_states, engine): fence
+            for fence in fences
         }
         while waiting:
             try:

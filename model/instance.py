@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
-from .expr import Expr
+from .expr import INT, Expr
 from .fence import Fence
 from .fold import Known, fold
 from .layout import RELATIVE_NOW, Layout
 from .transition import SELF, Kind, Transition
 from .vocabulary import Vocabulary
+
+#: the guard that a scenario adds to a fault
+BUDGET_LEFT = "the scenario allows one more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,32 @@ class Instance:
     @property
     def name(self) -> str:
         return self.transition.name
+
+    @property
+    def tests(self) -> Mapping[str, Expr]:
+        """The guards and, where the step spends a budget, that something is left of it."""
+        if self.spends is None:
+            return self.guard
+        return {**self.guard, BUDGET_LEFT: _NOTHING < _left(self.spends)}
+
+    def changes(self, layout: Layout) -> dict[int, Expr]:
+        """What each place that changes becomes; in a relative state time passes elsewhere."""
+        found = {
+            layout.slots[key]: value
+            for key, value in self.effect.items()
+            if not (layout.relative and key[0] == "now")
+        }
+        if self.spends is not None:
+            found[layout.slots["left " + self.spends, 0]] = _left(self.spends) - 1
+        return found
+
+
+_NOTHING = Expr("literal", INT)
+
+
+def _left(budget: str) -> Expr:
+    """How often the fault may still strike."""
+    return Expr("var", INT, name="left " + budget)
 
 
 @dataclass(frozen=True, slots=True)

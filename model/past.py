@@ -94,11 +94,15 @@ class Past:
         self._guard = constants["guard"]
         self._margin = constants["margin"] + 1 if fence.wait_out else 0
         self._skew = constants["skew_bound"]
+        #: the clocks' least reading
+        self.least_clock = RELATIVE_NOW - self._skew
         names = {slot: name for name, slot in layout.slots.items()}
         owners = [names[slot] for slot in layout.time_slots]
         every = 2 * (self._window + self._guard + self._margin + self._skew + resets)
-        self._from_now = [self._matters_from_now(name) if intact else every for name, _ in owners]
-        self._between = [
+        #: by place in the layout's ``time_slots``: how far below `least_clock` the time still matters
+        self.from_now = [self._matters_from_now(name) if intact else every for name, _ in owners]
+        #: by whether a grant is remembered, upper and lower place: up to which distance that one matters
+        self.between = [
             [
                 [self._matters(upper, lower, noted) if intact else every for lower in owners]
                 for upper in owners
@@ -158,22 +162,23 @@ class Past:
         key = (times, values[self._noted])
         folded = self._memo.get(key)
         if folded is None:
-            folded = self._memo[key] = self._fold(times, bool(values[self._noted]))
+            folded = self._memo[key] = self.fold(times, bool(values[self._noted]))
         for slot, value in zip(slots, folded, strict=True):
             values[slot] = value
         return values
 
-    def _fold(self, times: Sequence[int], noted: bool) -> tuple[int, ...]:
-        """Shorten each gap in the past as far as no distance that matters changes.
+    def fold(self, times: Sequence[int], noted: bool) -> tuple[int, ...]:
+        """The times (by place in the layout's ``time_slots``; 0: none) with each gap in the past shortened
+        as far as no distance that matters changes.
 
         A distance matters up to a bound: below the bound it is kept, above it stays at or above it.
         """
-        between = self._between[noted]
+        between = self.between[noted]
         holders: dict[int, list[int]] = {}
         for index, time in enumerate(times):
             if time:
                 holders.setdefault(time, []).append(index)
-        least_clock = RELATIVE_NOW - self._skew
+        least_clock = self.least_clock
         past = sorted((time for time in holders if time < least_clock), reverse=True)
         future = [time for time in holders if time >= least_clock]
         at = {time: time for time in (*holders, least_clock)}
@@ -184,7 +189,7 @@ class Past:
             for low in past[rank:]:
                 for high in (None, *future, *past[:rank]):
                     bound = max(
-                        self._from_now[i] if high is None else max(between[j][i] for j in holders[high])
+                        self.from_now[i] if high is None else max(between[j][i] for j in holders[high])
                         for i in holders[low]
                     )
                     distance = (least_clock if high is None else at[high]) - at[low]

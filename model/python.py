@@ -42,9 +42,6 @@ def source(expr: Expr, layout: Layout, place: Callable[[int], str]) -> str:
     raise ValueError(f"cannot interpret {expr.op!r} in {expr}")
 
 
-#: the guard that a scenario adds to a fault
-BUDGET_LEFT = "the scenario allows one more"
-
 _Refused = Callable[[State, Mapping[str, int]], tuple[int, ...]]
 _Effect = Callable[[State, Mapping[str, int]], list[int]]
 
@@ -72,7 +69,7 @@ class Machine:
 
     def refused(self, state: State, index: int, inputs: Mapping[str, int] | None = None) -> tuple[str, ...]:
         """The labels of the guards that refuse the step; empty: it can happen."""
-        labels = [*self.instances[index].guard, BUDGET_LEFT]
+        labels = list(self.instances[index].tests)
         return tuple(labels[i] for i in self._compiled(index)[0](state, inputs or {}))
 
     def apply(self, state: State, index: int, inputs: Mapping[str, int] | None = None) -> tuple[int, ...]:
@@ -97,9 +94,7 @@ class Machine:
 
     def _compile(self, index: int) -> tuple[_Refused, _Effect]:
         instance, layout = self.instances[index], self.layout
-        guards = [source(condition, layout, _place) for condition in instance.guard.values()]
-        if instance.spends is not None:
-            guards.append(f"{_place(layout.slots['left ' + instance.spends, 0])} > 0")
+        guards = [source(condition, layout, _place) for condition in instance.tests.values()]
         tests = ", ".join(f"{i} if not {guard} else -1" for i, guard in enumerate(guards))
         changes = effects(instance, layout, _place)
         body = [
@@ -131,13 +126,9 @@ def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, 
     if fence is None or not layout.relative:
         return None, lambda values: values
     lines = ["def forget(s):"]
-    for names, condition, per_server in forgets(fence, intact=configuration.intact):
-        for number in range(1, layout.servers + 1) if per_server else [0]:
-            known = configuration.known.acting("n", number)
-            test = source(fold(condition, known), layout, _place)
-            slots = [layout.slots[name, number] for name in names]
-            targets = " = ".join(_place(slot) for slot in slots)
-            lines.append(f"    if {test}: {targets} = 0")
+    for condition, slots in forgotten(configuration, layout):
+        targets = " = ".join(_place(slot) for slot in slots)
+        lines.append(f"    if {source(condition, layout, _place)}: {targets} = 0")
     lines.append("    return s")
     functions: dict[str, _Forget] = {}
     # The source is made of this module's own words and of integers, never of input text.
@@ -153,21 +144,29 @@ def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, 
     return past, functions["forget"]
 
 
+def forgotten(configuration: Configuration, layout: Layout) -> list[tuple[Expr, list[int]]]:
+    """When (folded) which places go back to 0, in the order in which they do."""
+    if configuration.fence is None:
+        return []
+    return [
+        (
+            fold(condition, configuration.known.acting("n", number)),
+            [layout.slots[name, number] for name in names],
+        )
+        for names, condition, per_server in forgets(configuration.fence, intact=configuration.intact)
+        for number in (range(1, layout.servers + 1) if per_server else [0])
+    ]
+
+
 def _place(slot: int) -> str:
     return f"s[{slot}]"
 
 
 def effects(instance: Instance, layout: Layout, place: Callable[[int], str]) -> dict[int, str]:
-    """What each changed slot becomes, as Python source; in a relative state time passes elsewhere."""
+    """What each changed slot becomes, as Python source."""
     changes: dict[int, str] = {}
-    for (name, number), value in instance.effect.items():
-        if name == "now" and layout.relative:
-            continue
-        slot = layout.slots[name, number]
+    for slot, value in instance.changes(layout).items():
         offset = layout.offset(slot)
         text = source(value, layout, place)
         changes[slot] = f"{text}+{offset}" if offset else text
-    if instance.spends is not None:
-        slot = layout.slots["left " + instance.spends, 0]
-        changes[slot] = f"{place(slot)}-1"
     return changes

@@ -6,11 +6,11 @@ C++ explorer agree on them.
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
+from tsofence.checker.engine import Engine, Plain
 from tsofence.checker.expand import Expander
+from tsofence.checker.native import Native
 from tsofence.model.expr import BOOL, INT, NOBODY, NODE, Expr, Sort, both, either, ite, negate, parameter
 from tsofence.model.fence import Fence
 from tsofence.model.instance import Configuration
@@ -128,8 +128,8 @@ def stepdown(n: Expr, fence: Fence) -> Step:
 RULES: tuple[Rule, ...] = (tick, campaign, expire, load, commit, renew, grant, stepdown)
 
 
-def count(pds: int, tsos: int, end: int, clocks: int, fence: bool) -> tuple[int, int, int, int]:
-    """Distinct states, transitions, states with bad, levels."""
+def reference(pds: int, tsos: int, end: int, clocks: int, fence: bool) -> Expander:
+    """The protocol of that size."""
     transitions = [rule.under(Fence("off")) for rule in RULES]
     configuration = Configuration(
         V,
@@ -139,21 +139,24 @@ def count(pds: int, tsos: int, end: int, clocks: int, fence: bool) -> tuple[int,
         relative=True,
     )
     nothing: tuple[Property, ...] = ()
-    expander = Expander(configuration, nothing)
-    watch = expander.watch()
-    first = bytes(expander.layout.initial({}, {}))
-    seen, parent, via = {first: 0}, [-1], [-1]
-    frontier, levels, done = [first], 0, 0
-    while frontier:
-        found: list[bytes] = []
-        expander.expand(frontier, seen, parent, via, found, None, watch, done)
-        done += len(frontier)
-        frontier, levels = found, levels + 1
-    slot = expander.layout.slots["bad", 0]
-    marked = Counter(state[slot] for state in seen)
-    return len(seen), sum(watch.fired), marked[1], levels
+    return Expander(configuration, nothing)
 
 
+def start(expander: Expander, engine: str, most: int) -> Engine:
+    plain = Plain(expander, [expander.layout.initial({}, {})])
+    return plain if engine == "plain" else Native(plain, most)
+
+
+def walk(engine: Engine) -> int:
+    """Expand everything; how many levels there are."""
+    first, last, levels = 0, len(engine), 0
+    while first < last:
+        engine.expand(first, last)
+        first, last, levels = last, len(engine), levels + 1
+    return levels
+
+
+@pytest.mark.parametrize("engine", ["plain", "native"])
 @pytest.mark.parametrize("fence", [False, True])
 @pytest.mark.parametrize(
     ("size", "states", "transitions", "marked", "levels"),
@@ -170,8 +173,28 @@ def test_counts(
     marked: int,
     levels: tuple[int, int] | None,
     fence: bool,
+    engine: str,
 ) -> None:
-    found = count(*size, fence)
-    assert found[:3] == (states, transitions, marked)
+    expander = reference(*size, fence)
+    made = start(expander, engine, states + 100)
+    deep = walk(made)
+    assert (len(made), sum(made.watch.fired)) == (states, transitions)
+    slot = expander.layout.slots["bad", 0]
+    assert sum(state[slot] for state in made.states()) == marked
     if levels is not None:
-        assert found[3] == levels[fence]
+        assert deep == levels[fence]
+
+
+def test_a_step_out_of_what_a_state_can_hold_is_counted() -> None:
+    found = []
+    for engine in ("plain", "native"):
+        made = start(reference(1, 0, 1, 300, False), engine, 10_000)
+        walk(made)
+        found.append((len(made), made.watch))
+    assert found[0] == found[1]
+    assert sum(found[0][1].cut) > 0
+
+
+def test_no_room_is_an_error_and_not_a_wrong_count() -> None:
+    with pytest.raises(MemoryError):
+        walk(start(reference(2, 1, 8, 3, True), "native", 5_000))

@@ -1,0 +1,82 @@
+"""What expands states: plain Python here, machine code in `native.py`, alike to the last state.
+
+States are numbered in the order in which a breadth first search meets them, so that the states still
+to be expanded are those from some number on.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Iterator, Sequence
+
+from ..model.layout import State
+from .expand import Expander, Watch
+
+
+class Engine(ABC):
+    """The states found so far and the steps that led to each."""
+
+    expander: Expander
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many states were found."""
+
+    @property
+    @abstractmethod
+    def watch(self) -> Watch:
+        """What was noted so far."""
+
+    @abstractmethod
+    def states(self, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+        """The states of these numbers, one after the other."""
+
+    def state(self, index: int) -> bytes:
+        """The state of that number."""
+        return next(self.states(index, index + 1))
+
+    @abstractmethod
+    def expand(self, first: int, last: int) -> None:
+        """Take every step from these states; each state is to be expanded once, in the order of numbers.
+
+        Raises:
+            MemoryError: there is no room for what they lead to.
+        """
+
+    @abstractmethod
+    def path(self, index: int) -> tuple[int, list[int]]:
+        """The first state and the instances that lead from it to a state."""
+
+
+class Plain(Engine):
+    """The reference: generated Python over bytes."""
+
+    def __init__(self, expander: Expander, first: Sequence[State]) -> None:
+        self.expander = expander
+        self._watch = expander.watch()
+        self.order = [bytes(state) for state in first]
+        self._seen = {state: index for index, state in enumerate(self.order)}
+        self.parent = array("l", [-1] * len(self.order))
+        self._via = array("h", [-1] * len(self.order))
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def watch(self) -> Watch:
+        return self._watch
+
+    def states(self, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+        return iter(self.order[first:last])
+
+    def expand(self, first: int, last: int) -> None:
+        states, found = self.order[first:last], self.order
+        self.expander.expand(states, self._seen, self.parent, self._via, found, None, self._watch, first)
+
+    def path(self, index: int) -> tuple[int, list[int]]:
+        steps = []
+        while self.parent[index] >= 0:
+            steps.append(self._via[index])
+            index = self.parent[index]
+        return index, steps[::-1]

@@ -1,0 +1,384 @@
+"""A configuration compiled to machine code that expands states: the same steps, in the same order, as
+`expand.py` takes them.
+
+The model's expressions become LLVM IR over packed states.  A step's new state is put into a short
+queue; its slot in the table is asked for at once and looked at later, when it has arrived from memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from ..model.expr import BOOL, Expr
+from ..model.instance import Instance
+from ..model.layout import RELATIVE_NOW, State
+from ..model.python import folding, forgotten, passes
+from .expand import Expander
+from .folding import FoldingCode
+from .machine_code import (
+    BIT,
+    I8,
+    I32,
+    I64,
+    NOTHING,
+    POINTER,
+    Code,
+    Compiled,
+    Value,
+    function,
+    number,
+    prefetcher,
+    word,
+)
+from .packing import Field, Packing
+from .ranges import BYTE, UNKNOWN, Ranges
+from .table import TableCode
+from .trie import Test
+
+#: new states that wait for their slots; enough to hide the way to memory, few enough to stay in cache
+_QUEUE = 64
+
+
+class Shared(ctypes.Structure):
+    """What Python and the machine code of a search share: addresses of arrays, and the queue's length.
+
+    ``states`` and ``pasts`` are tables; row i of ``folded`` is what the times in row i of ``pasts`` become
+    when time passes.  ``children`` counts by state how many new ones it led to.  The others are those of
+    `expand.Watch`; ``hit_at`` is -1 where nothing was hit yet.
+    """
+
+    _fields_ = (
+        ("states", ctypes.c_void_p),
+        ("pasts", ctypes.c_void_p),
+        ("folded", ctypes.c_void_p),
+        ("children", ctypes.c_void_p),
+        ("fired", ctypes.c_void_p),
+        ("refused", ctypes.c_void_p),
+        ("tested", ctypes.c_void_p),
+        ("hit_at", ctypes.c_void_p),
+        ("hit_via", ctypes.c_void_p),
+        ("cut", ctypes.c_void_p),
+        ("queue", ctypes.c_void_p),
+        ("waiting", ctypes.c_uint64),
+    )
+
+
+class NativeCode:
+    """The machine code of an expander.
+
+    ``expand(shared, first, last)`` expands these states and returns the first that it did not, because
+    there may not be room for what it leads to.
+    """
+
+    def __init__(self, expander: Expander, first: Sequence[State]) -> None:
+        self.expander = expander
+        self.layout = expander.layout
+        self._steps = tuple(expander.instances)
+        for step in self._steps:
+            if passes(step) > 1 or (passes(step) and (len(step.effect) > 1 or step.spends)):
+                raise ValueError(f"{step.name}: time has to pass one unit at a time, in a step of its own")
+        #: bits that count how many new states one state led to
+        self.child_bits = 8 if len(self._steps) < 1 << 8 else 16
+        self._forgotten = forgotten(expander.configuration, self.layout)
+        self._past, _ = folding(expander.configuration, self.layout)
+        zeroed = {slot for _, slots in self._forgotten for slot in slots}
+        emptied = [[0 if slot in zeroed else v for slot, v in enumerate(state)] for state in first]
+        self._ranges = Ranges(self.layout, self._steps, [*first, *emptied])
+        self.packing = Packing(self._ranges.of_slot)
+        self.queue_words = (_QUEUE + len(self._steps)) * (self.packing.words + 2)
+        self.compiled = self._compile()
+        self.expand = self.compiled.function(
+            "expand", ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
+        )
+
+    def _compile(self) -> Compiled:
+        module = ir.Module()
+        self._table = TableCode(module, self.packing.words)
+        self._prefetch = prefetcher(module)
+        self._settle = self._write_settle(module)
+        self.arrive = self._write_arrive(module)
+        self._write_expand(module)
+        return Compiled(module)
+
+    def _write_arrive(self, module: Value) -> Value:
+        """arrive(shared, from, forgetting, words): a step led to this state; put it into the queue."""
+        words = self.packing.words
+        made, code = function(module, "arrive", NOTHING, POINTER, I64, BIT, *[I64] * words, inner=True)
+        shared, origin, forgetting, *state = made.args
+        if self._forgotten:
+            state = self._write_forgetting(code, forgetting, state)
+        hashed = self._table.hashed(code, state)
+        waiting = code.get(shared, Shared.waiting)
+        row = code.element(code.get(shared, Shared.queue, POINTER), self._queued(code, waiting), I64)
+        for index, part in enumerate((*state, hashed, origin)):
+            code.store(part, code.element(row, word(index), I64))
+        code.store(code.add(waiting, word(1)), code.member(shared, Shared.waiting))
+        states = code.get(shared, Shared.states, POINTER)
+        slot = self._table.slot(code, states, hashed)
+        self._prefetch(code, self._table.slot_address(code, states, slot))
+        code.ret_void()
+        return made
+
+    def _write_forgetting(self, code: Code, forgetting: Value, state: Sequence[Value]) -> list[Value]:
+        """The state without what no step can tell any more: see `model.python.folding`."""
+        kept = [code.variable(part) for part in state]
+        with code.if_then(forgetting):
+            for condition, slots in self._forgotten:
+                now = [code.load(place, typ=I64) for place in kept]
+                gone = self.truth(code, condition, now)
+                after = self.written(code, now, {slot: number(0) for slot in slots})
+                for place, part, was in zip(kept, after, now, strict=True):
+                    code.store(code.select(gone, part, was), place)
+        return [code.load(place, typ=I64) for place in kept]
+
+    def _queued(self, code: Code, index: Value) -> Value:
+        return code.mul(index, word(self.packing.words + 2))
+
+    def _write_settle(self, module: Value) -> Value:
+        """settle(shared): look up everything that waits in the queue, in the order in which it came."""
+        made, code = function(module, "settle", NOTHING, POINTER, inner=True)
+        (shared,) = made.args
+        states = code.get(shared, Shared.states, POINTER)
+        queue = code.get(shared, Shared.queue, POINTER)
+        waiting = code.get(shared, Shared.waiting)
+        with code.counting(waiting) as index:
+            row = code.element(queue, self._queued(code, index), I64)
+            hashed = code.load(code.element(row, word(self.packing.words), I64), typ=I64)
+            self._prefetch(code, self._table.likely(code, states, hashed))
+        with code.counting(waiting) as index:
+            row = code.element(queue, self._queued(code, index), I64)
+            *state, hashed, origin = (
+                code.load(code.element(row, word(i), I64), typ=I64) for i in range(self.packing.words + 2)
+            )
+            before = self._table.count_of(code, states)
+            found = code.call(self._table.insert, (states, *state, hashed))
+            sort = ir.IntType(self.child_bits)
+            new = code.zext(code.icmp_unsigned("==", found, before), sort)
+            children = code.get(shared, Shared.children, POINTER)
+            code.count_up(code.element(children, origin, sort), new)
+        code.store(word(0), code.member(shared, Shared.waiting))
+        code.ret_void()
+        return made
+
+    def _write_expand(self, module: Value) -> None:
+        made, code = function(module, "expand", I64, POINTER, I64, I64)
+        shared, first, last = made.args
+        states = code.get(shared, Shared.states, POINTER)
+        rows = self._table.rows_of(code, states)
+        at = code.variable(first)
+        head, room, body, done = (code.append_basic_block() for _ in range(4))
+        code.branch(head)
+
+        code.position_at_end(head)
+        here = code.load(at, typ=I64)
+        code.cbranch(code.icmp_signed("<", here, last), room, done)
+
+        code.position_at_end(room)
+        more = code.add(code.get(shared, Shared.waiting), word(len(self._steps)))
+        fits = self._table.has_room(code, states, more)
+        if self._past is not None:
+            fits = code.and_(
+                fits, self._table.has_room(code, code.get(shared, Shared.pasts, POINTER), word(1))
+            )
+        code.cbranch(fits, body, done)
+
+        code.position_at_end(body)
+        state = self._table.load(code, rows, here)
+        later: Sequence[Value] = state
+        if self._past is not None:
+            later = self._write_passing(code, shared, state, FoldingCode(module, self, self._past))
+        writer = _Steps(self, code, shared, here, state, later)
+        writer.block(self.expander.trie.top)
+        full = code.icmp_unsigned("<=", word(_QUEUE), code.get(shared, Shared.waiting))
+        with code.if_then(full):
+            code.call(self._settle, (shared,))
+        code.store(code.add(here, word(1)), at)
+        code.branch(head)
+
+        code.position_at_end(done)
+        code.call(self._settle, (shared,))
+        code.ret(here)
+
+    def _write_passing(
+        self, code: Code, shared: Value, state: Sequence[Value], folding: FoldingCode
+    ) -> list[Value]:
+        """The state as it is one unit of time later; states with the same times share that work."""
+        key = [code.and_(part, word(mask)) for part, mask in zip(state, folding.past, strict=True)]
+        pasts = code.get(shared, Shared.pasts, POINTER)
+        known = self._table.count_of(code, pasts)
+        index = code.call(self._table.insert, (pasts, *key, self._table.hashed(code, key)))
+        folded = self._table.row(code, code.get(shared, Shared.folded, POINTER), index)
+        with code.if_then(code.icmp_unsigned("==", index, known), likely=False):
+            code.call(folding.fold, (folded[0], *key))
+        later = [
+            code.or_(code.and_(part, word(~mask & (1 << 64) - 1)), code.load(times, typ=I64))
+            for part, mask, times in zip(state, folding.times, folded, strict=True)
+        ]
+        deadlines = {}
+        for slot in self.layout.deadline_slots:
+            value = self.stored(code, slot, state)
+            ahead = code.icmp_signed("<", number(RELATIVE_NOW), value)
+            deadlines[slot] = code.sub(value, code.zext(ahead, I32))
+        return self.written(code, later, deadlines)
+
+    # Expressions.
+
+    def stored(self, code: Code, slot: int, state: Sequence[Value]) -> Value:
+        field = self.packing.fields[slot]
+        if not field.bits:
+            return number(field.least)
+        part = code.lshr(state[field.word], word(field.shift))
+        value = code.trunc(code.and_(part, word(field.ones)), I32)
+        return code.add(value, number(field.least)) if field.least else value
+
+    def written(self, code: Code, state: Sequence[Value], changes: Mapping[int, Value]) -> list[Value]:
+        """The state with these places set to stored values that their fields have room for."""
+        after = list(state)
+        for slot, value in changes.items():
+            field: Field = self.packing.fields[slot]
+            if not field.bits:
+                continue
+            hole = word(~(field.ones << field.shift) & (1 << 64) - 1)
+            part = code.zext(code.sub(value, number(field.least)), I64)
+            after[field.word] = code.or_(
+                code.and_(after[field.word], hole), code.shl(part, word(field.shift))
+            )
+        return after
+
+    def values_after(
+        self, code: Code, instance: Instance, state: Sequence[Value]
+    ) -> tuple[dict[int, Value], Value | None]:
+        """What a step stores in the places that it changes; and whether that leads out of what a state can
+        hold (None: it cannot)."""
+        ranges = self._ranges.after(instance)
+        values, outside = {}, None
+        for slot, expr in instance.changes(self.layout).items():
+            value = self._number(code, expr, state)
+            offset = self.layout.offset(slot)
+            values[slot] = value = code.add(value, number(offset)) if offset else value
+            low, high = ranges.get(slot, UNKNOWN)
+            if low < BYTE[0] or high > BYTE[1]:
+                beyond = code.icmp_unsigned("<", number(BYTE[1]), value)
+                outside = beyond if outside is None else code.or_(outside, beyond)
+        return values, outside
+
+    def _number(self, code: Code, expr: Expr, state: Sequence[Value]) -> Value:
+        """An expression as 32 bits."""
+        if expr.sort == BOOL and expr.op not in ("var", "field", "literal"):
+            return code.zext(self.truth(code, expr, state), I32)
+        match expr.op:
+            case "literal":
+                return number(expr.value)
+            case "var" | "field":
+                slot = self.layout.slots[expr.name, expr.args[0].value if expr.args else 0]
+                offset = self.layout.offset(slot)
+                value = self.stored(code, slot, state)
+                return code.sub(value, number(offset)) if offset else value
+            case "ite":
+                condition = self.truth(code, expr.args[0], state)
+                then, other = (self._number(code, arg, state) for arg in expr.args[1:])
+                return code.select(condition, then, other)
+            case "+" | "-":
+                left, right = (self._number(code, arg, state) for arg in expr.args)
+                return code.add(left, right) if expr.op == "+" else code.sub(left, right)
+        raise ValueError(f"cannot compile {expr.op!r} in {expr}")
+
+    def truth(self, code: Code, expr: Expr, state: Sequence[Value]) -> Value:
+        """A condition as one bit."""
+        match expr.op:
+            case "not":
+                return code.not_(self.truth(code, expr.args[0], state))
+            case "and" | "or":
+                join = code.and_ if expr.op == "and" else code.or_
+                result = self.truth(code, expr.args[0], state)
+                for arg in expr.args[1:]:
+                    result = join(result, self.truth(code, arg, state))
+                return result
+            case "ite":
+                condition, then, other = (self.truth(code, arg, state) for arg in expr.args)
+                return code.select(condition, then, other)
+            case "==" | "<" | "<=":
+                left, right = (self._number(code, arg, state) for arg in expr.args)
+                return code.icmp_signed(expr.op, left, right)
+        return code.icmp_unsigned("!=", self._number(code, expr, state), number(0))
+
+
+class _Steps:
+    """Writes what becomes of one state: tests, and the steps behind them."""
+
+    def __init__(
+        self,
+        native: NativeCode,
+        code: Code,
+        shared: Value,
+        here: Value,
+        state: Sequence[Value],
+        later: Sequence[Value],
+    ) -> None:
+        self._native = native
+        self._code = code
+        self._shared = shared
+        self._here = here
+        self._state = state
+        self._later = later
+
+    def block(self, level: Sequence[Test | int]) -> None:
+        """These tests one after the other, each with what stands behind it."""
+        code = self._code
+        for test in level:
+            if not isinstance(test, Test):
+                self._step(test)
+                continue
+            with code.if_else(self._native.truth(code, test.condition, self._state)) as (holds, refuses):
+                with holds:
+                    self.block(test.inner)
+                with refuses:
+                    code.store(ir.Constant(I8, 1), self._counter(Shared.refused, test.number, I8))
+
+    def _counter(self, array: Any, index: int, sort: Value = I64) -> Value:
+        code = self._code
+        return code.element(code.get(self._shared, array, POINTER), word(index), sort)
+
+    def _step(self, index: int) -> None:
+        code, expander = self._code, self._native.expander
+        instance = expander.instances[index]
+        code.count_up(self._counter(Shared.fired, index), word(1))
+        for which, prop in enumerate(expander.properties):
+            tested = expander.judged(prop.tested_by, instance)
+            if tested is not None:
+                met = code.zext(self._native.truth(code, tested, self._state), I64)
+                code.count_up(self._counter(Shared.tested, which), met)
+            broken = expander.judged(prop.broken_by, instance)
+            if broken is not None:
+                with code.if_then(self._native.truth(code, broken, self._state), likely=False):
+                    self._hit(which, index)
+        if passes(instance):
+            self._arrive(self._later, forgetting=True)
+            return
+        values, outside = self._native.values_after(code, instance, self._state)
+        after = self._native.written(code, self._state, values)
+        forgetting = expander.may_forget(instance)
+        if outside is None:
+            self._arrive(after, forgetting=forgetting)
+            return
+        with code.if_else(outside, likely=False) as (leaves, stays):
+            with leaves:
+                code.count_up(self._counter(Shared.cut, index), word(1))
+            with stays:
+                self._arrive(after, forgetting=forgetting)
+
+    def _hit(self, which: int, index: int) -> None:
+        code = self._code
+        at = self._counter(Shared.hit_at, which)
+        first = code.icmp_signed("<", code.load(at, typ=I64), word(0))
+        with code.if_then(first):
+            code.store(self._here, at)
+            code.store(word(index), self._counter(Shared.hit_via, which))
+
+    def _arrive(self, state: Sequence[Value], *, forgetting: bool) -> None:
+        call = (self._shared, self._here, ir.Constant(BIT, int(forgetting)), *state)
+        self._code.call(self._native.arrive, call)

@@ -1,0 +1,75 @@
+"""States packed into 64-bit words: each place takes the bits that its range needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ranges import Range
+
+#: bits of a word
+WORD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where a value stands: it is ``least`` plus the ``bits`` bits from ``shift`` up in ``word``."""
+
+    word: int
+    shift: int
+    bits: int
+    least: int
+
+    @property
+    def ones(self) -> int:
+        """The greatest number that fits, which is also the mask before it is shifted."""
+        return (1 << self.bits) - 1
+
+
+class Packing:
+    """The fields of values whose ranges are known; no field crosses from one word into the next."""
+
+    def __init__(self, ranges: Sequence[Range]) -> None:
+        used: list[int] = []
+        fields: dict[int, Field] = {}
+        wide_first = sorted(range(len(ranges)), key=lambda i: ranges[i][0] - ranges[i][1])
+        for index in wide_first:
+            low, high = ranges[index]
+            bits = (high - low).bit_length()
+            if not bits:
+                fields[index] = Field(0, 0, 0, low)
+                continue
+            word = next((w for w, full in enumerate(used) if full + bits <= WORD), len(used))
+            if word == len(used):
+                used.append(0)
+            fields[index] = Field(word, used[word], bits, low)
+            used[word] += bits
+        self.fields = tuple(fields[index] for index in range(len(ranges)))
+        self.words = max(len(used), 1)
+
+    def mask(self, indexes: Sequence[int]) -> list[int]:
+        """The bits of each word that hold these values."""
+        mask = [0] * self.words
+        for index in indexes:
+            field = self.fields[index]
+            mask[field.word] |= field.ones << field.shift
+        return mask
+
+    def pack(self, values: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """Rows of values (one byte each) to rows of words."""
+        rows = np.zeros((len(values), self.words), np.uint64)
+        for index, field in enumerate(self.fields):
+            part = (values[:, index] - np.uint8(field.least)).astype(np.uint64)
+            rows[:, field.word] |= part << np.uint64(field.shift)
+        return rows
+
+    def unpack(self, rows: NDArray[np.uint64]) -> NDArray[np.uint8]:
+        """Rows of words to rows of values."""
+        values = np.empty((len(rows), len(self.fields)), np.uint8)
+        for index, field in enumerate(self.fields):
+            part = (rows[:, field.word] >> np.uint64(field.shift)) & np.uint64(field.ones)
+            values[:, index] = part.astype(np.uint8) + np.uint8(field.least)
+        return values

@@ -1,0 +1,166 @@
+"""Machine code agrees with plain Python to the last state, in the same order, with the same counts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from tsofence.checker.engine import Engine, Plain
+from tsofence.checker.expand import Expander
+from tsofence.checker.explore import ENGINES, Exploration, explore
+from tsofence.checker.native import Native
+from tsofence.model import fence as fences
+from tsofence.model.instance import Configuration
+from tsofence.specs import scenario as scenarios
+from tsofence.specs.properties import PROPERTIES, named
+from tsofence.specs.scenario import Scenario, load
+
+BUSY = replace(
+    load("rolling-upgrade"),
+    budgets={
+        f"{kind}.{fault}": many
+        for kind in ("pd", "tso")
+        for fault, many in {
+            "term": 3, "stop": 1, "crash": 1, "keepalive": 2, "lost": 2, "jump": 1,
+            "raft_move": 1, "admin": 1, "resync": 2,
+        }.items()
+    },
+)  # fmt: skip
+WORLDS = {
+    **{name: load(name) for name in scenarios.names()},
+    "busy": BUSY,
+    "two servers of each": replace(BUSY, pd=2, tso=2),
+    "skewed": replace(BUSY, skew=1, margin=3),
+    "wide": replace(BUSY, window=5, guard=2, limit=4, counts=(1, 2), reset_by=(1, 4)),
+}
+FENCES = (*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out")
+
+
+def scattered(world: Scenario, configuration: Configuration, chance: random.Random) -> list[bytes]:
+    """States from all depths, met on random runs."""
+    expander = Expander(configuration, ())
+    met: dict[bytes, None] = {}
+    firsts = [bytes(state) for state in world.first_states(configuration)]
+    for _ in range(8):
+        state = chance.choice(firsts)
+        for _ in range(80):
+            met[state] = None
+            there = Plain(expander, [state])
+            there.expand(0, 1)
+            state = chance.choice(there.order[1:] or firsts)
+    return list(met)
+
+
+def compare(plain: Engine, native: Engine) -> None:
+    assert native.watch == plain.watch
+    assert len(native) == len(plain)
+    assert all(one == other for one, other in zip(plain.states(), native.states(), strict=True))
+
+
+@pytest.mark.parametrize("fence", FENCES)
+@pytest.mark.parametrize("name", WORLDS)
+def test_every_step_is_the_same(name: str, fence: str) -> None:
+    world = WORLDS[name]
+    configuration = world.configuration(fences.parse(fence))
+    expander = Expander(configuration, PROPERTIES)
+    starts = scattered(world, configuration, random.Random(f"{name} {fence}"))
+    plain, native = Plain(expander, starts), Native(Plain(expander, starts), 100_000)
+    done = 0
+    while done < len(plain) < 5_000:
+        upto = len(plain)
+        for engine in (plain, native):
+            engine.expand(done, upto)
+        done = upto
+    compare(plain, native)
+    chance = random.Random(1)
+    for index in chance.sample(range(len(plain)), 5):
+        assert native.path(index) == plain.path(index)
+
+
+@pytest.mark.parametrize(
+    "dropped", [("load_window", "window grows"), ("overflow", "window has room"), ("grant", "serving")]
+)
+def test_with_a_guard_dropped(dropped: tuple[str, str]) -> None:
+    found = [
+        explore(BUSY, "check-tso-primary", PROPERTIES, dropped=[dropped], max_states=60_000, engine=engine)
+        for engine in ENGINES
+    ]
+    assert same(found[0]) == same(found[1]) == same(found[2])
+
+
+@pytest.mark.parametrize("handed_over", [1, 300, 3_000])
+def test_plain_python_hands_over_at_any_time(handed_over: int) -> None:
+    world = WORLDS["skewed"]
+    configuration = world.configuration(fences.parse("hook"))
+    expander = Expander(configuration, PROPERTIES)
+    first = list(world.first_states(configuration))
+    plain, half = Plain(expander, first), Plain(expander, first)
+    plain.expand(0, 1)
+    half.expand(0, 1)
+    done = 1
+    engine: Engine = half
+    while done < 6_000:
+        upto = min(len(plain), done + 500)
+        if isinstance(engine, Plain) and len(engine) >= handed_over:
+            engine = Native(engine, 100_000)
+        engine.expand(done, upto)
+        plain.expand(done, upto)
+        done = upto
+    compare(plain, engine)
+    for index in (len(plain) - 1, len(plain) // 2, 5):
+        assert engine.path(index) == plain.path(index)
+
+
+def same(found: Exploration) -> Exploration:
+    return replace(found, seconds=0)
+
+
+@pytest.mark.parametrize("fence", ["off", "save-cas+window-lease+wait-out"])
+@pytest.mark.parametrize("name", ["rolling-upgrade", "lost-answer"])
+def test_a_whole_search_is_the_same(name: str, fence: str) -> None:
+    """Verdicts, shortest runs, coverage, depth: everything that is reported."""
+    world = replace(load(name), budgets={**load(name).budgets, "pd.term": 1}, window=2)
+    plain, native = (
+        explore(world, fence, PROPERTIES, max_states=150_000, engine=engine) for engine in ("plain", "native")
+    )
+    assert same(plain) == same(native)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_bound_ends_each_engine_alike(engine: str) -> None:
+    found = explore(BUSY, "off", [named("window")], max_states=30_000, engine=engine)
+    assert found.cut_by == ("more than 30000 states: raise --max-states",)
+    assert [finding.verdict for finding in found.findings] == ["unknown"]
+    assert found.states == explore(BUSY, "off", [named("window")], max_states=30_000, engine="plain").states
+
+
+def test_no_memory_makes_it_unknown() -> None:
+    """More states than slots could number, let alone memory hold."""
+    found = explore(BUSY, "off", [named("window")], max_states=1 << 33, engine="native")
+    assert "memory ran out" in found.cut_by[0]
+    assert [finding.verdict for finding in found.findings] == ["unknown"]
+
+
+def test_memory_is_counted() -> None:
+    world = load("rolling-upgrade")
+    configuration = world.configuration(fences.parse("off"))
+    engine = Native(Plain(Expander(configuration, ()), list(world.first_states(configuration))), 200_000)
+    last = 0
+    while len(engine) < 100_000:
+        last, first = len(engine), last
+        engine.expand(first, last)
+    assert 24 < engine.memory / len(engine) < 50
+
+
+def test_states_can_be_read_in_part() -> None:
+    world = load("rolling-upgrade")
+    configuration = world.configuration(fences.parse("off"))
+    plain = Plain(Expander(configuration, ()), list(world.first_states(configuration)))
+    for done in range(300):
+        plain.expand(done, done + 1)
+    native = Native(plain, 10_000)
+    assert list(islice(native.states(), 7)) == plain.order[:7]
+    assert list(native.states(5, 9)) == plain.order[5:9] == [native.state(i) for i in range(5, 9)]
