@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,12 +20,15 @@ from ..specs import properties as specs
 from . import judge
 from .explain import FEW_DETOURS, MAX_DETOURS, Node, Outcome, Search
 from .judge import Judgement
-from .observation import Key, KeyEvent, LogEvent, Observation, Where
+from .observation import Key, KeyEvent, LogEvent, LogStep, Observation, Where
 from .proposals import Proposals
 from .settings import Settings
 from .sources import Source, Trace
 from .steps import FAULTS, NO_SUCH_STEP, NOISE_NS, ONE_LIVE, SINGLE_WRITER, World
 from .timeline import Granted, Seen, Timeline, timeline
+
+#: a log without a line about the protocol for that long before the last etcd event may be cut
+_QUIET_NS = 10_000_000_000
 
 DEFAULT_FENCES = ("off", "check-tso-primary")
 
@@ -96,8 +99,7 @@ def replay(
     tried = _try(order, fences or DEFAULT_FENCES, progress)
     exact = judge.judge(trace, [name for name in asked if name in judge.PROPERTIES])
     found = {judgement.property: judgement for judgement in exact}
-    told = {line.server for line in trace.logs} if all(source.whole for source in trace.sources) else set()
-    silent = [name for name in order.names if name not in told]
+    silent = _silent(trace, order)
     for name in asked:
         if name not in found:
             found[name] = _explained(name, order, tried, silent)
@@ -106,8 +108,47 @@ def replay(
         trace.settings,
         tuple(found[name] for name in asked),
         tuple(each.verdict for each in tried),
-        _notes(order, tried),
+        (*_notes(order, tried), *_cut_logs(trace, order)),
     )
+
+
+def _last_lines(trace: Trace) -> dict[str, LogEvent]:
+    """Of each log the last line about the protocol, or the server's exit if it did not start again."""
+    last: dict[str, LogEvent] = {}
+    for line in sorted(trace.logs, key=lambda line: line.at_ns):
+        before = last.get(line.server)
+        if before is None or before.step is not LogStep.SERVER_EXIT or line.step is LogStep.SERVER_START:
+            last[line.server] = line
+    return last
+
+
+def _end(order: Timeline) -> int:
+    """When the last etcd event happened."""
+    return max((one.at for one in order.seen if isinstance(one.what, KeyEvent)), default=0)
+
+
+def _early(trace: Trace, order: Timeline) -> dict[str, int]:
+    """By how many ns a server's log ends before the etcd events, without its exit: it may be cut."""
+    end = _end(order)
+    return {
+        server: end - line.at_ns
+        for server, line in _last_lines(trace).items()
+        if line.step is not LogStep.SERVER_EXIT and line.at_ns < end - _QUIET_NS
+    }
+
+
+def _cut_logs(trace: Trace, order: Timeline) -> Iterator[str]:
+    for server, early in _early(trace, order).items():
+        ends = f"the log of {server} ends {early / 1e9:.0f} s before the last etcd event"
+        yield f"{ends}: what the server did after that is not known"
+
+
+def _silent(trace: Trace, order: Timeline) -> list[str]:
+    """Servers whose log is missing, damaged or ends early: they may have done what no explanation needs."""
+    damaged = {source.file for source in trace.sources if not source.whole}
+    lost = {line.server for line in trace.logs if line.where.file in damaged}
+    last = _last_lines(trace)
+    return [name for name in order.names if name not in last or name in lost or name in _early(trace, order)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +357,7 @@ def _explained(name: str, order: Timeline, tried: Sequence[_Tried], silent: Sequ
         return Judgement(
             name,
             "unknown",
-            note=f"nothing seen breaks it, but the whole log of {', '.join(silent)} is not there",
+            note=f"nothing seen breaks it; logs that are missing, cut or end early: {', '.join(silent)}",
         )
     if not breaking:
         return Judgement(name, "unknown", note="no fence explains the trace to its end")

@@ -225,7 +225,10 @@ def explored(
                     parts += [Text(), show.text(finding.run)]
     elif any(finding.run for found in results for finding in found.findings):
         parts.append(
-            Text("\nName one fence to see its shortest runs: tsofence explore --fence NAME", style="dim")
+            Text(
+                f"\nName one fence to see its runs: tsofence explore --scenario {world.name} --fence NAME",
+                style="dim",
+            )
         )
     parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
     return Group(*parts)
@@ -354,7 +357,7 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
     for verdict in found.fences:
         parts += [_indented(f"{verdict.fence}: {verdict.note}", "dim")] if verdict.note else []
         parts += [
-            _indented(f"{verdict.fence} refuses {r.transition} of {r.server}: {r.guard}", "red")
+            _indented(f"{verdict.fence}: {r.transition} of {r.server} needs: {r.guard}", "red")
             for r in verdict.refused_by
         ]
     table = _table("property", "verdict", "count", "worst", "from, to (UTC)", "note")

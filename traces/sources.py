@@ -190,7 +190,7 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
         )
         if cut and lines.unfinished:
             reasons += (f"line {lines.unfinished[0]} is cut off",)
-        truncated = cut or lines.damage is not None
+        truncated = (cut or lines.damage is not None) and not (kind is Kind.IGNORED and _is_other(peeked))
         gathered.sources.append(
             Source(file, kind, observations, tally.other, tally.skipped, reasons, truncated)
         )
@@ -207,6 +207,11 @@ def _recognise(lines: Iterable[tuple[int, bytes | None]]) -> tuple[Kind, list[tu
         if kind is not Kind.IGNORED or len(taken) == _PEEK_LINES or size > _PEEK_BYTES:
             return kind, taken
     return Kind.IGNORED, taken
+
+
+def _is_other(lines: Iterable[tuple[int, bytes | None]]) -> bool:
+    """Whether a line that is whole shows that the file is of a kind that nothing here reads."""
+    return any(line is not None and json_object(0, line, Tally()) is not None for _, line in lines)
 
 
 def _kind_of(line: bytes | None) -> Kind:

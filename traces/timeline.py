@@ -220,7 +220,7 @@ def _constants(trace: Trace, window: int | None) -> tuple[dict[str, int], tuple[
     lease = trace.settings.lease_s
     if not lease:
         lease = _DEFAULT_LEASE_S
-        assumed.append("the lease is not in the trace: PD's default of 3 s was taken")
+        assumed.append("the lease is not in the trace: 3 s was taken")
     constants = {
         "window": window or _DEFAULT_WINDOW_NS,
         "guard": GUARD_NS,
