@@ -90,15 +90,35 @@ class _OneLine(click.Group):
             _exits(error)
 
 
+def _writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str | None:
+    """Said before the work, not after it."""
+    if to not in (None, "-") and not Path(to).absolute().parent.is_dir():
+        raise click.BadParameter(f"{to}: expected a file in a folder that exists; make the folder first")
+    return to
+
+
+def _folder(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every deciding command has."""
     for option in (
-        click.option("--json", "json_to", metavar="FILE|-", help="Write the result as JSON; - is stdout."),
+        click.option(
+            "--json",
+            "json_to",
+            metavar="FILE|-",
+            callback=_writable,
+            help="Write the result as JSON; - is stdout. Tables go to stderr.",
+        ),
         click.option(
             "--runs",
             type=click.Path(file_okay=False, path_type=Path),
             metavar="DIR",
-            help="Write each counterexample as a run file that show and replay read.",
+            callback=_folder,
+            help="Write each run found as a file that show and replay read.",
         ),
         click.option("--quiet", is_flag=True, help="No tables and no runs, only the exit status."),
         click.option("--no-progress", is_flag=True, help="No progress while it works."),
@@ -137,7 +157,12 @@ def main() -> None:
 
 
 _fence_option = click.option(
-    "--fence", "chosen", type=_FENCE, multiple=True, metavar="NAME", help="Join several with +. Repeatable."
+    "--fence",
+    "chosen",
+    type=_FENCE,
+    multiple=True,
+    metavar="NAME",
+    help="Join several with +. Repeatable; default: off and check-tso-primary.",
 )
 _property_option = click.option(
     "--property", "asked", type=_PROPERTY, multiple=True, metavar="NAME", help="Repeatable; default: all."
@@ -225,7 +250,6 @@ def _write_runs(
     """Write runs to a folder; the file of each, by fence and property."""
     if folder is None:
         return {}
-    folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for (fence, prop), run in found.items():
         path = folder / f"{fence}.{prop}.json"
@@ -243,7 +267,11 @@ def _prefix(name: str) -> dict[str, str]:
 @_property_option
 @click.option("--nodes", default="any", metavar="any|N", help="How many servers.", show_default=True)
 @click.option(
-    "--assume", multiple=True, type=_ASSUMPTION, metavar="NAME", help="Take for granted. Repeatable."
+    "--assume",
+    multiple=True,
+    type=_ASSUMPTION,
+    metavar="NAME",
+    help=f"Take for granted: {', '.join(each.name for each in lemmas.ASSUMPTIONS)}. Repeatable.",
 )
 @click.option("--details", is_flag=True, help="Show which guards each obligation needs.")
 @_common

@@ -226,6 +226,8 @@ def test_list(what: str) -> None:
         (["explore", "--scenario", "missing.toml"], "missing.toml: cannot be read"),
         (["explore", "--all-fences", "--fence", "off"], "leave out --fence"),
         (["explore", "--max-states", "0"], "--max-states"),
+        (["explore", "--json", "no-such-folder/x.json"], "make the folder first"),
+        (["explore", "--runs", str(Path(__file__))], "test_cli.py"),
         (["prove", "--nodes", "many"], "expected any, or a number"),
         (["prove", "--assume", "luck"], "unknown assumption 'luck'"),
         (["replay", "missing-folder"], "missing-folder"),
