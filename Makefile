@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check clean
+.PHONY: demo test check bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -18,6 +18,10 @@ check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# Times of the engines in one run; the C++ explorer needs g++ and is left out, with a line, where there is none.
+bench: $(READY)
+	$(BIN)/python benchmarks/engines.py
 
 clean:
 	rm -rf .venv build dist tsofence.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

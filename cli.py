@@ -183,6 +183,12 @@ _property_option = click.option(
 @_property_option
 @click.option("--max-states", type=click.IntRange(min=1), default=MAX_STATES, show_default=True)
 @click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="GIB",
+    help="For all searches together, in machine code.  [default: 3/4 of the machine's]",
+)
+@click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default=ENGINES[0],
@@ -197,6 +203,7 @@ def explore(
     all_fences: bool,
     asked: tuple[str, ...],
     max_states: int,
+    memory: float | None,
     engine: str,
     json_to: str | None,
     runs: Path | None,
@@ -218,6 +225,7 @@ def explore(
             names,
             asked or properties.NAMES,
             max_states,
+            memory=None if memory is None else int(memory * (1 << 30)),
             engine=engine,
             progress=screen.progress,
             done=screen.done,

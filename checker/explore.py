@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from bisect import bisect
 from collections.abc import Callable, Sequence
@@ -102,6 +103,7 @@ def explore(
     *,
     dropped: Sequence[tuple[str, str]] = (),
     max_states: int = MAX_STATES,
+    memory: int | None = None,
     engine: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -109,7 +111,7 @@ def explore(
     """Search the scenario under a fence.
 
     ``dropped`` lists guards to leave out (transition, label); ``stop`` is asked now and then; all
-    `ENGINES` give the same answer.
+    `ENGINES` give the same answer.  ``memory`` (in bytes; None: the machine's) bounds machine code.
 
     Raises:
         ValueError: unknown fence.
@@ -120,10 +122,10 @@ def explore(
     search = _Search(expander, Plain(expander, list(scenario.first_states(configuration))))
     native_from = {"auto": _SMALL, "plain": None, "native": 0}[engine]
     try:
-        cut = _walk(search, max_states, native_from, progress, stop)
+        cut = _walk(search, max_states, memory or machine_memory(), native_from, progress, stop)
     except MemoryError:
         states = len(search.engine)
-        cut = [f"memory ran out at {states} states: give it more, or use a smaller scenario"]
+        cut = [f"memory ran out at {states} states: raise --memory, or use a smaller scenario"]
     watch = search.engine.watch
     outside = sum(watch.cut)
     if outside:
@@ -150,6 +152,7 @@ def explore(
 def _walk(
     search: _Search,
     max_states: int,
+    memory: int,
     native_from: int | None,
     progress: Callable[[Progress], None] | None,
     stop: Callable[[], bool] | None,
@@ -165,7 +168,7 @@ def _walk(
     while first < last:
         for start in range(first, last, _CHUNK):
             if native_from is not None and len(search.engine) >= native_from:
-                search.engine = _native(search.engine, most)
+                search.engine = _native(search.engine, most, memory)
             search.engine.expand(start, min(start + _CHUNK, last))
             states = len(search.engine)
             if progress is not None:
@@ -182,10 +185,15 @@ def _walk(
     return []
 
 
-def _native(engine: Engine, most: int) -> Engine:
+def machine_memory() -> int:
+    """Bytes of memory that a search may take where nobody says: most of what the machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
+
+
+def _native(engine: Engine, most: int, memory: int) -> Engine:
     from .native import Native
 
-    return Native(engine, most) if isinstance(engine, Plain) else engine
+    return Native(engine, most, memory) if isinstance(engine, Plain) else engine
 
 
 def _progress(search: _Search, level: tuple[int, int, int], found: int) -> Progress:

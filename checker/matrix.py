@@ -14,7 +14,7 @@ from queue import Empty
 
 from ..specs.properties import named
 from ..specs.scenario import Scenario
-from .explore import Exploration, Progress, explore
+from .explore import Exploration, Progress, explore, machine_memory
 
 #: seconds between two messages of a search
 _BEAT = 0.2
@@ -39,7 +39,7 @@ def _join(messages: Queue[tuple[str, Progress]], stopped: Event) -> None:
 
 
 def _work(
-    scenario: Scenario, fence: str, properties: Sequence[str], max_states: int, engine: str
+    scenario: Scenario, fence: str, properties: Sequence[str], max_states: int, memory: int, engine: str
 ) -> Exploration:
     channel = _channel
     if channel is None:
@@ -57,6 +57,7 @@ def _work(
         fence,
         [named(name) for name in properties],
         max_states=max_states,
+        memory=memory,
         engine=engine,
         progress=report,
         stop=channel.stopped.is_set,
@@ -69,23 +70,25 @@ def explore_all(
     properties: Sequence[str],
     max_states: int,
     *,
+    memory: int | None = None,
     engine: str = "auto",
     progress: Callable[[str, Progress], None],
     done: Callable[[Exploration], None],
 ) -> list[Exploration]:
     """Explore the scenario under each fence; ``done`` is called as each search ends.
 
+    ``memory`` (in bytes) is shared among those that run at a time; ``max_states`` is for each.
     After Ctrl-C the searches end with what they found.
     """
     context = multiprocessing.get_context("spawn")
     messages: Queue[tuple[str, Progress]] = context.Queue()
     stopped = context.Event()
     results: dict[str, Exploration] = {}
-    with ProcessPoolExecutor(
-        min(len(fences), os.cpu_count() or 1), context, initializer=_join, initargs=(messages, stopped)
-    ) as pool:
+    workers = min(len(fences), os.cpu_count() or 1)
+    share = (memory or machine_memory()) // workers
+    with ProcessPoolExecutor(workers, context, initializer=_join, initargs=(messages, stopped)) as pool:
         waiting: dict[Future[Exploration], str] = {
-            pool.submit(_work, scenario, fence, tuple(properties), max_states, engine): fence
+            pool.submit(_work, scenario, fence, tuple(properties), max_states, share, engine): fence
             for fence in fences
         }
         while waiting:

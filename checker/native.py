@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .engine import Engine, Plain
 from .expand import Watch
 from .native_code import NativeCode, Shared
-from .table import Table
+from .table import MOST_ROWS, SLOT_BYTES, Table
 
 #: states that numpy looks at in one go
 _BLOCK = 1 << 16
@@ -26,17 +26,22 @@ class Native(Engine):
     predecessor of each; which step it was, the plain engine says.
     """
 
-    def __init__(self, plain: Plain, most: int, code: NativeCode | None = None) -> None:
-        """Go on where the plain engine stopped; at most ``most`` states will be expanded to more.
+    def __init__(self, plain: Plain, most: int, memory: int | None = None) -> None:
+        """Go on where the plain engine stopped; hold ``most`` states, or what fits into ``memory`` bytes.
 
         Raises:
-            MemoryError: so many cannot be held.
+            MemoryError: not even the states so far fit.
         """
         self.expander = plain.expander
         starts = [state for state, parent in zip(plain.order, plain.parent, strict=False) if parent < 0]
         self._starts = len(starts)
-        self._code = code = code or NativeCode(self.expander, starts)
+        self._code = code = NativeCode(self.expander, starts)
         self._packing = code.packing
+        if memory is not None:
+            most = min(most, int(memory / (8 * self._packing.words + SLOT_BYTES + code.child_bits / 8)))
+        most = min(most, MOST_ROWS)
+        if most < len(plain):
+            raise MemoryError(f"there is no room for {len(plain)} states")
         self._states = Table(code.compiled, self._packing.words, most)
         self._pasts = Table(code.compiled, self._packing.words, most)
         self._folded = np.empty((most, self._packing.words), np.uint64)

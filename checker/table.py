@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from .machine_code import I32, I64, NOTHING, POINTER, Code, Compiled, Value, function, number, word
 
-#: slots that are in use at most, and how many times as many there are then
-_FULL, _GROWTH = 0.8, 1.5
+#: which part of the slots is in use at most, and how many times as many there are then
+_FULL, _GROWTH = 0.85, 1.4
+#: bytes that the slots of one row take at most
+SLOT_BYTES = 4 / _FULL * _GROWTH
 _FIRST_SIZE = 1 << 12
-_SLOT_BITS = 32
+#: rows that slots can number
+MOST_ROWS = (1 << 32) - 1
 #: odd numbers with well mixed bits, from the golden ratio and from MurmurHash3's finaliser
 _MIX = (0x9E3779B97F4A7C15, 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
 
@@ -187,8 +190,8 @@ class Table:
     """
 
     def __init__(self, compiled: Compiled, words: int, most: int) -> None:
-        if most.bit_length() > _SLOT_BITS:
-            raise MemoryError(f"a table numbers at most {2**_SLOT_BITS - 1} rows, not {most}")
+        if most > MOST_ROWS:
+            raise MemoryError(f"a table numbers at most {MOST_ROWS} rows, not {most}")
         self._rows = np.empty((most, words), np.uint64)
         self._slots = np.empty(0, np.uint32)
         self._shared = _Shared(rows=self._rows.ctypes.data, numbers=(1 << most.bit_length()) - 1)

@@ -118,10 +118,28 @@ def test_explore_that_is_cut_is_unknown(tiny: Path) -> None:
     assert found["results"][0]["properties"][0]["verdict"] == "unknown"
 
 
-def test_explore_can_be_stopped() -> None:
+HUGE = """
+[servers]
+pd = 2
+tso = 2
+[time]
+window = 4
+[faults.pd]
+term = 3
+stop = 2
+[faults.tso]
+term = 3
+stop = 2
+"""
+
+
+def test_explore_can_be_stopped(tmp_path: Path) -> None:
     """Ctrl-C leaves what was found."""
+    huge = tmp_path / "huge.toml"
+    huge.write_text(HUGE, encoding="utf-8")
+    options = ["--fence", "off", "--quiet", "--no-progress", "--max-states", "1000000000", "--json", "-"]
     with subprocess.Popen(
-        [TSOFENCE, "explore", "--fence", "off", "--quiet", "--no-progress", "--json", "-"],
+        [TSOFENCE, "explore", "--scenario", huge, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
