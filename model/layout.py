@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from .expr import BOOL, DURATION, NODE, TIME
+from .expr import DURATION, TIME
 from .vocabulary import Variable, Vocabulary
 
 #: "now" in a state whose times are relative: there is room for the past below and the future above
@@ -83,22 +83,3 @@ class Layout:
         """The meaning of one variable (a Time of a relative state: its stored value)."""
         slot = self.slots[name, number]
         return state[slot] - self.offset(slot)
-
-    def describe(self, slot: int, value: int) -> str:
-        """One stored value in words."""
-        variable = self.variables[slot]
-        value -= self.offset(slot)
-        if variable is None:
-            return str(value)
-        sort = variable.sort
-        if sort.members:
-            return sort.members[value]
-        if sort is BOOL:
-            return "yes" if value else "no"
-        if sort is NODE:
-            return str(value) if value else "none"
-        if sort is TIME:
-            if not value:
-                return "never"
-            return f"{value - RELATIVE_NOW:+d}" if self.relative else str(value)
-        return str(value)
