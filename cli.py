@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,10 +15,11 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from . import __version__
+from .checker.engine import CheckpointError
 from .checker.explore import ENGINES, MAX_STATES
 from .model import fence as fences
-from .specs import lemmas, properties, scenario
-from .traces import report
+from .specs import lemmas, liveness, properties, scenario
+from .traces import judge, report
 from .traces.observation import BadInput
 from .traces.rerun import rerun
 from .traces.settings import duration_ns, given
@@ -63,6 +65,14 @@ class _Duration(click.ParamType[int]):
 
 _FENCE = _Named(lambda: fences.MEANINGS, fences.parse)
 _PROPERTY = _Named(lambda: properties.NAMES, properties.named)
+_EXPLORED = _Named(
+    lambda: (*properties.NAMES, *liveness.NAMES),
+    lambda name: name in liveness.NAMES or properties.named(name),
+)
+_REPLAYED = _Named(
+    lambda: (*properties.NAMES, judge.AVAILABILITY),
+    lambda name: name == judge.AVAILABILITY or properties.named(name),
+)
 _ASSUMPTION = _Named(lambda: [each.name for each in lemmas.ASSUMPTIONS], lemmas.assumption)
 _SCENARIO = _Named(scenario.names, scenario.load)
 
@@ -86,7 +96,7 @@ class _OneLine(click.Group):
             sys.exit(BAD_INPUT)
         except click.ClickException as error:
             _exits(f"{error.format_message()} (tsofence --help says more)")
-        except (BadInput, scenario.ScenarioError, OSError) as error:
+        except (BadInput, CheckpointError, scenario.ScenarioError, OSError) as error:
             _exits(error)
 
 
@@ -101,6 +111,12 @@ def _folder(ctx: click.Context, param: click.Parameter, folder: Path | None) -> 
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _installed(ctx: click.Context, param: click.Parameter, engine: str) -> str:
+    if engine == "cluster" and find_spec("ray") is None:
+        raise click.BadParameter("needs Ray: pip install 'tsofence[cluster]'")
+    return engine
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -180,20 +196,35 @@ _property_option = click.option(
 )
 @_fence_option
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
-@_property_option
+@click.option(
+    "--property",
+    "asked",
+    type=_EXPLORED,
+    multiple=True,
+    metavar="NAME",
+    help="Repeatable; default: all of safety, and what liveness the scenario is there for.",
+)
 @click.option("--max-states", type=click.IntRange(min=1), default=MAX_STATES, show_default=True)
 @click.option(
     "--memory",
     type=click.FloatRange(min=0, min_open=True),
     metavar="GIB",
-    help="For all searches together, in machine code.  [default: 3/4 of the machine's]",
+    help="For all searches together.  [default: 3/4 of the machine's or container's]",
 )
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default=ENGINES[0],
     show_default=True,
-    help="plain Python, or machine code of the same steps; auto: machine code once there are many states.",
+    callback=_installed,
+    help="plain Python; machine code of the same steps, in this process or on a Ray cluster (RAY_ADDRESS, or "
+    "one here); auto: machine code once there are many states.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep each search here, now and then and when it ends; the same command goes on from there.",
 )
 @_common
 def explore(
@@ -205,6 +236,7 @@ def explore(
     max_states: int,
     memory: float | None,
     engine: str,
+    checkpoint: Path | None,
     json_to: str | None,
     runs: Path | None,
     quiet: bool,
@@ -216,17 +248,21 @@ def explore(
 
     if all_fences and chosen:
         raise click.UsageError("--all-fences already names every fence: leave out --fence")
+    if checkpoint is not None and engine == "plain":
+        raise click.UsageError("--checkpoint keeps searches in machine code: leave out --engine plain")
     names = fences.ALL if all_fences else chosen or DEFAULT_FENCES
     world = scenario.load(place)
+    asked = asked or (*properties.NAMES, *world.liveness)
     console = _console(quiet)
-    with report.Exploring(console, world, names, asked or properties.NAMES, live=not no_progress) as screen:
+    with report.Exploring(console, world, names, asked, live=not no_progress) as screen:
         results = explore_all(
             world,
             names,
-            asked or properties.NAMES,
+            asked,
             max_states,
             memory=None if memory is None else int(memory * (1 << 30)),
             engine=engine,
+            checkpoint=checkpoint,
             progress=screen.progress,
             done=screen.done,
         )
@@ -332,7 +368,9 @@ def prove(
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @_fence_option
-@_property_option
+@click.option(
+    "--property", "asked", type=_REPLAYED, multiple=True, metavar="NAME", help="Repeatable; default: all."
+)
 @click.option("--save-interval", type=_Duration(), help="tso-save-interval, where the trace does not tell.")
 @click.option("--update-interval", type=_Duration(), help="tso-update-physical-interval, likewise.")
 @click.option("--lease", type=click.IntRange(min=1), help="Seconds of a leader's lease, likewise.")
@@ -370,9 +408,7 @@ def replay(
             given=given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease),
             progress=screen.reading,
         )
-        found = replaying.replay(
-            trace, chosen, properties=asked or properties.NAMES, progress=screen.explaining
-        )
+        found = replaying.replay(trace, chosen, properties=asked or None, progress=screen.explaining)
     written = _write_runs(
         runs, {(v.fence, "explanation"): v.run for v in found.fences if v.run is not None}, run_files.save
     )

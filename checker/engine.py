@@ -10,18 +10,38 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..model.layout import State
 from .expand import Expander, Watch
+
+
+class WorkerLost(ConnectionError):
+    """States that another process held are gone: nothing can be said of the search any more."""
+
+
+class CheckpointError(ValueError):
+    """A file that this search cannot go on from; the message is one line."""
 
 
 class Engine(ABC):
     """The states found so far and the steps that led to each."""
 
     expander: Expander
+    #: states to expand between two looks at the clock: few at first, more in a large search
+    chunk, large_chunk = 4096, 1 << 17
+    #: how many threads may take part in `expand`; the answer does not depend on it
+    threads: int = 1
 
     @abstractmethod
     def __len__(self) -> int:
         """How many states were found."""
+
+    @property
+    @abstractmethod
+    def memory(self) -> int:
+        """Bytes in use for states."""
 
     @property
     @abstractmethod
@@ -31,6 +51,10 @@ class Engine(ABC):
     @abstractmethod
     def states(self, first: int = 0, last: int | None = None) -> Iterator[bytes]:
         """The states of these numbers, one after the other."""
+
+    def values(self, first: int, last: int) -> NDArray[np.uint8]:
+        """The states of these numbers, a row each."""
+        return np.frombuffer(b"".join(self.states(first, last)), np.uint8).reshape(last - first, -1)
 
     def state(self, index: int) -> bytes:
         """The state of that number."""
@@ -49,6 +73,11 @@ class Engine(ABC):
         """The first state and the instances that lead from it to a state."""
 
 
+#: bytes that plain Python takes for a state beside its variables: the object, its number, its entry in
+#: the dictionary (which doubles as it grows), and the two lists; about what tracemalloc says, rounded up
+_PLAIN_STATE = 240
+
+
 class Plain(Engine):
     """The reference: generated Python over bytes."""
 
@@ -62,6 +91,11 @@ class Plain(Engine):
 
     def __len__(self) -> int:
         return len(self.order)
+
+    @property
+    def memory(self) -> int:
+        """An estimate, on the high side."""
+        return len(self) * (_PLAIN_STATE + len(self.expander.layout))
 
     @property
     def watch(self) -> Watch:

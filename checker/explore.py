@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import time
 from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..model import fence as fences
 from ..model.instance import BUDGET_LEFT, Instance
 from ..specs.properties import Property
 from ..specs.scenario import Scenario
-from .engine import Engine, Plain
+from .engine import Engine, Plain, WorkerLost
 from .expand import Expander, Hit, Watch
-from .run import Move, Run, breaks
+from .memory import default_bound
+from .run import Move, Run, breaks, told_from
 
-#: states expanded between two looks at the clock
-_CHUNK = 4096
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
+
 #: states from which on machine code is worth its compilation
 _SMALL = 20_000
-#: who expands states: machine code once there are many of them, or always one of the two
-ENGINES = ("auto", "plain", "native")
-#: the true time at which a run that was found is told; far enough from PD's zero time
-_START = 1000
-
-#: without --max-states: less than a GiB in machine code, a few GiB in plain Python
-MAX_STATES = 20_000_000
+#: who expands states: machine code once there are many of them, or always one of these
+ENGINES = ("auto", "plain", "native", "cluster")
+#: without --max-states: some 4 GiB in machine code, if --memory allows that much
+MAX_STATES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is; ``left`` is the estimated number of states to come, once levels shrink."""
+    """How far a search is; ``left`` is the estimated number of states to come, once levels shrink;
+    ``memory`` and its ``bound`` are in bytes."""
 
     states: int
     transitions: int
@@ -39,13 +41,16 @@ class Progress:
     frontier: int
     left: int | None
     seconds: float
+    memory: int
+    bound: int
     violated: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What became of one property: ``steps`` and ``run`` where violated; ``tested``: how many steps met
-    its premise; ``note``: why a verdict is worth less than it looks."""
+    its premise; ``note``: why a verdict is worth less than it looks; ``fairness``: what a liveness property
+    assumes of each transition."""
 
     property: str
     verdict: str
@@ -53,6 +58,7 @@ class Finding:
     run: Run | None = None
     tested: int = 0
     note: str = ""
+    fairness: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,13 @@ class Exploration:
 
 @dataclass(slots=True)
 class _Search:
-    """A search under way; ``levels`` holds the first state of each level."""
+    """A search under way: ``levels`` holds the first state of each level, ``at`` is the next state to be
+    expanded, ``last`` the end of the level."""
 
     expander: Expander
     engine: Engine
+    last: int
+    at: int = 0
     levels: list[int] = field(default_factory=lambda: [0])
     began: float = field(default_factory=time.monotonic)
 
@@ -105,24 +114,48 @@ def explore(
     max_states: int = MAX_STATES,
     memory: int | None = None,
     engine: str = "auto",
+    threads: Callable[[], int] = lambda: 1,
+    checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Exploration:
     """Search the scenario under a fence.
 
     ``dropped`` lists guards to leave out (transition, label); ``stop`` is asked now and then; all
-    `ENGINES` give the same answer.  ``memory`` (in bytes; None: the machine's) bounds machine code.
+    `ENGINES` give the same answer.  ``memory`` (in bytes; None: most of what there is) bounds the states;
+    ``threads``, asked now and then, says how many threads it may use: the answer is the same.
+    With ``checkpoint``, a file, the search goes on from it and is written to it now and then, unless it is
+    the plain engine's.
 
     Raises:
-        ValueError: unknown fence.
+        ValueError: unknown fence; a checkpoint of another model.
         KeyError: a guard to drop that does not exist.
     """
     configuration = scenario.configuration(fences.parse(fence), dropped)
     expander = Expander(configuration, properties)
-    search = _Search(expander, Plain(expander, list(scenario.first_states(configuration))))
-    native_from = {"auto": _SMALL, "plain": None, "native": 0}[engine]
+    first = list(scenario.first_states(configuration))
+    memory = memory or default_bound()
+    plain = Plain(expander, first)
+    search = _Search(expander, plain, len(plain))
+    native_from = {"auto": _SMALL, "plain": None, "native": 0, "cluster": None}[engine]
+    file = None
+    if checkpoint is not None:
+        from .checkpoint import Checkpoint
+
+        file = Checkpoint(checkpoint)
     try:
-        cut = _walk(search, max_states, memory or machine_memory(), native_from, progress, stop)
+        if engine == "cluster":
+            from .cluster import Cluster
+
+            make = partial(scenario.configuration, fences.parse(fence), dropped)
+            names = [prop.name for prop in properties]
+            most = max_states + Cluster.large_chunk * (len(expander.instances) + 1)
+            search.engine = Cluster(make, first, names, most=most, memory=memory)
+        cut = _walk(search, max_states, memory, native_from, threads, file, progress, stop)
+        if file is not None:
+            _save(search, file)
+    except WorkerLost as error:
+        cut = [str(error)]
     except MemoryError:
         states = len(search.engine)
         cut = [f"memory ran out at {states} states: raise --memory, or use a smaller scenario"]
@@ -154,6 +187,8 @@ def _walk(
     max_states: int,
     memory: int,
     native_from: int | None,
+    threads: Callable[[], int],
+    checkpoint: Checkpoint | None,
     progress: Callable[[Progress], None] | None,
     stop: Callable[[], bool] | None,
 ) -> list[str]:
@@ -162,32 +197,57 @@ def _walk(
     With ``native_from`` states or more, machine code goes on (None: never).
     """
     properties = search.expander.properties
-    first, last, before = 0, len(search.engine), 0
     # what the last chunk finds may go beyond the bound
-    most = max_states + _CHUNK * (len(search.expander.instances) + 1)
-    while first < last:
-        for start in range(first, last, _CHUNK):
-            if native_from is not None and len(search.engine) >= native_from:
-                search.engine = _native(search.engine, most, memory)
-            search.engine.expand(start, min(start + _CHUNK, last))
-            states = len(search.engine)
-            if progress is not None:
-                progress(_progress(search, (before, last - first, start - first), states - last))
-            if states > max_states:
+    most = max_states + Engine.large_chunk * (len(search.expander.instances) + 1)
+    if checkpoint is not None and checkpoint.path.exists():
+        search.engine = _native(search.engine, most, memory)
+        _go_on(search, checkpoint)
+    while True:
+        engine = search.engine
+        # by the number of states alone, so that every engine ends at the same one
+        chunk = max(engine.chunk, min(engine.large_chunk, search.last // 16))
+        while search.at < search.last:
+            if len(search.engine) > max_states:
                 return [f"more than {max_states} states: raise --max-states"]
+            if search.engine.memory > memory:
+                raise MemoryError
             if stop is not None and stop():
                 return ["interrupted"]
+            if native_from is not None and len(search.engine) >= native_from:
+                search.engine = _native(search.engine, most, memory)
+            search.engine.threads = threads()
+            upto = min(search.at + chunk, search.last)
+            search.engine.expand(search.at, upto)
+            search.at = upto
+            if progress is not None:
+                progress(_progress(search, memory))
+            if checkpoint is not None and checkpoint.due():
+                _save(search, checkpoint)
         if 0 < len(properties) == len(search.engine.watch.hits):
             return ["every property asked for is violated already"]
-        first, last, before = last, len(search.engine), last - first
-        if first < last:
-            search.levels.append(first)
-    return []
+        if len(search.engine) == search.last:
+            return []
+        search.levels.append(search.last)
+        search.last = len(search.engine)
 
 
-def machine_memory() -> int:
-    """Bytes of memory that a search may take where nobody says: most of what the machine has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 3 // 4
+def _save(search: _Search, checkpoint: Checkpoint) -> None:
+    """Write where the search is, unless it is still so small that plain Python does it."""
+    from .native import Native
+
+    if isinstance(search.engine, Native):
+        seconds = time.monotonic() - search.began
+        position = {"at": search.at, "last": search.last, "levels": search.levels, "seconds": seconds}
+        checkpoint.write(search.engine, position)
+
+
+def _go_on(search: _Search, checkpoint: Checkpoint) -> None:
+    from .native import Native
+
+    if isinstance(search.engine, Native):
+        position = checkpoint.read(search.engine)
+        search.at, search.last, search.levels = position["at"], position["last"], position["levels"]
+        search.began -= position["seconds"]
 
 
 def _native(engine: Engine, most: int, memory: int) -> Engine:
@@ -196,14 +256,12 @@ def _native(engine: Engine, most: int, memory: int) -> Engine:
     return Native(engine, most, memory) if isinstance(engine, Plain) else engine
 
 
-def _progress(search: _Search, level: tuple[int, int, int], found: int) -> Progress:
-    """``level``: the size of the last level and of this one, and how far this one is.
-
-    Once levels shrink, they are taken to go on shrinking by the same ratio.
-    """
-    before, size, done = level
+def _progress(search: _Search, bound: int) -> Progress:
+    """Once levels shrink, they are taken to go on shrinking by the same ratio."""
+    size = search.last - search.levels[-1]
+    before = search.levels[-1] - search.levels[-2] if search.depth else 0
     ratio = size / before if before else 1.0
-    left = int(size - done + size * ratio / (1 - ratio)) if ratio < 1 else None
+    left = int(search.last - search.at + size * ratio / (1 - ratio)) if ratio < 1 else None
     watch = search.engine.watch
     violated = {
         search.expander.properties[number].name: search.depth_of(at) + 1
@@ -213,9 +271,11 @@ def _progress(search: _Search, level: tuple[int, int, int], found: int) -> Progr
         len(search.engine),
         sum(watch.fired),
         search.depth,
-        size - done + found,
+        len(search.engine) - search.at,
         left,
         time.monotonic() - search.began,
+        search.engine.memory,
+        bound,
         violated,
     )
 
@@ -258,15 +318,13 @@ def _run(
     at, last = hit
     origin, steps = search.engine.path(at)
     first_state = search.engine.state(origin)
-    servers = range(1, expander.layout.servers + 1)
-    skews = {("skew", n): expander.layout.read(first_state, "skew", n) for n in servers}
     run = Run(
         title=f"{prop.name} under {fence} in {scenario.name}",
         fence=fence,
         kinds=expander.configuration.kinds,
         names=scenario.server_names,
         constants=expander.configuration.constants,
-        first={("now", 0): _START, **{key: skew for key, skew in skews.items() if skew}},
+        first=told_from(expander.layout, first_state),
         moves=tuple(_move(expander.instances[i]) for i in (*steps, last)),
         breaks=prop.name,
         dropped=tuple(dropped),

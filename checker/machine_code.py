@@ -6,6 +6,7 @@ Structures that Python and machine code share are ctypes structures: their offse
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-BIT, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+BIT, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 POINTER = ir.PointerType()
 NOTHING = ir.VoidType()
 #: an IR value; llvmlite has no types of its own to tell
@@ -51,6 +52,11 @@ class Code(ir.IRBuilder):  # type: ignore[misc]  # llvmlite has no stubs, so tha
     def count_up(self, address: Value, by: Value) -> None:
         """Add to what stands there."""
         self.store(self.add(self.load(address, typ=by.type), by), address)
+
+    def release(self, value: Value, address: Value) -> None:
+        """Store 32 bits so that a thread that sees them also sees all that was stored before them."""
+        # IRBuilder.store_atomic does not know pointers without a type
+        self._insert(ir.instructions.StoreAtomicInstr(self.block, value, address, "release", 4))
 
     def variable(self, initial: Value) -> Value:
         """A new local variable's address; optimisation makes it a register."""
@@ -108,7 +114,10 @@ class Compiled:
     def __init__(self, module: Value) -> None:
         machine = _target()
         module.triple, module.data_layout = machine.triple, str(machine.target_data)
-        parsed = llvm.parse_assembly(str(module))
+        text = str(module)
+        #: tells this code from other code
+        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        parsed = llvm.parse_assembly(text)
         tuning = llvm.create_pipeline_tuning_options(speed_level=_LEVEL)
         passes = llvm.create_pass_builder(machine, tuning)
         passes.getModulePassManager().run(parsed, passes)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
+import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .engine import Engine, Plain
 from .expand import Watch
-from .native_code import NativeCode, Shared
+from .native_code import NativeCode
 from .table import MOST_ROWS, SLOT_BYTES, Table
+from .team import BATCH, Lane, Team, from_watch, to_watch
 
 #: states that numpy looks at in one go
 _BLOCK = 1 << 16
@@ -43,8 +44,6 @@ class Native(Engine):
         if most < len(plain):
             raise MemoryError(f"there is no room for {len(plain)} states")
         self._states = Table(code.compiled, self._packing.words, most)
-        self._pasts = Table(code.compiled, self._packing.words, most)
-        self._folded = np.empty((most, self._packing.words), np.uint64)
         self._children = np.zeros(most, f"u{code.child_bits // 8}")
         width = len(self.expander.layout)
         self._states.fill(
@@ -52,44 +51,32 @@ class Native(Engine):
         )
         parents = np.asarray(plain.parent)[self._starts :]
         self._children[: len(plain)] = np.bincount(parents, minlength=len(plain))
-        self._arrays = self._from_watch(plain.watch)
-        self._queue = np.empty(code.queue_words, np.uint64)
-        addresses = {name: values.ctypes.data for name, values in self._arrays.items()}
-        self._shared = Shared(
-            states=self._states.address,
-            pasts=self._pasts.address,
-            folded=self._folded.ctypes.data,
-            children=self._children.ctypes.data,
-            queue=self._queue.ctypes.data,
-            **addresses,
-        )
-
-    @staticmethod
-    def _from_watch(watch: Watch) -> dict[str, NDArray[Any]]:
-        hits = [watch.hits.get(number, (-1, 0)) for number in range(len(watch.tested))]
-        return {
-            "fired": np.array(watch.fired, np.int64),
-            "refused": np.array(watch.refused, np.int8),
-            "tested": np.array(watch.tested, np.int64),
-            "hit_at": np.array([at for at, _ in hits], np.int64),
-            "hit_via": np.array([via for _, via in hits], np.int64),
-            "cut": np.array(watch.cut, np.int64),
-        }
+        self._notes = from_watch(plain.watch)
+        self._lanes = [Lane(code, self._states, self._children, most)]
+        self._most = most
+        self._team: Team | None = None
 
     @property
     def watch(self) -> Watch:
-        fired, refused, tested, at, via, cut = (values.tolist() for values in self._arrays.values())
-        hits = {number: hit for number, hit in enumerate(zip(at, via, strict=True)) if hit[0] >= 0}
-        return Watch(fired, refused, hits, tested, cut)
+        return to_watch(self._notes)
 
     def __len__(self) -> int:
         return len(self._states)
 
     @property
+    def starts(self) -> list[bytes]:
+        """The first states."""
+        return list(self.states(0, self._starts))
+
+    @property
+    def rows(self) -> NDArray[np.uint64]:
+        """The states so far, packed."""
+        return self._states.rows
+
+    @property
     def memory(self) -> int:
-        """Bytes in use."""
-        pasts = self._pasts.memory + self._pasts.rows.nbytes
-        return self._states.memory + pasts + len(self) * self._children.itemsize
+        lanes = sum(lane.memory for lane in self._lanes)
+        return self._states.memory + lanes + len(self) * self._children.itemsize
 
     def states(self, first: int = 0, last: int | None = None) -> Iterator[bytes]:
         rows = self._states.rows[first:last]
@@ -97,13 +84,63 @@ class Native(Engine):
             for values in self._packing.unpack(rows[start : start + _BLOCK]):
                 yield values.tobytes()
 
+    def values(self, first: int, last: int) -> NDArray[np.uint8]:
+        return self._packing.unpack(self._states.rows[first:last])
+
     def expand(self, first: int, last: int) -> None:
+        if self.threads > 1 and last - first > BATCH:
+            self._together().expand(first, last)
+            return
+        lane = self._lanes[0]
+        lane.note_in(self._notes)
         while True:
-            first = self._code.expand(ctypes.addressof(self._shared), first, last)
+            first = lane.expand(first, last)
             if first == last:
                 return
             self._states.make_room(len(self.expander.instances))
-            self._pasts.make_room(1)
+
+    def _together(self) -> Team:
+        if self._team is None or self._team.size != self.threads:
+            while len(self._lanes) < self.threads:
+                self._lanes.append(Lane(self._code, self._states, self._children, self._most))
+            self._team = Team(self._code, self._states, self._lanes[: self.threads], self._notes)
+        return self._team
+
+    # Checkpoints: rows, counts of children, and notes, one after the other.
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this model and its properties from others: its code, its steps' names, its first states."""
+        names = [(step.name, step.number, step.inputs) for step in self.expander.instances]
+        asked = [prop.name for prop in self.expander.properties]
+        starts = list(self.states(0, self._starts))
+        told = f"{self._code.compiled.digest} {names} {asked} {starts}"
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def _parts(self, states: int) -> list[NDArray[Any]]:
+        return [self._states.whole[:states], self._children[:states], *self._notes.values()]
+
+    def written_bytes(self, states: int) -> int:
+        """How long the file of so many states is."""
+        row = 8 * self._packing.words + self._children.itemsize
+        return states * row + sum(values.nbytes for values in self._notes.values())
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write all states and what was noted."""
+        for part in self._parts(len(self)):
+            file.write(part.data)
+
+    def read(self, file: IO[bytes], states: int) -> None:
+        """Hold what was written instead of what is held now.
+
+        Raises:
+            MemoryError: there is no room for so many states.
+        """
+        if states > self._most:
+            raise MemoryError(f"there is no room for {states} states")
+        for part in self._parts(states):
+            file.readinto(part.data.cast("B"))  # type: ignore[attr-defined]  # every binary file has it
+        self._states.fill(self._states.whole[:states])
 
     def path(self, index: int) -> tuple[int, list[int]]:
         children = self._children[: len(self)]

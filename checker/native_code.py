@@ -49,6 +49,9 @@ class Shared(ctypes.Structure):
     ``states`` and ``pasts`` are tables; row i of ``folded`` is what the times in row i of ``pasts`` become
     when time passes.  ``children`` counts by state how many new ones it led to.  The others are those of
     `expand.Watch`; ``hit_at`` is -1 where nothing was hit yet.
+
+    Without ``kept`` (null) new states go into the table at once.  With it the table is only read: what is
+    not in it, as far as can be seen, is kept there, ``many_kept`` queue entries, until ``join`` adds them.
     """
 
     _fields_ = (
@@ -64,6 +67,8 @@ class Shared(ctypes.Structure):
         ("cut", ctypes.c_void_p),
         ("queue", ctypes.c_void_p),
         ("waiting", ctypes.c_uint64),
+        ("kept", ctypes.c_void_p),
+        ("many_kept", ctypes.c_uint64),
     )
 
 
@@ -71,7 +76,7 @@ class NativeCode:
     """The machine code of an expander.
 
     ``expand(shared, first, last)`` expands these states and returns the first that it did not, because
-    there may not be room for what it leads to.
+    there may not be room for what it leads to.  ``join(shared)`` adds what was kept, in its order.
     """
 
     def __init__(self, expander: Expander, first: Sequence[State]) -> None:
@@ -89,17 +94,22 @@ class NativeCode:
         emptied = [[0 if slot in zeroed else v for slot, v in enumerate(state)] for state in first]
         self._ranges = Ranges(self.layout, self._steps, [*first, *emptied])
         self.packing = Packing(self._ranges.of_slot)
-        self.queue_words = (_QUEUE + len(self._steps)) * (self.packing.words + 2)
+        #: words of a state that waits: its own, its hash, and the number of the state that led to it
+        self.entry_words = self.packing.words + 2
+        self.queue_words = (_QUEUE + len(self._steps)) * self.entry_words
         self.compiled = self._compile()
         self.expand = self.compiled.function(
             "expand", ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
         )
+        self.join = self.compiled.function("join", None, ctypes.c_void_p)
 
     def _compile(self) -> Compiled:
         module = ir.Module()
         self._table = TableCode(module, self.packing.words)
         self._prefetch = prefetcher(module)
         self._settle = self._write_settle(module)
+        self._flush = self._write_flush(module, self._write_sift(module))
+        self._write_join(module)
         self.arrive = self._write_arrive(module)
         self._write_expand(module)
         return Compiled(module)
@@ -136,33 +146,86 @@ class NativeCode:
         return [code.load(place, typ=I64) for place in kept]
 
     def _queued(self, code: Code, index: Value) -> Value:
-        return code.mul(index, word(self.packing.words + 2))
+        return code.mul(index, word(self.entry_words))
+
+    def _entry(self, code: Code, queue: Value, index: Value) -> list[Value]:
+        """The words of a state in a queue, its hash, and the number of the state that led to it."""
+        row = code.element(queue, self._queued(code, index), I64)
+        return [code.load(code.element(row, word(i), I64), typ=I64) for i in range(self.entry_words)]
+
+    def _ask_for(self, code: Code, states: Value, queue: Value, waiting: Value) -> None:
+        """Ask for the rows to which the states in a queue will be compared."""
+        with code.counting(waiting) as index:
+            *_, hashed, _ = self._entry(code, queue, index)
+            self._prefetch(code, self._table.likely(code, states, hashed))
 
     def _write_settle(self, module: Value) -> Value:
-        """settle(shared): look up everything that waits in the queue, in the order in which it came."""
-        made, code = function(module, "settle", NOTHING, POINTER, inner=True)
-        (shared,) = made.args
+        """settle(shared, queue, waiting): add what waits in a queue, in the order in which it came."""
+        made, code = function(module, "settle", NOTHING, POINTER, POINTER, I64, inner=True)
+        shared, queue, waiting = made.args
         states = code.get(shared, Shared.states, POINTER)
-        queue = code.get(shared, Shared.queue, POINTER)
-        waiting = code.get(shared, Shared.waiting)
+        self._ask_for(code, states, queue, waiting)
         with code.counting(waiting) as index:
-            row = code.element(queue, self._queued(code, index), I64)
-            hashed = code.load(code.element(row, word(self.packing.words), I64), typ=I64)
-            self._prefetch(code, self._table.likely(code, states, hashed))
-        with code.counting(waiting) as index:
-            row = code.element(queue, self._queued(code, index), I64)
-            *state, hashed, origin = (
-                code.load(code.element(row, word(i), I64), typ=I64) for i in range(self.packing.words + 2)
-            )
+            *state, hashed, origin = self._entry(code, queue, index)
             before = self._table.count_of(code, states)
             found = code.call(self._table.insert, (states, *state, hashed))
             sort = ir.IntType(self.child_bits)
             new = code.zext(code.icmp_unsigned("==", found, before), sort)
             children = code.get(shared, Shared.children, POINTER)
             code.count_up(code.element(children, origin, sort), new)
+        code.ret_void()
+        return made
+
+    def _write_sift(self, module: Value) -> Value:
+        """sift(shared): keep what waits in the queue and is not in the table."""
+        made, code = function(module, "sift", NOTHING, POINTER, inner=True)
+        (shared,) = made.args
+        states = code.get(shared, Shared.states, POINTER)
+        queue = code.get(shared, Shared.queue, POINTER)
+        waiting = code.get(shared, Shared.waiting)
+        kept = code.get(shared, Shared.kept, POINTER)
+        self._ask_for(code, states, queue, waiting)
+        with code.counting(waiting) as index:
+            *state, hashed, origin = self._entry(code, queue, index)
+            many = code.get(shared, Shared.many_kept)
+            row = code.element(kept, self._queued(code, many), I64)
+            for place, part in enumerate((*state, hashed, origin)):
+                code.store(part, code.element(row, word(place), I64))
+            found = code.call(self._table.find, (states, *state, hashed))
+            absent = code.zext(code.icmp_signed("<", found, word(0)), I64)
+            code.store(code.add(many, absent), code.member(shared, Shared.many_kept))
+        code.ret_void()
+        return made
+
+    def _write_flush(self, module: Value, sift: Value) -> Value:
+        """flush(shared): empty the queue, into the table or into what is kept."""
+        made, code = function(module, "flush", NOTHING, POINTER, inner=True)
+        (shared,) = made.args
+        keeps = code.icmp_unsigned("!=", code.get(shared, Shared.kept), word(0))
+        with code.if_else(keeps) as (later, now):
+            with later:
+                code.call(sift, (shared,))
+            with now:
+                queue = code.get(shared, Shared.queue, POINTER)
+                code.call(self._settle, (shared, queue, code.get(shared, Shared.waiting)))
         code.store(word(0), code.member(shared, Shared.waiting))
         code.ret_void()
         return made
+
+    def _write_join(self, module: Value) -> None:
+        """join(shared): add what was kept, a queue's length at a time; there has to be room for it."""
+        made, code = function(module, "join", NOTHING, POINTER)
+        (shared,) = made.args
+        kept = code.get(shared, Shared.kept, POINTER)
+        many = code.get(shared, Shared.many_kept)
+        rounds = code.udiv(code.add(many, word(_QUEUE - 1)), word(_QUEUE))
+        with code.counting(rounds) as index:
+            done = code.mul(index, word(_QUEUE))
+            left = code.sub(many, done)
+            some = code.select(code.icmp_unsigned("<", left, word(_QUEUE)), left, word(_QUEUE))
+            code.call(self._settle, (shared, code.element(kept, self._queued(code, done), I64), some))
+        code.store(word(0), code.member(shared, Shared.many_kept))
+        code.ret_void()
 
     def _write_expand(self, module: Value) -> None:
         made, code = function(module, "expand", I64, POINTER, I64, I64)
@@ -179,7 +242,8 @@ class NativeCode:
 
         code.position_at_end(room)
         more = code.add(code.get(shared, Shared.waiting), word(len(self._steps)))
-        fits = self._table.has_room(code, states, more)
+        keeps = code.icmp_unsigned("!=", code.get(shared, Shared.kept), word(0))
+        fits = code.or_(keeps, self._table.has_room(code, states, more))
         if self._past is not None:
             fits = code.and_(
                 fits, self._table.has_room(code, code.get(shared, Shared.pasts, POINTER), word(1))
@@ -195,12 +259,12 @@ class NativeCode:
         writer.block(self.expander.trie.top)
         full = code.icmp_unsigned("<=", word(_QUEUE), code.get(shared, Shared.waiting))
         with code.if_then(full):
-            code.call(self._settle, (shared,))
+            code.call(self._flush, (shared,))
         code.store(code.add(here, word(1)), at)
         code.branch(head)
 
         code.position_at_end(done)
-        code.call(self._settle, (shared,))
+        code.call(self._flush, (shared,))
         code.ret(here)
 
     def _write_passing(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..model.fence import Fence
-from ..specs.lemmas import assumption
+from ..specs.lemmas import assumption, enough
 from ..specs.properties import Property
 from .induct import Counterexample, Induction, Obligation
 from .run import Run
@@ -71,6 +71,8 @@ def prove(
             fence.name, prop.name, verdict, nodes, tuple(assume), tuple(obligations), run, never, note
         )
 
+    missing = [f"--assume {name}" for name in enough(fence, prop.name) if name not in assume]
+    hint = f"; to be proved with {' '.join(missing)}" if missing and not dropped else ""
     try:
         for decided in induction.decide():
             obligations.append(decided.obligation)
@@ -85,13 +87,13 @@ def prove(
             return result("proved", "", never=induction.impossible())
         run = real_run(fence.name, prop, assumptions, nodes, dropped)
         if run is not None:
-            return result("violated", "a run from a first state", run)
+            return result("violated", "a run from a first state" + hint, run)
     except KeyboardInterrupt:
         return result("unknown", f"interrupted after {len(obligations)} of {len(induction)} obligations")
     if not failures:
-        return result("unknown", "z3 gave up on an obligation")
+        return result("unknown", "z3 gave up on an obligation" + hint)
     # The property itself says more than a lemma that is not kept.
     why = next((why for why in failures if why.lemma is None), failures[0])
     run = step_of(why, fence.name, prop, dropped)
     confirm(run, induction.lemmas, why.lemma, prop)
-    return result("unknown", f"{run.title}; its first state may be one that no run reaches", run)
+    return result("unknown", f"{run.title}; its first state may be one that no run reaches{hint}", run)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ..model import fence as fences
 from ..model import system
 from ..model.instance import Configuration
+from ..model.layout import Layout, State
 from ..model.python import Machine
 from ..model.transition import Kind
 from ..specs.properties import Property, judged
@@ -37,6 +38,7 @@ class Run:
     ``kinds`` and ``names`` are of the servers 1, 2, …; ``constants`` in the unit of the times of the
     run; ``first`` gives, by (variable, server), what differs from a cluster that was never used,
     ``("now", 0)`` included; ``reachable``: the first state is one that a cluster starts in.
+    ``cycle_from``: the moves from this place on repeat forever (None: the run ends).
     """
 
     title: str
@@ -49,6 +51,7 @@ class Run:
     breaks: str | None = None
     dropped: tuple[tuple[str, str], ...] = ()
     reachable: bool = True
+    cycle_from: int | None = None
 
     def machine(self) -> Machine:
         """The plain interpreter of this run: absolute times, no limit on faults.
@@ -61,6 +64,17 @@ class Run:
         return Machine(
             Configuration(system.VOCABULARY, transitions, self.kinds, self.constants, relative=False)
         )
+
+
+#: the true time at which a run that was found is told; far enough from PD's zero time
+_START = 1000
+
+
+def told_from(layout: Layout, first: State) -> dict[tuple[str, int], int]:
+    """What a run needs to know of the first state that a search started from."""
+    servers = range(1, layout.servers + 1)
+    given = {(name, n): layout.read(first, name, n) for name in ("skew", "api") for n in servers}
+    return {("now", 0): _START, **{key: value for key, value in given.items() if value}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +120,59 @@ def breaks(run: Run, prop: Property) -> bool:
     last = frames[-1]
     index = machine.find(last.move.transition, last.move.server)
     return judged(prop.broken_by, machine, index, last.before, last.move.inputs)
+
+
+def repeats(run: Run) -> bool:
+    """Can the moves from ``cycle_from`` on be taken forever?
+
+    They are taken again, with times relative to now, until a round begins in a state in which one began.
+
+    Raises:
+        RunError: a guard refuses a step.
+    """
+    if run.cycle_from is None or run.cycle_from >= len(run.moves):
+        return False
+    for _ in follow(run):
+        pass
+    fence = fences.parse(run.fence)
+    machine = Machine(
+        Configuration(
+            system.VOCABULARY,
+            system.transitions(fence, run.dropped),
+            run.kinds,
+            run.constants,
+            relative=True,
+            fence=fence,
+            intact=not run.dropped,
+            domains={**_choices(run), "by": (run.constants["max_reset"] - 1,)},
+        ),
+        choose=True,
+    )
+    steps = {(i.name, i.number, tuple(sorted(i.inputs.items()))): n for n, i in enumerate(machine.instances)}
+    given = {key: value for key, value in run.first.items() if key != ("now", 0)}
+    state = machine.layout.initial(given, {})
+
+    def take(moves: tuple[Move, ...], state: tuple[int, ...]) -> tuple[int, ...]:
+        for move in moves:
+            index = steps[move.transition, move.server, tuple(sorted(move.inputs.items()))]
+            refused = machine.refused(state, index)
+            if refused:
+                raise RunError(f"{move.transition} is refused at last: {', '.join(refused)}")
+            state = machine.apply(state, index)
+        return state
+
+    state = take(run.moves[: run.cycle_from], state)
+    begun: set[tuple[int, ...]] = set()
+    while state not in begun:
+        begun.add(state)
+        state = take(run.moves[run.cycle_from :], state)
+    return True
+
+
+def _choices(run: Run) -> dict[str, tuple[int, ...]]:
+    """The inputs that occur in a run."""
+    found: dict[str, set[int]] = {}
+    for move in run.moves:
+        for name, value in move.inputs.items():
+            found.setdefault(f"{move.transition}.{name}", set()).add(value)
+    return {name: tuple(sorted(values)) for name, values in found.items()}

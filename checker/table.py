@@ -1,5 +1,6 @@
 """A set of rows of words, in the order in which they were added: open addressing, exact.
 
+One thread adds at a time; others may look rows up meanwhile, and may miss those that are just being added.
 Rows stand one after the other and never move.  The slots that find them hold 32 bits each: the
 number of the row and, in the bits that this leaves, a part of its hash, so that a slot that belongs
 to another row seldom has to be followed.
@@ -27,15 +28,19 @@ _MIX = (0x9E3779B97F4A7C15, 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
 
 
 class _Shared(ctypes.Structure):
-    """What machine code knows of a table; ``numbers`` masks the bits of a slot that number a row."""
+    """What machine code knows of a table; ``numbers`` masks the bits of a slot that number a row.
+
+    ``count`` is kept off the cache line of what every look-up reads: one thread changes it all the time.
+    """
 
     _fields_ = (
         ("rows", ctypes.c_void_p),
         ("slots", ctypes.c_void_p),
         ("size", ctypes.c_uint64),
         ("numbers", ctypes.c_uint64),
-        ("count", ctypes.c_uint64),
         ("limit", ctypes.c_uint64),
+        ("apart", ctypes.c_uint64 * 8),
+        ("count", ctypes.c_uint64),
     )
 
 
@@ -98,7 +103,8 @@ class TableCode:
 
         code.position_at_end(look)
         address = self.slot_address(code, table, code.load(at, typ=I64))
-        content = code.load(address, typ=I32)
+        # another thread may be adding: who sees a slot also sees the row that was written before it
+        content = code.load_atomic(address, "acquire", 4, typ=I32)
         code.cbranch(code.icmp_unsigned("==", content, number(0)), absent, used)
 
         code.position_at_end(used)
@@ -126,7 +132,7 @@ class TableCode:
                 code.store(part, place)
             after = code.add(count, word(1))
             code.store(after, code.member(table, _Shared.count))
-            code.store(code.or_(mark, code.trunc(after, I32)), address)
+            code.release(code.or_(mark, code.trunc(after, I32)), address)
             code.ret(count)
         else:
             code.ret(word(-1))
@@ -203,10 +209,19 @@ class Table:
     def __len__(self) -> int:
         return int(self._shared.count)
 
+    def has_room(self, more: int) -> bool:
+        """Can so many rows be added without `make_room`?"""
+        return bool(len(self) + more <= self._shared.limit)
+
     @property
     def rows(self) -> NDArray[np.uint64]:
         """The rows so far."""
         return self._rows[: len(self)]
+
+    @property
+    def whole(self) -> NDArray[np.uint64]:
+        """The rows, and the room for those to come."""
+        return self._rows
 
     @property
     def memory(self) -> int:

@@ -111,7 +111,9 @@ def _meets(run: Run, assumptions: Sequence[Assumption]) -> bool:
 def in_figures(run: Run, prop: Property) -> Run | None:
     """The same steps with PD's own constants and with times and inputs to match, if there are any."""
     skew = _SKEW if run.constants["skew_bound"] else 0
-    constants = {**_FIGURES, "skew_bound": skew, "margin": 2 * skew + _FIGURES["guard"]}
+    figures = {**_FIGURES, "skew_bound": skew, "margin": 2 * skew + _FIGURES["guard"]}
+    # what is left is no figure: whether there are PDs in API mode, and what these may do
+    constants = {**run.constants, **figures}
     path = _Path(run, prop, constants)
     if path.solver.check() != z3.sat:
         return None
@@ -132,7 +134,8 @@ class _Path:
         self._transitions = {t.name: t for t in system.transitions(fences.parse(run.fence), run.dropped)}
         view = first = self._first()
         for expr in PARAMETERS:
-            self.solver.add(self._world.parameter(expr) == constants[expr.name])
+            value = self._world.literal(expr.sort, constants[expr.name])
+            self.solver.add(self._world.parameter(expr) == value)
         self.solver.add([first.of(fact) for fact in CONSTANTS])
         for owner in self._world.servers:
             skew = first.read("skew", owner)
@@ -151,7 +154,7 @@ class _Path:
         self.solver.minimize(view.shared["now"])
 
     def _first(self) -> View:
-        """The first state: declared first values; the true time and the clocks stay open but for bounds."""
+        """The first state: the run's; the true time and the clocks stay open but for bounds."""
         world = self._world
         skews = world.view(VOCABULARY)
         kinds = [z3.BoolVal(kind is Kind.TSO) for kind in self._run.kinds]
@@ -159,10 +162,11 @@ class _Path:
         def read(name: str, owner: Term) -> Term:
             if name == "skew":
                 return skews.read(name, owner)
+            index = next(i for i, known in enumerate(world.servers) if z3.eq(known, owner))
             if name == "is_tso":
-                return kinds[next(i for i, known in enumerate(world.servers) if z3.eq(known, owner))]
+                return kinds[index]
             variable = VOCABULARY.variables[name]
-            return world.literal(variable.sort, variable.initial)
+            return world.literal(variable.sort, self._run.first.get((name, index + 1), variable.initial))
 
         shared = {
             v.name: world.literal(v.sort, v.initial)
@@ -186,14 +190,14 @@ class _Path:
             inputs = {e.name: value(terms(e), e.sort) for e in self._transitions[move.transition].rule.inputs}
             moves.append(replace(move, inputs=inputs))
         first = self._first()
-        skews = {
-            ("skew", index): value(first.read("skew", owner), DURATION)
-            for index, owner in enumerate(self._world.servers, 1)
-        }
+        clocks = {("now", 0): _START}
+        for index, owner in enumerate(self._world.servers, 1):
+            clocks["skew", index] = value(first.read("skew", owner), DURATION)
+        given = {key: value for key, value in {**self._run.first, **clocks}.items() if value}
         return replace(
             self._run,
             title=f"{self._run.breaks} under {self._run.fence}, in ms, with PD's own figures",
             constants=self._constants,
-            first={("now", 0): _START, **{key: skew for key, skew in skews.items() if skew}},
+            first=given,
             moves=tuple(moves),
         )

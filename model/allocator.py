@@ -7,8 +7,24 @@ resetTimestamp), `pkg/tso/allocator.go` (UpdateTSO, Reset).
 from . import state as s
 from .expr import ZERO, Expr, both, either, ite, negate
 from .fence import Fence
-from .state import BY, COUNT, GUARD, JOB, LIMIT, MARGIN, NOTE, PICK, ROLE, STAGE, UNIT
-from .transition import Step, transition
+from .state import (
+    BY,
+    CLIENTS,
+    COUNT,
+    GUARD,
+    JOB,
+    LIMIT,
+    MARGIN,
+    NOTE,
+    OWN,
+    PICK,
+    POLLED,
+    ROLE,
+    STAGE,
+    UNIT,
+    Slot,
+)
+from .transition import Kind, Step, transition
 
 _MAX_TRIES = 3
 
@@ -37,6 +53,11 @@ def _room(n: Expr, target: Expr) -> Expr:
     return GUARD < s.saved[n] - target
 
 
+def _free_to_sync(n: Expr) -> dict[str, Expr]:
+    """A PD in API mode starts its allocator only after it found no TSO server registered."""
+    return {"API mode: nobody is registered": either(negate(s.api[n]), s.polled[n] == POLLED.nobody)}
+
+
 @transition()
 def sync_load(n: Expr, fence: Fence) -> Step:
     """`syncTimestamp` loads the timestamp key: a plain read, no condition of the transaction later."""
@@ -44,25 +65,17 @@ def sync_load(n: Expr, fence: Fence) -> Step:
         guard={
             "leader": s.role[n] == ROLE.leader,
             "nothing else in flight": s.job[n] == JOB.none,
-            "memory is not set": negate(s.initialised[n]),
+            "not promoted yet": negate(s.promoted[n]),
+            **_free_to_sync(n),
             "etcd answers": s.etcd_answers(),
         },
-        effect={"job": JOB.sync, "stage": STAGE.loaded, "seen": s.timestamp},
+        effect={"job": JOB.sync, "stage": STAGE.loaded, "seen": s.timestamp, "polled": POLLED.nothing},
     )
 
 
-@transition(budget="resync")
-def sync_again(n: Expr, fence: Fence) -> Step:
-    """A sync although the memory is set: a client's first request makes a TSO server run one."""
-    return Step(
-        guard={
-            "leader": s.role[n] == ROLE.leader,
-            "nothing else in flight": s.job[n] == JOB.none,
-            "memory is set": s.initialised[n],
-            "etcd answers": s.etcd_answers(),
-        },
-        effect={"job": JOB.sync, "stage": STAGE.loaded, "seen": s.timestamp},
-    )
+def _saved_last(n: Expr, slot: Slot) -> Expr:
+    """The memory is set and the key holds what was saved last: there is nothing to sync."""
+    return both(s.initialised[n], slot.seen[n] == s.saved[n], slot.seen[n] != ZERO)
 
 
 @transition()
@@ -71,38 +84,40 @@ def sync_skip(n: Expr, fence: Fence) -> Step:
     return Step(
         guard={
             "sync has loaded the key": s.stage[n] == STAGE.loaded,
-            "memory is set": s.initialised[n],
-            "key holds what was saved last": both(s.seen[n] == s.saved[n], s.seen[n] != ZERO),
+            "key holds what was saved last": _saved_last(n, OWN),
         },
-        effect={**s.end_job(), "promoted": s.role[n] == ROLE.leader},
+        effect={**OWN.ended(), "promoted": s.role[n] == ROLE.leader},
     )
 
 
-@transition()
-def sync_begin(n: Expr, fence: Fence) -> Step:
+def _sync_begins(n: Expr, fence: Fence, slot: Slot) -> Step:
     """The sync reads the clock, chooses where to start and begins its transaction.
 
     It starts at the clock, or just above the loaded window when that has not passed by the guard.
     """
-    now, last = s.clock(n), s.seen[n]
+    now, last = s.clock(n), slot.seen[n]
     guard = {
-        "sync has loaded the key": s.stage[n] == STAGE.loaded,
+        "sync has loaded the key": slot.stage[n] == STAGE.loaded,
         "leadership is granted": s.role[n] == ROLE.leader,
-        "key differs from what was saved last": negate(
-            both(s.initialised[n], last == s.saved[n], last != ZERO)
-        ),
+        "key differs from what was saved last": negate(_saved_last(n, slot)),
     }
     if fence.wait_out:
         guard["loaded window has passed"] = either(last == ZERO, MARGIN < now - last)
     return Step(
         guard=guard,
         effect={
-            "stage": STAGE.begun,
-            "next": ite(now - last < GUARD, last + GUARD, now),
+            slot.prefix + "stage": STAGE.begun,
+            slot.prefix + "next": ite(now - last < GUARD, last + GUARD, now),
             # only save-cas asks later what was loaded
-            "seen": last if fence.save_cas else ZERO,
+            slot.prefix + "seen": last if fence.save_cas else ZERO,
         },
     )
+
+
+@transition()
+def sync_begin(n: Expr, fence: Fence) -> Step:
+    """The sync reads the clock, chooses where to start and begins its transaction."""
+    return _sync_begins(n, fence, OWN)
 
 
 @transition()
@@ -113,7 +128,50 @@ def sync_abandon(n: Expr, fence: Fence) -> Step:
             "sync has loaded the key": s.stage[n] == STAGE.loaded,
             "leadership is gone": s.role[n] != ROLE.leader,
         },
-        effect=s.end_job(),
+        effect=OWN.ended(),
+    )
+
+
+@transition(Kind.TSO, budget="client_sync")
+def client_load(n: Expr, fence: Fence) -> Step:
+    """A client's request makes a TSO server sync, beside its campaign's and even before it is primary."""
+    return Step(
+        guard={
+            "running": either(s.role[n] == ROLE.leader, s.role[n] == ROLE.follower),
+            "no client's sync in flight": s.client_stage[n] == STAGE.idle,
+            "etcd answers": s.etcd_answers(),
+        },
+        effect={"client_stage": STAGE.loaded, "client_seen": s.timestamp},
+    )
+
+
+@transition(Kind.TSO, needs="client_sync")
+def client_skip(n: Expr, fence: Fence) -> Step:
+    """The client's sync finds memory set and the key as saved last: "skip sync timestamp"."""
+    return Step(
+        guard={
+            "sync has loaded the key": s.client_stage[n] == STAGE.loaded,
+            "key holds what was saved last": _saved_last(n, CLIENTS),
+        },
+        effect=CLIENTS.ended(),
+    )
+
+
+@transition(Kind.TSO, needs="client_sync")
+def client_begin(n: Expr, fence: Fence) -> Step:
+    """The client's sync reads the clock, chooses where to start and begins its transaction."""
+    return _sync_begins(n, fence, CLIENTS)
+
+
+@transition(Kind.TSO, needs="client_sync")
+def client_abandon(n: Expr, fence: Fence) -> Step:
+    """The client's sync is refused: "leadership has not been granted yet"."""
+    return Step(
+        guard={
+            "sync has loaded the key": s.client_stage[n] == STAGE.loaded,
+            "leadership is gone": s.role[n] != ROLE.leader,
+        },
+        effect=CLIENTS.ended(),
     )
 
 
@@ -182,7 +240,7 @@ def grant(n: Expr, fence: Fence) -> Step:
             "noted": either(s.noted, NOTE),
             "noted_physical": ite(NOTE, s.physical[n], s.noted_physical),
             "noted_logical": ite(NOTE, s.logical[n] + PICK, s.noted_logical),
-            "noted_found": either(both(NOTE, s.found_by_clients(n)), s.noted_found),
+            "noted_found": either(both(NOTE, s.asked_by_library(n)), s.noted_found),
         },
     )
 
@@ -236,10 +294,13 @@ def admin_reset_begin(n: Expr, fence: Fence) -> Step:
 
 RULES = (
     sync_load,
-    sync_again,
     sync_skip,
     sync_begin,
     sync_abandon,
+    client_load,
+    client_skip,
+    client_begin,
+    client_abandon,
     update_in_memory,
     update_begin,
     reset,

@@ -1,15 +1,15 @@
-"""Elections, leases and the raft leader.
+"""Elections, leases, the raft leader, and which TSO server is to be primary.
 
 Source: tikv/pd `pkg/election/leadership.go` (Campaign, Keep, Check), `pkg/election/lease.go`,
 `server/server.go` (campaignLeader, leaderLoop), `pkg/tso/allocator.go` (campaignPrimary),
-`pkg/member/member.go` (CheckLeader).
+`pkg/member/member.go` (CheckLeader), `pkg/mcs/utils/expected_primary.go` (TransferPrimary).
 """
 
 from . import state as s
-from .expr import NOBODY, NOW, ZERO, Expr, both, either, ite, negate
-from .fence import Fence
+from .expr import FALSE, NOBODY, NOW, ZERO, Expr, both, either, exists, ite, negate
+from .fence import Fence, Yield
 from .save import forget_unsent
-from .state import JOB, LEASE_STATE, ROLE, UNIT
+from .state import JOB, LEASE_STATE, REGISTRATION, ROLE, UNIT
 from .transition import Kind, Step, transition
 
 
@@ -31,18 +31,42 @@ def _raft_leader_without(n: Expr) -> Expr:
     return ite(s.raft_leader == n, NOBODY, s.raft_leader)
 
 
+def _other_pd_runs(n: Expr) -> Expr:
+    return exists(lambda m: both(m != n, negate(s.is_tso[m]), s.role[m] != ROLE.down))
+
+
+def _may_campaign(n: Expr, fence: Fence) -> dict[str, Expr]:
+    """What keeps a PD that yielded from winning again at once."""
+    match fence.yields:
+        case Yield.NOTHING:
+            return {}
+        case Yield.FLAG:
+            return {"has not yielded to a TSO primary": either(negate(s.yielded[n]), s.primary == NOBODY)}
+        case Yield.TRANSFER:
+            return {"has not yielded, or cannot": either(negate(s.yielded[n]), negate(_other_pd_runs(n)))}
+
+
 @transition(budget="term")
 def campaign(n: Expr, fence: Fence) -> Step:
     """The server wins its election: a transaction that needs the key absent, attached to a new lease."""
+    effect = {} if fence.yields is Yield.NOTHING else {"yielded": FALSE}
     return Step(
         guard={
             "not leader, not stopping": s.role[n] == ROLE.follower,
             "election key is absent": s.election_key(n) == NOBODY,
             "a PD campaigns only as raft leader": either(s.is_tso[n], s.raft_leader == n),
+            "nobody else is to be primary": either(
+                negate(s.is_tso[n]), s.expected == NOBODY, s.expected == n
+            ),
+            "is registered first": either(
+                negate(s.is_tso[n]), negate(s.REGISTRY), s.registration[n] != REGISTRATION.none
+            ),
+            **_may_campaign(n, fence),
             "etcd answers": s.etcd_answers(),
             "the sync of its last term has ended": s.job[n] != JOB.sync,
         },
         effect={
+            **effect,
             **s.put_election_key(n, n),
             "role": ROLE.leader,
             "lease": LEASE_STATE.kept,
@@ -186,6 +210,117 @@ def raft_moves(n: Expr, fence: Fence) -> Step:
     )
 
 
+@transition(Kind.PD, budget="reclaim")
+def raft_reclaims(n: Expr, fence: Fence) -> Step:
+    """ "The pd leader is lost for a long time": a PD that could lead moves the raft leadership to itself."""
+    return Step(
+        guard={
+            "no PD leader": s.leader == NOBODY,
+            "another PD is raft leader": both(s.raft_leader != n, s.raft_leader != NOBODY),
+            "not leader, not stopping": s.role[n] == ROLE.follower,
+        },
+        effect={"raft_leader": n},
+    )
+
+
+@transition(Kind.PD)
+def raft_handed_over(n: Expr, fence: Fence) -> Step | None:
+    """Under etcd-transfer: a PD that yielded hands the raft leadership to this one."""
+    if fence.yields is not Yield.TRANSFER:
+        return None
+
+    def hands_over(m: Expr) -> Expr:
+        return both(m != n, s.raft_leader == m, s.yielded[m], s.role[m] == ROLE.follower)
+
+    return Step(
+        guard={
+            "the raft leader has yielded and resigned": exists(hands_over),
+            "running": s.role[n] != ROLE.down,
+        },
+        effect={"raft_leader": n},
+    )
+
+
+@transition(Kind.PD)
+def sees_hand_over(n: Expr, fence: Fence) -> Step | None:
+    """Under etcd-transfer: the PD that yielded finds another one raft leader, and may campaign again."""
+    if fence.yields is not Yield.TRANSFER:
+        return None
+    return Step(
+        guard={
+            "has yielded": s.yielded[n],
+            "another PD is raft leader": both(s.raft_leader != n, s.raft_leader != NOBODY),
+        },
+        effect={"yielded": FALSE},
+    )
+
+
+@transition(Kind.TSO, budget="transfer")
+def chosen_as_primary(n: Expr, fence: Fence) -> Step:
+    """`primary/transfer`: the TSO primary writes another server's address into `expected_primary`."""
+
+    def hands_over(m: Expr) -> Expr:
+        return both(m != n, s.is_tso[m], s.primary == m, s.serving(m), s.promoted[m])
+
+    return Step(
+        guard={
+            "another TSO server serves": exists(hands_over),
+            "running": s.role[n] != ROLE.down,
+            "etcd answers": s.etcd_answers(),
+        },
+        effect={"expected": n},
+    )
+
+
+def _several_tso_servers(n: Expr) -> Expr:
+    """With one TSO server, it does not matter who is expected."""
+    return exists(lambda m: both(m != n, s.is_tso[m]))
+
+
+@transition(Kind.TSO)
+def expects_itself(n: Expr, fence: Fence) -> Step:
+    """ "set expected primary flag": a primary that has synced says so; the key lives with its lease."""
+    return Step(
+        guard={
+            "another TSO server may ask": _several_tso_servers(n),
+            "promoted": s.promoted[n],
+            "serving": s.serving(n),
+            "nobody is expected": s.expected == NOBODY,
+            "etcd answers": s.etcd_answers(),
+        },
+        effect={"expected": n},
+    )
+
+
+@transition(Kind.TSO)
+def expected_key_goes(n: Expr, fence: Fence) -> Step:
+    """The key that expects this server goes with its lease, which only a primary that serves keeps alive."""
+    return Step(
+        guard={
+            "another TSO server may ask": _several_tso_servers(n),
+            "this server is expected": s.expected == n,
+            "it does not serve": negate(both(s.serving(n), s.lease[n] == LEASE_STATE.kept)),
+            "etcd answers": s.etcd_answers(),
+        },
+        effect={"expected": NOBODY},
+    )
+
+
+@transition(Kind.TSO)
+def makes_way(n: Expr, fence: Fence) -> Step:
+    """ "primary have been updated": the TSO primary finds another server expected and steps down."""
+    return Step(
+        guard={
+            "leader": s.role[n] == ROLE.leader,
+            "another TSO server may ask": _several_tso_servers(n),
+            "another server is expected": both(s.expected != NOBODY, s.expected != n),
+            "no admin reset holds the memory": s.job[n] != JOB.admin,
+            "etcd answers": s.etcd_answers(),
+        },
+        effect={**s.forget_memory(), "role": ROLE.resigning},
+    )
+
+
 @transition(budget="crash")
 def crash(n: Expr, fence: Fence) -> Step:
     """The process is killed: its memory is gone, its key stays, a request on the wire may still arrive."""
@@ -218,7 +353,16 @@ def restart(n: Expr, fence: Fence) -> Step:
     """A process starts, with nothing in memory."""
     return Step(
         guard={"down": s.role[n] == ROLE.down},
-        effect={**s.end_job(), "role": ROLE.follower},
+        effect={**s.end_jobs(), "yielded": FALSE, "role": ROLE.follower},
+    )
+
+
+@transition(Kind.PD, budget="mode")
+def restart_in_other_mode(n: Expr, fence: Fence) -> Step:
+    """A PD in service mode starts in API mode, or the other way round."""
+    return Step(
+        guard={"some PD may be in API mode": s.REGISTRY, "down": s.role[n] == ROLE.down},
+        effect={**s.end_jobs(), "yielded": FALSE, "role": ROLE.follower, "api": negate(s.api[n])},
     )
 
 
@@ -252,9 +396,17 @@ RULES = (
     drop_own_key,
     raft_elects,
     raft_moves,
+    raft_reclaims,
+    raft_handed_over,
+    sees_hand_over,
+    chosen_as_primary,
+    expects_itself,
+    expected_key_goes,
+    makes_way,
     crash,
     stop,
     restart,
+    restart_in_other_mode,
     clock_jump,
     tick,
 )

@@ -63,9 +63,10 @@ def _left(budget: str) -> Expr:
 class Configuration:
     """A system small enough to compute with.
 
-    ``kinds`` of the servers 1, 2, …; ``budgets`` by ``kind.fault`` (a fault that is missing has no
-    limit); ``domains`` of the inputs by ``transition.input`` or ``input``; ``fence`` None: a system
-    without times, in which nothing is to be forgotten; ``intact``: no guard was dropped.
+    ``kinds`` of the servers 1, 2, …; ``api``: which of them are in API mode, if that cannot change;
+    ``budgets`` by ``kind.fault`` (a fault that is missing has no limit); ``domains`` of the inputs
+    by ``transition.input`` or ``input``; ``fence`` None: a system without times, in which nothing is to
+    be forgotten; ``intact``: no guard was dropped.
     """
 
     vocabulary: Vocabulary
@@ -73,6 +74,7 @@ class Configuration:
     kinds: tuple[Kind, ...]
     constants: Mapping[str, int]
     relative: bool
+    api: tuple[int, ...] = ()
     fence: Fence | None = None
     intact: bool = True
     budgets: Mapping[str, int] = field(default_factory=dict)
@@ -81,6 +83,8 @@ class Configuration:
     @property
     def known(self) -> Known:
         facts = {"is_tso": tuple(int(kind is Kind.TSO) for kind in self.kinds)}
+        if self.budgets.get("pd.mode") == 0:
+            facts["api"] = self.api
         now = RELATIVE_NOW if self.relative else None
         return Known(len(self.kinds), self.constants, facts, now=now)
 
@@ -108,6 +112,9 @@ class Configuration:
     def instances(self, *, choose: bool) -> Iterator[Instance]:
         """Every transition of every server; with ``choose`` once for each choice of its inputs."""
         for transition in self.transitions:
+            needs = transition.rule.needs
+            if needs is not None and not self.allows(needs):
+                continue
             for number in self._numbers(transition.rule.kind):
                 budget = self.budget_of(transition, number)
                 if budget is not None and self.budgets.get(budget) == 0:

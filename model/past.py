@@ -15,17 +15,17 @@ from .expr import NOW, ZERO, Expr, both, either, forall, implies, negate
 from .fence import Fence
 from .layout import RELATIVE_NOW, Layout
 from .save import expected, new_window
-from .state import STAGE
+from .state import CLIENTS, OWN, STAGE, Slot
 
 
-def hopeless(n: Expr, fence: Fence) -> Expr:
+def hopeless(n: Expr, fence: Fence, slot: Slot) -> Expr:
     """The save in flight is bound to fail: the key moved past it, and the key never goes back."""
-    unread = either(*(s.stage[n] == stage for stage in (STAGE.begun, STAGE.mine, STAGE.alone)))
-    too_small = new_window(n) <= s.timestamp
+    unread = either(*(slot.stage[n] == stage for stage in (STAGE.begun, STAGE.mine, STAGE.alone)))
+    too_small = new_window(n, slot) <= s.timestamp
     if fence.save_cas:
-        too_small = either(too_small, s.timestamp != expected(n))
-    read = either(s.stage[n] == STAGE.read, s.stage[n] == STAGE.hooked)
-    return either(both(unread, too_small), both(read, s.seen[n] != s.timestamp))
+        too_small = either(too_small, s.timestamp != expected(n, slot))
+    read = either(slot.stage[n] == STAGE.read, slot.stage[n] == STAGE.hooked)
+    return either(both(unread, too_small), both(read, slot.seen[n] != s.timestamp))
 
 
 def outgrown() -> Expr:
@@ -40,15 +40,20 @@ def outgrown() -> Expr:
             s.noted_physical < s.physical[m],
             both(s.noted_physical == s.physical[m], s.noted_logical <= s.logical[m]),
         )
-        in_flight = negate(either(s.stage[m] == STAGE.idle, s.stage[m] == STAGE.loaded, s.next[m] == ZERO))
         return both(
-            implies(s.initialised[m], in_memory),
+            implies(s.initialised[m], in_memory), *(above_in_flight(m, slot) for slot in (OWN, CLIENTS))
+        )
+
+    def above_in_flight(m: Expr, slot: Slot) -> Expr:
+        stage = slot.stage[m]
+        in_flight = negate(either(stage == STAGE.idle, stage == STAGE.loaded, slot.next[m] == ZERO))
+        return both(
             # a sync goes on above what it has loaded, and not behind its clock
             implies(
-                s.stage[m] == STAGE.loaded,
-                either(s.noted_physical <= s.seen[m], s.noted_physical < NOW - s.SKEW),
+                stage == STAGE.loaded,
+                either(s.noted_physical <= slot.seen[m], s.noted_physical < NOW - s.SKEW),
             ),
-            implies(in_flight, s.noted_physical < s.next[m]),
+            implies(in_flight, s.noted_physical < slot.next[m]),
         )
 
     return both(s.noted, s.noted_physical != ZERO, s.noted_physical < s.timestamp, forall(above))
@@ -62,8 +67,16 @@ def forgets(fence: Fence, *, intact: bool) -> tuple[tuple[tuple[str, ...], Expr,
     if not intact:
         return ()
     n = Expr("bound", s.leader.sort, name="n")
+    lost = tuple(
+        (
+            (slot.prefix + "next", slot.prefix + "seen"),
+            both(slot.next[n] != ZERO, hopeless(n, fence, slot)),
+            True,
+        )
+        for slot in (OWN, CLIENTS)
+    )
     return (
-        (("next", "seen"), both(s.next[n] != ZERO, hopeless(n, fence)), True),
+        *lost,
         (("noted_physical", "noted_logical", "noted_found"), outgrown(), False),
     )
 
@@ -96,7 +109,8 @@ class Past:
         self._skew = constants["skew_bound"]
         #: the clocks' least reading
         self.least_clock = RELATIVE_NOW - self._skew
-        names = {slot: name for name, slot in layout.slots.items()}
+        # what a client's sync has in flight matters just as what the server's own has
+        names = {slot: (name.removeprefix(CLIENTS.prefix), n) for (name, n), slot in layout.slots.items()}
         owners = [names[slot] for slot in layout.time_slots]
         every = 2 * (self._window + self._guard + self._margin + self._skew + resets)
         #: by place in the layout's ``time_slots``: how far below `least_clock` the time still matters

@@ -138,7 +138,7 @@ def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, 
         fence,
         configuration.constants,
         resets=max(configuration.domains.get("by", ()), default=0) if configuration.allows("admin") else 0,
-        syncs_again=configuration.allows("resync"),
+        syncs_again=configuration.allows("client_sync"),
         intact=configuration.intact,
     )
     return past, functions["forget"]

@@ -4,6 +4,10 @@ Names are PD's own where PD has one.  ``now`` is no variable: it is the true tim
 every ``Time`` is read.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 from .expr import (
     BOOL,
     DURATION,
@@ -19,7 +23,9 @@ from .expr import (
     both,
     chosen,
     either,
+    exists,
     ite,
+    negate,
     parameter,
 )
 from .vocabulary import PerServer, Vocabulary
@@ -41,6 +47,10 @@ MARGIN = parameter("margin", DURATION)
 SKEW = parameter("skew_bound", DURATION)
 #: `maxResetTSGap`: how far ahead an admin reset may jump
 MAX_RESET = parameter("max_reset", DURATION)
+#: `enable-tso-dynamic-switching`: may a PD in API mode hand out timestamps while no TSO server is registered?
+DYNAMIC = parameter("dynamic", BOOL)
+#: is a PD ever in API mode?  Without one nobody looks at the registry of TSO servers, and it is left out.
+REGISTRY = parameter("registry", BOOL)
 
 # --- etcd --------------------------------------------------------------------------------------
 VOCABULARY = Vocabulary()
@@ -48,14 +58,19 @@ VOCABULARY = Vocabulary()
 leader: Expr = VOCABULARY.shared("leader", NODE)
 #: `/ms/{cluster}/tso/00000/primary`: which TSO server's value it holds
 primary: Expr = VOCABULARY.shared("primary", NODE)
+#: `/ms/{cluster}/tso/00000/primary/expected_primary`: which TSO server is to be primary
+expected: Expr = VOCABULARY.shared("expected", NODE)
 #: `/pd/{cluster}/timestamp`: end of the last saved window; ZERO when absent
 timestamp: Expr = VOCABULARY.shared("timestamp", TIME)
 #: the PD whose embedded etcd leads the raft group; nobody: etcd answers nothing
 raft_leader: Expr = VOCABULARY.shared("raft_leader", NODE, initial=1)
 
 # --- a server ----------------------------------------------------------------------------------
-#: which servers are TSO servers; the others are PDs in service mode.  Never changes.
+#: which servers are TSO servers; the others are PDs.  Never changes.
 is_tso = PerServer("is_tso", BOOL)
+
+#: a PD in API mode (keyspace groups enabled): it hands out timestamps only in a TSO server's absence, if ever
+api: PerServer = VOCABULARY.per_server("api", BOOL)
 
 #: down: no process · follower · leader: its campaign succeeded (a TSO server calls it primary) ·
 #: resigning: gave up, lease not yet revoked · closing: asked to stop, lease not yet revoked
@@ -89,6 +104,20 @@ next: PerServer = VOCABULARY.per_server("next", TIME)  # noqa: A001  # PD's name
 seen: PerServer = VOCABULARY.per_server("seen", TIME)
 #: failed saves of this update so far (`maxUpdateTSORetryCount` is 3)
 tries: PerServer = VOCABULARY.per_server("tries", INT)
+#: a TSO server may sync twice at once: what the sync that a client's request began has read and wants
+client_stage: PerServer = VOCABULARY.per_server("client_stage", STAGE)
+client_next: PerServer = VOCABULARY.per_server("client_next", TIME)
+client_seen: PerServer = VOCABULARY.per_server("client_seen", TIME)
+
+#: its key in the registry: not there yet · there · gone although the process runs
+REGISTRATION = Sort("Registration", ("none", "listed", "lapsed"))
+registration: PerServer = VOCABULARY.per_server("registration", REGISTRATION)
+#: what a PD in API mode saw when it looked at the registry and has not acted upon
+POLLED = Sort("Polled", ("nothing", "nobody", "somebody"))
+polled: PerServer = VOCABULARY.per_server("polled", POLLED)
+#: a PD that the fence refused, under the fences that remember it
+yielded: PerServer = VOCABULARY.per_server("yielded", BOOL)
+
 #: its clock minus the true time
 skew: PerServer = VOCABULARY.per_server("skew", DURATION)
 
@@ -96,7 +125,7 @@ skew: PerServer = VOCABULARY.per_server("skew", DURATION)
 noted: Expr = VOCABULARY.shared("noted", BOOL)
 noted_physical: Expr = VOCABULARY.shared("noted_physical", TIME)
 noted_logical: Expr = VOCABULARY.shared("noted_logical", INT)
-#: the remembered grant went to a client that follows service discovery
+#: the remembered grant went to a library client
 noted_found: Expr = VOCABULARY.shared("noted_found", BOOL)
 
 # --- inputs that the environment chooses --------------------------------------------------------
@@ -144,15 +173,22 @@ def serving(n: Expr) -> Expr:
     return both(role[n] == ROLE.leader, unexpired)
 
 
-def found_by_clients(n: Expr) -> Expr:
-    """A client that follows service discovery asks the TSO primary if there is one, else the PD leader."""
-    return ite(is_tso[n], primary == n, both(primary == NOBODY, leader == n))
+def asked_by_library(n: Expr) -> Expr:
+    """Does PD's client library ask that server?
+
+    It asks the PD leader; only one in API mode that does not hand out timestamps itself sends it on,
+    to the TSO primary (`GetClusterInfo`, `forwardTSO`).
+    """
+    sent_on = exists(lambda m: both(leader == m, api[m], negate(promoted[m])))
+    itself = both(leader == n, either(negate(api[n]), promoted[n]))
+    return ite(is_tso[n], both(primary == n, sent_on), itself)
 
 
 def forget_memory() -> dict[str, Expr]:
     """`ResetTimestamp` of a server that stops answering: the effect of clearing the timestamp in memory."""
     return {
         "promoted": FALSE,
+        "polled": POLLED.nothing,
         "initialised": FALSE,
         "physical": ZERO,
         "logical": NO_LOGICAL,
@@ -161,6 +197,40 @@ def forget_memory() -> dict[str, Expr]:
     }
 
 
-def end_job() -> dict[str, Expr]:
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a server keeps one save in flight: ``job`` is what it is for."""
+
+    prefix: str
+    job: PerServer | Literally
+    stage: PerServer
+    next: PerServer
+    seen: PerServer
+
+    def ended(self) -> dict[str, Expr]:
+        """The effect: nothing is in flight here any more."""
+        places = {"stage": STAGE.idle, "next": ZERO, "seen": ZERO}
+        if isinstance(self.job, PerServer):
+            places = {"job": JOB.none, **places}
+        return {self.prefix + place: value for place, value in places.items()}
+
+
+class Literally:
+    """The same on every server, always."""
+
+    def __init__(self, value: Expr) -> None:
+        self._value = value
+
+    def __getitem__(self, owner: Expr) -> Expr:
+        return self._value
+
+
+#: the saves of its own sync, of updates and of admin resets
+OWN = Slot("", job, stage, next, seen)
+#: the save of the sync that a client's request began
+CLIENTS = Slot("client_", Literally(JOB.sync), client_stage, client_next, client_seen)
+
+
+def end_jobs() -> dict[str, Expr]:
     """Nothing is in flight any more."""
-    return {"job": JOB.none, "stage": STAGE.idle, "next": ZERO, "seen": ZERO}
+    return {**OWN.ended(), **CLIENTS.ended()}

@@ -1,15 +1,15 @@
-"""PD in service mode and TSO servers, put together."""
+"""PDs in service mode and in API mode and TSO servers, put together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import allocator, election, save, state
+from . import allocator, election, save, state, switching
 from .fence import Fence
 from .transition import Rule, Transition
 
 #: every rule of the system, in the order in which reports list them
-RULES: tuple[Rule, ...] = (*election.RULES, *allocator.RULES, *save.RULES)
+RULES: tuple[Rule, ...] = (*election.RULES, *switching.RULES, *allocator.RULES, *save.RULES)
 
 VOCABULARY = state.VOCABULARY
 

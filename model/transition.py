@@ -45,7 +45,7 @@ class Rule:
     """One transition of the system, before a fence is chosen.
 
     ``budget`` names the fault or bound that the transition spends, if any: a scenario says how
-    often; a proof and a replay set no limit.
+    often; a proof and a replay set no limit.  ``needs`` names a fault without which it never happens.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Rule:
     kind: Kind
     inputs: tuple[Expr, ...]
     budget: str | None
+    needs: str | None
     build: Callable[[Expr, Fence], Step | None] = field(repr=False)
 
     def under(self, fence: Fence) -> Transition | None:
@@ -85,12 +86,16 @@ class Transition:
 
 
 def transition(
-    kind: Kind = Kind.ANY, *, inputs: tuple[Expr, ...] = (), budget: str | None = None
+    kind: Kind = Kind.ANY,
+    *,
+    inputs: tuple[Expr, ...] = (),
+    budget: str | None = None,
+    needs: str | None = None,
 ) -> Callable[[Callable[[Expr, Fence], Step | None]], Rule]:
     """Make a rule of a function; its name and docstring become the transition's."""
 
     def make(build: Callable[[Expr, Fence], Step | None]) -> Rule:
         meaning = " ".join((build.__doc__ or "").split())
-        return Rule(build.__name__, meaning, kind, inputs, budget, build)
+        return Rule(build.__name__, meaning, kind, inputs, budget, needs, build)
 
     return make

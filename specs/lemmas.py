@@ -7,13 +7,15 @@ are what is taken for granted beyond the fence; they are chosen by name and prin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from ..model import state as s
 from ..model.expr import (
+    FALSE,
     NOBODY,
     NOW,
+    TRUE,
     ZERO,
     Expr,
     both,
@@ -24,7 +26,23 @@ from ..model.expr import (
 )
 from ..model.fence import Check, Fence
 from ..model.save import new_window
-from ..model.state import GUARD, JOB, LEASE, LIMIT, MARGIN, NO_TIME, ROLE, SKEW, STAGE, UNIT, WINDOW
+from ..model.state import (
+    CLIENTS,
+    GUARD,
+    JOB,
+    LEASE,
+    LIMIT,
+    MARGIN,
+    NO_TIME,
+    OWN,
+    POLLED,
+    ROLE,
+    SKEW,
+    STAGE,
+    UNIT,
+    WINDOW,
+    Slot,
+)
 from ..model.transition import SELF, Kind, Transition
 from ..model.vocabulary import PerServer, Variable
 
@@ -49,7 +67,7 @@ class Assumption:
 
 # --- constants and first states --------------------------------------------------------------------
 
-PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET)
+PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.DYNAMIC, s.REGISTRY)
 
 #: what the constants meet: any that PD could be configured with
 CONSTANTS = (
@@ -91,22 +109,29 @@ def _first(variable: Variable) -> Expr:
     return Expr("var", variable.sort, name=variable.name) == value
 
 
-#: what every first state meets: the declared first values; any clocks, and anybody leads the raft group
+#: left open in a first state: any clocks, any PDs in API mode, and anybody leads the raft group
+_OPEN = ("raft_leader", "skew", "api")
+#: what every first state meets: the declared first values of all else
 FIRST = (
     _CLOCKS.claim,
-    *(_first(v) for v in s.VOCABULARY.variables.values() if v.name not in ("raft_leader", "skew")),
+    *(_first(v) for v in s.VOCABULARY.variables.values() if v.name not in _OPEN),
 )
 
 
 # --- any fence -----------------------------------------------------------------------------------
-def _read(n: Expr) -> Expr:
+def _each_save(body: Callable[[Expr, Slot], Expr]) -> Expr:
+    """Of every save in flight: a server's own and, at a TSO server, that of a client's sync."""
+    return _each(lambda a: both(*(body(a, slot) for slot in (OWN, CLIENTS))))
+
+
+def _read(n: Expr, slot: Slot) -> Expr:
     """The transaction has read the timestamp key."""
-    return either(s.stage[n] == STAGE.read, s.stage[n] == STAGE.hooked)
+    return either(slot.stage[n] == STAGE.read, slot.stage[n] == STAGE.hooked)
 
 
-def _saving(n: Expr) -> Expr:
+def _saving(n: Expr, slot: Slot) -> Expr:
     """A transaction is in flight: ``next`` is chosen."""
-    return negate(either(s.stage[n] == STAGE.idle, s.stage[n] == STAGE.loaded))
+    return negate(either(slot.stage[n] == STAGE.idle, slot.stage[n] == STAGE.loaded))
 
 
 def _noted_within(n: Expr) -> Expr:
@@ -120,7 +145,7 @@ def _noted_within(n: Expr) -> Expr:
 _SAVE_GROWS = Lemma(
     "save grows",
     "a window about to be saved ends above the value that the transaction has read",
-    _each(lambda a: implies(_read(a), s.seen[a] < new_window(a))),
+    _each_save(lambda a, slot: implies(_read(a, slot), slot.seen[a] < new_window(a, slot))),
 )
 _WINDOW_SAVED = Lemma(
     "window saved",
@@ -132,47 +157,33 @@ _WITHIN_WINDOW = Lemma(
     "the physical part in memory stays below the end of the window by more than the guard",
     _each(lambda a: implies(s.initialised[a], s.physical[a] + GUARD < s.saved[a])),
 )
-_LOADED_ABOVE = Lemma(
-    "loaded above own window",
-    "what a sync has loaded is not below the window that is still in memory",
-    _each(lambda a: implies(both(s.initialised[a], s.stage[a] == STAGE.loaded), s.saved[a] <= s.seen[a])),
-)
-_GOES_ON = Lemma(
-    "save goes on",
-    "a save in flight starts no further than the guard below the end of the window in memory",
-    _each(lambda a: implies(both(s.initialised[a], _saving(a)), s.saved[a] <= s.next[a] + GUARD)),
-)
 _NOTED_BELOW = Lemma(
     "grants below the key",
     "every timestamp granted so far is below what the timestamp key holds",
     implies(s.noted, s.noted_physical < s.timestamp),
 )
 
-_ENDED = Lemma(
-    "a process that ends forgets",
-    "a server that is down or closing has nothing in memory",
-    _each(
-        lambda a: implies(either(s.role[a] == ROLE.down, s.role[a] == ROLE.closing), negate(s.initialised[a]))
-    ),
-)
-
 _MONOTONE = (_SAVE_GROWS,)
-_WINDOW = (*_MONOTONE, _ENDED, _WINDOW_SAVED, _WITHIN_WINDOW)
-_IN_FLIGHT = (*_WINDOW, _LOADED_ABOVE, _GOES_ON, _NOTED_BELOW)
+_WINDOW = (*_MONOTONE, _WINDOW_SAVED, _WITHIN_WINDOW)
+_GRANTED = (*_WINDOW, _NOTED_BELOW)
 
 # --- save-cas ------------------------------------------------------------------------------------
 _SYNC_ABOVE = Lemma(
     "sync starts above what it loaded",
     "a sync in flight starts above the value that the key must still hold",
-    _each(lambda a: implies(both(s.job[a] == JOB.sync, _saving(a)), s.seen[a] + GUARD <= s.next[a])),
+    _each_save(
+        lambda a, slot: implies(
+            both(slot.job[a] == JOB.sync, _saving(a, slot)), slot.seen[a] + GUARD <= slot.next[a]
+        )
+    ),
 )
 _EXTENDS_OWN = Lemma(
     "update extends the last window",
-    "what an update or an admin reset has read is the end of the window in memory",
+    "what an update or an admin reset has read is the end of the window in memory, or the key has moved on",
     _each(
         lambda a: implies(
-            both(_read(a), s.job[a] != JOB.sync, s.initialised[a]),
-            s.seen[a] == s.saved[a],
+            both(_read(a, OWN), s.job[a] != JOB.sync, s.initialised[a]),
+            either(s.seen[a] == s.saved[a], s.seen[a] < s.timestamp),
         )
     ),
 )
@@ -196,21 +207,22 @@ _NOTED_APART = Lemma(
         )
     ),
 )
-_SYNC_LEADS = Lemma(
-    "a sync beside memory leads",
-    "a server that syncs although its memory is set is still leader",
-    _each(lambda a: implies(both(s.job[a] == JOB.sync, s.initialised[a]), s.role[a] == ROLE.leader)),
+_KEY_GROWS = Lemma(
+    "key has not gone back",
+    "what a transaction has read is at most what the timestamp key holds",
+    _each_save(lambda a, slot: implies(_read(a, slot), slot.seen[a] <= s.timestamp)),
 )
-_CAS = (*_IN_FLIGHT, _SYNC_LEADS, _SYNC_ABOVE, _EXTENDS_OWN)
+_CAS = (*_GRANTED, _KEY_GROWS, _SYNC_ABOVE, _EXTENDS_OWN)
 _CAS_UNIQUE = (*_CAS, _APART, _NOTED_APART)
 
 # --- save-cas + window-lease + wait-out ------------------------------------------------------------
 _WAITED = Lemma(
     "sync waited",
     "when a sync saves, the window that it loaded has passed on every clock",
-    _each(
-        lambda a: implies(
-            both(s.job[a] == JOB.sync, _saving(a)), either(s.seen[a] == ZERO, s.seen[a] <= NOW - SKEW)
+    _each_save(
+        lambda a, slot: implies(
+            both(slot.job[a] == JOB.sync, _saving(a, slot)),
+            either(slot.seen[a] == ZERO, slot.seen[a] <= NOW - SKEW),
         )
     ),
 )
@@ -254,6 +266,15 @@ _PD_FORGETS = Lemma(
     "a PD has a timestamp in memory only while its role is leader",
     _each(lambda a: implies(both(negate(s.is_tso[a]), s.initialised[a]), s.role[a] == ROLE.leader)),
 )
+_PD_SYNCS = Lemma(
+    "a PD syncs from nothing",
+    "a PD that has a timestamp in memory is promoted, and does not sync",
+    _each(
+        lambda a: implies(
+            both(negate(s.is_tso[a]), s.initialised[a]), both(s.promoted[a], s.job[a] != JOB.sync)
+        )
+    ),
+)
 _NEWCOMER = Lemma(
     "newcomers are blank",
     "a TSO server that is not the primary never was: nothing in memory, nothing in flight",
@@ -272,7 +293,7 @@ _SYNC_CURRENT = Lemma(
             both(_sole_writer(a), s.job[a] == JOB.sync),
             either(
                 both(s.stage[a] == STAGE.loaded, s.seen[a] == s.timestamp),
-                both(_saving(a), s.timestamp + GUARD <= s.next[a]),
+                both(_saving(a, OWN), s.timestamp + GUARD <= s.next[a]),
             ),
         )
     ),
@@ -292,6 +313,21 @@ _NOTED_BEHIND_OR_ABOVE = Lemma(
         )
     ),
 )
+_FOUND_NOTED = Lemma(
+    "who got what",
+    "that a library client got it is said of a remembered grant only",
+    implies(s.noted_found, s.noted),
+)
+_FOUND_BEHIND = Lemma(
+    "library clients' grants behind a leader",
+    "a PD leader's memory is above every earlier grant to a library client",
+    _each(
+        lambda a: implies(
+            both(s.noted, s.noted_found, s.initialised[a], s.leader == a, negate(s.is_tso[a])),
+            _noted_within(a),
+        )
+    ),
+)
 _PD_BELOW = Lemma(
     "leader below primary",
     "the window of a PD leader lies below all that the TSO primary may grant",
@@ -302,10 +338,21 @@ _PD_BELOW = Lemma(
         )
     ),
 )
+_IDLE = Lemma(
+    "nobody switches unless it may",
+    "without dynamic switching a PD in API mode has nothing in flight, nor does it look at the registry",
+    _each(
+        lambda a: implies(
+            both(negate(s.is_tso[a]), negate(s.DYNAMIC), s.api[a]),
+            both(s.polled[a] == POLLED.nothing, s.stage[a] == STAGE.idle, negate(s.initialised[a])),
+        )
+    ),
+)
 _NO_PRIMARY = Lemma("no primary", "there is no TSO primary", s.primary == NOBODY)
 
-_ELECTED = (*_IN_FLIGHT, _SERVING_OWNS, _PD_FORGETS, _SYNC_CURRENT, _NOTED_BEHIND_WRITER)
-_HANDOVER = (*_ELECTED, _NEWCOMER, _NOTED_BEHIND_OR_ABOVE, _PD_BELOW)
+_ELECTED = (*_GRANTED, _SERVING_OWNS, _PD_FORGETS, _SYNC_CURRENT, _NOTED_BEHIND_WRITER)
+_HANDOVER = (*_ELECTED, _PD_SYNCS, _NEWCOMER, _NOTED_BEHIND_OR_ABOVE, _PD_BELOW)
+_HANDOVER_FOUND = (*_HANDOVER, _FOUND_NOTED, _FOUND_BEHIND)
 _PD_ONLY = (*_ELECTED, _NO_PRIMARY)
 
 # --- assumptions -----------------------------------------------------------------------------------
@@ -320,6 +367,21 @@ def _pd_acts(transition: Transition) -> Expr | None:
     return None if transition.rule.kind in (Kind.CLUSTER, Kind.PD) else negate(s.is_tso[SELF])
 
 
+def _all_in_mode(api: Expr) -> Callable[[Transition], Expr]:
+    """Every PD is in API mode or, with FALSE, in service mode, before the step and after it."""
+
+    def guard(transition: Transition) -> Expr:
+        each = forall(lambda m: either(s.is_tso[m], s.api[m] == api), "a")
+        after = transition.step.effect.get("api")
+        return each if after is None else both(each, after == api)
+
+    return guard
+
+
+def _not_for_a_client(transition: Transition) -> Expr | None:
+    return FALSE if "client_sync" in (transition.rule.budget, transition.rule.needs) else None
+
+
 ASSUMPTIONS = (
     Assumption(
         "first-primary-stays",
@@ -329,8 +391,23 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "no-tso-servers",
-        "PDs in service mode only: no TSO server takes a step",
+        "PDs only, in either mode: no TSO server takes a step",
         _pd_acts,
+    ),
+    Assumption(
+        "service-mode-only",
+        "every PD is in service mode, and none is started again in API mode",
+        _all_in_mode(FALSE),
+    ),
+    Assumption(
+        "api-mode-only",
+        "every PD is in API mode, and none is started again in service mode",
+        _all_in_mode(TRUE),
+    ),
+    Assumption(
+        "no-client-syncs",
+        "a TSO server syncs only when it has won its election, never for a client's request as well",
+        _not_for_a_client,
     ),
 )
 
@@ -351,23 +428,62 @@ def assumption(name: str) -> Assumption:
 _ON_GRANTS = ("unique", "real-time", "session")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """Lemmas from which properties follow under some fences, given assumptions."""
+
+    properties: tuple[str, ...]
+    fits: Callable[[Fence], bool]
+    needs: tuple[str, ...]
+    lemmas: tuple[Lemma, ...]
+
+
+def _any(fence: Fence) -> bool:
+    return True
+
+
+def _waits(fence: Fence) -> bool:
+    return fence.save_cas and fence.window_lease and fence.wait_out
+
+
+def _after_check(check: Check, mode: str, *more: Lemma) -> tuple[_Ground, ...]:
+    """What that check keeps where every PD is in the mode that it is for."""
+
+    def checks(fence: Fence) -> bool:
+        return fence.check is check
+
+    handed_over = ("first-primary-stays", mode, "no-client-syncs")
+    return (
+        _Ground(("single-writer",), checks, (mode,), more),
+        _Ground(("unique",), checks, handed_over, (*more, *_HANDOVER)),
+        _Ground(("session",), checks, handed_over, (*more, *_HANDOVER_FOUND)),
+    )
+
+
+_GROUNDS = (
+    _Ground(("key-monotone",), _any, (), _MONOTONE),
+    _Ground(("window",), _any, (), _WINDOW),
+    _Ground(("unique",), lambda fence: fence.save_cas, (), _CAS_UNIQUE),
+    _Ground(_ON_GRANTS, _waits, (), _WAITING),
+    *_after_check(Check.EVERY_SAVE, "service-mode-only"),
+    *_after_check(Check.HOOK, "service-mode-only"),
+    *_after_check(Check.SWITCHING, "api-mode-only", _IDLE),
+    _Ground(("single-writer",), _any, ("no-tso-servers",), (_NO_PRIMARY,)),
+    _Ground(("one-live",), _any, ("no-tso-servers",), (_SERVING_OWNS, _NO_PRIMARY)),
+    _Ground(_ON_GRANTS, _any, ("no-tso-servers",), _PD_ONLY),
+)
+
+
+def _grounds(fence: Fence, prop: str) -> Iterator[_Ground]:
+    return (ground for ground in _GROUNDS if prop in ground.properties and ground.fits(fence))
+
+
 def lemmas(fence: Fence, prop: str, assume: Collection[str] = ()) -> tuple[Lemma, ...]:
     """The lemmas from which the property is to follow; for lack of better ones, those about windows."""
-    pd_only = "no-tso-servers" in assume
-    always_checks = fence.check in (Check.EVERY_SAVE, Check.HOOK)
-    if prop == "key-monotone":
-        return _MONOTONE
-    if prop == "single-writer" and (pd_only or always_checks):
-        return (_NO_PRIMARY,) if pd_only else ()
-    if prop == "one-live":
-        return (_SERVING_OWNS, *((_NO_PRIMARY,) if pd_only else ()))
-    if prop in _ON_GRANTS:
-        if pd_only:
-            return _PD_ONLY
-        if fence.save_cas and prop == "unique":
-            return _CAS_UNIQUE
-        if fence.save_cas and fence.window_lease and fence.wait_out:
-            return _WAITING
-        if always_checks and "first-primary-stays" in assume:
-            return _HANDOVER
-    return _WINDOW
+    fitting = (ground.lemmas for ground in _grounds(fence, prop) if set(ground.needs) <= set(assume))
+    return next(fitting, _WINDOW)
+
+
+def enough(fence: Fence, prop: str) -> tuple[str, ...]:
+    """The assumptions under which there are lemmas that prove the property; none, where nothing is known."""
+    return next((ground.needs for ground in _grounds(fence, prop)), ())

@@ -64,7 +64,7 @@ _same = both(
     s.logical[SELF] < s.noted_logical,
     s.noted_logical <= s.logical[SELF] + s.COUNT,
 )
-_one_client = both(s.noted_found, s.found_by_clients(SELF))
+_one_client = both(s.noted_found, s.asked_by_library(SELF))
 
 
 def _able_to_grant(m: Expr) -> Expr:
@@ -108,15 +108,15 @@ PROPERTIES = (
     ),
     Property(
         "session",
-        "a client that asks the TSO primary while there is one, else the PD leader, sees it grow",
+        "a client of PD's library, which follows the PD leader, sees it grow",
         _on_grant(both(s.noted, _one_client, _not_above)),
-        _on_grant(both(s.noted, _one_client)),
+        _on_grant(both(s.noted, s.asked_by_library(SELF))),
         _MOVES,
         _NO_MOVES,
     ),
     Property(
         "single-writer",
-        "no save of a PD in service mode lands while a TSO primary exists",
+        "no save of a PD lands while a TSO primary exists",
         lambda transition: _pd_saves_beside_primary(transition) if _writes(transition) else None,
         _pd_saves_beside_primary,
     ),

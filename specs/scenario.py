@@ -18,6 +18,7 @@ from ..model import fence as fences
 from ..model import system
 from ..model.instance import Configuration
 from ..model.transition import Kind
+from . import liveness
 
 #: the faults of a server: how often in one run, over all servers of that kind together
 FAULTS = {
@@ -29,9 +30,17 @@ FAULTS = {
     "jump": "its clock is set, within the bound on skew",
     "raft_move": "the raft leader moves to it",
     "admin": "an admin resets its timestamp forward",
-    "resync": "a sync although the memory is set",
+    "mode": "it starts again in the other mode: service or API",
+    "reclaim": "it misses a PD leader for long and moves the raft leader to itself",
+    "client_sync": "a client's request makes it sync, beside what its campaign does",
+    "transfer": "an admin chooses it as the next primary",
+    "lapse": "the lease of its registry key runs out although it is alive",
 }
-_PD_ONLY = frozenset({"raft_move"})
+_PD_ONLY = frozenset({"raft_move", "mode", "reclaim"})
+_TSO_ONLY = frozenset({"client_sync", "transfer", "lapse"})
+
+#: the number of a fault that has no limit
+ANY = "any"
 
 DEFAULT = "rolling-upgrade"
 
@@ -44,7 +53,10 @@ class ScenarioError(ValueError):
 class Scenario:
     """One scenario; times in units of the physical part.
 
-    ``skew``: bound on every server's clock skew; all combinations within it are first states.
+    ``api``: how many of the PDs, the last ones, start in API mode; ``dynamic``: may those hand out
+    timestamps while no TSO server is registered; ``skew``: bound on every server's clock skew; all
+    combinations within it are first states.
+    ``liveness``: the liveness properties that it is there for, asked beside those of safety.
     ``margin``: what the fence wait-out adds for skew.  ``reset_by``: how far an admin resets.
     """
 
@@ -52,6 +64,8 @@ class Scenario:
     description: str
     pd: int
     tso: int
+    api: int
+    dynamic: bool
     window: int
     guard: int
     lease: int
@@ -61,12 +75,18 @@ class Scenario:
     counts: tuple[int, ...]
     limit: int
     budgets: Mapping[str, int]
+    liveness: tuple[str, ...] = ()
 
     @property
     def server_names(self) -> tuple[str, ...]:
         """pd1, pd2, …, tso1, tso2, …"""
         many = {"pd": self.pd, "tso": self.tso}
         return tuple(f"{kind}{number}" for kind in many for number in range(1, many[kind] + 1))
+
+    @property
+    def modes(self) -> tuple[int, ...]:
+        """By server: does it start in API mode?"""
+        return (0,) * (self.pd - self.api) + (1,) * self.api + (0,) * self.tso
 
     def configuration(self, fence: fences.Fence, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
         """The system of this scenario under a fence, ready to explore.
@@ -89,8 +109,11 @@ class Scenario:
                 "margin": self.margin,
                 "skew_bound": self.skew,
                 "max_reset": max(self.reset_by, default=0) + 1,
+                "dynamic": int(self.dynamic),
+                "registry": int(self.api > 0 or self.budgets.get("pd.mode") != 0),
             },
             relative=True,
+            api=self.modes,
             fence=fence,
             intact=not dropped,
             budgets=self.budgets,
@@ -110,6 +133,7 @@ class Scenario:
         servers = range(1, self.pd + self.tso + 1)
         for skews in product(range(-self.skew, self.skew + 1), repeat=len(servers)):
             given = {("skew", number): skew for number, skew in zip(servers, skews, strict=True)}
+            given |= {("api", number): mode for number, mode in enumerate(self.modes, 1)}
             yield layout.initial(given, self.budgets)
 
 
@@ -142,7 +166,7 @@ def load(name: str) -> Scenario:
 
 #: section -> key -> (least value, greatest value, value when missing; None: it must be there)
 _SHAPE: dict[str, dict[str, tuple[int, int, int | None]]] = {
-    "servers": {"pd": (0, 4, None), "tso": (0, 4, None)},
+    "servers": {"pd": (0, 4, None), "api": (0, 4, 0), "tso": (0, 4, None), "dynamic": (0, 1, 0)},
     "time": {
         "window": (1, 12, None),
         "guard": (1, 4, 1),
@@ -151,7 +175,7 @@ _SHAPE: dict[str, dict[str, tuple[int, int, int | None]]] = {
         "margin": (0, 24, -1),
     },
     "clients": {"limit": (2, 200, 2)},
-    "faults.pd": dict.fromkeys(FAULTS, (0, 9, 0)),
+    "faults.pd": {fault: (0, 9, 0) for fault in FAULTS if fault not in _TSO_ONLY},
     "faults.tso": {fault: (0, 9, 0) for fault in FAULTS if fault not in _PD_ONLY},
 }
 _LISTS = {("clients", "counts"): (1,), ("time", "reset_by"): (2,)}
@@ -170,7 +194,16 @@ def parse(text: str, name: str, file: str) -> Scenario:
     description = given.pop("description", "")
     if not isinstance(description, str):
         raise ScenarioError(f"{file}: description: expected a text")
+    asked = given.pop("liveness", [])
+    if not isinstance(asked, list) or not set(map(str, asked)) <= set(liveness.NAMES):
+        raise ScenarioError(f"{file}: liveness: expected a list of names from {', '.join(liveness.NAMES)}")
     sections = _sections(given, file)
+    unlimited = {
+        f"{kind}.{fault}"
+        for kind in ("pd", "tso")
+        for fault in _SHAPE[f"faults.{kind}"]
+        if sections[f"faults.{kind}"].get(fault) == ANY and sections[f"faults.{kind}"].pop(fault)
+    }
     values = {
         (section, key): _number(sections[section], section, key, bounds, file)
         for section, keys in _SHAPE.items()
@@ -187,6 +220,8 @@ def parse(text: str, name: str, file: str) -> Scenario:
     servers = values["servers", "pd"] + values["servers", "tso"]
     if not 1 <= servers <= 6:
         raise ScenarioError(f"{file}: servers: expected 1 to 6 in all, got {servers}")
+    if values["servers", "api"] > values["servers", "pd"]:
+        raise ScenarioError(f"{file}: servers.api: expected at most servers.pd, of which they are part")
     counts = lists["clients", "counts"]
     if max(counts) >= values["clients", "limit"]:
         raise ScenarioError(f"{file}: clients.limit: expected more than the largest of clients.counts")
@@ -197,6 +232,8 @@ def parse(text: str, name: str, file: str) -> Scenario:
         description,
         values["servers", "pd"],
         values["servers", "tso"],
+        values["servers", "api"],
+        bool(values["servers", "dynamic"]),
         values["time", "window"],
         guard,
         values["time", "lease"],
@@ -206,11 +243,12 @@ def parse(text: str, name: str, file: str) -> Scenario:
         counts,
         values["clients", "limit"],
         {
-            f"{kind}.{fault}": values[f"faults.{kind}", fault]
+            f"{kind}.{fault}": values.get((f"faults.{kind}", fault), 0)
             for kind in ("pd", "tso")
             for fault in FAULTS
-            if fault in _SHAPE[f"faults.{kind}"]
+            if f"{kind}.{fault}" not in unlimited
         },
+        tuple(asked),
     )
 
 

@@ -155,13 +155,13 @@ def test_explore_can_be_stopped(tmp_path: Path) -> None:
 
 
 def test_prove() -> None:
-    status, found = told(
-        "prove", "--fence", "check-tso-primary", "--property", "unique", "--assume", "first-primary-stays"
-    )
+    assumed = ["first-primary-stays", "service-mode-only", "no-client-syncs"]
+    asked = [word for name in assumed for word in ("--assume", name)]
+    status, found = told("prove", "--fence", "check-tso-primary", "--property", "unique", *asked)
     assert status == 0
     (result,) = found["results"]
     assert (result["verdict"], result["nodes"], result["counterexample"]) == ("proved", "any", None)
-    assert result["assumptions"] == ["first-primary-stays"]
+    assert result["assumptions"] == assumed
     assert {"transition", "lemma", "result", "guards_used", "solver", "seconds"} == set(
         result["obligations"][0]
     )
@@ -197,7 +197,7 @@ def test_replay_fails_when_the_one_fence_named_does_not_explain_it() -> None:
     assert found["properties"][0]["verdict"] == "holds"
     (fence,) = found["fences"]
     assert fence["conforms"] is False
-    assert fence["stopped_at"]["revision"] == 24
+    assert fence["stopped_at"]["revision"] == 25
     assert {"transition": "find_no_primary", "server": "pd1", "guard": "no TSO primary"} in fence[
         "refused_by"
     ]

@@ -37,6 +37,8 @@ _KEYS = {
     "primary": Key.PRIMARY,
     "primary/expected_primary": Key.EXPECTED_PRIMARY,
 }
+#: only a PD leader in API mode makes keyspace groups
+_KEYSPACE_GROUP = re.compile(r"/pd/\d{1,20}/tso/keyspace_groups/membership/\d{5}")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 
 
@@ -45,12 +47,13 @@ class Watch:
     """One watch stream: its events on protocol keys in file order, and what tells whether it is complete.
 
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
-    revision etcd said it was at.
+    revision etcd said it was at. `api_mode`: some PD led in API mode.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
     reached: int = 0
+    api_mode: bool = False
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -162,6 +165,7 @@ def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, ta
     found = _PATH.fullmatch(path)
     if found is None:
         watch.seen.add(revision)
+        watch.api_mode |= _KEYSPACE_GROUP.fullmatch(path) is not None
         tally.other += 1
         return
     put = kind in (0, "PUT")

@@ -17,7 +17,7 @@ from itertools import count, product
 
 from ..checker.run import Move
 from .proposals import Proposals
-from .steps import KEPT, LEADER, Draft, Refusal, State, World
+from .steps import KEPT, LEADER, LISTED, Draft, Refusal, State, World
 from .timeline import FOREVER, LATE_NS, Seen, Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
@@ -293,17 +293,28 @@ def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, i
     A watch that began late may find any server leading, with its memory not set, just saved, or saved long
     ago.
     """
-    nobody = {("raft_leader", 0): 0}
-    yield nobody
-    if not timeline.late:
-        return
+    for modes in product(*timeline.api):
+        nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
+        yield nobody
+        if timeline.late:
+            yield from _late_states(world, timeline, nobody)
+
+
+def _late_states(
+    world: World, timeline: Timeline, nobody: dict[tuple[str, int], int]
+) -> Iterator[dict[tuple[str, int], int]]:
+    """The states in which a watch may begin late: who leads, is listed and expected, with which memory."""
     tsos = [n for n in world.servers if n not in world.pds]
     window = timeline.first_window
-    for pd, tso in product((0, *world.pds), (0, *tsos)):
+    memories = (None, window, max(window - timeline.constants["window"], 1))
+    registered = product((0, LISTED) if timeline.constants["registry"] else (0,), repeat=len(tsos))
+    expected = (0, *tsos) if len(tsos) > 1 else (0,)
+    for pd, tso, listed, chosen in product((0, *world.pds), (0, *tsos), [*registered], expected):
         led = [n for n in (pd, tso) if n]
-        memories = (None, window, max(window - timeline.constants["window"], 1))
         for saved in product(memories, repeat=len(led)):
             given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): window}
+            given |= {("registration", n): state for n, state in zip(tsos, listed, strict=True)}
+            given["expected", 0] = chosen
             if pd:
                 given["raft_leader", 0] = pd
             for n, end in zip(led, saved, strict=True):

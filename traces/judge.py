@@ -13,7 +13,7 @@ Ranges of timestamps are compared as (physical, logical). Everything is sorting 
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import attrgetter
@@ -21,6 +21,13 @@ from typing import Literal
 
 from .observation import LOGICAL_BITS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Observation
 from .sources import WATCHES, Kind, Trace
+
+#: judged on calls alone: no step of a server breaks it
+AVAILABILITY = "availability"
+#: how long a library client may wait: twice a lease that runs out (of 3 s; etcd makes it 5 s) and an election
+MAX_OUTAGE_NS = 10_000 * NS_PER_MS
+#: a TSO server serves as long as raw clients get an answer that often
+_ANSWERED_NS = 1_000 * NS_PER_MS
 
 Verdict = Literal["violated", "holds", "vacuous", "unknown"]
 
@@ -31,9 +38,9 @@ class Judgement:
 
     `count`: what violates it, in the property's own unit (see the functions); for an `unknown` window, the
     calls that remain undecided. `witness`: two observations that show it, the earlier first. `worst_ms`: by
-    how much the physical part went back (or beyond), at most. `from_ns` to `to_ns`: the time in which it
-    happened, on the clock of the witness's kind; `None` without a violation, or where no clock is known.
-    `note`: one sentence that a reader needs beside the verdict, or empty.
+    how much the physical part went back (or beyond), at most; how long an outage lasted. `from_ns` to
+    `to_ns`: the time in which it happened, on the clock of the witness's kind; `None` without a violation, or
+    where no clock is known. `note`: one sentence that a reader needs beside the verdict, or empty.
     """
 
     property: str
@@ -221,12 +228,84 @@ def window(trace: Trace) -> Judgement:
     return _clean("window", trace)
 
 
+def availability(trace: Trace) -> Judgement:
+    """No client of PD's library goes without timestamps for long while a TSO server answers others.
+
+    A client waits from the start of the first call after its last answer to its next answer, or to the end of
+    its last call. What counts of that are stretches in which raw clients of TSO servers had an answer every
+    `_ANSWERED_NS`: those longer than `MAX_OUTAGE_NS`, each one once. `worst_ms` is the longest, from
+    `from_ns` to `to_ns`; the witness is the last call answered before it (if none was, the first call) and
+    the first after it (if none was, the last call).
+    """
+    asked: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in trace.calls:
+        if call.kind == "lib":
+            asked[call.client].append(call)
+    if not asked:
+        return _nothing(AVAILABILITY, trace, "no client of PD's library")
+    served = _stretches(call.end_ns for call in _granted(trace) if call.kind == "tso")
+    if not served:
+        return _nothing(AVAILABILITY, trace, "no TSO server answered a client that asked it")
+    outages: list[tuple[int, int, Call, Call]] = []
+    for calls in asked.values():
+        for begin, end, before, after in _silences(calls):
+            first = bisect_right(served, begin, key=lambda stretch: stretch[1])
+            for since, until in served[first:]:
+                if since >= end:
+                    break
+                if min(until, end) - max(since, begin) > MAX_OUTAGE_NS:
+                    outages.append((max(since, begin), min(until, end), before, after))
+    if not outages:
+        return _clean(AVAILABILITY, trace)
+    since, until, before, after = max(outages, key=lambda outage: outage[1] - outage[0])
+    return Judgement(
+        AVAILABILITY,
+        "violated",
+        len(outages),
+        (before, after),
+        (until - since) // NS_PER_MS,
+        since,
+        until,
+        _lower_bound(trace),
+    )
+
+
+def _stretches(answers: Iterable[int]) -> list[tuple[int, int]]:
+    """The times in which one answer followed another within `_ANSWERED_NS`."""
+    found: list[tuple[int, int]] = []
+    for at in sorted(answers):
+        if found and at - found[-1][1] <= _ANSWERED_NS:
+            found[-1] = found[-1][0], at
+        else:
+            found.append((at, at))
+    return found
+
+
+def _silences(calls: Sequence[Call]) -> Iterator[tuple[int, int, Call, Call]]:
+    """(begin, end, last call answered before, first answered after) of the times in which a client waited.
+
+    The calls are one client's, by start.
+    """
+    answered = sorted((call for call in calls if call.error is None), key=attrgetter("end_ns"))
+    starts = [call.start_ns for call in calls]
+    last = max(calls, key=attrgetter("end_ns"))
+    for before, after in pairwise((None, *answered, None)):
+        begins = bisect_right(starts, before.end_ns) if before else 0
+        if begins == len(calls):
+            continue
+        waits = calls[begins]
+        end = after or last
+        if waits.start_ns < end.end_ns:
+            yield waits.start_ns, end.end_ns, before or calls[0], end
+
+
 PROPERTIES: dict[str, Callable[[Trace], Judgement]] = {
     "key-monotone": key_monotone,
     "window": window,
     "unique": unique,
     "real-time": real_time,
     "session": session,
+    AVAILABILITY: availability,
 }
 """What can be judged here, by the name users give; the other properties need the model (replay)."""
 

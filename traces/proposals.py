@@ -8,12 +8,15 @@ window is a clock reading, a lease that ran out was not kept alive for that long
 |---|---|
 | leader or primary key put | campaign |
 | leader or primary key deleted | revoke, lease_runs_out, drop_own_key |
-| timestamp key put | commit (`wide`: commit_answer_lost) |
-| WINDOW_LOADED, SYNC_SKIPPED | sync_load or sync_again; sync_skip |
+| timestamp key put | commit, of a server's own or of a client's sync (`wide`: commit_answer_lost) |
+| registry key put, deleted | register; registration_ends or registration_lapses |
+| expected primary put, deleted | expects_itself or chosen_as_primary; expected_key_goes |
+| WINDOW_LOADED, SYNC_SKIPPED | sync_load, sync_skip, of a server's own or of a client's sync |
 | SAVE_REFUSED | refused_by_fence, refused_not_greater, refused_not_leader, conflict, request_lost |
 | RESET, ALLOCATOR_CLOSED, STEP_DOWN | that the memory is cleared, the role given up, in any way there is |
-| SERVER_EXIT, SERVER_START | stop; restart, with a crash before it if the process was up |
+| SERVER_EXIT, SERVER_START | stop; restart, in its mode, with a crash before it if the process was up |
 | a granted timestamp | grant, after update_in_memory with a clock reading in its millisecond |
+What a PD in API mode answers may also be a grant of the TSO primary.
 
 `wide` proposals need something that nothing in the trace shows: clocks that jump, answers that are lost,
 admin resets. They are tried where the others do not get through.
@@ -24,44 +27,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model.transition import Kind
+from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
 from .observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
 from .steps import (
-    BEGUN,
     CLOSING,
     DOWN,
     FOLLOWER,
     IDLE,
     KEPT,
     LEADER,
+    LISTED,
     LOADED,
     NO_JOB,
-    RESIGNING,
     RUNNING,
     SYNC,
     Draft,
     World,
 )
-from .timeline import GUARD_NS, Granted, Seen, Timeline
-
-_MAX_TRIES = 3
-_READS = ("find_own_key", "find_no_primary", "load_window")
-#: guards that only say that it is another step's turn
-_TURNS = frozenset(
-    {
-        "transaction has begun",
-        "it is time for the check",
-        "it is time to read the timestamp key",
-        "every key is read",
-        "this save checks",
-    }
-)
-_SHOWS = {
-    Refusal.FENCE: "refused_by_fence",
-    Refusal.NOT_GREATER: "refused_not_greater",
-    Refusal.LEADERSHIP: "refused_not_leader",
-    Refusal.CONFLICT: "conflict",
-    Refusal.OTHER: "request_lost",
-}
+from .timeline import Granted, Seen, Timeline
 
 
 class Proposals:
@@ -77,17 +60,23 @@ class Proposals:
         match seen.what:
             case KeyEvent() as event if event.key is Key.TIMESTAMP:
                 yield from try_.saved(draft, event)
+            case KeyEvent() as event if event.key is Key.REGISTRY:
+                yield from try_.registered(draft) if event.put else try_.unregistered(draft)
+            case KeyEvent() as event if event.key is Key.EXPECTED_PRIMARY:
+                yield from try_.expected(draft) if event.put else try_.expected_no_more(draft)
             case KeyEvent() as event:
                 yield from try_.elected(draft) if event.put else try_.deleted(draft, event)
             case LogEvent() as line:
                 yield from try_.logged(draft, line)
-            case Granted(call):
-                yield from try_.granted(draft, call)
+            case Granted(call, sent_on):
+                yield from try_.granted(draft, call, sent_on=sent_on)
 
     def possible(self, world: World, seen: Seen) -> bool:
-        """Whether the fence has the step that the observation shows."""
+        """Whether the fence has the step that the observation shows, in a mode that the PD may be in."""
         refusal = seen.what.refusal if isinstance(seen.what, LogEvent) else None
-        return refusal is None or (_SHOWS[refusal], seen.server) in world.index
+        if refusal is None or (SHOWS[refusal], seen.server) in world.index:
+            return True
+        return bool(self._timeline.mode_text) and world.checks
 
     def prepare(self, draft: Draft, seen: Seen) -> Iterator[Draft]:
         """Ways to begin early what the observation shows the end of: others may come in between."""
@@ -95,21 +84,16 @@ class Proposals:
         match seen.what:
             case KeyEvent() as event if event.key is Key.TIMESTAMP and event.timestamp_ns:
                 yield from try_.begun_early(draft, event.timestamp_ns)
-            case KeyEvent() as event if not event.put:
+            case KeyEvent() as event if event.key in (Key.LEADER, Key.PRIMARY) and not event.put:
                 yield from try_.lapsing(draft, event)
             case LogEvent() as line if line.refusal:
                 yield from try_.refused_early(draft, line)
+            case Granted(call, sent_on):
+                yield from try_.moved_on_early(draft, call, sent_on=sent_on)
 
 
-class _Try:
+class _Try(Hidden):
     """One observation."""
-
-    def __init__(self, timeline: Timeline, window: int, seen: Seen, wide: bool) -> None:
-        self._timeline = timeline
-        self._window = window
-        self._seen = seen
-        self._wide = wide
-        self._latest = seen.latest
 
     # --- elections -------------------------------------------------------------------------------
 
@@ -149,89 +133,59 @@ class _Try:
         if n and d.serving(n) and d.get("lease", n) == KEPT and d.do("keepalive_stops", n):
             yield d
 
-    def _lapses(self, d: Draft, n: int) -> bool:
-        """The lease is running out."""
-        if d.get("lease", n) == KEPT:
-            how = "revoke_lost" if d.get("role", n) in (RESIGNING, CLOSING) else "keepalive_stops"
-            return d.do(how, n)
-        return d.get("lease", n) == RUNNING
+    # --- who is registered, who is to be primary -------------------------------------------------
 
-    def _etcd_answers(self, d: Draft, prefer: int = 0) -> bool:
-        """Some PD leads the raft group; ``prefer``, if it is a PD."""
-        leads = d.get("raft_leader")
-        if prefer in d.world.pds:
-            if leads == prefer:
-                return True
-            return d.do("raft_moves" if leads else "raft_elects", prefer)
-        if leads:
-            return True
-        for n in sorted(d.world.pds, key=lambda n: n != self._seen.elected):
-            if d.get("role", n) != DOWN:
-                return d.do("raft_elects", n)
-        return d.refuse("raft_elects", 0, "running")
-
-    def _leaving(self, draft: Draft, n: int) -> Iterator[Draft]:
-        """The server resigns or closes, in each way that is open to it; or has done so."""
-        if draft.get("role", n) in (RESIGNING, CLOSING):
-            yield draft.copy()
-        if draft.get("role", n) != LEADER:
+    def registered(self, draft: Draft) -> Iterator[Draft]:
+        """A TSO server's key is written into the registry, or written again."""
+        n, d = self._seen.server, draft.copy()
+        if d.get("registration", n) == LISTED:
+            yield d
             return
-        yield from self._given_up(draft, n)
-        d = draft.copy()
-        if d.do("stop", n):
+        runs = self._left(d, n) and (d.get("role", n) != DOWN or d.do("restart", n))
+        if runs and self._etcd_answers(d) and d.do("register", n, seen=True):
             yield d
 
-    def _given_up(self, draft: Draft, n: int) -> Iterator[Draft]:
-        """The leader gives its role up and clears its memory, in each way that is open to it."""
-        d = draft.copy()
-        if d.get("lease", n) == RUNNING:
-            d.wait(min(d.get("lease_end", n), self._latest))
-        if not d.serving(n) and d.do("step_down", n):
-            yield d
-        d = draft.copy()
-        if (self._wide or d.get("tries", n) == _MAX_TRIES) and self._fails(d, n) and d.do("reset", n):
-            yield d
-        if n not in draft.world.pds:
-            return
-        others = [m for m in draft.world.pds if m != n and draft.get("role", m) != DOWN]
-        if not self._wide and self._seen.elected in others:
-            others = [self._seen.elected]
-        for m in others:
-            d = draft.copy()
-            if self._etcd_answers(d, prefer=m) and d.do("resign_as_raft_follower", n):
+    def unregistered(self, draft: Draft) -> Iterator[Draft]:
+        """A TSO server's key goes from the registry: its process has ended, or its lease runs out."""
+        n, d = self._seen.server, draft.copy()
+        if d.get("role", n) in (DOWN, CLOSING):
+            if self._etcd_answers(d) and d.do("registration_ends", n, seen=True):
                 yield d
+            return
+        killed = d.copy()
+        if self._etcd_answers(d) and d.do("registration_lapses", n, seen=True):
+            yield d
+        crashed = killed.do("crash", n) and self._etcd_answers(killed)
+        if crashed and killed.do("registration_ends", n, seen=True):
+            yield killed
 
-    def _fails(self, d: Draft, n: int) -> bool:
-        """As many saves fail as are left to try."""
-        while d.get("initialised", n) and d.get("tries", n) < _MAX_TRIES:
-            if d.get("job", n) == NO_JOB and not self._begins_update(d, n, None):
-                return False
-            if not d.do("request_lost", n):
-                return False
-        return True
+    def expected(self, draft: Draft) -> Iterator[Draft]:
+        """A TSO server is to be primary: because it is, or because an admin says so."""
+        n, d = self._seen.server, draft.copy()
+        if n and d.get("expected") == n:
+            yield d  # a primary that was chosen says so once more, with a lease of its own
+            return
+        if not n or not self._etcd_answers(d):
+            return
+        chosen = d.copy()
+        if chosen.do("chosen_as_primary", n, seen=True):
+            yield chosen
+        self._skips(d, n)
+        if d.do("expects_itself", n, seen=True):
+            yield d
 
-    def _follows(self, d: Draft, n: int) -> bool:
-        """The server is up, has nothing in flight from a term before, and does not lead."""
-        if d.get("role", n) == LEADER:
-            if d.get("lease", n) == RUNNING:
-                d.wait(min(d.get("lease_end", n), self._latest))
-            if not d.do("step_down", n):
-                return False
-        if not self._left(d, n):
-            return False
-        if d.get("role", n) == DOWN and not d.do("restart", n):
-            return False
-        if d.get("job", n) == SYNC:
-            return d.do("sync_abandon" if d.get("stage", n) == LOADED else "request_lost", n)
-        return True
+    def expected_no_more(self, draft: Draft) -> Iterator[Draft]:
+        """The key that says who is to be primary goes.
 
-    def _left(self, d: Draft, n: int) -> bool:
-        """What a server that resigns or closes has to do is done."""
-        if d.get("role", n) not in (RESIGNING, CLOSING):
-            return True
-        if d.election_key(n) == n:
-            return d.do("revoke_lost", n)
-        return self._etcd_answers(d) and d.do("revoke", n)
+        A transfer deletes it and writes it anew, which the model does at once, at the second.
+        """
+        n, d = draft.get("expected"), draft.copy()
+        if self._seen.chosen not in (0, n):
+            yield draft.copy()
+        if not n:
+            draft.refuse("expected_key_goes", 0, "this server is expected")
+        elif self._etcd_answers(d) and d.do("expected_key_goes", n, seen=True):
+            yield d
 
     # --- saves -----------------------------------------------------------------------------------
 
@@ -242,15 +196,16 @@ class _Try:
             return
         value = event.timestamp_ns
         for n in self._seen.writers or draft.world.servers:
-            for d in self._begun(draft, n, value):
-                if d.get("next", n) + self._window != value:
-                    d.refuse("commit", n, "another value is being saved")
-                    continue
-                lost = d.copy() if self._wide else None
-                if self._drive(d, n, "commit"):
-                    yield d
-                if lost and self._drive(lost, n, "commit_answer_lost"):
-                    yield lost
+            for slot, begun in ((OWN_SLOT, self._begun), (CLIENTS_SLOT, self._begun_by_client)):
+                for d in begun(draft, n, value):
+                    if d.get(slot + "next", n) + self._window != value:
+                        d.refuse(slot + "commit", n, "another value is being saved")
+                        continue
+                    lost = d.copy() if self._wide else None
+                    if self._drive(d, n, "commit", slot):
+                        yield d
+                    if lost and self._drive(lost, n, "commit_answer_lost", slot):
+                        yield lost
 
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
         """Whoever may write that value has loaded the key for its sync, or begun while its lease lasted."""
@@ -259,7 +214,7 @@ class _Try:
                 continue
             d = draft.copy()
             if self._has_to_sync(d, n):
-                if self._etcd_answers(d) and d.do(self._load(d, n), n):
+                if self._loads(d, n):
                     yield d
             elif d.get("lease", n) == RUNNING and self._begins_update(d, n, value - self._window):
                 yield d
@@ -271,111 +226,6 @@ class _Try:
             yield d.copy()
             if self._drive(d, n, None):
                 yield d
-
-    def _begun(
-        self, draft: Draft, n: int, value: int | None, attempt: Attempt | None = None
-    ) -> Iterator[Draft]:
-        """The server has begun to save ``value`` (None: any), for a reason that it can have."""
-        want = None if value is None else value - self._window
-        d = draft.copy()
-        if d.get("stage", n) >= BEGUN:
-            if want in (None, d.get("next", n)):
-                yield d
-                return
-            d = draft.copy()
-            if not d.do("request_lost", n):
-                return
-        syncs = self._has_to_sync(d, n) or d.get("stage", n) == LOADED or attempt is Attempt.SYNC
-        if not syncs:
-            update = d.copy()
-            if self._begins_update(update, n, want):
-                yield update
-            if want is not None and (self._wide or self._is_reset(n, want)):
-                admin = d.copy()
-                if admin.do("admin_reset_begin", n, by=want - admin.get("physical", n)):
-                    yield admin
-            syncs = self._wide and d.world.kinds[n - 1] is Kind.TSO
-        if syncs and self._syncs(d, n, want):
-            yield d
-
-    def _has_to_sync(self, d: Draft, n: int) -> bool:
-        """The server does not lead, or has not synced since it was elected."""
-        leads = d.get("role", n) == LEADER and d.get("initialised", n)
-        return not leads or "promoted" in (d.refused("update_begin", n) or ())
-
-    def _load(self, d: Draft, n: int) -> str:
-        return "sync_again" if d.get("initialised", n) else "sync_load"
-
-    def _is_reset(self, n: int, target: int) -> bool:
-        """The server's log tells of an admin reset to that time."""
-        return target % NS_PER_MS == 0 and target // NS_PER_MS in self._timeline.resets.get(n, ())
-
-    def _syncs(self, d: Draft, n: int, want: int | None) -> bool:
-        """The server loads the timestamp key and begins to save from where a sync starts."""
-        if not self._etcd_answers(d):
-            return False
-        if d.get("stage", n) != LOADED and not d.do(self._load(d, n), n):
-            return False
-        above = d.get("seen", n) + GUARD_NS
-        if want is None:
-            want = self._line_time(d)
-        if want == above:
-            # it says only that the clock was not past the loaded window
-            reads = d.clock(n) < above or self._reads(d, n, above - 1)
-        else:
-            reads = self._reads(d, n, want)
-        return reads and d.do("sync_begin", n)
-
-    def _begins_update(self, d: Draft, n: int, want: int | None) -> bool:
-        """The server finds its window used up and begins to save the next; ``want`` None: any."""
-        physical, unit = d.get("physical", n), NS_PER_MS
-        if want is None:
-            used_up = max(d.get("saved", n) - GUARD_NS, physical + GUARD_NS + 1)
-            want = max(self._line_time(d), used_up)
-            if want > self._latest:
-                want = self._line_time(d)
-        if want == physical + unit:
-            # the clock stands still, and more than half of the logical part is used
-            if not self._half_used(d, n):
-                return False
-            if d.clock(n) > physical + GUARD_NS and not self._reads(d, n, physical):
-                return False
-        elif not self._reads(d, n, want):
-            return False
-        return d.do("update_begin", n)
-
-    def _half_used(self, d: Draft, n: int) -> bool:
-        """Clients that were not recorded have used more than half of the logical part."""
-        needed = d.world.constants["limit"] // 2 + 1 - d.get("logical", n)
-        return needed <= 0 or d.do("grant", n, count=needed, note=0, pick=1)
-
-    def _line_time(self, d: Draft) -> int:
-        return max(self._seen.at, d.now)
-
-    def _reads(self, d: Draft, n: int, reading: int) -> bool:
-        return d.read_clock(n, reading, self._latest, jumps=self._wide)
-
-    def _drive(self, d: Draft, n: int, target: str | None) -> bool:
-        """Take the reads of the transaction in this fence's order, then ``target`` (None: nothing more)."""
-        if not self._etcd_answers(d):
-            return False
-        moved = True
-        while moved:
-            moved = False
-            for name in (target, *_READS) if target else _READS:
-                refused = d.refused(name, n)
-                if refused is None:
-                    if name == target:
-                        return d.do(name, n)  # which notes that there is no such step
-                elif not refused:
-                    d.do(name, n, seen=True)
-                    if name == target:
-                        return True
-                    moved = True
-                    break
-                elif _TURNS.isdisjoint(refused):
-                    d.refuse(name, n, *refused)
-        return target is None
 
     # --- logs ------------------------------------------------------------------------------------
 
@@ -419,36 +269,55 @@ class _Try:
         if self._wide and refusal is Refusal.OTHER and draft.get("tries", n):
             yield draft.copy()  # its commit was applied, and only the answer lost
         for d in self._begun(draft, n, self._seen.tried, line.attempt):
-            if self._drive(d, n, _SHOWS[refusal]):
+            if self._drive(d, n, SHOWS[refusal]):
                 yield d
 
     def _loaded(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
-        if draft.get("role", n) != LEADER:
+        leads = draft.get("role", n) == LEADER
+        if draft.world.kinds[n - 1] is Kind.TSO:
+            d = draft.copy()
+            loads = self._client_answered(d, n) and self._loads(d, n, CLIENTS_SLOT)
+            # a server that does not lead is stopped by its empty leadership value
+            if loads and self._tells(d, n, line, CLIENTS_SLOT) and (leads or d.do("client_abandon", n)):
+                yield d
+        elif not leads:
             yield draft.copy()
+        if not leads or draft.get("promoted", n):
             return
         d = draft.copy()
         if d.get("job", n) not in (NO_JOB, SYNC) and not d.do("request_lost", n):
             return
-        if not self._etcd_answers(d):
+        if d.get("stage", n) == IDLE and not self._loads(d, n):
             return
-        if d.get("stage", n) == IDLE and not d.do(self._load(d, n), n):
-            return
-        loaded = d.get("seen", n) // NS_PER_MS
-        told = loaded if line.last_ns is None else line.last_ns // NS_PER_MS
-        if d.get("stage", n) == LOADED and loaded != told and self._timeline.watched:
-            d.refuse("sync_load", n, "it loads what the line says")
-        else:
+        if self._tells(d, n, line, OWN_SLOT):
             yield d
 
+    def _tells(self, d: Draft, n: int, line: LogEvent, slot: str) -> bool:
+        """The sync has loaded what the line says."""
+        loaded = d.get(slot + "seen", n) // NS_PER_MS
+        told = loaded if line.last_ns is None else line.last_ns // NS_PER_MS
+        if d.get(slot + "stage", n) == LOADED and loaded != told and self._timeline.watched:
+            return d.refuse((slot or "sync_") + "load", n, "it loads what the line says")
+        return True
+
     def _skipped(self, draft: Draft, n: int) -> Iterator[Draft]:
+        if draft.get("role", n) != LEADER:
+            yield draft.copy()
+            return
         d = draft.copy()
-        if d.get("role", n) == LEADER:
-            loaded = d.get("stage", n) == LOADED or (self._etcd_answers(d) and d.do("sync_again", n))
-            if not loaded or not d.do("sync_skip", n):
-                return
-        yield d
+        if self._skips(d, n):
+            yield d
+        d = draft.copy()
+        if d.world.kinds[n - 1] is not Kind.TSO:
+            return
+        loaded = d.get("client_stage", n) == LOADED or self._loads(d, n, CLIENTS_SLOT)
+        if loaded and d.do("client_skip", n):
+            yield d
 
     def _cleared(self, draft: Draft, n: int) -> Iterator[Draft]:
+        d = draft.copy()
+        if d.get("api", n) and self._stops_allocator(d, n):
+            yield d
         for d in self._given_up(draft, n):
             if not d.get("initialised", n):
                 yield d
@@ -469,7 +338,9 @@ class _Try:
             return
         if d.get("role", n) == CLOSING:
             self._left(d, n)
-        if (d.get("role", n) == DOWN or d.do("crash", n)) and d.do("restart", n):
+        same = self._seen.api in (None, bool(d.get("api", n)))
+        how = "restart" if same else "restart_in_other_mode"
+        if (d.get("role", n) == DOWN or d.do("crash", n)) and d.do(how, n):
             yield d
 
     def _sync_saved(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
@@ -479,31 +350,24 @@ class _Try:
 
     # --- grants ----------------------------------------------------------------------------------
 
-    def granted(self, draft: Draft, call: Call) -> Iterator[Draft]:
-        """The server had that physical part in memory, and room for these timestamps."""
-        n = self._seen.server
-        for d in self._with_physical(draft, n, call.physical):
-            count = max(call.logical - d.get("logical", n), 1)
-            if d.do("grant", n, count=count, note=0, pick=1):
-                yield d
+    def granted(self, draft: Draft, call: Call, *, sent_on: bool) -> Iterator[Draft]:
+        """The server asked, or one to which it sent the call on, grants these timestamps."""
+        for n in self._able_to_answer(draft, sent_on):
+            for d in self._with_physical(draft, n, call.physical):
+                count = max(call.logical - d.get("logical", n), 1)
+                if d.do("grant", n, count=count, note=0, pick=1):
+                    yield d
 
-    def _with_physical(self, draft: Draft, n: int, physical_ms: int) -> Iterator[Draft]:
-        """The physical part in memory is moved on to that millisecond."""
-        d = draft.copy()
-        physical, start = d.get("physical", n), physical_ms * NS_PER_MS
-        if physical // NS_PER_MS == physical_ms:
-            yield d
-            return
-        one_on = (physical + NS_PER_MS) // NS_PER_MS == physical_ms
-        reading = max(start, physical + GUARD_NS + 1)
-        if one_on and d.clock(n) <= physical + GUARD_NS:
-            if self._half_used(d, n) and d.do("update_in_memory", n):
-                yield d
-        elif reading // NS_PER_MS != physical_ms:
-            d.refuse("update_in_memory", n, "clock moved on or logical part runs short")
-        elif self._reads(d, n, reading) and d.do("update_in_memory", n):
-            yield d
-        if self._is_reset(n, start) or self._wide:
-            reset = draft.copy()
-            if reset.do("admin_reset", n, by=start - physical):
-                yield reset
+    def moved_on_early(self, draft: Draft, call: Call, *, sent_on: bool) -> Iterator[Draft]:
+        """The physical part that will be granted is in memory since a tick before."""
+        for n in self._able_to_answer(draft, sent_on):
+            if draft.get("promoted", n):
+                yield from self._with_physical(draft, n, call.physical)
+
+    def _able_to_answer(self, draft: Draft, sent_on: bool) -> list[int]:
+        """The server asked, and to which it may send the call on."""
+        asked, world = self._seen.server, draft.world
+        if not sent_on or not draft.get("api", asked):
+            return [asked]
+        primaries = [n for n in world.servers if world.kinds[n - 1] is Kind.TSO and draft.get("promoted", n)]
+        return [asked, *primaries]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..checker.run import Run
@@ -29,6 +29,9 @@ from .timeline import Granted, Seen, Timeline, timeline
 
 #: a log without a line about the protocol for that long before the last etcd event may be cut
 _QUIET_NS = 10_000_000_000
+
+#: every property, in the order of reports
+NAMES = (*specs.NAMES, judge.AVAILABILITY)
 
 DEFAULT_FENCES = ("off", "check-tso-primary")
 
@@ -92,14 +95,20 @@ def replay(
     Raises:
         ValueError: an unknown fence or property; the message lists what there is.
     """
-    asked = specs.NAMES if properties is None else tuple(properties)
+    asked = NAMES if properties is None else tuple(properties)
     for name in asked:
-        specs.named(name)
+        if name not in NAMES:
+            raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
     order = timeline(trace)
+    silent = _silent(trace, order)
+    if trace.api_mode and not order.mode_text and (cut := [name for name in silent if _leads(order, name)]):
+        text = (
+            f"a PD was in API mode, and where the log of {' and '.join(cut)} is silent nothing tells the mode"
+        )
+        order = replace(order, mode_text=text)
     tried = _try(order, fences or DEFAULT_FENCES, progress)
     exact = judge.judge(trace, [name for name in asked if name in judge.PROPERTIES])
     found = {judgement.property: judgement for judgement in exact}
-    silent = _silent(trace, order)
     for name in asked:
         if name not in found:
             found[name] = _explained(name, order, tried, silent)
@@ -143,6 +152,12 @@ def _cut_logs(trace: Trace, order: Timeline) -> Iterator[str]:
         yield f"{ends}: what the server did after that is not known"
 
 
+def _leads(order: Timeline, name: str) -> bool:
+    """Whether a PD of that name is elected."""
+    elected = {one.elected for one in order.seen}
+    return order.names.index(name) + 1 in elected
+
+
 def _silent(trace: Trace, order: Timeline) -> list[str]:
     """Servers whose log is missing, damaged or ends early: they may have done what no explanation needs."""
     damaged = {source.file for source in trace.sources if not source.whole}
@@ -171,7 +186,7 @@ class _Tried:
 
 def _stages(order: Timeline) -> list[_Stage]:
     """From the fewest observations to all that the model can take."""
-    seen = order.seen[: min(order.barrier, len(order.seen))]
+    seen = order.seen
     kinds: tuple[type, ...] = ()
     labels: list[str] = []
     stages: list[_Stage] = []
@@ -181,9 +196,18 @@ def _stages(order: Timeline) -> list[_Stage]:
         kinds += (kind,)
         labels.append(label)
         stages.append(
-            _Stage(" and ".join(labels), kinds, tuple(one for one in seen if isinstance(one.what, kinds)))
+            _Stage(
+                " and ".join(labels),
+                kinds,
+                tuple(one for one in seen if isinstance(one.what, kinds) or _changes_mode(order, one)),
+            )
         )
     return stages
+
+
+def _changes_mode(order: Timeline, one: Seen) -> bool:
+    """Whether a PD starts that is or was in API mode: without that, etcd's events would mislead."""
+    return one.api is not None and order.constants["registry"] > 0
 
 
 def _try(order: Timeline, names: Sequence[str], progress: Progress | None) -> list[_Tried]:
@@ -228,11 +252,11 @@ def _verdict(
     refused: tuple[tuple[str, int, str], ...] = ()
     count, run = 0, None
     if stage is None or outcome is None:
-        doubt = _api_mode(order) or "neither etcd events nor server logs to explain"
+        doubt = "neither etcd events nor server logs to explain"
     else:
         stop = stage.seen[outcome.reached] if outcome.stuck else None
         refused = outcome.refused
-        doubt = _doubt(order, stage, outcome)
+        doubt = _doubt(world, order, stage, outcome)
         conforms = None if doubt else stop is None
         count, run = len(outcome.explanations), _run(world, order, stage, outcome)
     impossible = _impossible(world, order)
@@ -263,15 +287,16 @@ def _impossible(world: World, order: Timeline) -> Seen | None:
     return next((one for one in order.seen if not proposals.possible(world, one)), None)
 
 
-def _doubt(order: Timeline, stage: _Stage, outcome: Outcome) -> str:
+def _doubt(world: World, order: Timeline, stage: _Stage, outcome: Outcome) -> str:
     """Why the outcome decides nothing; empty if it does."""
     if outcome.interrupted:
         return f"interrupted after {outcome.reached} of {len(stage.seen)} observations"
     if not outcome.stuck:
-        missing = f"writes of the timestamp key are missing: {order.gap_text}"
-        return _api_mode(order) or (missing if _saves_missing(order) else "")
+        if _saves_missing(order):
+            return f"writes of the timestamp key are missing: {order.gap_text}"
+        return order.mode_text if order.mode_open else ""
     one = stage.seen[outcome.reached]
-    if outcome.refused and all(guard == NO_SUCH_STEP for *_, guard in outcome.refused):
+    if not Proposals(order).possible(world, one):
         return ""
     if not outcome.complete:
         return f"a limit ended the search for an explanation of {one.where}"
@@ -279,19 +304,13 @@ def _doubt(order: Timeline, stage: _Stage, outcome: Outcome) -> str:
         return f"{one.where} is not explained, but there are no etcd events"
     if one.at >= order.gap_at if one.stream else (one.revision or 0) > order.gap:
         return f"{one.where} is not explained, but {order.gap_text}"
+    if order.mode_text:
+        return f"{one.where} is not explained, but {order.mode_text}"
     if order.window_assumed:
         return f"{one.where} is not explained, but the save interval was assumed"
     if order.late and stage.kinds != (KeyEvent,):
         return f"{one.where} is not explained, but what was before the watch began is not known"
     return ""
-
-
-def _api_mode(order: Timeline) -> str:
-    """Why the trace cannot be judged from some election on; empty if it can."""
-    if order.barrier >= len(order.seen):
-        return ""
-    where = order.seen[order.barrier].where
-    return f"a PD in API mode is elected at {where}, which the model does not have yet"
 
 
 def _saves_missing(order: Timeline) -> bool:
@@ -409,7 +428,12 @@ def _untested(name: str, order: Timeline) -> Judgement | None:
             return Judgement(name, "unknown", note="no etcd event tells whether there was a TSO primary")
         return Judgement(name, "vacuous", note="no TSO primary in the trace")
     if name == ONE_LIVE:
-        granting = {one.server for one in order.seen if isinstance(one.what, Granted)}
+        always_sent_on = not order.constants["dynamic"]
+        granting = {
+            one.server
+            for one in order.seen
+            if isinstance(one.what, Granted) and not (one.what.sent_on and always_sent_on)
+        }
         if not granting:
             return Judgement(name, "unknown", note="no call says which server answered it")
         if len(granting) < 2:

@@ -22,7 +22,7 @@ from ..checker.explore import Exploration, Progress
 from ..checker.prove import Proof
 from ..model import fence as fences
 from ..model import system
-from ..specs import properties, scenario
+from ..specs import liveness, properties, scenario
 from ..specs.scenario import Scenario
 from . import run as run_files
 from . import show
@@ -116,7 +116,12 @@ class Exploring:
         elif fence in self._going:
             state = self._going[fence]
             rate = state.states / state.seconds if state.seconds else 0
-            text.append(f"\n{_amount(state.states)} states\ndepth {state.depth}", style="cyan")
+            text.append(f"\n{_amount(state.states)} states", style="cyan")
+            text.append(f"\n{_amount(state.transitions)} steps", style="cyan")
+            text.append(f"\n{_amount(int(rate))} states/s", style="cyan")
+            text.append(f"\ndepth {state.depth}", style="cyan")
+            text.append(f"\n{_amount(state.frontier)} to go", style="cyan")
+            text.append(f"\n{state.memory >> 20} of {state.bound >> 20} MiB", style="cyan")
             if state.left is not None and rate:
                 text.append(f"\n~{state.left / rate:.0f} s left", style="cyan")
         else:
@@ -206,6 +211,7 @@ def explored(
         for note in notes:
             which = [f.property for f in found.findings if f"{f.verdict}: {f.note}" == note]
             parts.append(_indented(f"{', '.join(which)} {note}", "yellow"))
+        parts += [_indented(line, "dim") for line in _fairness(found)]
         if found.spent:
             parts.append(
                 _indented("limits of the scenario that were reached: " + ", ".join(found.spent), "dim")
@@ -234,6 +240,19 @@ def explored(
     return Group(*parts)
 
 
+def _fairness(found: Exploration) -> list[str]:
+    """What liveness was decided under, a line for each such assumption."""
+    lines: dict[str, list[str]] = {}
+    for finding in found.findings:
+        if finding.fairness:
+            strong = [each.split(":")[0] for each in finding.fairness if each.endswith("strong")]
+            line = "time passes, and no server puts off forever what it can always do (weak fairness)"
+            if strong:
+                line += f", or, for {', '.join(strong)}, what it can do again and again (strong fairness)"
+            lines.setdefault(line, []).append(finding.property)
+    return [f"{', '.join(names)}: {line}; --json lists the transitions" for line, names in lines.items()]
+
+
 def _indented(text: str, style: str) -> RenderableType:
     return Padding(Text(text, style=style), (0, 0, 0, 2))
 
@@ -259,6 +278,7 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
                 "run": written.get((found.fence, finding.property)),
                 "tested": finding.tested,
                 "note": finding.note,
+                "fairness": list(finding.fairness),
             }
             for finding in found.findings
         ],
@@ -533,7 +553,8 @@ def rerun_text(found: Rerun) -> RenderableType:
     properties_table = _table("property", "verdict", "broken in step")
     for name, steps in found.broken.items():
         verdict_word = "violated" if steps else "holds"
-        properties_table.add_row(name, verdict_text(verdict_word), ", ".join(map(str, steps)))
+        forever = ", and on forever" if steps and name in liveness.NAMES else ""
+        properties_table.add_row(name, verdict_text(verdict_word), ", ".join(map(str, steps)) + forever)
     return Group(Text(found.run.title, style="bold"), table, Text(), properties_table)
 
 
@@ -582,7 +603,7 @@ def listing(which: Sequence[str]) -> RenderableType:
     meanings: dict[str, dict[str, str]] = {
         "scenarios": {name: scenario.load(name).description for name in scenario.names()},
         "fences": fences.MEANINGS,
-        "properties": {prop.name: prop.meaning for prop in properties.PROPERTIES},
+        "properties": {prop.name: prop.meaning for prop in (*properties.PROPERTIES, *liveness.PROPERTIES)},
         "transitions": {rule.name: rule.meaning for rule in system.RULES},
     }
     parts: list[RenderableType] = []

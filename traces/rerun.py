@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..checker.forever import starves
 from ..checker.run import Run, RunError, follow
+from ..specs import liveness
 from ..specs.properties import judged, named
 
 
@@ -20,7 +22,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """``broken`` lists, by property, the numbers of the steps that break it."""
+    """``broken`` lists, by property, the numbers of the steps that break it; of a liveness property the step
+    from which on the run repeats without what the property asks for."""
 
     run: Run
     fences: tuple[Verdict, ...]
@@ -35,12 +38,15 @@ def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
         ValueError: an unknown fence or property.
     """
     machine = run.machine()
-    broken: dict[str, list[int]] = {name: [] for name in properties}
+    broken: dict[str, list[int]] = {name: [] for name in properties if name not in liveness.NAMES}
     for number, frame in enumerate(follow(run, machine), 1):
         index = machine.find(frame.move.transition, frame.move.server)
-        for name in properties:
+        for name, steps in broken.items():
             if judged(named(name).broken_by, machine, index, frame.before, frame.move.inputs):
-                broken[name].append(number)
+                steps.append(number)
+    if run.cycle_from is not None:
+        for name in sorted({*properties, run.breaks or ""} & set(liveness.NAMES)):
+            broken[name] = [run.cycle_from + 1] if starves(run, liveness.named(name)) else []
     return Rerun(
         run,
         tuple(_verdict(run, fence) for fence in fences or (run.fence,)),

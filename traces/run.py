@@ -10,6 +10,7 @@
 | `first` | what differs from a cluster that was never used: a value, or one by server; `now`: the true time |
 | `reachable` | false: the first state is any state that some lemmas allow, not one that a cluster starts in |
 | `breaks` | the property that the last step breaks, or null |
+| `cycle_from` | where the moves that repeat forever begin, counted from 0; missing or null: nothing repeats |
 | `moves` | the steps: transition, server (none: the cluster's) and inputs (none: it has none) |
 
 Values are whole numbers as in a state: a server is its number, none is 0, an enumeration counts from 0.
@@ -21,12 +22,12 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..checker.run import Move, Run, RunError, follow
+from ..checker.run import Move, Run, RunError, follow, repeats
 from ..model import fence as fences
 from ..model import state, system
 from ..model.expr import BOOL, DURATION, NODE, Expr, Sort
 from ..model.transition import Kind
-from ..specs import properties
+from ..specs import liveness, properties
 from .observation import BadInput
 
 FORMAT = "tsofence run"
@@ -46,6 +47,9 @@ _VARIABLES = system.VOCABULARY.variables
 CONSTANTS = tuple(
     value.name for value in vars(state).values() if isinstance(value, Expr) and value.op == "param"
 )
+#: those that a run of PDs in service mode can do without
+_SWITCHES = (state.DYNAMIC.name, state.REGISTRY.name)
+_NEEDED = tuple(name for name in CONSTANTS if name not in _SWITCHES)
 _AGAIN = "mend the file, or have the run found again"
 
 
@@ -87,6 +91,7 @@ def dumps(run: Run) -> str:
         "first": first,
         "reachable": run.reachable,
         "breaks": run.breaks,
+        **({} if run.cycle_from is None else {"cycle_from": run.cycle_from}),
     }
     moves = ",\n".join(f"    {json.dumps(_move(move, run.names))}" for move in run.moves)
     return json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "moves": [\n{moves}\n  ]\n}}\n'
@@ -126,6 +131,8 @@ def load(path: Path | str) -> Run:
     try:
         for _ in follow(run):
             pass
+        if run.cycle_from is not None:
+            repeats(run)
     except RunError as error:
         expected = f"a run that its own transitions allow, but {error}"
         raise BadInput(str(path), None, expected, "have the run found again by this version") from None
@@ -201,26 +208,28 @@ def _run(document: dict[str, Any]) -> Run:
         document,
         "the file",
         ("format", "version", "title", "fence", "servers", "constants", "first", "moves"),
-        {"dropped": [], "reachable": True, "breaks": None},
+        {"dropped": [], "reachable": True, "breaks": None, "cycle_from": None},
     )
     fence = _text(fields["fence"], "fence")
     dropped = tuple(_guards(fields["dropped"]))
     _check_system(fence, dropped)
     servers = _servers(fields["servers"])
     names = tuple(servers)
-    constants = _fields(fields["constants"], "constants", CONSTANTS, {})
+    constants = _fields(fields["constants"], "constants", _NEEDED, dict.fromkeys(_SWITCHES, 0))
     if not isinstance(fields["reachable"], bool):
         _unlike("reachable", "true or false", fields["reachable"])
     if fields["breaks"] is not None:
-        _known(fields["breaks"], "breaks", "a property", properties.NAMES)
+        _known(fields["breaks"], "breaks", "a property", (*properties.NAMES, *liveness.NAMES))
     moves = _list(fields["moves"], "moves", MAX_MOVES)
+    if fields["cycle_from"] is not None:
+        _whole(fields["cycle_from"], "cycle_from", 0, len(moves) - 1)
     numbers = {name: number for number, name in enumerate(names, 1)}
     return Run(
         title=_text(fields["title"], "title"),
         fence=fence,
         kinds=tuple(servers.values()),
         names=names,
-        constants={name: _whole(value, f"constants: {name}", 0) for name, value in constants.items()},
+        constants={name: _whole(constants[name], f"constants: {name}", 0) for name in CONSTANTS},
         first=dict(_first(fields["first"], numbers)),
         moves=tuple(
             _read_move(move, f"step {number}", numbers, servers) for number, move in enumerate(moves, 1)
@@ -228,6 +237,7 @@ def _run(document: dict[str, Any]) -> Run:
         breaks=fields["breaks"],
         dropped=dropped,
         reachable=fields["reachable"],
+        cycle_from=fields["cycle_from"],
     )
 
 

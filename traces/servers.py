@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model.transition import Kind as ServerKind
-from .observation import Key, Refusal, Service
+from .observation import Key, LogEvent, LogStep, Refusal, Service
 from .sources import Trace
 
 UNNAMED_PD, UNNAMED_TSO = "a PD that nothing names", "a TSO server that nothing names"
@@ -15,15 +15,22 @@ class Servers:
     The model needs a PD, for etcd lives in one, and a TSO server where a primary key or a refusal by the
     fence tells of one; where nothing names them, `UNNAMED_PD` and `UNNAMED_TSO` stand for them. A log whose
     server is known only from the file's name is not attributed to anybody, unless nothing else names servers.
-
+    Where a PD is in API mode, every TSO server that is registered counts.
     """
 
     def __init__(self, trace: Trace) -> None:
         pds: dict[str, None] = {}
         tsos: dict[str, None] = {}
         self._endpoints: dict[str, str] = {}
+        self._modes: dict[str, list[tuple[int, bool]]] = {}
+        for start in trace.starts:
+            if start.api_mode is not None:
+                self._modes.setdefault(start.server, []).append((start.at_ns, start.api_mode))
+        #: is a PD in API mode at any time?
+        self.registry = any(mode for modes in self._modes.values() for _, mode in modes)
+        named = (Key.LEADER, Key.PRIMARY, Key.REGISTRY) if self.registry else (Key.LEADER, Key.PRIMARY)
         for event in trace.keys:
-            if event.server and event.key in (Key.LEADER, Key.PRIMARY):
+            if event.server and event.key in named:
                 (pds if event.key is Key.LEADER else tsos)[event.server] = None
                 self._endpoints[event.url or event.server] = event.server
         for start in trace.starts:
@@ -42,11 +49,12 @@ class Servers:
         self.names = (*pds, *tsos)
         self.kinds = (ServerKind.PD,) * len(pds) + (ServerKind.TSO,) * len(tsos)
         self._numbers = {name: number for number, name in enumerate(self.names, 1)}
-        self._api_mode: dict[int, list[tuple[int, bool]]] = {}
-        for start in trace.starts:
-            self._api_mode.setdefault(self.number(start.server), []).append(
-                (start.at_ns, bool(start.api_mode))
-            )
+        self._first_lines: dict[str, LogEvent] = {}
+        for line in trace.logs:
+            self._first_lines.setdefault(line.server, line)
+        led = {event.server for event in trace.keys if event.key is Key.LEADER and event.put}
+        #: PDs that led although no log tells in which mode
+        self.untold = tuple(name for name in pds if name in led and name not in self._modes)
 
     def number(self, name: str | None) -> int:
         """The server of that name, 0 if there is none."""
@@ -58,5 +66,27 @@ class Servers:
 
     def in_api_mode(self, number: int, at_ns: int) -> bool:
         """Whether the last start of a server before that time was in API mode, as far as logs tell."""
-        starts = self._api_mode.get(number, ())
-        return next((mode for at, mode in reversed(starts) if at <= at_ns), False)
+        modes = self._modes.get(self.names[number - 1], ()) if number else ()
+        return next((mode for at, mode in reversed(modes) if at <= at_ns), False)
+
+    def modes_at(self, number: int, at_ns: int) -> tuple[bool, ...]:
+        """In which modes a server may be at the beginning of the trace: API mode or not.
+
+        The last start before tells, or a log that begins with a start. TSO servers have no mode, and where no
+        PD is in API mode, none is.
+        """
+        if not self.registry or self.kinds[number - 1] is ServerKind.TSO:
+            return (False,)
+        name = self.names[number - 1]
+        modes = self._modes.get(name, ())
+        before = [mode for at, mode in modes if at <= at_ns]
+        if before:
+            return (before[-1],)
+        if modes and self._first_lines[name].step is LogStep.SERVER_START:
+            return (modes[0][1],)
+        return (False, True)
+
+    def started_in(self, number: int, at_ns: int) -> bool | None:
+        """Whether a server started in API mode then; None: it is no PD, or its log does not say."""
+        modes = self._modes.get(self.names[number - 1], ()) if number else ()
+        return next((mode for at, mode in modes if at == at_ns), None)

@@ -79,7 +79,7 @@ class Trace:
     """Everything the files say, in order: `keys` by revision, `calls` by start, `starts` and `logs` by time.
 
     Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
-    the files twice and are here once.
+    the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
     """
 
     sources: tuple[Source, ...]
@@ -90,6 +90,7 @@ class Trace:
     calls: tuple[Call, ...]
     repeated: int
     settings: Settings
+    api_mode: bool = False
 
 
 @dataclass(slots=True)
@@ -140,6 +141,7 @@ def read(
         calls=calls,
         repeated=repeated,
         settings=settings.find(starts, logs, keys, given),
+        api_mode=any(watch.api_mode for watch in gathered.watches),
     )
 
 

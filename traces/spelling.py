@@ -8,7 +8,7 @@ from ..checker.run import Frame, Run
 from ..model import system
 from ..model.expr import BOOL, DURATION, NODE, TIME, Sort
 from ..model.layout import Layout
-from ..model.state import JOB, LEASE_STATE, ROLE, STAGE
+from ..model.state import CLIENTS, JOB, LEASE_STATE, OWN, ROLE, STAGE, Slot
 from ..model.transition import Kind
 from .observation import NS_PER_MS
 
@@ -35,7 +35,7 @@ _MEMORY = (
     "tries",
     "skew",
 )
-_SAVE = ("job", "stage", "next", "seen")
+_SAVE = ("job", *(slot.prefix + name for slot in (OWN, CLIENTS) for name in ("stage", "next", "seen")))
 _OBSERVER = ("noted", "noted_physical", "noted_logical", "noted_found")
 _TOLD = frozenset((*_KEYS, *_MEMORY, *_SAVE, *_OBSERVER))
 
@@ -135,18 +135,19 @@ class Spelling:
             "physical": self.time(physical) if is_set else "none",
             "logical": str(logical),
             "window": self.time(saved),
-            "save": self._saving(state, number),
+            "save": self._saving(state, number, OWN, self.read(state, "job", number)),
+            "client's sync": self._saving(state, number, CLIENTS, JOB.sync.value),
             "failed saves": str(tries),
             "clock": self.skew(skew),
             **self._others(state, number),
         }
 
-    def _saving(self, state: State, number: int) -> str:
+    def _saving(self, state: State, number: int, slot: Slot, job: int) -> str:
         """The save in flight and how far it is, a part a line."""
-        job, stage, goes_on, seen = (
-            self.read(state, name, number) for name in ("job", "stage", "next", "seen")
+        stage, goes_on, seen = (
+            self.read(state, slot.prefix + name, number) for name in ("stage", "next", "seen")
         )
-        if job == JOB.none.value:
+        if stage == STAGE.idle.value:
             return "no"
         if stage == STAGE.loaded.value:
             return f"{JOB.members[job]}\nloaded {self.time(seen)}"

@@ -9,7 +9,7 @@ from ..model import fence as fences
 from ..model import system
 from ..model.instance import Configuration
 from ..model.python import Machine
-from ..model.state import JOB, LEASE_STATE, ROLE, STAGE
+from ..model.state import JOB, LEASE_STATE, POLLED, REGISTRATION, ROLE, STAGE
 from ..model.transition import Kind
 from ..specs import properties
 from .observation import NS_PER_MS
@@ -19,6 +19,8 @@ FOLLOWER, LEADER, RESIGNING, CLOSING, DOWN = range(len(ROLE.members))
 NO_LEASE, KEPT, RUNNING = range(len(LEASE_STATE.members))
 NO_JOB, SYNC, UPDATE, ADMIN = range(len(JOB.members))
 IDLE, LOADED, BEGUN = STAGE.members.index("idle"), STAGE.members.index("loaded"), STAGE.members.index("begun")
+LISTED = REGISTRATION.members.index("listed")
+NOBODY_LISTED, SOMEBODY_LISTED = POLLED.members.index("nobody"), POLLED.members.index("somebody")
 
 #: a difference between clocks that a recording from one machine may show: readings are not instants
 NOISE_NS = 5 * NS_PER_MS
@@ -33,8 +35,11 @@ FAULTS = {
     "stop": 4,
     "admin_reset": 4,
     "admin_reset_begin": 4,
+    "registration_lapses": 2,
+    "client_request_lost": 2,
+    "client_commit_answer_lost": 3,
 }
-_SURPRISE = FAULTS | {"raft_moves": 1, "restart": 1}
+_SURPRISE = FAULTS | {"raft_moves": 1, "restart": 1, "restart_in_other_mode": 1, "client_load": 1}
 _CLOCK_SURPRISE = 5
 
 State = tuple[int, ...]
@@ -52,6 +57,7 @@ class World:
 
     def __init__(self, fence: str, timeline: Timeline) -> None:
         self.fence = fence
+        self.checks = fences.parse(fence).check is not fences.Check.NEVER
         self.kinds = timeline.kinds
         self.constants = timeline.constants
         self.machine = Machine(
@@ -68,7 +74,10 @@ class World:
         self.servers = range(1, len(timeline.kinds) + 1)
         self.pds = tuple(n for n in self.servers if timeline.kinds[n - 1] is Kind.PD)
         #: what observations may not change unless they tell of it
-        self.keys = tuple(self.slots[name, 0] for name in ("leader", "primary", "timestamp"))
+        self.keys = (
+            *(self.slots[name, 0] for name in ("leader", "primary", "expected", "timestamp")),
+            *(self.slots["registration", n] for n in self.servers),
+        )
         self._shown = timeline.shown
         self.refused: dict[Refusal, None] = {}
         self._single_writer = properties.named(SINGLE_WRITER).broken_by
@@ -85,7 +94,8 @@ class World:
             put_to_test = sum(state[self.slots["role", n]] == LEADER for n in self.servers) > 1
             prop, broken_by = ONE_LIVE, self._one_live
         else:
-            put_to_test = name in ("commit", "commit_answer_lost") and bool(state[self.slots["primary", 0]])
+            saves = name.endswith(("commit", "commit_answer_lost"))
+            put_to_test = saves and bool(state[self.slots["primary", 0]])
             prop, broken_by = SINGLE_WRITER, self._single_writer
         broken = put_to_test and properties.judged(broken_by, self.machine, index, state, inputs)
         return (prop,) if broken else ()

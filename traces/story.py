@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..checker.run import Frame, Run, follow
-from ..model.state import JOB, LIMIT, ROLE
+from ..model.state import CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
 from ..model.transition import Kind
 from . import why
 from .spelling import Spelling, State, clean
@@ -79,7 +79,7 @@ def tell(run: Run) -> Story:
     machine = run.machine()
     say = Spelling(run, machine.layout)
     frames = tuple(follow(run, machine))
-    crucial = {why.remembered(run), len(frames) if run.breaks else None}
+    crucial = {why.remembered(run), len(frames) if run.breaks and run.cycle_from is None else None}
     steps = [_step(run, say, frame, number, number in crucial) for number, frame in enumerate(frames, 1)]
     unused = machine.layout.initial({("now", 0): say.start}, {})
     begins = _changes(say, unused, machine.layout.initial(run.first, {}))
@@ -102,12 +102,18 @@ def _facts(run: Run, say: Spelling) -> Iterator[str]:
         yield f"times in ms from {datetime.fromtimestamp(say.start // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC"
     else:
         yield "times from the start of the run, in units of the physical part (1 ms in PD)"
+    switches = (DYNAMIC.name, REGISTRY.name)
     yield ", ".join(
         f"{name.replace('_', ' ')} {value if name == LIMIT.name else say.span(value)}"
         for name, value in run.constants.items()
+        if name not in switches
     )
+    if run.constants.get(DYNAMIC.name):
+        yield "dynamic switching is on"
     for transition, label in run.dropped:
         yield f"without the guard {label!r} of {transition}"
+    if run.cycle_from is not None:
+        yield f"steps {run.cycle_from + 1} to {len(run.moves)} then repeat forever"
     if not run.reachable:
         yield "the first state is one that the lemmas allow; a cluster may never get into it"
 
@@ -148,19 +154,22 @@ def _values(run: Run, say: Spelling, frame: Frame) -> dict[str, str]:
     def becomes(name: str) -> int:
         return say.read(frame.after, name, n)
 
-    goes_on = becomes("next") or was("next")
+    slot = CLIENTS if frame.move.transition.startswith(CLIENTS.prefix) else OWN
+    goes_on = becomes(slot.prefix + "next") or was(slot.prefix + "next")
     by_clock = goes_on == say.read(frame.before, "now") + was("skew")
-    syncs = was("job") == JOB.sync.value
+    syncs = slot is CLIENTS or was("job") == JOB.sync.value
     return {
         "key": "primary" if run.kinds[n - 1] is Kind.TSO else "leader",
         "leaves": "exits" if was("role") == ROLE.closing.value else "resigns",
         "lease_end": say.time(becomes("lease_end")),
         "skew": say.skew(becomes("skew")),
+        "mode": "API" if becomes("api") else "service",
+        "polled": POLLED.members[becomes("polled")].replace("nothing", "nothing to do"),
         "physical": say.time(becomes("physical")),
         "next": say.time(goes_on),
         "origin": "its clock" if by_clock else "above the window",
         "window": say.window(goes_on),
-        "expected": say.time(was("seen") if syncs else was("saved")),
+        "expected": say.time(was(slot.prefix + "seen") if syncs else was("saved")),
         "granted": say.granted(frame) if "count" in frame.move.inputs else "",
         **{f"etcd_{name.replace(' ', '_')}": value for name, value in say.etcd(frame.before).items()},
     }

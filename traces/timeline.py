@@ -7,9 +7,11 @@ time is a first guess; `explain.py` tries others where bounds and anchors allow 
 
 Bounds. A line is written at most `LATE_NS` after its step, an event is received at most `LATE_NS` after it
 was written (but for the history in a stream's first response, whose receipt says little), a granted timestamp
-was in memory while the call ran. A save counts from when its server learned of it, at most `_ANSWER_NS` after
-its receipt: until then it grants from its old memory. The clocks of servers, recorder and clients are taken
-to agree better than that; anchors hold whatever the clocks say.
+was in memory while the call ran. What a PD in API mode answered may be its own or the TSO primary's; only the
+order in which its calls followed each other is certain, so those that overlap are left out. A save counts
+from when its server learned of it, at most `_ANSWER_NS` after its receipt: until then it grants from its old
+memory. The clocks of servers, recorder and clients are taken to agree better than that; anchors hold whatever
+the clocks say.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
@@ -35,7 +37,6 @@ _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
 _DEFAULT_LEASE_S = 3  # and of lease
 _MAX_LOGICAL = 1 << 18
 _ROUND_NS = 100 * NS_PER_MS
-_MODELLED = (Key.LEADER, Key.PRIMARY, Key.TIMESTAMP)
 #: the steps of a log that bind a step of the model; the others only say when, or nothing more
 _BINDING = frozenset(
     {
@@ -56,9 +57,13 @@ _TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous o
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Timestamps with one physical part that a client got from a server it asked by name."""
+    """Timestamps with one physical part that a client got from a server it asked by name.
+
+    `sent_on`: that server, a PD in API mode, may have had the TSO primary answer.
+    """
 
     call: Call
+    sent_on: bool = False
 
     @property
     def where(self) -> Where:
@@ -72,7 +77,8 @@ class Seen:
     `server` is 0 where it names none, `stream` 0 for etcd. `after` and `before` count etcd's events: at least
     and at most so many had come. `writers`: who can have saved this value, empty for anybody. `elected`: the
     PD that wins next, 0 if none. `tried` is the value (ns) that a refused save wanted to write, if known.
-    `again`: the server had started before.
+    `again`: the server had started before. `api`: a PD starts, in API mode or not. `chosen`: the TSO server
+    that the next event of the expected primary names, 0 if none.
     """
 
     what: KeyEvent | LogEvent | Granted
@@ -87,6 +93,8 @@ class Seen:
     elected: int = 0
     tried: int | None = None
     again: bool = False
+    api: bool | None = None
+    chosen: int = 0
 
     @property
     def where(self) -> Where:
@@ -102,17 +110,19 @@ class Seen:
 class Timeline:
     """The observations by estimated time, and what is known about all of them.
 
-    `constants` are the model's, times in ns; `assumed` says which of them nothing in the trace tells,
-    `window_assumed` whether the save interval is one. `resets`: the targets (ms) of admin resets, by server;
-    `shown`: the faults, by server, that its log tells of. Events may be missing from revision `gap`, time
-    `gap_at` on, for the reason `gap_text`. At `barrier` a PD is elected that runs in API mode, which the
-    model does not have. `late`: what was before the first event is not known, `first_window` is what the
-    timestamp key may have held then. `unused` counts observations that demand nothing.
+    `constants` are the model's, times in ns; `api`, by server, whether it may be in API mode at first;
+    `assumed` says what nothing in the trace tells, `window_assumed` whether the save interval is one.
+    `resets`: the targets (ms) of admin resets, by server; `shown`: the faults, by server, that its log tells
+    of. Events may be missing from revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text`
+    says why a PD may be in API mode although no log tells; empty if none can be. `mode_open`: one certainly
+    was. `late`: what was before the first event is not known, `first_window` is what the timestamp key may
+    have held then. `unused` counts observations that demand nothing.
     """
 
     names: tuple[str, ...]
     kinds: tuple[Kind, ...]
     constants: Mapping[str, int]
+    api: tuple[tuple[bool, ...], ...]
     assumed: tuple[str, ...]
     window_assumed: bool
     seen: tuple[Seen, ...]
@@ -124,7 +134,8 @@ class Timeline:
     gap: int
     gap_at: int
     gap_text: str
-    barrier: int
+    mode_text: str
+    mode_open: bool
     unused: Mapping[str, int]
 
 
@@ -132,8 +143,9 @@ def timeline(trace: Trace) -> Timeline:
     """Order a trace for replay."""
     servers = Servers(trace)
     window = trace.settings.save_interval_ns or _exact_window(trace.keys)
-    constants, assumed = _constants(trace, window)
-    events = [event for event in trace.keys if event.key in _MODELLED]
+    constants, assumed = _constants(trace, window, servers)
+    modelled = _modelled(servers)
+    events = [event for event in trace.keys if event.key in modelled]
     unused: defaultdict[str, int] = defaultdict(int)
     unused["etcd events on keys that the model does not have"] = len(trace.keys) - len(events)
     lines = _lines(trace, servers)
@@ -147,9 +159,12 @@ def timeline(trace: Trace) -> Timeline:
     times = _times(trace, events, saves)
     streams = [_etcd_stream(events, servers, times, _writers(lines, saves))]
     for number, log in lines.items():
-        streams.append(_log_stream(log, number, len(streams), saves, events, unused))
-    for number, calls in _granted(trace, servers, unused).items():
-        streams.append(_grant_stream(calls, number, len(streams), saves))
+        streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
+    own, sent_on = _granted(trace, servers, unused)
+    for number, calls in own.items():
+        streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=False))
+    for number, calls in sent_on.items():
+        streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=True))
     late = bool(events and trace.gaps and trace.gaps[0].first == 2)
     if events:
         last = streams[0][-1]
@@ -161,6 +176,7 @@ def timeline(trace: Trace) -> Timeline:
         names=servers.names,
         kinds=servers.kinds,
         constants=constants,
+        api=tuple(servers.modes_at(n, seen[0].at if seen else 0) for n, _ in enumerate(servers.names, 1)),
         assumed=assumed,
         window_assumed=window is None,
         seen=seen,
@@ -172,7 +188,8 @@ def timeline(trace: Trace) -> Timeline:
         gap=gap.first if gap else FOREVER,
         gap_at=_gap_at(seen, gap),
         gap_text="" if gap is None else f"revisions {gap.first} to {gap.last} are in no watch stream",
-        barrier=_first(seen, lambda one: _is_election(one) and servers.in_api_mode(one.server, one.at)),
+        mode_text=_mode_text(trace, servers),
+        mode_open=trace.api_mode and bool(servers.untold),
         unused={what: count for what, count in unused.items() if count},
     )
 
@@ -213,8 +230,31 @@ class _Saves:
         return self.indexes[at] + 1 if at < len(self.indexes) else 0
 
 
-def _constants(trace: Trace, window: int | None) -> tuple[dict[str, int], tuple[str, ...]]:
-    assumed = []
+def _mode_text(trace: Trace, servers: Servers) -> str:
+    """Why a PD of which no log tells may be in API mode; empty if none can be."""
+    if not servers.untold:
+        return ""
+    log = f"the log of {' and '.join(servers.untold)} is needed to tell the mode"
+    if trace.api_mode:
+        return f"a PD was in API mode: {log}"
+    return log if not trace.keys or trace.gaps else ""
+
+
+def _modelled(servers: Servers) -> frozenset[Key]:
+    """The keys that bear on what servers do.
+
+    Somebody must look at the registry, and one TSO server of several must be chosen as primary.
+    """
+    keys = {Key.LEADER, Key.PRIMARY, Key.TIMESTAMP}
+    if servers.registry:
+        keys.add(Key.REGISTRY)
+    if servers.kinds.count(Kind.TSO) > 1:
+        keys.add(Key.EXPECTED_PRIMARY)
+    return frozenset(keys)
+
+
+def _constants(trace: Trace, window: int | None, servers: Servers) -> tuple[dict[str, int], tuple[str, ...]]:
+    assumed = [f"no log tells the mode of {name}: PD service mode was taken" for name in servers.untold]
     if window is None:
         assumed.append("the save interval is not in the trace: PD's default of 3 s was taken")
     lease = trace.settings.lease_s
@@ -230,6 +270,8 @@ def _constants(trace: Trace, window: int | None) -> tuple[dict[str, int], tuple[
         "margin": 0,
         "skew_bound": FOREVER,
         "max_reset": FOREVER,
+        "dynamic": int(any(start.dynamic_switching for start in trace.starts if start.api_mode)),
+        "registry": int(servers.registry),
     }
     return constants, tuple(assumed)
 
@@ -324,16 +366,28 @@ def _etcd_stream(
     writers: Mapping[int, tuple[int, ...]],
 ) -> list[Seen]:
     stream: list[Seen] = []
-    elected = 0
+    elected = chosen = 0
     for index in reversed(range(len(events))):
         event = events[index]
         number = servers.number(event.server)
         at, earliest, latest = times[index]
         stream.append(
-            Seen(event, number, 0, at, earliest, latest, writers=writers.get(index, ()), elected=elected)
+            Seen(
+                event,
+                number,
+                0,
+                at,
+                earliest,
+                latest,
+                writers=writers.get(index, ()),
+                elected=elected,
+                chosen=chosen,
+            )
         )
         if event.key is Key.LEADER and event.put:
             elected = number
+        elif event.key is Key.EXPECTED_PRIMARY:
+            chosen = number if event.put else 0
     return stream[::-1]
 
 
@@ -343,6 +397,7 @@ def _log_stream(
     stream: int,
     saves: _Saves,
     events: Sequence[KeyEvent],
+    servers: Servers,
     unused: defaultdict[str, int],
 ) -> list[Seen]:
     if not number:
@@ -381,6 +436,7 @@ def _log_stream(
                 high if high >= after else FOREVER,
                 tried=tried,
                 again=started,
+                api=servers.started_in(number, line.at_ns) if line.step is LogStep.SERVER_START else None,
             )
         )
         started |= line.step is LogStep.SERVER_START
@@ -396,28 +452,49 @@ def _read_between(value_ns: int | None, saves: _Saves) -> tuple[int, int]:
     return 0, FOREVER
 
 
-def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> dict[int, list[Call]]:
-    """By server and physical part, the call that ended first and the one that started last."""
+_Calls = dict[int, list[Call]]
+
+
+def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> tuple[_Calls, _Calls]:
+    """The calls that bind grants: those of the servers asked, and those that a PD may have sent on.
+
+    By server and physical part, the call that ended first and the one that started last; by PD in API mode,
+    the first of each physical part, of those that follow each other.
+    """
     ends: dict[tuple[int, int], tuple[Call, Call]] = {}
+    sent_on: defaultdict[int, list[Call]] = defaultdict(list)
     for call in trace.calls:
         number = servers.at(call.kind, call.endpoint) if call.error is None else 0
-        if not number or servers.in_api_mode(number, call.end_ns):
+        if not number:
             unused["calls that failed or do not say which server answered"] += 1
-            continue
-        first, last = ends.get((number, call.physical), (call, call))
-        if call.end_ns < first.end_ns:
-            first = call
-        ends[number, call.physical] = first, call if call.start_ns > last.start_ns else last
-    calls: defaultdict[int, list[Call]] = defaultdict(list)
+        elif servers.in_api_mode(number, call.end_ns):
+            sent_on[number].append(call)
+        else:
+            first, last = ends.get((number, call.physical), (call, call))
+            if call.end_ns < first.end_ns:
+                first = call
+            ends[number, call.physical] = first, call if call.start_ns > last.start_ns else last
+    own: defaultdict[int, list[Call]] = defaultdict(list)
     for (number, _), (first, last) in sorted(ends.items(), key=lambda item: item[0]):
-        calls[number] += [first] if last.start_ns <= first.end_ns else [first, last]
-    return calls
+        own[number] += [first] if last.start_ns <= first.end_ns else [first, last]
+    return own, {number: _in_turn(calls) for number, calls in sent_on.items()}
 
 
-def _grant_stream(calls: Sequence[Call], number: int, stream: int, saves: _Saves) -> list[Seen]:
+def _in_turn(calls: Iterable[Call]) -> list[Call]:
+    """Calls of which each started after the one before had ended, and got another physical part."""
+    kept: list[Call] = []
+    for call in sorted(calls, key=lambda call: call.end_ns):
+        if not kept or (kept[-1].end_ns < call.start_ns and kept[-1].physical != call.physical):
+            kept.append(call)
+    return kept
+
+
+def _grant_stream(
+    calls: Sequence[Call], number: int, stream: int, saves: _Saves, *, sent_on: bool
+) -> list[Seen]:
     return [
         Seen(
-            Granted(call),
+            Granted(call, sent_on),
             number,
             stream,
             (call.start_ns + call.end_ns) // 2,
@@ -470,14 +547,3 @@ def _gap_at(seen: Iterable[Seen], gap: Gap | None) -> int:
         return FOREVER
     before = [one.at for one in seen if not one.stream and (one.revision or 0) < gap.first]
     return before[-1] if before else 0
-
-
-def _is_election(one: Seen) -> bool:
-    what = one.what
-    if isinstance(what, KeyEvent):
-        return what.key is Key.LEADER and what.put
-    return isinstance(what, LogEvent) and what.step is LogStep.ELECTED
-
-
-def _first(seen: Sequence[Seen], holds: Callable[[Seen], bool]) -> int:
-    return next((index for index, one in enumerate(seen) if holds(one)), FOREVER)

@@ -8,7 +8,7 @@ from ..model import state as s
 from ..model.expr import both
 from ..model.python import Machine
 from ..model.transition import SELF
-from ..specs import properties
+from ..specs import liveness, properties
 from ..specs.properties import judged
 from .spelling import Spelling
 
@@ -88,6 +88,10 @@ def remembered(run: Run) -> int | None:
 def conclusion(run: Run, machine: Machine, say: Spelling, frames: Sequence[Frame]) -> Iterator[str]:
     """What the last step breaks and why; nothing if the run is not said to break anything."""
     if run.breaks is None:
+        return
+    if run.cycle_from is not None:
+        yield f"From step {run.cycle_from + 1} on this repeats forever."
+        yield f"Breaks {run.breaks}: {liveness.named(run.breaks).meaning}."
         return
     prop = properties.named(run.breaks)
     last = frames[-1] if frames else None

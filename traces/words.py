@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from ..model.state import CLIENTS
+
 
 class To(Enum):
     """Whom a step concerns besides the server that takes it."""
@@ -36,13 +38,25 @@ WORDS = {
     "drop_own_key": Words("finds itself in the {key} key without leading: deletes it", To.ETCD),
     "raft_elects": Words("becomes raft leader"),
     "raft_moves": Words("becomes raft leader in place of {etcd_raft_leader}", fault=True),
+    "raft_reclaims": Words("misses a PD leader for long: becomes raft leader in place of {etcd_raft_leader}"),
+    "raft_handed_over": Words("is handed the raft leadership by {etcd_raft_leader}, which yielded"),
+    "sees_hand_over": Words("sees {etcd_raft_leader} as raft leader: may campaign again"),
+    "chosen_as_primary": Words("an admin chooses it as next primary", To.ETCD),
+    "expects_itself": Words("sets the expected primary flag", To.ETCD),
+    "expected_key_goes": Words("the key that expects it is gone", To.ETCD),
+    "makes_way": Words("finds {etcd_expected} expected as primary: steps down", To.ETCD),
     "crash": Words("crashes", fault=True),
     "stop": Words("is asked to stop (SIGTERM): closes its allocator"),
     "restart": Words("starts"),
+    "restart_in_other_mode": Words("starts in {mode} mode"),
+    "register": Words("registers as TSO server", To.ETCD),
+    "registration_ends": Words("its registry key is gone", To.ETCD),
+    "registration_lapses": Words("its registry key runs out although it is alive", To.ETCD, fault=True),
+    "poll_registry": Words("looks who is registered: {polled}", To.ETCD),
+    "stop_allocator": Words("TSO is provided by TSO server: clears its memory, stays leader"),
     "clock_jump": Words("its clock jumps: it is now {skew}", fault=True),
     "tick": Words("time passes", To.CLUSTER),
     "sync_load": Words("loads timestamp: {etcd_timestamp}", To.ETCD),
-    "sync_again": Words("syncs again, loads timestamp: {etcd_timestamp}", To.ETCD),
     "sync_skip": Words("skips the sync: the key holds what it saved last"),
     "sync_begin": Words("sync: next = {next} ({origin})"),
     "sync_abandon": Words("drops the sync: not leader any more"),
@@ -67,3 +81,26 @@ WORDS = {
     "conflict": Words("save refused: a key has changed since it was read", To.ETCD),
     "request_lost": Words("save fails: no answer from etcd", To.LOST, fault=True),
 }
+
+#: of a sync that a client's request began; those of the save are told as of the server's own
+_CLIENTS = {
+    "load": Words("a client makes it sync: loads timestamp: {etcd_timestamp}", To.ETCD),
+    "skip": Words("skips the client's sync: the key holds what it saved last"),
+    "begin": Words("client's sync: next = {next} ({origin})"),
+    "abandon": Words("drops the client's sync: not leader"),
+    **{
+        name: Words(f"client's sync: {WORDS[name].text}", WORDS[name].to, WORDS[name].fault)
+        for name in (
+            "find_own_key",
+            "refused_not_leader",
+            "load_window",
+            "refused_not_greater",
+            "refused_by_cas",
+            "commit",
+            "commit_answer_lost",
+            "conflict",
+            "request_lost",
+        )
+    },
+}
+WORDS |= {CLIENTS.prefix + name: words for name, words in _CLIENTS.items()}

@@ -10,7 +10,7 @@ import pytest
 
 from tsofence.checker.engine import Engine, Plain
 from tsofence.checker.expand import Expander
-from tsofence.checker.explore import ENGINES, Exploration, explore
+from tsofence.checker.explore import Exploration, explore
 from tsofence.checker.native import Native
 from tsofence.model import fence as fences
 from tsofence.model.instance import Configuration
@@ -36,6 +36,8 @@ WORLDS = {
     "skewed": replace(BUSY, skew=1, margin=3),
     "wide": replace(BUSY, window=5, guard=2, limit=4, counts=(1, 2), reset_by=(1, 4)),
 }
+#: those that number states alike; `test_cluster.py` has the other
+ENGINES = ("auto", "plain", "native")
 FENCES = (*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out")
 
 
@@ -164,3 +166,59 @@ def test_states_can_be_read_in_part() -> None:
     native = Native(plain, 10_000)
     assert list(islice(native.states(), 7)) == plain.order[:7]
     assert list(native.states(5, 9)) == plain.order[5:9] == [native.state(i) for i in range(5, 9)]
+
+
+@pytest.mark.parametrize("fence", ["off", "save-cas+window-lease+wait-out"])
+def test_threads_number_the_states_as_one_alone_does(fence: str) -> None:
+    configuration = BUSY.configuration(fences.parse(fence))
+    expander = Expander(configuration, PROPERTIES)
+    first = list(BUSY.first_states(configuration))
+    alone, together = (Native(Plain(expander, first), 2_000_000) for _ in range(2))
+    together.threads = 3  # also where there are fewer cores: then they are interrupted in more places
+    done = 0
+    while len(alone) < 300_000:
+        upto = len(alone)
+        alone.expand(done, upto)
+        together.expand(done, upto)
+        done = upto
+    compare(alone, together)
+    for index in random.Random(1).sample(range(len(alone)), 5):
+        assert together.path(index) == alone.path(index)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_full_memory_stops_threads_too(threads: int) -> None:
+    configuration = BUSY.configuration(fences.parse("off"))
+    engine = Native(Plain(Expander(configuration, ()), list(BUSY.first_states(configuration))), 50_000)
+    engine.threads = threads
+
+    def expand_all() -> None:
+        done = 0
+        while done < len(engine):
+            done, upto = len(engine), done
+            engine.expand(upto, done)
+
+    with pytest.raises(MemoryError):
+        expand_all()
+    assert 20_000 < len(engine) <= 50_000
+    engine.path(len(engine) - 1)
+
+
+@pytest.mark.parametrize("engine", ["plain", "native"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_first_hit_stays_also_at_state_0(engine: str, threads: int) -> None:
+    """States that each break a property: the first of them, number 0, is the counterexample."""
+    configuration = BUSY.configuration(fences.parse("off"))
+    expander = Expander(configuration, PROPERTIES)
+    search: Engine = Native(Plain(expander, list(BUSY.first_states(configuration))), 400_000)
+    done = 0
+    while not search.watch.hits:
+        upto = len(search)
+        search.expand(done, upto)
+        done = upto
+    number, (at, via) = next(iter(search.watch.hits.items()))
+    plain = Plain(expander, [search.state(at), *search.states(at + 1, at + 9_000)])
+    again: Engine = plain if engine == "plain" else Native(plain, 400_000)
+    again.threads = threads
+    again.expand(0, len(again))
+    assert again.watch.hits[number] == (0, via)

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from tsofence.checker.explore import explore
 from tsofence.checker.induct import FIRST_STATE, PROPERTY, Induction
 from tsofence.checker.prove import Proof, prove
 from tsofence.checker.run import breaks, follow
@@ -18,23 +19,48 @@ from tsofence.model.expr import FALSE
 from tsofence.model.transition import Kind
 from tsofence.specs import lemmas
 from tsofence.specs.properties import NAMES, named
+from tsofence.specs.scenario import load
 
 ALL_THREE = "save-cas+window-lease+wait-out"
-STAYS = ("first-primary-stays",)
+SERVICE = ("service-mode-only",)
+API = ("api-mode-only",)
+STAYS = ("first-primary-stays", "service-mode-only", "no-client-syncs")
+API_STAYS = ("first-primary-stays", "api-mode-only", "no-client-syncs")
 PD_ONLY = ("no-tso-servers",)
 #: what is proved beyond what holds under every fence
 PROVED = [
-    ("check-tso-primary", "single-writer", ()),
-    ("hook", "single-writer", ()),
+    ("check-tso-primary", "single-writer", SERVICE),
+    ("hook", "single-writer", SERVICE),
+    ("dynamic-8780", "single-writer", API),
     ("save-cas", "unique", ()),
     (ALL_THREE, "unique", ()),
     (ALL_THREE, "real-time", ()),
     ("check-tso-primary", "unique", STAYS),
     ("hook", "unique", STAYS),
+    ("yielded-flag", "unique", STAYS),
+    ("etcd-transfer", "unique", STAYS),
+    ("dynamic-8780", "unique", API_STAYS),
     ("check-tso-primary", "session", STAYS),
+    ("dynamic-8780", "session", API_STAYS),
     ("off", "real-time", PD_ONLY),
     ("off", "one-live", PD_ONLY),
 ]
+
+
+def excluded(assume: tuple[str, ...]) -> set[str]:
+    """The transitions that the assumptions leave no room for."""
+    found = set()
+    for transition in system.transitions(fences.parse("off")):
+        rule = transition.rule
+        if "no-tso-servers" in assume and rule.kind is Kind.TSO:
+            found.add(rule.name)
+        if "no-client-syncs" in assume and "client_sync" in (rule.budget, rule.needs):
+            found.add(rule.name)
+    if "service-mode-only" in assume:
+        found |= {"restart_in_other_mode", "poll_registry", "stop_allocator"}
+    if "api-mode-only" in assume:
+        found.add("restart_in_other_mode")
+    return found
 
 
 def induction(
@@ -60,7 +86,7 @@ def test_holds_under_every_fence(fence: str, name: str) -> None:
 def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
     found = proof(fence, name, assume)
     assert (found.verdict, found.nodes, found.assumptions) == ("proved", None, assume)
-    assert found.never_fires == ()
+    assert set(found.never_fires) == excluded(assume)
     assert {obligation.result for obligation in found.obligations} == {"proved"}
     assert sum(obligation.seconds for obligation in found.obligations) < 20
     assert len(found.obligations) == len(induction(fence, name, assume))
@@ -73,7 +99,14 @@ def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("fence", "name", "assume"),
     # the proofs left out rest on the same lemmas
-    [("off", "window", ()), *(case for case in PROVED if case[0] != "hook" and case[1] != "session")],
+    [
+        ("off", "window", ()),
+        *(
+            case
+            for case in PROVED
+            if case[0] not in ("hook", "yielded-flag", "etcd-transfer") and case[1] != "session"
+        ),
+    ],
 )
 def test_every_guard_that_is_named_is_needed(fence: str, name: str, assume: tuple[str, ...]) -> None:
     """Without it the same obligation fails, and the plain interpreter sees it fail too."""
@@ -101,7 +134,8 @@ def test_every_guard_that_is_named_is_needed(fence: str, name: str, assume: tupl
     [
         ("off", "key-monotone", (), ("load_window", "window grows"), "violated"),
         ("off", "key-monotone", (), ("commit", "timestamp key is as read"), "violated"),
-        ("check-tso-primary", "single-writer", (), ("commit", "no TSO primary"), "violated"),
+        ("check-tso-primary", "single-writer", SERVICE, ("commit", "no TSO primary"), "violated"),
+        ("dynamic-8780", "single-writer", API, ("commit", "no TSO primary"), "violated"),
         ("save-cas", "unique", (), ("load_window", "timestamp key holds what it should"), "violated"),
         (ALL_THREE, "real-time", (), ("grant", "own window has not passed"), "violated"),
         ("check-tso-primary", "unique", STAYS, ("commit", "no TSO primary"), "violated"),
@@ -130,9 +164,10 @@ def test_without_a_guard_the_proof_fails(
     [
         ("off", "unique", 17),
         ("off", "single-writer", 7),
-        ("check-tso-primary", "unique", 20),
+        ("check-tso-primary", "unique", 19),
         ("first-save-only", "single-writer", 14),
-        ("save-cas", "session", 16),
+        ("save-cas", "real-time", 14),
+        ("save-cas", "session", 18),
     ],
 )
 def test_a_violation_is_a_real_run(fence: str, name: str, steps: int) -> None:
@@ -141,7 +176,7 @@ def test_a_violation_is_a_real_run(fence: str, name: str, steps: int) -> None:
     assert found.verdict == "violated"
     assert run is not None
     assert run.reachable
-    assert set(run.first) == {("now", 0)}, "a cluster that was never used"
+    assert {key for key, _ in run.first} <= {"now", "api"}, "a cluster that was never used"
     assert (run.constants["window"], run.constants["guard"], run.constants["limit"]) == (3000, 1, 1 << 18)
     assert breaks(run, named(name))
     assert len(list(follow(run))) == len(run.moves) == steps
@@ -159,8 +194,62 @@ def test_each_lemma_is_needed() -> None:
 @pytest.mark.parametrize(("fence", "name", "assume"), PROVED)
 def test_no_proof_is_vacuous(fence: str, name: str, assume: tuple[str, ...]) -> None:
     found = induction(fence, name, assume)
-    assert found.impossible() == ()
+    assert set(found.impossible()) == excluded(assume)
     assert found.is_tested()
+
+
+@pytest.mark.parametrize(
+    ("fence", "name", "assume"),
+    # the others rest on the same lemmas
+    [case for case in PROVED if case[2] and case[0] in ("off", "check-tso-primary", "dynamic-8780")],
+)
+def test_each_assumption_is_needed(fence: str, name: str, assume: tuple[str, ...]) -> None:
+    for left_out in assume:
+        found = induction(fence, name, assume)
+        found.assumptions = tuple(kept for kept in found.assumptions if kept.name != left_out)
+        assert any(decided.why for decided in found.decide()), left_out
+
+
+def test_a_clients_sync_breaks_the_upgrade_itself() -> None:
+    """Why no-client-syncs is assumed: the first primary stays, every PD is in service mode and checks."""
+    world = load("rolling-upgrade")
+    budgets = {**world.budgets, "pd.term": 1, "tso.term": 1, "tso.client_sync": 1}
+    finding = explore(replace(world, budgets=budgets), "check-tso-primary", [named("unique")]).findings[0]
+    assert finding.run is not None
+    assert finding.verdict == "violated"
+    names = [move.transition for move in finding.run.moves]
+    assert len(names) == 20
+    assert names.index("client_load") < names.index("commit") < names.index("client_begin")
+    assert not {"lease_runs_out", "revoke", "drop_own_key"} & set(names), "the primary key stays"
+
+
+@pytest.mark.parametrize("fence", fences.ALL)
+@pytest.mark.parametrize("name", NAMES)
+def test_assumptions_that_are_named_exist(fence: str, name: str) -> None:
+    for each in lemmas.enough(fences.parse(fence), name):
+        assert lemmas.assumption(each).meaning
+
+
+@pytest.mark.parametrize(
+    ("fence", "name", "assume", "hint"),
+    [
+        ("check-tso-primary", "single-writer", (), "--assume service-mode-only"),
+        ("dynamic-8780", "single-writer", (), "--assume api-mode-only"),
+        (
+            "check-tso-primary",
+            "unique",
+            ("first-primary-stays",),
+            "--assume service-mode-only --assume no-client-syncs",
+        ),
+    ],
+)
+def test_nothing_is_assumed_unasked(fence: str, name: str, assume: tuple[str, ...], hint: str) -> None:
+    found = prove(fences.parse(fence), named(name), assume=assume)
+    assert (found.verdict, found.assumptions) == ("violated", assume)
+    assert found.note == f"a run from a first state; to be proved with {hint}"
+    assert found.counterexample is not None
+    assert found.counterexample.constants["window"] == 3000
+    assert breaks(found.counterexample, named(name))
 
 
 def test_lemmas_that_contradict_each_other_are_seen() -> None:
@@ -259,7 +348,7 @@ def test_mistakes() -> None:
 def test_lemmas_are_told_apart() -> None:
     for fence in fences.ALL:
         for name in NAMES:
-            for assume in ((), STAYS, PD_ONLY):
+            for assume in ((), SERVICE, API, STAYS, API_STAYS, PD_ONLY):
                 group = lemmas.lemmas(fences.parse(fence), name, assume)
                 assert len({lemma.name for lemma in group}) == len(group)
                 assert all(lemma.meaning for lemma in group)

@@ -14,13 +14,18 @@ import pytest
 from tsofence.model import fence as fences
 from tsofence.model.layout import RELATIVE_NOW, Layout
 from tsofence.model.python import Machine, folding
+from tsofence.model.state import CLIENTS, OWN
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, judged
 from tsofence.specs.scenario import Scenario
 
 START = 1000
 #: a save that must fail may be refused for one reason or the other
-SAME = {"refused_by_cas": "refused", "refused_not_greater": "refused"}
+SAME = {
+    slot.prefix + step: slot.prefix + "refused"
+    for slot in (OWN, CLIENTS)
+    for step in ("refused_by_cas", "refused_not_greater")
+}
 
 BUSY = replace(
     scenarios.load("rolling-upgrade"),
@@ -29,7 +34,7 @@ BUSY = replace(
         for kind in ("pd", "tso")
         for fault, many in {
             "term": 3, "stop": 1, "crash": 1, "keepalive": 2, "lost": 2, "jump": 1,
-            "raft_move": 1, "admin": 1, "resync": 2,
+            "raft_move": 1, "admin": 1, "mode": 1, "reclaim": 1, "client_sync": 2, "transfer": 1, "lapse": 1,
         }.items()
     },
 )  # fmt: skip
@@ -39,6 +44,11 @@ SCENARIOS = {
     "skewed": replace(BUSY, skew=1, margin=3),
     "wide": replace(BUSY, window=5, guard=2, limit=4, counts=(1, 2), reset_by=(1, 4)),
     "narrow": replace(BUSY, window=2, limit=3),
+    "both modes": replace(BUSY, pd=2, api=1, dynamic=True),
+    "two TSO servers": replace(BUSY, api=1, tso=2, dynamic=True, skew=1, margin=3),
+    **{
+        name: scenarios.load(name) for name in ("mixed-upgrade", "dynamic-switch", "registry-lag", "tso-pair")
+    },
 }
 
 
@@ -79,7 +89,8 @@ def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: 
         skews = {
             ("skew", n): chance.randint(-world.skew, world.skew) for n in range(1, world.pd + world.tso + 1)
         }
-        state = truth.layout.initial({("now", 0): START, **skews}, world.budgets)
+        modes = {("api", n): mode for n, mode in enumerate(world.modes, 1)}
+        state = truth.layout.initial({("now", 0): START, **skews, **modes}, world.budgets)
         for _ in range(steps):
             real = {}
             for index, instance in enumerate(truth.instances):

@@ -1,7 +1,8 @@
 """The model's etcd against a real one: random runs are taken step by step in both.
 
-Every election, revoke and save of the run becomes the request that PD would send; etcd decides
-whether a save is applied, and the model must decide the same.  Skipped where no etcd is installed.
+Every election, revoke and save of the run, and every key of the registry and of who is expected to be
+primary, becomes the request that PD would send; etcd decides whether a save is applied and who is
+registered, and the model must decide the same.  Skipped where no etcd is installed.
 """
 
 from __future__ import annotations
@@ -25,15 +26,20 @@ from tsofence.model import fence as fences
 from tsofence.model import system
 from tsofence.model.instance import Configuration
 from tsofence.model.python import Machine
+from tsofence.model.state import CLIENTS, REGISTRATION
 from tsofence.model.transition import Kind
 
 ETCD = shutil.which("etcd")
 pytestmark = pytest.mark.skipif(ETCD is None, reason="no etcd installed (Debian: etcd-server)")
 
-KINDS = (Kind.PD, Kind.PD, Kind.TSO)
+KINDS = (Kind.PD, Kind.PD, Kind.TSO, Kind.TSO)
 CONSTANTS = {
     "window": 3, "guard": 1, "unit": 1, "lease": 5, "limit": 2, "margin": 1, "skew_bound": 0, "max_reset": 3,
+    "dynamic": 1, "registry": 1,
 }  # fmt: skip
+
+
+CHOICE = {"count": 1, "note": 0, "pick": 1, "by": 1}
 
 
 def _free_port() -> int:
@@ -61,6 +67,15 @@ class Etcd:
     def get(self, key: str) -> str | None:
         kvs = self.post("kv/range", {"key": _b64(key)}).get("kvs", [])
         return base64.b64decode(kvs[0]["value"]).decode() if kvs else None
+
+    def count(self, prefix: str) -> int:
+        """How many keys begin with it."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        found = self.post("kv/range", {"key": _b64(prefix), "range_end": _b64(end), "count_only": True})
+        return int(found.get("count", 0))
+
+    def put(self, key: str, value: str, lease: str) -> None:
+        self.post("kv/put", {"key": _b64(key), "value": _b64(value), "lease": lease})
 
     def grant_lease(self, seconds: int) -> str:
         return str(self.post("lease/grant", {"TTL": seconds})["ID"])
@@ -116,21 +131,23 @@ class Mirror:
                 system.VOCABULARY, system.transitions(fences.parse(fence)), KINDS, CONSTANTS, relative=False
             )
         )
-        self.state: tuple[int, ...] = self.machine.layout.initial({("now", 0): 100}, {})
-        self.keys = {key: f"{name}/{key}" for key in ("leader", "primary", "timestamp")}
-        self.leases: dict[int, str] = {}
-        #: what each server's transaction has loaded
-        self.held: dict[int, dict[str, str | None]] = {}
+        # the second PD begins in API mode
+        self.state: tuple[int, ...] = self.machine.layout.initial({("now", 0): 100, ("api", 2): 1}, {})
+        self.keys = {key: f"{name}/{key}" for key in ("leader", "primary", "timestamp", "expected")}
+        self.registry = f"{name}/registry/"
+        #: of each server's election key, of the keys in the registry, and of the key that expects a server
+        self.leases: dict[int | str, str] = {}
+        #: what each transaction has loaded, a server's own and that of a client's sync
+        self.held: dict[tuple[str, int], dict[str, str | None]] = {}
 
     def read(self, name: str, number: int = 0) -> int:
         return self.machine.layout.read(self.state, name, number)
 
     def enabled(self) -> list[int]:
-        choose = {"count": 1, "note": 0, "pick": 1, "by": 1}
         return [
             index
             for index, instance in enumerate(self.machine.instances)
-            if instance.name not in OUT and not self.machine.refused(self.state, index, choose)
+            if instance.name not in OUT and not self.machine.refused(self.state, index, CHOICE)
         ]
 
     def election_key(self, number: int) -> str:
@@ -147,33 +164,75 @@ class Mirror:
         elif name == "revoke":
             if number in self.leases:
                 self.etcd.revoke(self.leases.pop(number))
-        elif name == "find_own_key":
-            self.held[number] = {own: self.etcd.get(own)}
-        elif name == "find_no_primary":
-            self.held[number][self.keys["primary"]] = self.etcd.get(self.keys["primary"])
-        elif name == "load_window":
-            self.held[number][self.keys["timestamp"]] = self.etcd.get(self.keys["timestamp"])
-        elif name in ("commit", "conflict"):
-            window = str(self.read("next", number) + CONSTANTS["window"])
-            applied = self.etcd.txn(self.held.pop(number), self.keys["timestamp"], window)
-            assert applied == (name == "commit"), f"{name} of {number} after {self.state}"
-        self.state = self.machine.apply(self.state, index, {"count": 1, "note": 0, "pick": 1, "by": 1})
+        elif name in ("register", "registration_ends", "registration_lapses"):
+            self.write_leased(f"{self.registry}{number}", str(number) if name == "register" else None)
+        elif name in ("chosen_as_primary", "expects_itself"):
+            self.write_leased(self.keys["expected"], str(number))
+        elif name == "expected_key_goes":
+            self.write_leased(self.keys["expected"], None)
+        elif name == "poll_registry":
+            assert (self.etcd.count(self.registry) > 0) == self.model_lists_somebody()
+        else:
+            self.save(name, number)
+        self.state = self.machine.apply(self.state, index, CHOICE)
         return name
+
+    def write_leased(self, path: str, value: str | None) -> None:
+        """A key with a lease of its own; without a value: the lease ends, and the key goes with it."""
+        if path in self.leases:
+            self.etcd.revoke(self.leases.pop(path))
+        if value is not None:
+            self.leases[path] = self.etcd.grant_lease(600)
+            self.etcd.put(path, value, self.leases[path])
+
+    def save(self, name: str, number: int) -> None:
+        """A step of a save, of the server's own or of that of a client's sync."""
+        prefix = CLIENTS.prefix if name.startswith(CLIENTS.prefix) else ""
+        transaction = prefix, number
+        match name.removeprefix(prefix):
+            case "find_own_key":
+                key = self.election_key(number)
+                self.held[transaction] = {key: self.etcd.get(key)}
+            case "find_no_primary":
+                self.held[transaction][self.keys["primary"]] = self.etcd.get(self.keys["primary"])
+            case "load_window":
+                self.held[transaction][self.keys["timestamp"]] = self.etcd.get(self.keys["timestamp"])
+            case ("commit" | "conflict") as outcome:
+                window = str(self.read(prefix + "next", number) + CONSTANTS["window"])
+                applied = self.etcd.txn(self.held.pop(transaction), self.keys["timestamp"], window)
+                assert applied == (outcome == "commit"), f"{name} of {number} after {self.state}"
+
+    def model_lists_somebody(self) -> bool:
+        return any(
+            self.read("registration", number) == REGISTRATION.listed.value
+            for number, kind in enumerate(KINDS, 1)
+            if kind is Kind.TSO
+        )
 
     def compare(self) -> None:
         for key, path in self.keys.items():
             value = self.read(key)
             assert self.etcd.get(path) == (str(value) if value else None), key
+        assert (self.etcd.count(self.registry) > 0) == self.model_lists_somebody()
 
 
 #: what has no request of its own in etcd, or needs time to pass there
 OUT = {
     "keepalive_stops", "crash", "commit_answer_lost", "request_lost", "revoke_lost", "clock_jump",
-    "admin_reset_begin", "admin_reset", "sync_again",
+    "admin_reset_begin", "admin_reset", "client_commit_answer_lost", "client_request_lost",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fence", ["off", "check-tso-primary", "hook", "save-cas"])
+#: how likely a step is, where not as likely as most: answers to clients change nothing in etcd, what ends
+#: a term comes often enough, and what waits before its commit is overtaken
+WEIGHTS = {
+    "grant": 1, "tick": 1, "overflow": 1, "stop": 1, "step_down": 1, "restart_in_other_mode": 1,
+    "raft_moves": 1, "raft_reclaims": 1, "raft_elects": 1, "resign_as_raft_follower": 1, "makes_way": 1,
+    "registration_lapses": 1, "poll_registry": 1, "commit": 2, "client_commit": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fence", ["off", "check-tso-primary", "hook", "save-cas", "dynamic-8780"])
 def test_random_runs_agree(etcd: Etcd, fence: str) -> None:
     chance = random.Random(fence)
     happened: list[str] = []
@@ -182,11 +241,14 @@ def test_random_runs_agree(etcd: Etcd, fence: str) -> None:
         for _ in range(60):
             steps = mirror.enabled()
             names = [mirror.machine.instances[index].name for index in steps]
-            # answers to clients change nothing in etcd; what waits before its commit is overtaken
-            weights = [1 if name in ("grant", "tick", "overflow", "commit") else 6 for name in names]
+            weights = [WEIGHTS.get(name, 6) for name in names]
             happened.append(mirror.take(chance.choices(steps, weights)[0]))
         mirror.compare()
-    assert {"campaign", "commit", "conflict", "revoke"} <= set(happened)
+    assert {
+        "campaign", "commit", "conflict", "revoke", "client_commit", "client_conflict", "register",
+        "registration_ends", "registration_lapses", "chosen_as_primary", "expects_itself",
+        "expected_key_goes", "poll_registry",
+    } <= set(happened)  # fmt: skip
 
 
 def test_a_value_that_comes_back_passes(etcd: Etcd) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tsofence.traces import lines as lines_module
-from tsofence.traces.judge import Judgement, judge
+from tsofence.traces.judge import PROPERTIES, Judgement, judge
 from tsofence.traces.lines import Lines
 from tsofence.traces.observation import BadInput, Call, Key
 from tsofence.traces.sources import Gap, Kind, Source, Trace, read
@@ -104,7 +104,7 @@ def test_a_file_cut_anywhere_gives_the_beginning_of_what_it_gave(
         assert at_end_of_line or not source.whole, "a visible cut is reported"
         assert source.whole == (not source.reasons)
         judgements = judge(trace)
-        assert len(judgements) == 5
+        assert len(judgements) == len(PROPERTIES)
         if not source.whole and kind is Kind.CLIENT:
             assert {judgement.verdict for judgement in judgements} == {"unknown", "vacuous"}
     assert recognised >= (1 if kind is Kind.WATCH_GATEWAY else CUTS_A_FILE // 3)
@@ -138,7 +138,7 @@ def test_files_with_random_damage_are_judged_or_refused(kind: Kind, tmp_path: Pa
         path.write_bytes(content)
         trace = read_cut(path)
         if trace is not None:
-            assert len(judge(trace)) == 5
+            assert len(judge(trace)) == len(PROPERTIES)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FENCED.iterdir()))
@@ -168,6 +168,7 @@ def test_missing_files_are_no_error(tmp_path: Path) -> None:
         "holds",
         "violated",
         "holds",
+        "violated",
     ]
     only_log = read([FENCED / "pd-pd1.log.gz"])
     assert {judgement.verdict for judgement in judge(only_log)} == {"vacuous"}

@@ -45,8 +45,9 @@ def call(
     client: str = "c",
     worker: int | None = None,
     error: str | None = None,
+    kind: str = "pd",
 ) -> Call:
-    return Call("calls", 1, client, "pd", "url", worker, start, end, physical, logical, count, error)
+    return Call("calls", 1, client, kind, "url", worker, start, end, physical, logical, count, error)
 
 
 def save(
@@ -269,3 +270,63 @@ def test_window_is_violated_when_an_election_bounds_the_saves_that_can_count() -
         trace([beyond], keys, election(300, 3), gaps=[Gap(3, 3)]),
     ):
         assert judge(undecided, ["window"])[0].verdict == "unknown"
+
+
+# --- availability ------------------------------------------------------------------------------------
+
+SECOND = 10**9
+
+
+def asks(start: int, end: int, *, error: str | None = None, client: str = "lib", worker: int = 0) -> Call:
+    """A library client's call, in seconds."""
+    physical = 0 if error else 100 + end
+    return call(start * SECOND, end * SECOND, physical, client=client, worker=worker, error=error, kind="lib")
+
+
+def tso(*seconds: int) -> list[Call]:
+    """The answers of a TSO server to those that ask it."""
+    return [call(at * SECOND - MS, at * SECOND, 100 + at, client="raw", kind="tso") for at in seconds]
+
+
+SERVED = tso(*range(60))
+
+
+@pytest.mark.parametrize(
+    ("calls", "verdict", "worst_s"),
+    [
+        ([asks(0, 1), asks(2, 4, error="no"), asks(4, 13)], "violated", 11),
+        ([asks(0, 1), asks(2, 13)], "violated", 11),
+        ([asks(0, 1), asks(2, 12)], "holds", None),
+        ([asks(0, 1), asks(30, 31)], "holds", None),  # it did not ask
+        ([asks(0, 1), asks(2, 4, error="no"), asks(20, 31, error="no")], "violated", 29),  # to its end
+        ([asks(2, 4, error="no"), asks(4, 14)], "violated", 12),  # from its beginning
+        ([asks(0, 1), asks(1, 20, worker=1), asks(2, 3), asks(4, 5), asks(12, 13)], "holds", None),
+        ([asks(0, 1), asks(2, 20), asks(0, 20, client="other")], "violated", 20),
+    ],
+)
+def test_availability(calls: list[Call], verdict: str, worst_s: int | None) -> None:
+    (judgement,) = judge(trace([*SERVED, *calls]), ["availability"])
+    assert judgement.verdict == verdict
+    assert judgement.worst_ms == (None if worst_s is None else worst_s * 1000)
+    if judgement.from_ns is not None:
+        assert judgement.to_ns == judgement.from_ns + (worst_s or 0) * SECOND
+
+
+def test_availability_counts_while_a_tso_server_serves() -> None:
+    waits = [asks(0, 1), asks(2, 40)]
+    (paused,) = judge(trace([*tso(*range(10), *range(15, 40)), *waits]), ["availability"])
+    assert (paused.verdict, paused.count, paused.worst_ms) == ("violated", 1, 24_000)
+    (twice,) = judge(trace([*tso(*range(14), *range(20, 40)), *waits]), ["availability"])
+    assert (twice.count, twice.worst_ms) == (2, 19_000)
+    (nowhere,) = judge(trace([*tso(*range(0, 40, 2)), *waits]), ["availability"])
+    assert nowhere.verdict == "holds"
+
+
+def test_availability_needs_a_library_client_and_a_tso_server() -> None:
+    assert judge(trace(SERVED), ["availability"])[0].verdict == "vacuous"
+    assert judge(trace([asks(0, 1), asks(2, 40)]), ["availability"])[0].verdict == "vacuous"
+    cut = [source(Kind.CLIENT, truncated=True)]
+    assert judge(trace(SERVED, sources=cut), ["availability"])[0].verdict == "unknown"
+    assert judge(trace([*SERVED, asks(0, 1)], sources=cut), ["availability"])[0].verdict == "unknown"
+    (violated,) = judge(trace([*SERVED, asks(0, 20)], sources=cut), ["availability"])
+    assert (violated.verdict, "there may be more" in violated.note) == ("violated", True)

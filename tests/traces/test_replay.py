@@ -10,6 +10,7 @@ import pytest
 from tsofence.checker.run import Run, breaks, follow
 from tsofence.specs import properties
 from tsofence.traces.judge import Judgement
+from tsofence.traces.replay import NAMES as NAMES_OF_PROPERTIES
 from tsofence.traces.replay import FenceVerdict, Refused, Report, replay
 from tsofence.traces.sources import Kind, read
 
@@ -17,6 +18,9 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 NAMES = ("upgrade-unfenced", "upgrade-fenced", "pd-failover")
 CHECK = "check-tso-primary"
 TSO = "http://127.0.0.1:13379"
+#: where the unfenced upgrade cannot be fenced: of the two saves before, a TSO server's own sync can have made
+#: one and a client's sync the other, as far as etcd's events tell
+SAVED_BESIDE = 25
 
 
 def files(name: str, *beginnings: str) -> list[Path]:
@@ -57,7 +61,7 @@ def test_the_unfenced_upgrade_violates_and_does_not_conform_to_the_fence() -> No
     assert (judged(report, "real-time").verdict, judged(report, "real-time").count) == ("violated", 5008)
     assert conforms(report) == {"off": True, CHECK: False}
     verdict = of(report, CHECK)
-    assert verdict.revision == 24
+    assert verdict.revision == SAVED_BESIDE
     assert verdict.stopped_at is not None
     assert verdict.stopped_at.file.endswith(("etcd.jsonl.gz", "etcd-recv.jsonl.gz"))
     assert Refused("find_no_primary", "pd1", "no TSO primary") in verdict.refused_by
@@ -131,7 +135,7 @@ def test_the_fence_cannot_be_told_from_etcd_alone_and_the_report_says_what_would
 def test_etcd_alone_refutes_the_fence(watch: str) -> None:
     report = replayed(files("upgrade-unfenced", watch))
     assert conforms(report) == {"off": True, CHECK: False}
-    assert of(report, CHECK).revision == 24
+    assert of(report, CHECK).revision == SAVED_BESIDE
     assert judged(report, "single-writer").verdict == "violated"
 
 
@@ -167,7 +171,7 @@ def test_a_watch_that_began_late(first: int, tmp_path: Path) -> None:
     """It still refutes the fence: by whom the key was held before is one of the states that fit."""
     report = replayed([*later(first, tmp_path), *files("upgrade-unfenced", "pd-", "tso-")])
     assert conforms(report) == {"off": True, CHECK: False}
-    assert of(report, CHECK).revision == 24
+    assert of(report, CHECK).revision == SAVED_BESIDE
     assert any("began late" in note for note in report.notes)
 
 
@@ -208,7 +212,7 @@ def test_sources_and_settings_are_in_the_report() -> None:
     report = whole("upgrade-fenced")
     assert {source.kind for source in report.sources} >= {Kind.WATCH, Kind.PD_LOG, Kind.TSO_LOG, Kind.CLIENT}
     assert report.settings.save_interval_ns == 3_000_000_000
-    assert [judgement.property for judgement in report.properties] == list(properties.NAMES)
+    assert [judgement.property for judgement in report.properties] == list(NAMES_OF_PROPERTIES)
 
 
 def test_only_the_properties_asked_for() -> None:

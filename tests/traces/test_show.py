@@ -100,7 +100,7 @@ def test_parts_that_stay_are_not_told(before: str, after: str, told: tuple[str, 
 CONCLUSIONS = {
     "unique": "tso1 grants (t+1, 1) in step 17; pd1 had granted (t+1, 1) in step 14.",
     "real-time": "pd1 grants (t+0, 1) in step 14; tso1 had granted (t+4, 1) in step 13.",
-    "session": "pd1 grants (t+0, 1) in step 16; tso1 had granted (t+4, 1) in step 13.",
+    "session": "tso1 grants (t+0, 1) in step 18; pd1 had granted (t+4, 1) in step 16.",
     "single-writer": "The save of pd1, a PD, lands while tso1 is TSO primary.",
     "one-live": "pd1 grants (t+0, 1) while tso1 could grant as well.",
 }
@@ -108,7 +108,7 @@ CONCLUSIONS = {
 
 @pytest.mark.parametrize("name", CONCLUSIONS)
 def test_the_conclusion_names_both_sides(name: str) -> None:
-    world = scenario.load("tso-restart" if name == "session" else "rolling-upgrade")
+    world = scenario.load("dynamic-switch" if name == "session" else "rolling-upgrade")
     (finding,) = explore(world, "off", [properties.named(name)]).findings
     assert finding.run is not None
     breaks, why = tell(finding.run).conclusion
@@ -141,7 +141,7 @@ GRANT = Move("grant", 1, {"count": 1, "note": 0, "pick": 1})
             "key-monotone",
             {},
             [
-                Move("sync_again", 1),
+                Move("sync_load", 1),
                 Move("sync_begin", 1),
                 Move("find_own_key", 1),
                 Move("load_window", 1),
@@ -158,7 +158,7 @@ def test_a_run_from_anywhere_is_concluded(
     first = started(**state)
     run = Run("", "off", (Kind.PD,), ("pd1",), constants, first, tuple(moves), name, reachable=False)
     if name == "key-monotone":
-        first |= {("saved", 1): 80, ("skew", 1): -20}
+        first |= {("saved", 1): 80, ("skew", 1): -20, ("promoted", 1): 0}
         guards = (("load_window", "window grows"), ("commit", "timestamp key is as read"))
         run = replace(run, constants=constants | {"window": 5, "guard": -100}, dropped=guards)
     story = tell(run)
@@ -199,7 +199,7 @@ def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
     """A run of random steps under a random fence; few of them are faults, or nothing else would happen."""
     rng = random.Random(seed)
     constants = {"window": 3, "guard": 1, "unit": 1, "lease": 2, "limit": 6, "margin": 1}
-    constants |= {"skew_bound": 2, "max_reset": 4}
+    constants |= {"skew_bound": 2, "max_reset": 4, "dynamic": 1, "registry": 1}
     names = tuple(f"server{n}" for n, _ in enumerate(kinds, 1))
     run = Run("walk", rng.choice(fences.ALL), kinds, names, constants, {("now", 0): 1000}, ())
     machine = run.machine()
@@ -210,7 +210,7 @@ def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
         for index, instance in enumerate(machine.instances):
             inputs = {each.name: rng.randrange(3) for each in instance.transition.rule.inputs}
             if not machine.refused(state, index, inputs):
-                fault = instance.transition.rule.budget not in (None, "term", "resync")
+                fault = instance.transition.rule.budget not in (None, "term", "client_sync")
                 able.append((index, inputs, 1 if fault else 12))
         (chosen,) = rng.choices(able, [weight for _, _, weight in able])
         index, inputs, _ = chosen

@@ -1,0 +1,128 @@
+"""What must happen again and again, or at last, and which steps must not be put off forever for that.
+
+A bad run comes to a state in which ``premise`` holds; from there on ``during`` holds in every state,
+``goal`` in none, and no step is one of ``reached_by``.  Unless ``repeated`` is None, it takes such steps
+again and again.  In these words:
+
+- takeover (whenever P, at last Q): ``premise=P, goal=Q``;
+- availability (some step again and again, while P): ``during=P, reached_by=…``;
+- no livelock (no steps of a kind forever without Q): ``repeated=…, goal=Q``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..model import state as s
+from ..model import system
+from ..model.expr import FALSE, NOBODY, TRUE, Expr, both, exists, negate
+from ..model.transition import SELF, Transition
+
+Judge = Callable[[Transition], Expr | None]
+
+
+class Fairness(Enum):
+    """What may not happen to a step of a server."""
+
+    WEAK = "put off forever while it is always possible"
+    STRONG = "put off forever while it is possible again and again"
+
+
+def named_steps(*names: str) -> Judge:
+    """Every step of these transitions."""
+    return lambda transition: TRUE if transition.name in names else None
+
+
+#: limited by scenarios, yet no faults
+_NO_FAULTS = (None, "term", "reclaim")
+#: What weak fairness is not enough for.  A raft leader campaigns within 200 ms, a PD that handed its raft
+#: leadership over knows that at once, and clients ask all the time: long before the raft leader moves
+#: again (a PD misses the PD leader for 10 s before it moves it, `lostPDLeaderMaxTimeoutSecs`).
+_STRONG = ("campaign", "sees_hand_over", "grant")
+
+
+def every_step(*strong: str) -> Mapping[str, Fairness]:
+    """Time passes, and every server does what it can: weak fairness for what is neither fault nor choice.
+
+    Elections are won at last, although a scenario limits their number; ``strong`` lists the transitions
+    for which weak fairness is not enough.
+    """
+    able = {rule.name for rule in system.RULES if rule.budget in _NO_FAULTS}
+    return {name: Fairness.STRONG if name in strong else Fairness.WEAK for name in able}
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """See the module."""
+
+    name: str
+    meaning: str
+    premise: Expr = field(default_factory=lambda: TRUE)
+    during: Expr = field(default_factory=lambda: TRUE)
+    goal: Expr = field(default_factory=lambda: FALSE)
+    reached_by: Judge = field(default_factory=named_steps)
+    repeated: Judge | None = None
+    fairness: Mapping[str, Fairness] = field(default_factory=every_step)
+
+
+def _runs_in_api_mode(m: Expr) -> Expr:
+    return both(negate(s.is_tso[m]), s.api[m], s.role[m] != s.ROLE.down, s.role[m] != s.ROLE.closing)
+
+
+def _leads_in_api_mode(m: Expr) -> Expr:
+    return both(s.api[m], s.leader == m)
+
+
+def _able_to_grant(m: Expr) -> Expr:
+    return both(s.initialised[m], s.promoted[m], s.serving(m))
+
+
+def _pd_campaigns(transition: Transition) -> Expr | None:
+    return negate(s.is_tso[SELF]) if transition.name == "campaign" else None
+
+
+PROPERTIES = (
+    Liveness(
+        "takeover",
+        "while a PD in API mode runs beside a TSO primary, a PD in API mode leads at last",
+        during=both(exists(_runs_in_api_mode), s.primary != NOBODY),
+        goal=exists(_leads_in_api_mode),
+        fairness=every_step(*_STRONG),
+    ),
+    Liveness(
+        "availability",
+        "while some server is able to grant, a library client gets a timestamp again and again",
+        during=exists(_able_to_grant),
+        reached_by=lambda transition: s.asked_by_library(SELF) if transition.name == "grant" else None,
+        fairness=every_step(*_STRONG),
+    ),
+    Liveness(
+        "pd-leader",
+        "while a PD runs, a PD leads at last",
+        during=exists(lambda m: both(negate(s.is_tso[m]), s.role[m] != s.ROLE.down)),
+        goal=s.leader != NOBODY,
+        fairness=every_step(*_STRONG),
+    ),
+    Liveness(
+        "no-livelock",
+        "PDs do not win elections forever",
+        repeated=_pd_campaigns,
+        fairness=every_step(*_STRONG),
+    ),
+)
+
+NAMES = tuple(prop.name for prop in PROPERTIES)
+
+
+def named(name: str) -> Liveness:
+    """The property of that name.
+
+    Raises:
+        ValueError: there is none; the message lists what there is.
+    """
+    for prop in PROPERTIES:
+        if prop.name == name:
+            return prop
+    raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
