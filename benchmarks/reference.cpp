@@ -1,10 +1,13 @@
 // The reference protocol (docs/reference-protocol.md), written by hand: the speed that generated machine
-// code is measured against. Breadth first, exact: 128-bit states in an open addressing table.
+// code is measured against. Breadth first, exact: 128-bit states in an open addressing table, on huge pages,
+// and a queue of new states whose slots are on their way from memory. Predecessors are not kept.
 // Build: g++ -std=c++17 -O3 -march=native -DP=2 -DS=2 -DT=8 -DC=3 -DFENCE=1 reference.cpp
 // Prints: states transitions states-with-bad levels processor-seconds bytes-of-the-table
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <sys/mman.h>
 #include <vector>
 
 using State = unsigned __int128;
@@ -29,27 +32,42 @@ static inline State put(State s, int at, int width, int value) {
     return (s & ~(State((1 << width) - 1) << at)) | State(unsigned(value)) << at;
 }
 
+// Zeros on pages of 2 MiB, where Linux gives them: a look anywhere into the table seldom misses the TLB then.
+static State *zeroed(size_t states) {
+    const size_t bytes = states * sizeof(State);
+    void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) std::abort();
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    return static_cast<State *>(memory);
+}
+
+static inline uint64_t hash(State s) {
+    uint64_t h = (uint64_t(s) ^ uint64_t(s >> 64) * 0x9E3779B97F4A7C15u) * 0xFF51AFD7ED558CCDu;
+    return (h ^ h >> 32) * 0xC4CEB9FE1A85EC53u;
+}
+
+// A slot holds a state plus one; 0 is an empty slot. Slots are in the order of the hashes (but for
+// collisions), so that growing goes through the old and the new table from one end to the other.
 class Table {
   public:
-    Table() : slots(1 << 12) {}
-    // A slot holds a state plus one; 0 is an empty slot.
-    bool insert(State s) {
-        if (2 * count >= slots.size()) grow();
-        return place(s + 1);
-    }
     size_t count = 0;
-    size_t bytes() const { return slots.size() * sizeof(State); }
+    void prefetch(uint64_t h) const { __builtin_prefetch(&slots[h >> shift]); }
+    bool insert(State s, uint64_t h) {
+        if (4 * count >= 3 * size()) grow();
+        return place(s + 1, h);
+    }
+    size_t size() const { return size_t(1) << (64 - shift); }
+    size_t bytes() const { return size() * sizeof(State); }
     template <class Visit> void each(Visit visit) const {
-        for (State s : slots)
-            if (s) visit(s - 1);
+        for (size_t at = 0; at < size(); at++)
+            if (slots[at]) visit(slots[at] - 1);
     }
 
   private:
-    std::vector<State> slots;
-    bool place(State s) {
-        uint64_t h = (uint64_t(s) ^ uint64_t(s >> 64) * 0x9E3779B97F4A7C15u) * 0xFF51AFD7ED558CCDu;
-        h ^= h >> 32;
-        for (size_t at = h & (slots.size() - 1);; at = (at + 1) & (slots.size() - 1)) {
+    int shift = 64 - 12;
+    State *slots = zeroed(size());
+    bool place(State s, uint64_t h) {
+        for (size_t at = h >> shift;; at = (at + 1) & (size() - 1)) {
             if (slots[at] == s) return false;
             if (!slots[at]) {
                 slots[at] = s;
@@ -59,11 +77,44 @@ class Table {
         }
     }
     void grow() {
-        std::vector<State> old(2 * slots.size());
-        old.swap(slots);
+        State *old = slots, *end = slots + size();
+        shift--;
+        slots = zeroed(size());
         count = 0;
-        for (State s : old)
-            if (s) place(s);
+        for (State *s = old; s < end; s++)
+            if (*s) place(*s, hash(*s - 1));
+        munmap(old, (end - old) * sizeof(State));
+    }
+};
+
+// New states wait here until their slots have arrived from memory.
+class Queue {
+  public:
+    Queue(Table &seen, std::vector<State> &found) : seen(seen), found(found) {}
+    void push(State s) {
+        const uint64_t h = hash(s);
+        seen.prefetch(h);
+        Waiting &oldest = waiting[at++ % LENGTH];
+        if (at > LENGTH) settle(oldest);
+        oldest = {s, h};
+    }
+    void drain() {
+        for (size_t i = at > LENGTH ? at - LENGTH : 0; i < at; i++) settle(waiting[i % LENGTH]);
+        at = 0;
+    }
+
+  private:
+    struct Waiting {
+        State state;
+        uint64_t hash;
+    };
+    static constexpr size_t LENGTH = 32;
+    Table &seen;
+    std::vector<State> &found;
+    Waiting waiting[LENGTH];
+    size_t at = 0;
+    void settle(const Waiting &w) {
+        if (seen.insert(w.state, w.hash)) found.push_back(w.state);
     }
 };
 
@@ -112,16 +163,17 @@ int main() {
     const std::clock_t began = std::clock();
     Table seen;
     std::vector<State> frontier{0}, found;
+    Queue queue(seen, found);
     size_t transitions = 0, levels = 0;
-    seen.insert(0);
-    while (!frontier.empty()) {
-        levels++;
+    seen.insert(0, hash(0));
+    for (; !frontier.empty(); levels++) {
         found.clear();
         for (State s : frontier)
             steps(s, [&](State t) {
                 transitions++;
-                if (seen.insert(t)) found.push_back(t);
+                queue.push(t);
             });
+        queue.drain();
         frontier.swap(found);
     }
     const double took = double(std::clock() - began) / CLOCKS_PER_SEC;

@@ -1,0 +1,1 @@
+"""How fast the engines are, beside programs that others would use: `make bench`."""
