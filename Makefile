@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/tsofence replay tests/recordings/upgrade-fenced; test $$? -eq 1
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 check: $(READY)
 	$(BIN)/ruff check
@@ -22,6 +22,7 @@ check: $(READY)
 # Times of the engines in one run; C++, Spin and Ray are left out, each with a line, where they are missing.
 bench: $(READY)
 	$(BIN)/python -m benchmarks.engines
+	$(BIN)/python -m benchmarks.scenarios
 
 clean:
 	rm -rf .venv build dist tsofence.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,8 +18,9 @@ from . import __version__
 from .checker.engine import CheckpointError
 from .checker.explore import ENGINES, MAX_STATES
 from .model import fence as fences
+from .model.instance import REDUCTIONS
 from .specs import lemmas, liveness, properties, scenario
-from .traces import judge, report
+from .traces import report
 from .traces.observation import BadInput
 from .traces.rerun import rerun
 from .traces.settings import duration_ns, given
@@ -51,6 +52,16 @@ class _Named(click.ParamType[str]):
         return [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
 
 
+def _known(name: str, *also: str) -> None:
+    """A property of safety, or one of these.
+
+    Raises:
+        ValueError: neither; the message lists what there is.
+    """
+    if name not in (*properties.NAMES, *also):
+        raise ValueError(f"unknown property {name!r}; choose from {', '.join((*properties.NAMES, *also))}")
+
+
 class _Duration(click.ParamType[int]):
     """A time as PD's configuration writes it: 3s, 50ms; in nanoseconds."""
 
@@ -65,14 +76,9 @@ class _Duration(click.ParamType[int]):
 
 _FENCE = _Named(lambda: fences.MEANINGS, fences.parse)
 _PROPERTY = _Named(lambda: properties.NAMES, properties.named)
-_EXPLORED = _Named(
-    lambda: (*properties.NAMES, *liveness.NAMES),
-    lambda name: name in liveness.NAMES or properties.named(name),
-)
-_REPLAYED = _Named(
-    lambda: (*properties.NAMES, judge.AVAILABILITY),
-    lambda name: name == judge.AVAILABILITY or properties.named(name),
-)
+_EXPLORED = _Named(lambda: (*properties.NAMES, *liveness.NAMES), lambda name: _known(name, *liveness.NAMES))
+#: of a recording only availability is judged; a run file may be asked for each
+_REPLAYED = _Named(lambda: (*properties.NAMES, *liveness.NAMES), lambda name: _known(name, *liveness.NAMES))
 _ASSUMPTION = _Named(lambda: [each.name for each in lemmas.ASSUMPTIONS], lemmas.assumption)
 _SCENARIO = _Named(scenario.names, scenario.load)
 
@@ -221,6 +227,13 @@ _property_option = click.option(
     "one here); auto: machine code once there are many states.",
 )
 @click.option(
+    "--without",
+    type=click.Choice(REDUCTIONS),
+    multiple=True,
+    help="Do not treat as one: equal servers that change places; times that no step can tell apart; a save's "
+    "step and the next, where nobody can tell when it is taken.  Verdicts stay the same.  Repeatable.",
+)
+@click.option(
     "--checkpoint",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
@@ -236,6 +249,7 @@ def explore(
     max_states: int,
     memory: float | None,
     engine: str,
+    without: tuple[str, ...],
     checkpoint: Path | None,
     json_to: str | None,
     runs: Path | None,
@@ -262,6 +276,7 @@ def explore(
             max_states,
             memory=None if memory is None else int(memory * (1 << 30)),
             engine=engine,
+            reductions=[name for name in REDUCTIONS if name not in without],
             checkpoint=checkpoint,
             progress=screen.progress,
             done=screen.done,
@@ -396,12 +411,20 @@ def replay(
     from .traces import sources
 
     console = _console(quiet)
-    if len(paths) == 1 and run_files.is_run(paths[0]):
-        again = rerun(run_files.load(paths[0]), chosen, asked or properties.NAMES)
-        console.print(report.rerun_text(again))
-        _write_json({**_prefix("replay"), **report.rerun_json(again, str(paths[0]))}, json_to)
-        refused = len(chosen) == 1 and not again.fences[0].allows
-        return VIOLATED if refused or any(again.broken.values()) else 0
+    files = run_files.all_runs(paths)
+    if files:
+        again = {str(file): rerun(run_files.load(file), chosen, asked) for file in files}
+        for found_again in again.values():
+            console.print(report.rerun_text(found_again))
+        _write_json({**_prefix("replay"), **report.reruns_json(again)}, json_to)
+        refused = len(chosen) == 1 and not all(each.fences[0].allows for each in again.values())
+        return VIOLATED if refused or any(any(each.broken.values()) for each in again.values()) else 0
+    unheard = set(asked) - set(replaying.NAMES)
+    if unheard:
+        raise click.UsageError(
+            f"{', '.join(sorted(unheard))}: only a run file can be asked for that; of a recording ask for "
+            f"{', '.join(replaying.NAMES)}"
+        )
     with report.Steps(console, live=not no_progress) as screen:
         trace = sources.read(
             paths,

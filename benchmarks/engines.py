@@ -1,5 +1,5 @@
 """How fast the engines are, all in one run on one core: plain Python, machine code, C++ by hand, Spin;
-and Ray with one worker and with two, by the clock on the wall.
+and, by the clock on the wall, machine code on two cores and Ray with one worker and with two.
 
 Times are of the processor, so that other load on the machine counts little, the quickest of some rounds;
 compilation is apart.  Wrong counts end the run with status 1.  Arguments are other sizes of the reference
@@ -17,10 +17,6 @@ from rich.console import Console
 from tsofence.checker.engine import Plain
 from tsofence.checker.expand import Expander
 from tsofence.checker.native import Native
-from tsofence.model import fence as fences
-from tsofence.model.layout import State
-from tsofence.specs import scenario
-from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.reference import reference
 
 from . import cluster
@@ -30,38 +26,41 @@ from .walk import walk
 
 #: sizes of the reference protocol, and whether the slow take part: plain Python and Ray
 SIZES: tuple[tuple[Size, bool], ...] = (((2, 2, 8, 3), True), ((2, 2, 10, 5), False))
-#: scenario and fence of the PD model
-SCENARIOS = (("rolling-upgrade", "off"), ("tso-restart", "off"))
 MOST = 20_000_000
 ROUNDS = 3
 
 
-def search(expander: Expander, first: Sequence[State], *, native: bool) -> Result:
+def search(expander: Expander, *, native: bool, threads: int = 1) -> Result:
     """One engine's search, as `tsofence explore` runs it, without what only reports need."""
-    began = time.process_time()
-    plain = Plain(expander, first)
+    clock = time.process_time if threads == 1 else time.monotonic
+    began = clock()
+    plain = Plain(expander)
     engine = Native(plain, MOST) if native else plain
-    ready = time.process_time()
+    engine.threads = threads
+    ready = clock()
     levels = walk(engine)
-    seconds = time.process_time() - ready
+    seconds = clock() - ready
     memory = engine.memory if isinstance(engine, Native) else 0
     fired = sum(engine.watch.fired)
     who = "machine code" if native else "plain Python"
+    if threads > 1:
+        who += f", {threads} threads, wall"
     return Result(who, len(engine), fired, levels, seconds, ready - began, memory)
 
 
 def protocol(size: Size, *, plainly: bool) -> list[Result]:
     """Everybody's search of the reference protocol; rounds go through all of them in turn."""
-    expander = Expander(reference(*size, fence=True), ())
-    first = [expander.layout.initial({}, {})]
-    results = [search(expander, first, native=True)]
+    configuration = reference(*size, fence=True)
+    expander = Expander(configuration, (), [configuration.layout().initial({}, {})])
+    results = [search(expander, native=True)]
     with rivals(size, results[0].states) as others:
         for again in range(ROUNDS):
             results += [other() for other in others]
             if again:
-                results.append(search(expander, first, native=True))
+                results.append(search(expander, native=True))
+            results.append(search(expander, native=True, threads=2))
     if plainly:
-        results.append(search(expander, first, native=False))
+        results.append(search(expander, native=False))
         if not cluster.absent():
             results += cluster.on_workers(size, MOST)
     return results
@@ -75,11 +74,6 @@ def measure(sizes: Sequence[Size]) -> Iterator[tuple[str, list[Result]]]:
         return
     for size, plainly in SIZES:
         yield "reference " + ",".join(map(str, size)), protocol(size, plainly=plainly)
-    for name, fence in SCENARIOS:
-        world = scenario.load(name)
-        configuration = world.configuration(fences.parse(fence))
-        expander = Expander(configuration, PROPERTIES)
-        yield f"{name} {fence}", [search(expander, list(world.first_states(configuration)), native=True)]
 
 
 def _size(text: str) -> Size:

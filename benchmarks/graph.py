@@ -24,7 +24,7 @@ def main(out: Any = sys.stdout) -> None:
     for size in SIZES:
         configuration = reference(*size, fence=True)
         first = [configuration.layout().initial({}, {})]
-        engine = Native(Plain(Expander(configuration, ()), first), 20_000_000)
+        engine = Native(Plain(Expander(configuration, (), first)), 20_000_000)
         done = 0
         while done < len(engine):
             upto = len(engine)

@@ -9,7 +9,8 @@ def walk(engine: Engine) -> int:
     """Expand everything; how many levels there are."""
     first, last, levels = 0, len(engine), 0
     while first < last:
-        for start in range(first, last, engine.chunk):
-            engine.expand(start, min(start + engine.chunk, last))
+        chunk = engine.piece(last)
+        for start in range(first, last, chunk):
+            engine.expand(start, min(start + chunk, last))
         first, last, levels = last, len(engine), levels + 1
     return levels

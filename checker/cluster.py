@@ -89,8 +89,8 @@ class Shard:
     ) -> None:
         """``make`` makes the configuration; ``most`` states fit at most, in ``memory`` bytes."""
         self._number, self._shards = number, shards
-        self._expander = expander = Expander(make(), [named(name) for name in properties])
-        self._batch = _Batch(Plain(expander, first), _BATCH * (len(expander.instances) + 1))
+        self._expander = expander = Expander(make(), [named(name) for name in properties], first)
+        self._batch = _Batch(Plain(expander), _BATCH * (len(expander.instances) + 1))
         self._packing = packing = self._batch.packing
         if memory is not None:
             most = min(most, int(memory / (8 * packing.words + SLOT_BYTES + 8)))
@@ -100,9 +100,8 @@ class Shard:
         pointers = [ctypes.c_void_p] * 4
         self._take = compiled.function("take", None, *pointers, ctypes.c_int64)
         self._hits: dict[int, Hit] = {}
-        rows = packing.pack(
-            np.frombuffer(bytes(v for state in first for v in state), np.uint8).reshape(len(first), -1)
-        )
+        starts = np.frombuffer(b"".join(expander.starts), np.uint8)
+        rows = packing.pack(starts.reshape(len(expander.starts), -1))
         mine = rows[owners(rows, shards) == number]
         self.receive((mine, np.full(len(mine), _NOBODY)))
 
@@ -215,7 +214,7 @@ class Cluster(Engine):
         import ray
 
         self._ray: Any = ray
-        self.expander = Expander(make(), [named(name) for name in properties])
+        self.expander = Expander(make(), [named(name) for name in properties], first)
         if not ray.is_initialized():
             start(ray, workers)
         shards = workers or int(ray.cluster_resources()["CPU"])
@@ -295,15 +294,7 @@ class Cluster(Engine):
                     yield from map(bytes, self._get(shard.states.remote(start + low - at, start + high - at)))
                 at += end - start
 
-    def path(self, index: int) -> tuple[int, list[int]]:
-        steps = []
-        while (before := self._before(index)) is not None:
-            steps.append(self._step(before, index))
-            index = before
-        return index, steps[::-1]
-
-    def _before(self, index: int) -> int | None:
-        """The state that led to this one."""
+    def before(self, index: int) -> int | None:
         level = bisect(self._bounds, index, key=sum) - 1
         at = sum(self._bounds[level])
         ends = [*self._bounds, self._counts][level + 1]
@@ -320,12 +311,6 @@ class Cluster(Engine):
         starts, ends = self._bounds[level : level + 2]
         earlier = sum(ends[:shard]) - sum(starts[:shard])
         return sum(starts) + earlier + local - starts[shard]
-
-    def _step(self, parent: int, child: int) -> int:
-        """The first step that leads from one to the other, taken by the plain engine."""
-        from_there = Plain(self.expander, [self.state(parent)])
-        from_there.expand(0, 1)
-        return from_there.path(from_there.order.index(self.state(child)))[1][0]
 
     def _note(self) -> None:
         """Ask every worker what it has."""

@@ -29,7 +29,7 @@ class Edges(Shared):
 
 class EdgeCode(NativeCode):
     """``expand(edges, first, last)`` writes the edges of these states and returns the first that it did
-    not, because there may be no room for them, or none in ``pasts``; a step to a state that is not in the
+    not, because there may be no room for them, or none for times; a step to a state that is not in the
     table has target -1."""
 
     def _compile(self) -> Compiled:
@@ -40,12 +40,11 @@ class EdgeCode(NativeCode):
         return Compiled(module)
 
     def _write_edge(self, module: Value) -> Value:
-        """edge(edges, label, forgetting, words): a step led to this state."""
+        """edge(edges, label, unsettled, words): a step led to this state."""
         words = [I64] * self.packing.words
         made, code = function(module, "edge", NOTHING, POINTER, I16, BIT, *words, inner=True)
-        edges, label, forgetting, *state = made.args
-        if self._forgotten:
-            state = self._write_forgetting(code, forgetting, state)
+        edges, label, unsettled, *state = made.args
+        state = self._write_settling(module, code, edges, unsettled, state)
         states = code.get(edges, Edges.states, POINTER)
         found = code.call(self._table.find, (states, *state, self._table.hashed(code, state)))
         at = code.get(edges, Edges.many)
@@ -68,9 +67,7 @@ class EdgeCode(NativeCode):
         code.position_at_end(room)
         most = code.add(code.get(edges, Edges.many), word(len(self._steps)))
         fits = code.icmp_unsigned("<=", most, code.get(edges, Edges.room))
-        if self._past is not None:
-            pasts = code.get(edges, Edges.pasts, POINTER)
-            fits = code.and_(fits, self._table.has_room(code, pasts, word(1)))
+        fits = code.and_(fits, self._folding_fits(code, edges))
         code.cbranch(fits, body, done)
         code.position_at_end(body)
         begin = code.element(code.get(edges, Edges.offset, POINTER), here, I64)
@@ -78,7 +75,7 @@ class EdgeCode(NativeCode):
         state = self._table.load(code, self._table.rows_of(code, states), here)
         later: Sequence[Value] = state
         if self._past is not None:
-            later = self._write_passing(code, edges, state, FoldingCode(module, self, self._past))
+            later = self._write_passing(code, edges, state, FoldingCode(module, self, self._past, by=1))
         self._block(code, edges, self.expander.trie.top, state, later)
         code.store(code.add(here, word(1)), at)
         code.branch(head)
@@ -110,7 +107,7 @@ class EdgeCode(NativeCode):
             return
         values, outside = self.values_after(code, instance, state)
         after = self.written(code, state, values)
-        call = (edges, label, ir.Constant(BIT, int(self.expander.may_forget(instance))), *after)
+        call = (edges, label, ir.Constant(BIT, int(self.expander.unsettles(instance))), *after)
         if outside is None:
             code.call(self._edge, call)
             return

@@ -40,7 +40,7 @@ def _plain(engine: Plain) -> Graph:
     seen = {state: number for number, state in enumerate(engine.order)}
     edges: list[tuple[int, int, int]] = []
     found: list[bytes] = []
-    expander.expand(engine.order, seen, array("l"), array("h"), found, edges, expander.watch(), 0)
+    expander.expand(engine.order, seen, array("l"), found, edges, expander.watch(), 0)
     if found:
         raise ValueError("the search is not finished")
     return Graph.of(len(engine), edges)
@@ -55,14 +55,17 @@ def _native(engine: Native) -> Graph:
     # the last state may take as many steps as there are instances, as far as machine code knows
     room = total + len(engine.expander.instances)
     graph = Graph(np.zeros(many + 1, np.int64), np.empty(room, np.int32), np.empty(room, np.uint16))
-    code = EdgeCode(engine.expander, engine.starts)
-    states, pasts = (Table(code.compiled, code.packing.words, many + 1) for _ in range(2))
+    code = EdgeCode(engine.expander)
+    most, words = many + 1 + len(engine.expander.instances), code.packing.words
+    states, pasts, presents = (Table(code.compiled, words, most) for _ in range(3))
     states.fill(engine.rows)
-    folded = np.empty((many + 1, code.packing.words), np.uint64)
+    folded, settled = (np.empty((most, words), np.uint64) for _ in range(2))
     edges = Edges(
         states=states.address,
         pasts=pasts.address,
         folded=folded.ctypes.data,
+        presents=presents.address,
+        settled=settled.ctypes.data,
         offset=graph.offset.ctypes.data,
         target=graph.target.ctypes.data,
         label=graph.label.ctypes.data,
@@ -71,6 +74,7 @@ def _native(engine: Native) -> Graph:
     done = 0
     while (done := code.expand(ctypes.addressof(edges), done, many)) < many and edges.many <= total:
         pasts.make_room(1)
+        presents.make_room(len(engine.expander.instances))
     if done < many or edges.many != total or (graph.target[:total] < 0).any():
         raise ValueError("the search is not finished")
     graph.offset[many] = total

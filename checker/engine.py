@@ -26,13 +26,17 @@ class CheckpointError(ValueError):
 
 
 class Engine(ABC):
-    """The states found so far and the steps that led to each."""
+    """The states found so far, and from which one each was found."""
 
     expander: Expander
     #: states to expand between two looks at the clock: few at first, more in a large search
     chunk, large_chunk = 4096, 1 << 17
     #: how many threads may take part in `expand`; the answer does not depend on it
     threads: int = 1
+
+    def piece(self, states: int) -> int:
+        """How many states to expand in one go where there are so many; all engines of one kind agree."""
+        return max(self.chunk, min(self.large_chunk, states // 16))
 
     @abstractmethod
     def __len__(self) -> int:
@@ -69,8 +73,15 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def path(self, index: int) -> tuple[int, list[int]]:
-        """The first state and the instances that lead from it to a state."""
+    def before(self, index: int) -> int | None:
+        """The state from which that one was found; None: it is a first state."""
+
+    def path(self, index: int) -> list[int]:
+        """The states on the way to that one, from a first state on, itself included."""
+        way = [index]
+        while (before := self.before(way[-1])) is not None:
+            way.append(before)
+        return way[::-1]
 
 
 #: bytes that plain Python takes for a state beside its variables: the object, its number, its entry in
@@ -81,13 +92,13 @@ _PLAIN_STATE = 240
 class Plain(Engine):
     """The reference: generated Python over bytes."""
 
-    def __init__(self, expander: Expander, first: Sequence[State]) -> None:
+    def __init__(self, expander: Expander, first: Sequence[State] | None = None) -> None:
+        """Begin at the expander's first states, or at these."""
         self.expander = expander
         self._watch = expander.watch()
-        self.order = [bytes(state) for state in first]
+        self.order = [bytes(state) for state in (expander.starts if first is None else first)]
         self._seen = {state: index for index, state in enumerate(self.order)}
         self.parent = array("l", [-1] * len(self.order))
-        self._via = array("h", [-1] * len(self.order))
 
     def __len__(self) -> int:
         return len(self.order)
@@ -106,11 +117,8 @@ class Plain(Engine):
 
     def expand(self, first: int, last: int) -> None:
         states, found = self.order[first:last], self.order
-        self.expander.expand(states, self._seen, self.parent, self._via, found, None, self._watch, first)
+        self.expander.expand(states, self._seen, self.parent, found, None, self._watch, first)
 
-    def path(self, index: int) -> tuple[int, list[int]]:
-        steps = []
-        while self.parent[index] >= 0:
-            steps.append(self._via[index])
-            index = self.parent[index]
-        return index, steps[::-1]
+    def before(self, index: int) -> int | None:
+        parent = self.parent[index]
+        return None if parent < 0 else parent

@@ -11,12 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..model.expr import Expr
+from ..model.expr import TIME, Expr
 from ..model.fold import fold
-from ..model.instance import Configuration, Instance
-from ..model.python import effects, folding, forgotten, passes, source
+from ..model.instance import FOLDING, Configuration, Instance
+from ..model.layout import State
+from ..model.python import effects, folding, forgotten, merged, passes, settling, source
 from ..model.transition import SELF, Transition
 from ..specs.properties import Property
+from .packing import Packing
+from .ranges import Ranges
+from .symmetry import Least, images, names_a_server, orbits
 from .trie import Test, Trie
 
 #: the step that broke a property: index of the state before it, index of the instance
@@ -39,28 +43,87 @@ class Watch:
     cut: list[int]
 
 
-#: expand(states, seen, parent, via, edges, watch, first): the states found anew are appended
+#: expand(states, seen, parent, found, edges, watch, first): the states found anew are appended
 ExpandFunction = Callable[..., None]
 
 
 class Expander:
-    """The compiled form of a configuration and the properties asked for."""
+    """The compiled form of a configuration, its first states, and the properties asked for.
 
-    def __init__(self, configuration: Configuration, properties: Sequence[Property]) -> None:
+    ``starts``: the first states, as the search holds states; ``equals``: servers that it may exchange;
+    ``merged``: the instances that it takes at once, and when.
+    """
+
+    def __init__(
+        self, configuration: Configuration, properties: Sequence[Property], first: Sequence[State]
+    ) -> None:
         self.configuration = configuration
         self.layout = configuration.layout()
         self.instances: tuple[Instance, ...] = tuple(configuration.instances(choose=True))
         self.properties = tuple(properties)
         self.trie = Trie(self.instances)
         self.guards = self.trie.guards
+        self.merged = merged(configuration, self.instances)
+        self.equals = orbits(configuration)
+        if self.equals and names_a_server(self._conditions()):
+            self.equals = []
+        self.first = [bytes(state) for state in first]
+        self._settle = settling(configuration, self.layout, self.instances)
+        self.starts = list(dict.fromkeys(map(self.settled, self.first)))
         self.source = self._write()
-        past, forget = folding(configuration, self.layout)
-        scope: dict[str, object] = {"forget": forget}
+        past, _ = folding(configuration, self.layout)
+        scope: dict[str, object] = {"settle": self._settle, "least": self._least}
         if past is not None:
             scope["go_on"] = past.go_on
         # The source is made of the model's own words and of integers, never of input text.
         exec(self.source, scope)  # noqa: S102
         self.expand: ExpandFunction = scope["expand"]  # type: ignore[assignment]  # made just above
+
+    def _conditions(self) -> list[Expr]:
+        """Everything that the steps and the properties say."""
+        said: list[Expr] = []
+        for transition in {instance.name: instance.transition for instance in self.instances}.values():
+            said += [*transition.step.guard.values(), *transition.step.effect.values()]
+            judged = [
+                judge(transition) for prop in self.properties for judge in (prop.broken_by, prop.tested_by)
+            ]
+            said += [condition for condition in judged if condition is not None]
+        return said
+
+    @cached_property
+    def ranges(self) -> Ranges:
+        """Which values each place can hold, in every state that the search may come to."""
+        zeroed = {slot for _, slots in forgotten(self.configuration, self.layout) for slot in slots}
+        first = list(images(self.layout, self.equals, self.first))
+        emptied = [[0 if slot in zeroed else v for slot, v in enumerate(state)] for state in first]
+        return Ranges(self.layout, self.instances, [*first, *emptied])
+
+    @cached_property
+    def packing(self) -> Packing:
+        """How states are packed; of equal servers, what belongs together stands together."""
+        units = [
+            tuple(self.layout.slots[name, number] for number in orbit)
+            for orbit in self.equals
+            for name, number in self.layout.slots
+            if number == orbit[0]
+        ]
+        return Packing(self.ranges.of_slot, units)
+
+    @cached_property
+    def _least(self) -> Callable[[Sequence[int]], bytes]:
+        return Least(self.layout, self.equals, self.packing.order) if self.equals else bytes
+
+    def settled(self, state: State) -> bytes:
+        """A state as the search holds it."""
+        return self._least(self._settle([*state], self.watch().fired))
+
+    def renamed(self, state: State) -> list[int]:
+        """What each server (0: none) is called once that state is settled."""
+        servers = self.layout.servers
+        if not self.equals:
+            return list(range(servers + 1))
+        settled = self._settle([*state], self.watch().fired)
+        return Least(self.layout, self.equals, self.packing.order).renamed(settled, servers)
 
     def watch(self) -> Watch:
         """A fresh one."""
@@ -75,7 +138,7 @@ class Expander:
     def _write(self) -> str:
         unpack = ", ".join(f"v{i}" for i in range(len(self.layout)))
         lines = [
-            "def expand(states, seen, parent, via, found, edges, watch, first):",
+            "def expand(states, seen, parent, found, edges, watch, first):",
             "    fired, refused, hits = watch.fired, watch.refused, watch.hits",
             "    tested, cut = watch.tested, watch.cut",
             "    for at, s in enumerate(states, first):",
@@ -105,13 +168,13 @@ class Expander:
                 if condition is not None:
                     lines.append(f"{indent}if {source(condition, self.layout, _place)}{done}: {action}")
         lines += [
-            f"{indent}try: t = bytes({self._after(instance)})",
+            f"{indent}try: t = {self._after(instance)}",
             f"{indent}except ValueError: cut[{index}] += 1",
             f"{indent}else:",
             f"{indent} to = seen.get(t)",
             f"{indent} if to is None:",
             f"{indent}  to = seen[t] = len(seen)",
-            f"{indent}  found.append(t); parent.append(at); via.append({index})",
+            f"{indent}  found.append(t); parent.append(at)",
             f"{indent} if edges is not None: edges.append((at, to, {index}))",
         ]
 
@@ -120,8 +183,13 @@ class Expander:
         values = ", ".join(changes.get(slot, _place(slot)) for slot in range(len(self.layout)))
         by = passes(instance)
         if by:
-            return f"forget(go_on([{values}], {by}))"
-        return f"forget([{values}])" if self.may_forget(instance) else f"({values},)"
+            return f"least(settle(go_on([{values}], {by}), fired))"
+        # what does not fit into a state is noticed first
+        return (
+            f"least(settle(bytearray(({values},)), fired))"
+            if self.unsettles(instance)
+            else f"least(({values},))"
+        )
 
     def judged(self, judge: Callable[[Transition], Expr | None], instance: Instance) -> Expr | None:
         """What a property says of that step, folded; None: nothing, whatever the state."""
@@ -134,19 +202,20 @@ class Expander:
         folded = fold(condition, known)
         return None if folded.op == "literal" and not folded.value else folded
 
-    def may_forget(self, instance: Instance) -> bool:
-        """Can the step change what a state may forget?"""
-        return any(name in self._remembered for name, _ in instance.effect)
+    def unsettles(self, instance: Instance) -> bool:
+        """Can there be something to settle after the step?"""
+        return any(name in self._unsettling for name, _ in instance.effect)
 
     @cached_property
-    def _remembered(self) -> set[str]:
-        """The variables on which it depends what a state may forget."""
-        return {
-            expr.name
-            for condition, _ in forgotten(self.configuration, self.layout)
-            for expr in condition.walk()
-            if expr.op in ("var", "field")
-        }
+    def _unsettling(self) -> set[str]:
+        """The variables on which it depends what is taken at once, forgotten and folded."""
+        conditions = [condition for condition, _ in forgotten(self.configuration, self.layout)]
+        conditions += [when for _, when in self.merged]
+        found = {expr.name for when in conditions for expr in when.walk() if expr.op in ("var", "field")}
+        if FOLDING in self.configuration.reductions:
+            variables = self.layout.vocabulary.variables.values()
+            found |= {variable.name for variable in variables if variable.sort is TIME} | {"noted"}
+        return found
 
 
 def _place(slot: int) -> str:

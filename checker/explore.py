@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import time
 from bisect import bisect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model import fence as fences
-from ..model.instance import BUDGET_LEFT, Instance
+from ..model.instance import BUDGET_LEFT, REDUCTIONS, Configuration, Instance
 from ..specs.properties import Property
 from ..specs.scenario import Scenario
 from .engine import Engine, Plain, WorkerLost
-from .expand import Expander, Hit, Watch
+from .expand import Expander, Watch
 from .memory import default_bound
-from .run import Move, Run, breaks, told_from
+from .retell import Retold
+from .run import Run, breaks, told_from
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
 #: states from which on machine code is worth its compilation
-_SMALL = 20_000
+_MANY = 20_000
+#: states that are searched without reductions in any case: many a violation is among them
+_SMALL = 8_000
 #: who expands states: machine code once there are many of them, or always one of these
 ENGINES = ("auto", "plain", "native", "cluster")
+#: from how many states on each of them runs machine code of its own accord
+_NATIVE_FROM = {"auto": _MANY, "plain": None, "native": 0, "cluster": None}
 #: without --max-states: some 4 GiB in machine code, if --memory allows that much
 MAX_STATES = 100_000_000
 
@@ -33,7 +38,7 @@ MAX_STATES = 100_000_000
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a search is; ``left`` is the estimated number of states to come, once levels shrink;
-    ``memory`` and its ``bound`` are in bytes."""
+    ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known."""
 
     states: int
     transitions: int
@@ -43,7 +48,7 @@ class Progress:
     seconds: float
     memory: int
     bound: int
-    violated: dict[str, int]
+    violated: dict[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Exploration:
     """A finished search: ``cut_by`` says what ended it early, ``never_fired`` and ``never_refused`` what
-    the scenario did not exercise, ``spent`` which of its limits stopped some run."""
+    the scenario did not exercise, ``spent`` which of its limits stopped some run; ``reductions``: what the
+    search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once."""
 
     scenario: str
     fence: str
@@ -77,6 +83,9 @@ class Exploration:
     never_refused: tuple[str, ...]
     spent: tuple[str, ...]
     findings: tuple[Finding, ...]
+    reductions: tuple[str, ...] = ()
+    exchanged: tuple[tuple[str, ...], ...] = ()
+    merged: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -87,11 +96,12 @@ class Exploration:
 @dataclass(slots=True)
 class _Search:
     """A search under way: ``levels`` holds the first state of each level, ``at`` is the next state to be
-    expanded, ``last`` the end of the level."""
+    expanded, ``last`` the end of the level; ``cut``: what ended it before it was through."""
 
     expander: Expander
     engine: Engine
     last: int
+    cut: list[str] = field(default_factory=list)
     at: int = 0
     levels: list[int] = field(default_factory=lambda: [0])
     began: float = field(default_factory=time.monotonic)
@@ -104,6 +114,40 @@ class _Search:
         """The number of steps that lead to a state."""
         return bisect(self.levels, index) - 1
 
+    def violated(self) -> dict[str, int]:
+        """Which properties are, and in how many steps of this search."""
+        hits = self.engine.watch.hits.items()
+        return {self.expander.properties[number].name: self.depth_of(at) + 1 for number, (at, _) in hits}
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked, how far a search may go, and whom to tell."""
+
+    scenario: Scenario
+    fence: str
+    properties: Sequence[Property]
+    dropped: Sequence[tuple[str, str]]
+    max_states: int
+    memory: int
+    threads: Callable[[], int]
+    progress: Callable[[Progress], None] | None
+    stop: Callable[[], bool] | None
+    #: what is known to be violated, and in how many steps
+    known: Mapping[str, int] = field(default_factory=dict)
+
+    def configuration(self, reductions: frozenset[str]) -> Configuration:
+        """The system, to be searched with these reductions."""
+        made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
+        return replace(made, reductions=reductions)
+
+    def search(self, reductions: Collection[str] = ()) -> _Search:
+        """A search that has not begun."""
+        configuration = self.configuration(frozenset(reductions))
+        expander = Expander(configuration, self.properties, list(self.scenario.first_states(configuration)))
+        engine = Plain(expander)
+        return _Search(expander, engine, len(engine))
+
 
 def explore(
     scenario: Scenario,
@@ -114,6 +158,7 @@ def explore(
     max_states: int = MAX_STATES,
     memory: int | None = None,
     engine: str = "auto",
+    reductions: Collection[str] = REDUCTIONS,
     threads: Callable[[], int] = lambda: 1,
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -124,6 +169,7 @@ def explore(
     ``dropped`` lists guards to leave out (transition, label); ``stop`` is asked now and then; all
     `ENGINES` give the same answer.  ``memory`` (in bytes; None: most of what there is) bounds the states;
     ``threads``, asked now and then, says how many threads it may use: the answer is the same.
+    ``reductions``: what it may treat as one, once there are many states.
     With ``checkpoint``, a file, the search goes on from it and is written to it now and then, unless it is
     the plain engine's.
 
@@ -131,99 +177,142 @@ def explore(
         ValueError: unknown fence; a checkpoint of another model.
         KeyError: a guard to drop that does not exist.
     """
-    configuration = scenario.configuration(fences.parse(fence), dropped)
-    expander = Expander(configuration, properties)
-    first = list(scenario.first_states(configuration))
-    memory = memory or default_bound()
-    plain = Plain(expander, first)
-    search = _Search(expander, plain, len(plain))
-    native_from = {"auto": _SMALL, "plain": None, "native": 0, "cluster": None}[engine]
+    asked = _Question(
+        scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
+    )
+    search = asked.search()
     file = None
     if checkpoint is not None:
         from .checkpoint import Checkpoint
 
         file = Checkpoint(checkpoint)
-    try:
+    if not reductions:
         if engine == "cluster":
-            from .cluster import Cluster
+            search.engine = _cluster(search.expander, asked)
+        _try(search, asked, _NATIVE_FROM[engine], file)
+        return _explored(asked, search)
+    # A small search without reductions comes first; for what only the large one finds broken it goes on, so
+    # that every run that is shown is a shortest one.
+    _try(search, replace(asked, max_states=min(max_states, _SMALL)), None, None)
+    if max_states <= _SMALL or not any(cut.startswith("more than") for cut in search.cut):
+        return _explored(asked, search)
+    asked = replace(asked, known=search.violated())
+    large = asked.search(reductions)
+    if engine == "cluster":
+        large.engine = _cluster(large.expander, asked)
+    _try(large, asked, None if engine in ("plain", "cluster") else 0, file)
+    missed = large.engine.watch.hits.keys() - search.engine.watch.hits.keys()
+    if missed:
+        _try(search, asked, _NATIVE_FROM["plain" if engine == "plain" else "auto"], None, until=missed)
+    return _explored(asked, large, search)
 
-            make = partial(scenario.configuration, fences.parse(fence), dropped)
-            names = [prop.name for prop in properties]
-            most = max_states + Cluster.large_chunk * (len(expander.instances) + 1)
-            search.engine = Cluster(make, first, names, most=most, memory=memory)
-        cut = _walk(search, max_states, memory, native_from, threads, file, progress, stop)
+
+def _cluster(expander: Expander, asked: _Question) -> Engine:
+    from .cluster import Cluster
+
+    make = partial(asked.configuration, expander.configuration.reductions)
+    names = [prop.name for prop in expander.properties]
+    most = asked.max_states + Cluster.large_chunk * (len(expander.instances) + 1)
+    return Cluster(make, expander.first, names, most=most, memory=asked.memory)
+
+
+def _try(
+    search: _Search,
+    asked: _Question,
+    native_from: int | None,
+    file: Checkpoint | None,
+    until: Collection[int] | None = None,
+) -> None:
+    """Go on with a search as far as it gets, or until these properties (by number) are violated."""
+    try:
+        search.cut = _walk(search, asked, native_from, file, until)
         if file is not None:
             _save(search, file)
     except WorkerLost as error:
-        cut = [str(error)]
+        search.cut = [str(error)]
     except MemoryError:
         states = len(search.engine)
-        cut = [f"memory ran out at {states} states: raise --memory, or use a smaller scenario"]
-    watch = search.engine.watch
-    outside = sum(watch.cut)
+        search.cut = [f"memory ran out at {states} states: raise --memory, or use a smaller scenario"]
+    outside = sum(search.engine.watch.cut)
     if outside:
-        cut.append(f"{outside} steps led to times further apart than a state can hold")
-    findings = tuple(
-        _finding(search, watch, scenario, fence, dropped, number, complete=not cut)
-        for number in range(len(properties))
-    )
+        search.cut.append(f"{outside} steps led to times further apart than a state can hold")
+
+
+def _explored(asked: _Question, search: _Search, without: _Search | None = None) -> Exploration:
+    """What a search says; ``without``: one without reductions, which has the shortest runs."""
+    expander, watch = search.expander, search.engine.watch
+    if without is not None:
+        watch = _both(watch, without.engine.watch)
+    reductions = expander.configuration.reductions
+    names = asked.scenario.server_names
     return Exploration(
-        scenario.name,
-        fence,
+        asked.scenario.name,
+        asked.fence,
         len(search.engine),
-        sum(watch.fired),
+        sum(search.engine.watch.fired),
         search.depth,
-        time.monotonic() - search.began,
-        tuple(cut),
+        time.monotonic() - (without or search).began,
+        tuple(search.cut),
         _never_fired(expander, watch),
         _never_refused(expander, watch),
         _spent(expander, watch),
-        findings,
+        tuple(_finding(asked, search, without, number, watch) for number in range(len(asked.properties))),
+        tuple(name for name in REDUCTIONS if name in reductions),
+        tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
+        tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
+    )
+
+
+def _both(watch: Watch, other: Watch) -> Watch:
+    """What two searches of the same system noted, but for what is numbered as only one of them does."""
+    return replace(
+        watch,
+        fired=[max(pair) for pair in zip(watch.fired, other.fired, strict=True)],
+        refused=[max(pair) for pair in zip(watch.refused, other.refused, strict=True)],
+        tested=[max(pair) for pair in zip(watch.tested, other.tested, strict=True)],
     )
 
 
 def _walk(
     search: _Search,
-    max_states: int,
-    memory: int,
+    asked: _Question,
     native_from: int | None,
-    threads: Callable[[], int],
     checkpoint: Checkpoint | None,
-    progress: Callable[[Progress], None] | None,
-    stop: Callable[[], bool] | None,
+    until: Collection[int] | None,
 ) -> list[str]:
     """Level by level until nothing is new; what ended it before that.
 
     With ``native_from`` states or more, machine code goes on (None: never).
     """
-    properties = search.expander.properties
+    until = range(len(asked.properties)) if until is None else until
+    memory, stop = asked.memory, asked.stop
     # what the last chunk finds may go beyond the bound
-    most = max_states + Engine.large_chunk * (len(search.expander.instances) + 1)
+    most = asked.max_states + Engine.large_chunk * (len(search.expander.instances) + 1)
     if checkpoint is not None and checkpoint.path.exists():
         search.engine = _native(search.engine, most, memory)
         _go_on(search, checkpoint)
     while True:
         engine = search.engine
         # by the number of states alone, so that every engine ends at the same one
-        chunk = max(engine.chunk, min(engine.large_chunk, search.last // 16))
+        chunk = engine.piece(search.last)
         while search.at < search.last:
-            if len(search.engine) > max_states:
-                return [f"more than {max_states} states: raise --max-states"]
+            if len(search.engine) > asked.max_states:
+                return [f"more than {asked.max_states} states: raise --max-states"]
             if search.engine.memory > memory:
                 raise MemoryError
             if stop is not None and stop():
                 return ["interrupted"]
             if native_from is not None and len(search.engine) >= native_from:
                 search.engine = _native(search.engine, most, memory)
-            search.engine.threads = threads()
+            search.engine.threads = asked.threads()
             upto = min(search.at + chunk, search.last)
             search.engine.expand(search.at, upto)
             search.at = upto
-            if progress is not None:
-                progress(_progress(search, memory))
+            if asked.progress is not None:
+                asked.progress(_progress(search, asked))
             if checkpoint is not None and checkpoint.due():
                 _save(search, checkpoint)
-        if 0 < len(properties) == len(search.engine.watch.hits):
+        if until and search.engine.watch.hits.keys() >= set(until):
             return ["every property asked for is violated already"]
         if len(search.engine) == search.last:
             return []
@@ -256,17 +345,16 @@ def _native(engine: Engine, most: int, memory: int) -> Engine:
     return Native(engine, most, memory) if isinstance(engine, Plain) else engine
 
 
-def _progress(search: _Search, bound: int) -> Progress:
+def _progress(search: _Search, asked: _Question) -> Progress:
     """Once levels shrink, they are taken to go on shrinking by the same ratio."""
     size = search.last - search.levels[-1]
     before = search.levels[-1] - search.levels[-2] if search.depth else 0
     ratio = size / before if before else 1.0
     left = int(search.last - search.at + size * ratio / (1 - ratio)) if ratio < 1 else None
     watch = search.engine.watch
-    violated = {
-        search.expander.properties[number].name: search.depth_of(at) + 1
-        for number, (at, _) in watch.hits.items()
-    }
+    violated: dict[str, int | None] = dict(search.violated())
+    if search.expander.configuration.reductions:
+        violated = dict.fromkeys(violated)
     return Progress(
         len(search.engine),
         sum(watch.fired),
@@ -275,67 +363,53 @@ def _progress(search: _Search, bound: int) -> Progress:
         left,
         time.monotonic() - search.began,
         search.engine.memory,
-        bound,
-        violated,
+        asked.memory,
+        {**violated, **asked.known},
     )
 
 
 def _finding(
-    search: _Search,
-    watch: Watch,
-    scenario: Scenario,
-    fence: str,
-    dropped: Sequence[tuple[str, str]],
-    number: int,
-    *,
-    complete: bool,
+    asked: _Question, search: _Search, without: _Search | None, number: int, watch: Watch
 ) -> Finding:
-    expander = search.expander
-    prop = expander.properties[number]
-    if number in watch.hits:
-        run = _run(search, watch.hits[number], scenario, fence, dropped, prop)
-        return Finding(prop.name, "violated", len(run.moves), run, watch.tested[number])
-    tested = watch.tested[number]
-    if not complete:
+    prop, tested = asked.properties[number], watch.tested[number]
+    for each in (without, search):
+        if each is not None and number in each.engine.watch.hits:
+            run = _run(asked, each, number)
+            note = (
+                ""
+                if each is (without or search)
+                else "there may be a shorter run: raise --max-states or --memory"
+            )
+            return Finding(prop.name, "violated", len(run.moves), run, tested, note)
+    if search.cut:
         return Finding(prop.name, "unknown", tested=tested)
     if not tested:
         return Finding(prop.name, "vacuous", note="no step met its premise")
+    expander = search.expander
     fired = {expander.instances[i].name for i, count in enumerate(watch.fired) if count}
     note = "" if not prop.exercised_by or fired & set(prop.exercised_by) else prop.otherwise
     return Finding(prop.name, "holds", tested=tested, note=note)
 
 
-def _run(
-    search: _Search,
-    hit: Hit,
-    scenario: Scenario,
-    fence: str,
-    dropped: Sequence[tuple[str, str]],
-    prop: Property,
-) -> Run:
+def _run(asked: _Question, search: _Search, number: int) -> Run:
     """The run to the first step that broke a property, told with absolute times."""
-    expander = search.expander
-    at, last = hit
-    origin, steps = search.engine.path(at)
-    first_state = search.engine.state(origin)
+    expander, prop = search.expander, asked.properties[number]
+    at, _ = search.engine.watch.hits[number]
+    retold = Retold(expander, [search.engine.state(index) for index in search.engine.path(at)])
     run = Run(
-        title=f"{prop.name} under {fence} in {scenario.name}",
-        fence=fence,
+        title=f"{prop.name} under {asked.fence} in {asked.scenario.name}",
+        fence=asked.fence,
         kinds=expander.configuration.kinds,
-        names=scenario.server_names,
+        names=asked.scenario.server_names,
         constants=expander.configuration.constants,
-        first=told_from(expander.layout, first_state),
-        moves=tuple(_move(expander.instances[i]) for i in (*steps, last)),
+        first=told_from(expander.layout, retold.first),
+        moves=tuple(retold.breaking(prop)),
         breaks=prop.name,
-        dropped=tuple(dropped),
+        dropped=tuple(asked.dropped),
     )
     if not breaks(run, prop):
         raise AssertionError(f"the plain interpreter does not agree that {run.title}: folding is wrong")
     return run
-
-
-def _move(instance: Instance) -> Move:
-    return Move(instance.name, instance.number, dict(instance.inputs))
 
 
 def _who(instance: Instance, expander: Expander) -> str:

@@ -16,34 +16,36 @@ if TYPE_CHECKING:
 
 
 class FoldingCode:
-    """``fold(to, words)`` puts the times of a packed state, one unit of time later, into a row.
+    """``fold(to, words)`` puts the times of a packed state, ``by`` units of time later, into a row.
 
     ``times`` masks the bits of each word that hold times, ``past`` all on which it depends what they
     become.
     """
 
-    def __init__(self, module: Value, native: NativeCode, past: Past) -> None:
+    def __init__(self, module: Value, native: NativeCode, past: Past, *, by: int) -> None:
         self._native = native
         self._slots = native.layout.time_slots
         self._noted = native.layout.slots["noted", 0]
         self._least_clock = number(past.least_clock)
         self.times = native.packing.mask(self._slots)
         self.past = native.packing.mask((*self._slots, self._noted))
-        self._from_now = _table(module, "from_now", past.from_now)
+        self._by = by
+        self._from_now = _table(module, f"from_now_{by}", past.from_now)
         flat = [bound for noted in past.between for row in noted for bound in row]
-        self._between = _table(module, "between", flat)
+        self._between = _table(module, f"between_{by}", flat)
         self.fold = self._write(module)
 
     def _write(self, module: Value) -> Value:
         words = [I64] * self._native.packing.words
-        made, code = function(module, "fold", NOTHING, POINTER, *words, inner=True)
+        made, code = function(module, f"fold_{self._by}", NOTHING, POINTER, *words, inner=True)
         to, *state = made.args
         many = len(self._slots)
         before, after = (code.alloca(I32, word(many)) for _ in range(2))
         for index, slot in enumerate(self._slots):
             time = self._native.stored(code, slot, state)
             # ZERO stays: it is no point in time
-            time = code.sub(time, code.zext(code.icmp_signed("!=", time, number(0)), I32))
+            some = code.icmp_signed("!=", time, number(0))
+            time = code.sub(time, code.select(some, number(self._by), number(0)))
             for array in (before, after):
                 code.store(time, code.element(array, word(index), I32))
         noted = code.zext(self._native.stored(code, self._noted, state), I64)

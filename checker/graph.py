@@ -18,18 +18,16 @@ def state_graph(configuration: Configuration, first: Iterable[tuple[int, ...]]) 
     Nodes are numbered in the order of a breadth first search and carry ``state``; edges carry
     ``label``: transition, server, inputs.  The graph's ``first`` lists the first states.
     """
-    expander = Expander(configuration, ())
+    expander = Expander(configuration, (), list(first))
     watch = expander.watch()
-    seen: dict[bytes, int] = {}
-    for state in first:
-        seen.setdefault(bytes(state), len(seen))
+    seen = {state: number for number, state in enumerate(expander.starts)}
     starts = list(seen.values())
-    parent, via = [-1] * len(seen), [-1] * len(seen)
+    parent = [-1] * len(seen)
     edges: list[tuple[int, int, int]] = []
     frontier, done = list(seen), 0
     while frontier:
         found: list[bytes] = []
-        expander.expand(frontier, seen, parent, via, found, edges, watch, done)
+        expander.expand(frontier, seen, parent, found, edges, watch, done)
         done += len(frontier)
         frontier = found
     graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(first=starts)

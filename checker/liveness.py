@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..model import fence as fences
-from ..model.expr import Expr, both, negate
+from ..model.expr import TRUE, Expr, both, negate
 from ..model.fold import fold
-from ..model.instance import BUDGET_LEFT, Instance
+from ..model.instance import BUDGET_LEFT, FOLDING, Instance
 from ..specs.liveness import Fairness, Judge, Liveness
 from ..specs.scenario import Scenario
 from .arrays import Graph, Mask
@@ -76,13 +76,14 @@ class States:
         stop: Callable[[], bool] | None = None,
     ) -> None:
         configuration = scenario.configuration(fences.parse(fence), dropped)
-        configuration = replace(configuration, domains={**configuration.domains, "note": (0,)})
+        configuration = replace(
+            configuration, domains={**configuration.domains, "note": (0,)}, reductions=frozenset({FOLDING})
+        )
         self.scenario, self.fence, self.dropped = scenario, fence, tuple(dropped)
-        self.expander = Expander(configuration, ())
-        first = list(scenario.first_states(configuration))
-        self.first = np.arange(len(first))
+        self.expander = Expander(configuration, (), list(scenario.first_states(configuration)))
+        self.first = np.arange(len(self.expander.starts))
         self.began = time.monotonic()
-        self.engine = _searched(Plain(self.expander, first), max_states, memory, stop)
+        self.engine = _searched(Plain(self.expander), max_states, memory, stop)
         watch = self.engine.watch
         if sum(watch.cut):
             raise Cut(f"{sum(watch.cut)} steps led to times further apart than a state can hold")
@@ -114,6 +115,18 @@ class States:
         """The states in which only a limit of the scenario refuses the step."""
         budget = instance.tests[BUDGET_LEFT]
         return truth(self.engine, both(*instance.guard.values(), negate(budget)))
+
+    def never(self, judge: Judge) -> set[str]:
+        """The limits of the scenario that are 0, so that no server ever takes such a step."""
+        configuration = self.expander.configuration
+        return {
+            budget
+            for transition in configuration.transitions
+            for number in configuration.numbers(transition.rule.kind)
+            if (budget := configuration.budget_of(transition, number)) is not None
+            and configuration.budgets.get(budget) == 0
+            and judge(transition) is not None
+        }
 
     def demands(self, fairness: Mapping[str, Fairness]) -> tuple[list[Demand], list[str]]:
         """The fairness of each step of each server; and the limits that alone refused such a step."""
@@ -194,26 +207,35 @@ def decide(states: States, prop: Liveness) -> Decision:
     instances = states.expander.instances
     if prop.repeated is not None:
         steps = [step for step in instances if states.expander.judged(prop.repeated, step) is not None]
-        if not steps:
+        budgets: set[str | None] = {step.spends for step in steps} or {*states.never(prop.repeated)}
+        if not budgets:
             return decision("vacuous", "there is no such step")
-        budgets = {step.spends for step in steps}
         if None not in budgets:
             ended = ", ".join(sorted(filter(None, budgets)))
             return decision("unknown", f'the scenario limits what would go on forever: give {ended} as "any"')
-    during = fold(prop.during, states.expander.configuration.known)
-    if during.op == "literal" and not during.value:
-        return decision("vacuous", "nothing in this scenario can meet its premise")
-    spent = ", ".join(limits)
     if not (met & states.where(prop.during)).any() or (repeated is not None and not repeated.any()):
-        if spent:
-            return decision("unknown", f"nothing met its premise, and limits were used up: {spent}")
+        needed = sorted(states.never(_changes(prop.premise, prop.during)))
+        small = ", ".join((*limits, *(f"{budget} = 0" for budget in needed)))
+        if small:
+            return decision(
+                "unknown", f"nothing met its premise; of these limits some may be too small: {small}"
+            )
         return decision("vacuous", "nothing met its premise")
+    spent = ", ".join(limits)
     if spent:
         # what can happen in the scenario, without what only its limits refuse
         able = [replace(demand, able=enabled(graph, demand.labels)) for demand in demands]
         if search(able) is not None:
             return decision("unknown", f"a run ends only because limits of the scenario are used up: {spent}")
     return decision("holds")
+
+
+def _changes(*conditions: Expr) -> Judge:
+    """Steps that write something that these conditions are about."""
+    about = {
+        expr.name for condition in conditions for expr in condition.walk() if expr.op in ("var", "field")
+    }
+    return lambda transition: TRUE if about & transition.step.effect.keys() else None
 
 
 def _run(states: States, prop: Liveness, found: Lasso) -> Run:

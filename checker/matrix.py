@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -14,11 +15,11 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from queue import Empty
 
+from ..model.instance import REDUCTIONS
 from ..specs import liveness
 from ..specs.properties import named
 from ..specs.scenario import Scenario
 from .explore import Exploration, Progress, explore
-from .liveness import findings
 from .memory import default_bound
 
 #: seconds between two messages of a search
@@ -58,6 +59,7 @@ def _work(
     max_states: int,
     memory: int,
     engine: str,
+    reductions: Sequence[str],
     checkpoint: Path | None,
 ) -> Exploration:
     channel = _channel
@@ -71,6 +73,7 @@ def _work(
             last = progress.seconds
             channel.messages.put((fence, progress))
 
+    began = time.monotonic()
     found = explore(
         scenario,
         fence,
@@ -78,20 +81,26 @@ def _work(
         max_states=max_states,
         memory=memory,
         engine=engine,
+        reductions=reductions,
         threads=lambda: max(1, cores() // max(1, channel.left.value)),
         checkpoint=None if checkpoint is None else checkpoint / f"{fence}.search",
         progress=report,
         stop=channel.ended,
     )
+    asked = [liveness.named(name) for name in properties if name in liveness.NAMES]
+    if not asked:
+        return found
+    from .liveness import findings
+
     lively = findings(
         scenario,
         fence,
-        [liveness.named(name) for name in properties if name in liveness.NAMES],
+        asked,
         max_states=max_states,
         memory=memory,
         stop=channel.ended,
     )
-    return replace(found, findings=(*found.findings, *lively))
+    return replace(found, findings=(*found.findings, *lively), seconds=time.monotonic() - began)
 
 
 def cores() -> int:
@@ -107,6 +116,7 @@ def explore_all(
     *,
     memory: int | None = None,
     engine: str = "auto",
+    reductions: Sequence[str] = REDUCTIONS,
     checkpoint: Path | None = None,
     progress: Callable[[str, Progress], None],
     done: Callable[[Exploration], None],
@@ -128,7 +138,15 @@ def explore_all(
     with ProcessPoolExecutor(workers, context, initializer=_join, initargs=(messages, stopped, left)) as pool:
         waiting: dict[Future[Exploration], str] = {
             pool.submit(
-                _work, scenario, fence, tuple(properties), max_states, share, engine, checkpoint
+                _work,
+                scenario,
+                fence,
+                tuple(properties),
+                max_states,
+                share,
+                engine,
+                tuple(reductions),
+                checkpoint,
             ): fence
             for fence in fences
         }

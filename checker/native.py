@@ -24,7 +24,7 @@ class Native(Engine):
 
     A state costs its words, its share of the table's slots, and one or two bytes: how many states were
     first found from it.  As states are numbered in the order in which they are found, that tells the
-    predecessor of each; which step it was, the plain engine says.
+    predecessor of each.
     """
 
     def __init__(self, plain: Plain, most: int, memory: int | None = None) -> None:
@@ -36,7 +36,7 @@ class Native(Engine):
         self.expander = plain.expander
         starts = [state for state, parent in zip(plain.order, plain.parent, strict=False) if parent < 0]
         self._starts = len(starts)
-        self._code = code = NativeCode(self.expander, starts)
+        self._code = code = NativeCode(self.expander)
         self._packing = code.packing
         if memory is not None:
             most = min(most, int(memory / (8 * self._packing.words + SLOT_BYTES + code.child_bits / 8)))
@@ -54,6 +54,7 @@ class Native(Engine):
         self._notes = from_watch(plain.watch)
         self._lanes = [Lane(code, self._states, self._children, most)]
         self._most = most
+        self._counted = 0, np.empty(0, np.int64)  # of how many states, and see `_ends`
         self._team: Team | None = None
 
     @property
@@ -142,22 +143,19 @@ class Native(Engine):
             file.readinto(part.data.cast("B"))  # type: ignore[attr-defined]  # every binary file has it
         self._states.fill(self._states.whole[:states])
 
-    def path(self, index: int) -> tuple[int, list[int]]:
-        children = self._children[: len(self)]
-        ends = np.cumsum(np.add.reduceat(children, np.arange(0, len(self), _BLOCK), dtype=np.int64))
-        steps = []
-        while index >= self._starts:
-            born = index - self._starts
-            block = int(np.searchsorted(ends, born, side="right"))
-            before = int(ends[block - 1]) if block else 0
-            within = np.cumsum(children[block * _BLOCK : (block + 1) * _BLOCK], dtype=np.int64)
-            parent = block * _BLOCK + int(np.searchsorted(within, born - before, side="right"))
-            steps.append(self._step(parent, index))
-            index = parent
-        return index, steps[::-1]
+    def before(self, index: int) -> int | None:
+        born = index - self._starts
+        if born < 0:
+            return None
+        block = int(np.searchsorted(self._ends(), born, side="right"))
+        earlier = int(self._ends()[block - 1]) if block else 0
+        within = np.cumsum(self._children[block * _BLOCK : (block + 1) * _BLOCK], dtype=np.int64)
+        return block * _BLOCK + int(np.searchsorted(within, born - earlier, side="right"))
 
-    def _step(self, parent: int, child: int) -> int:
-        """The first step that leads from one to the other, taken by the plain engine."""
-        from_there = Plain(self.expander, [self.state(parent)])
-        from_there.expand(0, 1)
-        return from_there.path(from_there.order.index(self.state(child)))[1][0]
+    def _ends(self) -> NDArray[np.int64]:
+        """How many states the states of each block and those before it led to."""
+        if self._counted[0] != len(self):
+            children = self._children[: len(self)]
+            many = np.add.reduceat(children, np.arange(0, len(self), _BLOCK), dtype=np.int64)
+            self._counted = len(self), np.cumsum(many)
+        return self._counted[1]

@@ -14,8 +14,8 @@ from typing import Any
 from llvmlite import ir
 
 from ..model.expr import BOOL, Expr
-from ..model.instance import Instance
-from ..model.layout import RELATIVE_NOW, State
+from ..model.instance import FOLDING, Instance
+from ..model.layout import RELATIVE_NOW
 from ..model.python import folding, forgotten, passes
 from .expand import Expander
 from .folding import FoldingCode
@@ -34,8 +34,9 @@ from .machine_code import (
     prefetcher,
     word,
 )
-from .packing import Field, Packing
-from .ranges import BYTE, UNKNOWN, Ranges
+from .packing import Field
+from .ranges import BYTE, UNKNOWN
+from .symmetry import exchanges, pairs, pointers
 from .table import TableCode
 from .trie import Test
 
@@ -46,9 +47,10 @@ _QUEUE = 64
 class Shared(ctypes.Structure):
     """What Python and the machine code of a search share: addresses of arrays, and the queue's length.
 
-    ``states`` and ``pasts`` are tables; row i of ``folded`` is what the times in row i of ``pasts`` become
-    when time passes.  ``children`` counts by state how many new ones it led to.  The others are those of
-    `expand.Watch`; ``hit_at`` is -1 where nothing was hit yet.
+    ``states``, ``pasts`` and ``presents`` are tables.  Row i of ``folded`` is what the times in row i of
+    ``pasts`` become when time passes, row i of ``settled`` what those in row i of ``presents`` are folded to.
+    ``children`` counts by state how many new ones it led to.  The others are those of `expand.Watch`;
+    ``hit_at`` is -1 where nothing was hit yet.
 
     Without ``kept`` (null) new states go into the table at once.  With it the table is only read: what is
     not in it, as far as can be seen, is kept there, ``many_kept`` queue entries, until ``join`` adds them.
@@ -58,6 +60,8 @@ class Shared(ctypes.Structure):
         ("states", ctypes.c_void_p),
         ("pasts", ctypes.c_void_p),
         ("folded", ctypes.c_void_p),
+        ("presents", ctypes.c_void_p),
+        ("settled", ctypes.c_void_p),
         ("children", ctypes.c_void_p),
         ("fired", ctypes.c_void_p),
         ("refused", ctypes.c_void_p),
@@ -79,7 +83,7 @@ class NativeCode:
     there may not be room for what it leads to.  ``join(shared)`` adds what was kept, in its order.
     """
 
-    def __init__(self, expander: Expander, first: Sequence[State]) -> None:
+    def __init__(self, expander: Expander) -> None:
         self.expander = expander
         self.layout = expander.layout
         self._steps = tuple(expander.instances)
@@ -90,10 +94,8 @@ class NativeCode:
         self.child_bits = 8 if len(self._steps) < 1 << 8 else 16
         self._forgotten = forgotten(expander.configuration, self.layout)
         self._past, _ = folding(expander.configuration, self.layout)
-        zeroed = {slot for _, slots in self._forgotten for slot in slots}
-        emptied = [[0 if slot in zeroed else v for slot, v in enumerate(state)] for state in first]
-        self._ranges = Ranges(self.layout, self._steps, [*first, *emptied])
-        self.packing = Packing(self._ranges.of_slot)
+        self._folds_at_once = self._past is not None and FOLDING in expander.configuration.reductions
+        self._ranges, self.packing = expander.ranges, expander.packing
         #: words of a state that waits: its own, its hash, and the number of the state that led to it
         self.entry_words = self.packing.words + 2
         self.queue_words = (_QUEUE + len(self._steps)) * self.entry_words
@@ -115,12 +117,11 @@ class NativeCode:
         return Compiled(module)
 
     def _write_arrive(self, module: Value) -> Value:
-        """arrive(shared, from, forgetting, words): a step led to this state; put it into the queue."""
+        """arrive(shared, from, unsettled, words): a step led to this state; put it into the queue."""
         words = self.packing.words
         made, code = function(module, "arrive", NOTHING, POINTER, I64, BIT, *[I64] * words, inner=True)
-        shared, origin, forgetting, *state = made.args
-        if self._forgotten:
-            state = self._write_forgetting(code, forgetting, state)
+        shared, origin, unsettled, *state = made.args
+        state = self._write_settling(module, code, shared, unsettled, state)
         hashed = self._table.hashed(code, state)
         waiting = code.get(shared, Shared.waiting)
         row = code.element(code.get(shared, Shared.queue, POINTER), self._queued(code, waiting), I64)
@@ -133,17 +134,73 @@ class NativeCode:
         code.ret_void()
         return made
 
-    def _write_forgetting(self, code: Code, forgetting: Value, state: Sequence[Value]) -> list[Value]:
-        """The state without what no step can tell any more: see `model.python.folding`."""
-        kept = [code.variable(part) for part in state]
-        with code.if_then(forgetting):
+    def _write_settling(
+        self, module: Value, code: Code, shared: Value, unsettled: Value, state: Sequence[Value]
+    ) -> list[Value]:
+        """The state as a search holds it: see `model.python.settling` and `symmetry.least`."""
+        places = [code.variable(part) for part in state]
+        with code.if_then(unsettled):
+            for index, when in self.expander.merged:
+                now = [code.load(place, typ=I64) for place in places]
+                values, outside = self.values_after(code, self._steps[index], now)
+                taken = self.truth(code, when, now)
+                if outside is not None:
+                    taken = code.and_(taken, code.not_(outside))
+                with code.if_then(taken):
+                    _store(code, self.written(code, now, values), places)
+                    fired = code.get(shared, Shared.fired, POINTER)
+                    code.count_up(code.element(fired, word(index), I64), word(1))
             for condition, slots in self._forgotten:
-                now = [code.load(place, typ=I64) for place in kept]
+                now = [code.load(place, typ=I64) for place in places]
                 gone = self.truth(code, condition, now)
                 after = self.written(code, now, {slot: number(0) for slot in slots})
-                for place, part, was in zip(kept, after, now, strict=True):
-                    code.store(code.select(gone, part, was), place)
-        return [code.load(place, typ=I64) for place in kept]
+                _store(code, [code.select(gone, *both) for both in zip(after, now, strict=True)], places)
+            if self._past is not None and self._folds_at_once:
+                now = [code.load(place, typ=I64) for place in places]
+                at_once = FoldingCode(module, self, self._past, by=0)
+                folded = self._folded(code, shared, (Shared.presents, Shared.settled), now, at_once)
+                _store(code, folded, places)
+        return self._write_least(code, [code.load(place, typ=I64) for place in places])
+
+    def _write_least(self, code: Code, state: list[Value]) -> list[Value]:
+        """The least of the states in which equal servers have changed places."""
+        for orbit in self.expander.equals:
+            image = best = state
+            for place in exchanges(len(orbit)):
+                image = self._exchanged(code, image, (orbit[place], orbit[place + 1]))
+                best = self._lesser(code, image, best)
+            state = best
+        return state
+
+    def _exchanged(self, code: Code, state: Sequence[Value], servers: tuple[int, int]) -> list[Value]:
+        """The state in which two servers have changed places."""
+        after = list(state)
+        masks: dict[tuple[int, int], int] = {}
+        for one, other in pairs(self.layout, servers):
+            field, its = self.packing.fields[one], self.packing.fields[other]
+            if field.bits:
+                key = field.word, its.shift - field.shift
+                masks[key] = masks.get(key, 0) | field.ones << field.shift
+        for (at, up), mask in masks.items():
+            apart = code.xor(code.lshr(after[at], word(up)), after[at])
+            apart = code.and_(apart, word(mask))
+            after[at] = code.xor(after[at], code.or_(apart, code.shl(apart, word(up))))
+        for slot in pointers(self.layout):
+            if self.packing.fields[slot].bits:
+                holder = self.stored(code, slot, after)
+                for one, other in (servers, servers[::-1]):
+                    is_one = code.icmp_signed("==", self.stored(code, slot, state), number(one))
+                    holder = code.select(is_one, number(other), holder)
+                after = self.written(code, after, {slot: holder})
+        return after
+
+    def _lesser(self, code: Code, one: Sequence[Value], other: Sequence[Value]) -> list[Value]:
+        """Of two packed states the one that is less, word by word."""
+        less = ir.Constant(BIT, 0)
+        for mine, theirs in list(zip(one, other, strict=True))[::-1]:
+            same = code.icmp_unsigned("==", mine, theirs)
+            less = code.select(same, less, code.icmp_unsigned("<", mine, theirs))
+        return [code.select(less, mine, theirs) for mine, theirs in zip(one, other, strict=True)]
 
     def _queued(self, code: Code, index: Value) -> Value:
         return code.mul(index, word(self.entry_words))
@@ -244,17 +301,14 @@ class NativeCode:
         more = code.add(code.get(shared, Shared.waiting), word(len(self._steps)))
         keeps = code.icmp_unsigned("!=", code.get(shared, Shared.kept), word(0))
         fits = code.or_(keeps, self._table.has_room(code, states, more))
-        if self._past is not None:
-            fits = code.and_(
-                fits, self._table.has_room(code, code.get(shared, Shared.pasts, POINTER), word(1))
-            )
+        fits = code.and_(fits, self._folding_fits(code, shared))
         code.cbranch(fits, body, done)
 
         code.position_at_end(body)
         state = self._table.load(code, rows, here)
         later: Sequence[Value] = state
         if self._past is not None:
-            later = self._write_passing(code, shared, state, FoldingCode(module, self, self._past))
+            later = self._write_passing(code, shared, state, FoldingCode(module, self, self._past, by=1))
         writer = _Steps(self, code, shared, here, state, later)
         writer.block(self.expander.trie.top)
         full = code.icmp_unsigned("<=", word(_QUEUE), code.get(shared, Shared.waiting))
@@ -267,21 +321,38 @@ class NativeCode:
         code.call(self._flush, (shared,))
         code.ret(here)
 
-    def _write_passing(
-        self, code: Code, shared: Value, state: Sequence[Value], folding: FoldingCode
+    def _folding_fits(self, code: Code, shared: Value) -> Value:
+        """Is there room for the times that one state can lead to?"""
+        fits: Value = ir.Constant(BIT, 1)
+        if self._past is not None:
+            pasts = code.get(shared, Shared.pasts, POINTER)
+            fits = code.and_(fits, self._table.has_room(code, pasts, word(1)))
+        if self._folds_at_once:
+            presents = code.get(shared, Shared.presents, POINTER)
+            fits = code.and_(fits, self._table.has_room(code, presents, word(len(self._steps))))
+        return fits
+
+    def _folded(
+        self, code: Code, shared: Value, known: tuple[Any, Any], state: Sequence[Value], folding: FoldingCode
     ) -> list[Value]:
-        """The state as it is one unit of time later; states with the same times share that work."""
+        """The state with its times folded; states with the same times share that work, in these tables."""
         key = [code.and_(part, word(mask)) for part, mask in zip(state, folding.past, strict=True)]
-        pasts = code.get(shared, Shared.pasts, POINTER)
-        known = self._table.count_of(code, pasts)
-        index = code.call(self._table.insert, (pasts, *key, self._table.hashed(code, key)))
-        folded = self._table.row(code, code.get(shared, Shared.folded, POINTER), index)
-        with code.if_then(code.icmp_unsigned("==", index, known), likely=False):
+        table, results = (code.get(shared, member, POINTER) for member in known)
+        before = self._table.count_of(code, table)
+        index = code.call(self._table.insert, (table, *key, self._table.hashed(code, key)))
+        folded = self._table.row(code, results, index)
+        with code.if_then(code.icmp_unsigned("==", index, before), likely=False):
             code.call(folding.fold, (folded[0], *key))
-        later = [
+        return [
             code.or_(code.and_(part, word(~mask & (1 << 64) - 1)), code.load(times, typ=I64))
             for part, mask, times in zip(state, folding.times, folded, strict=True)
         ]
+
+    def _write_passing(
+        self, code: Code, shared: Value, state: Sequence[Value], folding: FoldingCode
+    ) -> list[Value]:
+        """The state as it is one unit of time later."""
+        later = self._folded(code, shared, (Shared.pasts, Shared.folded), state, folding)
         deadlines = {}
         for slot in self.layout.deadline_slots:
             value = self.stored(code, slot, state)
@@ -421,19 +492,19 @@ class _Steps:
                 with code.if_then(self._native.truth(code, broken, self._state), likely=False):
                     self._hit(which, index)
         if passes(instance):
-            self._arrive(self._later, forgetting=True)
+            self._arrive(self._later, unsettled=True)
             return
         values, outside = self._native.values_after(code, instance, self._state)
         after = self._native.written(code, self._state, values)
-        forgetting = expander.may_forget(instance)
+        unsettled = expander.unsettles(instance)
         if outside is None:
-            self._arrive(after, forgetting=forgetting)
+            self._arrive(after, unsettled=unsettled)
             return
         with code.if_else(outside, likely=False) as (leaves, stays):
             with leaves:
                 code.count_up(self._counter(Shared.cut, index), word(1))
             with stays:
-                self._arrive(after, forgetting=forgetting)
+                self._arrive(after, unsettled=unsettled)
 
     def _hit(self, which: int, index: int) -> None:
         code = self._code
@@ -443,6 +514,11 @@ class _Steps:
             code.store(self._here, at)
             code.store(word(index), self._counter(Shared.hit_via, which))
 
-    def _arrive(self, state: Sequence[Value], *, forgetting: bool) -> None:
-        call = (self._shared, self._here, ir.Constant(BIT, int(forgetting)), *state)
+    def _arrive(self, state: Sequence[Value], *, unsettled: bool) -> None:
+        call = (self._shared, self._here, ir.Constant(BIT, int(unsettled)), *state)
         self._code.call(self._native.arrive, call)
+
+
+def _store(code: Code, state: Sequence[Value], places: Sequence[Value]) -> None:
+    for part, place in zip(state, places, strict=True):
+        code.store(part, place)

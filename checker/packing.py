@@ -30,25 +30,40 @@ class Field:
 
 
 class Packing:
-    """The fields of values whose ranges are known; no field crosses from one word into the next."""
+    """The fields of values whose ranges are known; no field crosses from one word into the next.
 
-    def __init__(self, ranges: Sequence[Range]) -> None:
+    ``together``: places of the same range whose fields stand side by side.
+    """
+
+    def __init__(self, ranges: Sequence[Range], together: Sequence[Sequence[int]] = ()) -> None:
         used: list[int] = []
         fields: dict[int, Field] = {}
-        wide_first = sorted(range(len(ranges)), key=lambda i: ranges[i][0] - ranges[i][1])
-        for index in wide_first:
-            low, high = ranges[index]
-            bits = (high - low).bit_length()
+        joined = {index for unit in together for index in unit}
+        units = [*together, *((index,) for index in range(len(ranges)) if index not in joined)]
+
+        def bits_of(unit: Sequence[int]) -> int:
+            low, high = ranges[unit[0]]
+            return (high - low).bit_length()
+
+        for unit in sorted(units, key=lambda unit: (-len(unit) * bits_of(unit), unit[0])):
+            bits, low = bits_of(unit), ranges[unit[0]][0]
             if not bits:
-                fields[index] = Field(0, 0, 0, low)
+                fields |= {index: Field(0, 0, 0, low) for index in unit}
                 continue
-            word = next((w for w, full in enumerate(used) if full + bits <= WORD), len(used))
+            needed = len(unit) * bits
+            word = next((w for w, full in enumerate(used) if full + needed <= WORD), len(used))
             if word == len(used):
                 used.append(0)
-            fields[index] = Field(word, used[word], bits, low)
-            used[word] += bits
+            for index in unit:
+                fields[index] = Field(word, used[word], bits, low)
+                used[word] += bits
         self.fields = tuple(fields[index] for index in range(len(ranges)))
         self.words = max(len(used), 1)
+
+    @property
+    def order(self) -> list[int]:
+        """The places in the order in which packed states are compared, word by word."""
+        return sorted(range(len(self.fields)), key=lambda i: (self.fields[i].word, -self.fields[i].shift))
 
     def mask(self, indexes: Sequence[int]) -> list[int]:
         """The bits of each word that hold these values."""

@@ -73,13 +73,16 @@ class Lane:
     def __init__(self, code: NativeCode, states: Table, children: NDArray[Any], most: int) -> None:
         self._expand = code.expand
         words = code.packing.words
-        self._pasts = Table(code.compiled, words, most)
-        self._folded = np.empty((most, words), np.uint64)
+        self._steps = len(code.expander.instances)
+        self._pasts, self._presents = (Table(code.compiled, words, most) for _ in range(2))
+        self._folded, self._settled = (np.empty((most, words), np.uint64) for _ in range(2))
         self._queue = np.empty(code.queue_words, np.uint64)
         self.shared = Shared(
             states=states.address,
             pasts=self._pasts.address,
             folded=self._folded.ctypes.data,
+            presents=self._presents.address,
+            settled=self._settled.ctypes.data,
             children=children.ctypes.data,
             queue=self._queue.ctypes.data,
         )
@@ -87,12 +90,13 @@ class Lane:
     @property
     def memory(self) -> int:
         """Bytes in use."""
-        return self._pasts.memory + self._pasts.rows.nbytes
+        return sum(times.memory + times.rows.nbytes for times in (self._pasts, self._presents))
 
     def forget_many(self) -> None:
         """Give up the times met so far once they fill half of the room for them."""
-        if len(self._pasts) > len(self._folded) // 2:
-            self._pasts.fill(self._pasts.rows[:0])
+        for times in (self._pasts, self._presents):
+            if len(times) > len(times.whole) // 2:
+                times.fill(times.rows[:0])
 
     def note_in(self, notes: Notes) -> None:
         """Note there what is met from now on."""
@@ -108,6 +112,7 @@ class Lane:
         stopped = int(self._expand(ctypes.addressof(self.shared), first, last))
         if stopped < last:
             self._pasts.make_room(1)
+            self._presents.make_room(self._steps)
         return stopped
 
 

@@ -13,6 +13,11 @@ from .layout import RELATIVE_NOW, Layout
 from .transition import SELF, Kind, Transition
 from .vocabulary import Vocabulary
 
+#: what a search may treat as one: states in which equal servers are exchanged; states whose times no step can
+#: tell apart, after every step and not only as time passes; a step of a save and the one before it, where
+#: nobody can tell when it is taken (this alone changes how long runs are)
+SYMMETRY, FOLDING, MERGING = REDUCTIONS = ("symmetry", "folding", "merging")
+
 #: the guard that a scenario adds to a fault
 BUDGET_LEFT = "the scenario allows one more"
 
@@ -77,6 +82,7 @@ class Configuration:
     api: tuple[int, ...] = ()
     fence: Fence | None = None
     intact: bool = True
+    reductions: frozenset[str] = frozenset()
     budgets: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -104,7 +110,8 @@ class Configuration:
             return None
         return f"{self.kinds[number - 1].name.lower()}.{fault}" if number else fault
 
-    def _numbers(self, kind: Kind) -> list[int]:
+    def numbers(self, kind: Kind) -> list[int]:
+        """The servers of that kind (0: the cluster)."""
         if kind is Kind.CLUSTER:
             return [0]
         return [i for i, k in enumerate(self.kinds, 1) if kind in (Kind.ANY, k)]
@@ -115,7 +122,7 @@ class Configuration:
             needs = transition.rule.needs
             if needs is not None and not self.allows(needs):
                 continue
-            for number in self._numbers(transition.rule.kind):
+            for number in self.numbers(transition.rule.kind):
                 budget = self.budget_of(transition, number)
                 if budget is not None and self.budgets.get(budget) == 0:
                     continue

@@ -14,16 +14,14 @@ from . import state as s
 from .expr import NOW, ZERO, Expr, both, either, forall, implies, negate
 from .fence import Fence
 from .layout import RELATIVE_NOW, Layout
-from .save import expected, new_window
+from .save import new_window
 from .state import CLIENTS, OWN, STAGE, Slot
 
 
-def hopeless(n: Expr, fence: Fence, slot: Slot) -> Expr:
+def hopeless(n: Expr, slot: Slot) -> Expr:
     """The save in flight is bound to fail: the key moved past it, and the key never goes back."""
     unread = either(*(slot.stage[n] == stage for stage in (STAGE.begun, STAGE.mine, STAGE.alone)))
     too_small = new_window(n, slot) <= s.timestamp
-    if fence.save_cas:
-        too_small = either(too_small, s.timestamp != expected(n, slot))
     read = either(slot.stage[n] == STAGE.read, slot.stage[n] == STAGE.hooked)
     return either(both(unread, too_small), both(read, slot.seen[n] != s.timestamp))
 
@@ -59,7 +57,7 @@ def outgrown() -> Expr:
     return both(s.noted, s.noted_physical != ZERO, s.noted_physical < s.timestamp, forall(above))
 
 
-def forgets(fence: Fence, *, intact: bool) -> tuple[tuple[tuple[str, ...], Expr, bool], ...]:
+def forgets(*, intact: bool) -> tuple[tuple[tuple[str, ...], Expr, bool], ...]:
     """Which variables go back to nothing, when (over ``bound n``), and whether that is said of a server.
 
     Nothing does in a system that is not ``intact``: the conditions rely on its guards.
@@ -70,7 +68,7 @@ def forgets(fence: Fence, *, intact: bool) -> tuple[tuple[tuple[str, ...], Expr,
     lost = tuple(
         (
             (slot.prefix + "next", slot.prefix + "seen"),
-            both(slot.next[n] != ZERO, hopeless(n, fence, slot)),
+            both(slot.next[n] != ZERO, hopeless(n, slot)),
             True,
         )
         for slot in (OWN, CLIENTS)

@@ -6,14 +6,15 @@ small graphs, replay and every counterexample that is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from .expr import Expr
+from .expr import Expr, both
 from .fold import fold
-from .instance import Configuration, Instance
+from .instance import FOLDING, MERGING, Configuration, Instance
 from .layout import RELATIVE_NOW, Layout, State
+from .merging import at_once
 from .past import Past, forgets
 from .transition import SELF
 
@@ -153,9 +154,51 @@ def forgotten(configuration: Configuration, layout: Layout) -> list[tuple[Expr, 
             fold(condition, configuration.known.acting("n", number)),
             [layout.slots[name, number] for name in names],
         )
-        for names, condition, per_server in forgets(configuration.fence, intact=configuration.intact)
+        for names, condition, per_server in forgets(intact=configuration.intact)
         for number in (range(1, layout.servers + 1) if per_server else [0])
     ]
+
+
+def merged(configuration: Configuration, instances: Sequence[Instance]) -> list[tuple[int, Expr]]:
+    """The instances that are taken at once, and when (folded, guards included), in the order to try them.
+
+    None is in a system that is not intact: that nobody can tell relies on its guards.
+    """
+    if configuration.fence is None or not configuration.intact or MERGING not in configuration.reductions:
+        return []
+    found = []
+    for name, when in at_once(configuration.fence, clients=configuration.allows("client_sync")):
+        for index, instance in enumerate(instances):
+            if instance.name == name:
+                also = fold(when, configuration.known.acting(SELF.name, instance.number))
+                found.append((index, fold(both(*instance.tests.values(), also), configuration.known)))
+    return [(index, when) for index, when in found if when.op != "literal" or when.value]
+
+
+def settling(
+    configuration: Configuration, layout: Layout, instances: Sequence[Instance]
+) -> Callable[[list[int], list[int]], list[int]]:
+    """What becomes of a relative state right after a step: ``settle(values, fired)``.
+
+    The steps of `merged` are taken, and counted in ``fired``; what no step can tell is forgotten; times are
+    folded.
+    """
+    past, forget = folding(configuration, layout)
+    lines = ["def merge(s, fired):"]
+    for index, when in merged(configuration, instances):
+        changes = effects(instances[index], layout, _place)
+        targets = ", ".join(map(_place, changes))
+        lines.append(f"    if {source(when, layout, _place)}:")
+        lines.append(f"        {targets} = {', '.join(changes.values())}; fired[{index}] += 1")
+    lines.append("    return s")
+    functions: dict[str, Callable[[list[int], list[int]], list[int]]] = {}
+    # The source is made of this module's own words and of integers, never of input text.
+    exec("\n".join(lines), functions)  # noqa: S102
+    merge = functions["merge"]
+    if past is None or FOLDING not in configuration.reductions:
+        return lambda values, fired: forget(merge(values, fired))
+    go_on = past.go_on
+    return lambda values, fired: go_on(forget(merge(values, fired)), 0)
 
 
 def _place(slot: int) -> str:

@@ -39,7 +39,8 @@ def named_steps(*names: str) -> Judge:
 _NO_FAULTS = (None, "term", "reclaim")
 #: What weak fairness is not enough for.  A raft leader campaigns within 200 ms, a PD that handed its raft
 #: leadership over knows that at once, and clients ask all the time: long before the raft leader moves
-#: again (a PD misses the PD leader for 10 s before it moves it, `lostPDLeaderMaxTimeoutSecs`).
+#: again (a PD misses the PD leader for some 40 s before it moves it: `lostPDLeaderMaxTimeoutSecs` and
+#: `lostPDLeaderReElectionFactor` election intervals, server/server.go).
 _STRONG = ("campaign", "sees_hand_over", "grant")
 
 

@@ -97,18 +97,29 @@ class Exploring:
         self._done[found.fence] = found
 
     def _render(self) -> RenderableType:
-        table = Table(box=None, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
-        table.title = f"{self._world.name}: {self._world.description}"
+        title = Text(f"{self._world.name}: {self._world.description}", style="bold")
+        lively = [name for name in self._asked if name in liveness.NAMES]
+        safe = [name for name in self._asked if name not in liveness.NAMES]
+        # side by side they would not fit into 80 columns
+        tables = [self._table(safe, counts=True)] if safe else []
+        if lively:
+            tables.append(self._table(lively, counts=not safe))
+        return Group(title, *tables)
+
+    def _table(self, asked: Sequence[str], *, counts: bool) -> Table:
+        table = Table(box=None, padding=(0, 1, 0, 0))
         table.add_column("fence", min_width=14, overflow="fold")
-        for name in self._asked:
+        for name in asked:
             table.add_column(name.replace("-", "-\n", 1), min_width=8)
         for fence in self._fences:
-            table.add_row(self._name(fence), *(self._cell(fence, name) for name in self._asked))
+            table.add_row(self._name(fence, counts=counts), *(self._cell(fence, name) for name in asked))
         return table
 
-    def _name(self, fence: str) -> Text:
+    def _name(self, fence: str, *, counts: bool) -> Text:
         # "check-tso-primary" is one letter too long for a matrix of 80 columns
         text = Text(fence.replace("+", "\n+").replace("-primary", "-\nprimary"), style="bold")
+        if not counts:
+            return text
         if fence in self._done:
             found = self._done[fence]
             text.append(f"\n{_amount(found.states)} states", style="dim")
@@ -135,7 +146,8 @@ class Exploring:
                     return verdict_text(finding.verdict, f"{finding.steps} steps" if finding.steps else "")
         state = self._going.get(fence)
         if state is not None and name in state.violated:
-            return verdict_text("violated", f"{state.violated[name]} steps")
+            steps = state.violated[name]
+            return verdict_text("violated", f"{steps} steps" if steps else "")
         return Text("…", style="dim")
 
 
@@ -211,13 +223,14 @@ def explored(
         for note in notes:
             which = [f.property for f in found.findings if f"{f.verdict}: {f.note}" == note]
             parts.append(_indented(f"{', '.join(which)} {note}", "yellow"))
-        parts += [_indented(line, "dim") for line in _fairness(found)]
+        parts += [_indented(line, "dim") for line in (*_reduced(found), *_fairness(found))]
         if found.spent:
             parts.append(
                 _indented("limits of the scenario that were reached: " + ", ".join(found.spent), "dim")
             )
         if found.never_fired:
-            parts.append(_indented("never fired: " + ", ".join(found.never_fired), "dim"))
+            merging = " (merging may hide a refusal: --without merging)" if found.merged else ""
+            parts.append(_indented(f"never fired{merging}: {', '.join(found.never_fired)}", "dim"))
         if found.never_refused:
             parts.append(
                 _indented(
@@ -238,6 +251,21 @@ def explored(
         )
     parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
     return Group(*parts)
+
+
+def _reduced(found: Exploration) -> list[str]:
+    """What counted as one state or one step, in a line."""
+    said = {
+        "symmetry": " and ".join(", ".join(names) for names in found.exchanged) + " may change places",
+        "folding": "times that no step can tell apart",
+        "merging": f"{len(found.merged)} transitions taken at once (--json lists them)",
+    }
+    used = [
+        f"{said[name]} ({name})"
+        for name in found.reductions
+        if (name != "symmetry" or found.exchanged) and (name != "merging" or found.merged)
+    ]
+    return [f"reduced: {'; '.join(used)}"] if used else []
 
 
 def _fairness(found: Exploration) -> list[str]:
@@ -270,6 +298,9 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
         "never_fired": list(found.never_fired),
         "never_refused": list(found.never_refused),
         "spent": list(found.spent),
+        "reductions": list(found.reductions),
+        "exchanged": [list(names) for names in found.exchanged],
+        "merged": list(found.merged),
         "properties": [
             {
                 "property": finding.property,
@@ -558,12 +589,16 @@ def rerun_text(found: Rerun) -> RenderableType:
     return Group(Text(found.run.title, style="bold"), table, Text(), properties_table)
 
 
-def rerun_json(found: Rerun, file: str) -> dict[str, Any]:
-    """A run file judged again, in the form that scripts read; what refuses a step stands in ``note``."""
+def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:
+    """Run files judged again, in the form that scripts read; what refuses a step stands in ``note``."""
     return {
-        "sources": [{"file": file, "kind": "run", "observations": len(found.run.moves), "skipped": 0}],
+        "sources": [
+            {"file": file, "kind": "run", "observations": len(each.run.moves), "skipped": 0}
+            for file, each in found.items()
+        ],
         "properties": [
             {
+                "file": file,
                 "property": name,
                 "verdict": "violated" if steps else "holds",
                 "count": len(steps),
@@ -572,10 +607,12 @@ def rerun_json(found: Rerun, file: str) -> dict[str, Any]:
                 "from": None,
                 "to": None,
             }
-            for name, steps in found.broken.items()
+            for file, each in found.items()
+            for name, steps in each.broken.items()
         ],
         "fences": [
             {
+                "file": file,
                 "fence": verdict.fence,
                 "conforms": verdict.allows,
                 "stopped_at": None,
@@ -583,7 +620,8 @@ def rerun_json(found: Rerun, file: str) -> dict[str, Any]:
                 "explanations": int(verdict.allows),
                 "note": verdict.refused,
             }
-            for verdict in found.fences
+            for file, each in found.items()
+            for verdict in each.fences
         ],
     }
 

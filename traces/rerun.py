@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..checker.forever import starves
-from ..checker.run import Run, RunError, follow
+from ..checker.run import Run, RunError, follow, repeats
 from ..specs import liveness
-from ..specs.properties import judged, named
+from ..specs.properties import NAMES, judged, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,13 @@ class Rerun:
 def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
     """Take the run's steps again, under its own fence and under others.
 
+    No properties: all of safety, and what the run is there to break.
+
     Raises:
         RunError: its own fence refuses a step.
         ValueError: an unknown fence or property.
     """
+    properties = properties or (*NAMES, *filter(None, [run.breaks]))
     machine = run.machine()
     broken: dict[str, list[int]] = {name: [] for name in properties if name not in liveness.NAMES}
     for number, frame in enumerate(follow(run, machine), 1):
@@ -45,7 +48,7 @@ def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
             if judged(named(name).broken_by, machine, index, frame.before, frame.move.inputs):
                 steps.append(number)
     if run.cycle_from is not None:
-        for name in sorted({*properties, run.breaks or ""} & set(liveness.NAMES)):
+        for name in sorted(set(properties) & set(liveness.NAMES)):
             broken[name] = [run.cycle_from + 1] if starves(run, liveness.named(name)) else []
     return Rerun(
         run,
@@ -56,9 +59,12 @@ def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
 
 def _verdict(run: Run, fence: str) -> Verdict:
     dropped = run.dropped if fence == run.fence else ()
+    theirs = replace(run, fence=fence, dropped=dropped)
     try:
-        for _ in follow(replace(run, fence=fence, dropped=dropped)):
+        for _ in follow(theirs):
             pass
+        if run.cycle_from is not None:
+            repeats(theirs)
     except RunError as error:
         return Verdict(fence, False, str(error))
     return Verdict(fence, True, "")

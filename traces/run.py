@@ -18,7 +18,7 @@ Values are whole numbers as in a state: a server is its number, none is 0, an en
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -64,6 +64,14 @@ def is_run(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return recognise(file.read(4096))
+
+
+def all_runs(paths: Sequence[Path]) -> list[Path]:
+    """The run files that these are, or that stand in these folders; none if something else is among them."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(path.iterdir()) if path.is_dir() else [path]
+    return files if all(map(is_run, files)) else []
 
 
 def dumps(run: Run) -> str:

@@ -30,7 +30,8 @@ def _row(step: Step) -> str:
         cells = f'<td class="all" colspan="{len(step.changes)}">{escape(step.text)}'
     else:
         cells = "".join(_cell(step, lane) for lane in range(len(step.changes)))
-    kinds = " ".join(name for name, so in (("crucial", step.crucial), ("fault", step.fault)) if so)
+    marks = (("crucial", step.crucial), ("fault", step.fault), ("repeats", step.repeats))
+    kinds = " ".join(name for name, so in marks if so)
     number = f'<th scope="row"><a href="#step{step.number}">{step.number}</a>'
     return f'<tr id="step{step.number}" class="{kinds}">{number}<td>{escape(step.time)}{cells}'
 

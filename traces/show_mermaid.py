@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
 from .story import Step, Story
 from .words import To
@@ -30,9 +31,18 @@ def _source(story: Story) -> Iterator[str]:
     yield "    participant etcd\n    participant client"
     for fact in story.facts:
         yield f"    Note over s0,client: {_plain(fact)}"
-    for step in story.steps:
-        line = f"{_direction(step)}: {'<br/>'.join(map(_plain, _lines(story, step)))}"
-        yield f"    rect rgba(224, 64, 64, 0.25)\n        {line}\n    end" if step.crucial else f"    {line}"
+    for repeats, steps in groupby(story.steps, key=lambda step: step.repeats):
+        if repeats:
+            yield "    loop forever"
+        for step in steps:
+            line = f"{_direction(step)}: {'<br/>'.join(map(_plain, _lines(story, step)))}"
+            yield (
+                f"    rect rgba(224, 64, 64, 0.25)\n        {line}\n    end"
+                if step.crucial
+                else f"    {line}"
+            )
+        if repeats:
+            yield "    end"
     for sentence in story.conclusion:
         yield f"    Note over s0,client: {_plain(sentence)}"
 

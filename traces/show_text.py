@@ -17,6 +17,8 @@ from .words import To
 #: what a column needs to be readable, its border and padding included
 _LANE = 20
 _MARGIN = 12  # number and time
+#: before the number of a step that repeats
+_AGAIN = "↻ "
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,19 @@ def _lanes(story: Story) -> Table:
         heading = Text(lane.name, style="bold")
         table.add_column(heading.append(f" {lane.kind}", style="dim"), ratio=1, overflow="fold")
     for step in story.steps:
-        table.add_row(str(step.number), step.time, *(_cell(step, lane) for lane in range(len(story.lanes))))
+        _section(table, step)
+        table.add_row(_number(step), step.time, *(_cell(step, lane) for lane in range(len(story.lanes))))
     return table
+
+
+def _section(table: Table, step: Step) -> None:
+    """A line above each part: what comes first, and what then repeats forever."""
+    if step.repeats and not any(str(cell).startswith(_AGAIN) for cell in table.columns[0].cells):
+        table.add_section()
+
+
+def _number(step: Step) -> str:
+    return f"{_AGAIN * step.repeats}{step.number}"
 
 
 def _cell(step: Step, lane: int) -> Text:
@@ -70,8 +83,9 @@ def _list(story: Story) -> Table:
     table.add_column("who", overflow="fold", max_width=20)
     table.add_column("what", ratio=1, overflow="fold")
     for step in story.steps:
+        _section(table, step)
         who = "" if step.lane is None else story.lanes[step.lane].name
-        table.add_row(str(step.number), step.time, who, Text("\n").join(_line(story, step)))
+        table.add_row(_number(step), step.time, who, Text("\n").join(_line(story, step)))
     return table
 
 

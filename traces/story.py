@@ -46,7 +46,8 @@ class Step:
     """One step.
 
     ``lane`` of who takes it (None: the cluster); ``changes`` by lane; ``fault``: something goes wrong
-    that no server wanted; ``crucial``: the conclusion is about this step.
+    that no server wanted; ``crucial``: the conclusion is about this step; ``repeats``: it belongs to what
+    goes on forever.
     """
 
     number: int
@@ -57,11 +58,15 @@ class Step:
     fault: bool
     crucial: bool
     changes: tuple[tuple[Change, ...], ...]
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A whole run; ``facts`` are about all of it, ``conclusion`` says what its last step breaks and why."""
+    """A whole run; what repeats forever stands at its end.
+
+    ``facts`` are about all of it, ``conclusion`` says what its last step breaks and why.
+    """
 
     title: str
     facts: tuple[str, ...]
@@ -139,6 +144,7 @@ def _step(run: Run, say: Spelling, frame: Frame, number: int, crucial: bool) -> 
         words.fault,
         crucial,
         _changes(say, frame.before, frame.after),
+        repeats=run.cycle_from is not None and number > run.cycle_from,
     )
 
 

@@ -124,9 +124,9 @@ WORLDS = {
 def test_every_step_is_an_edge(name: str) -> None:
     """Machine code and plain Python make the same arrays; the plain interpreter takes each step by itself."""
     configuration, first = WORLDS[name]
-    expander = Expander(configuration, ())
-    plain = Plain(expander, first)
-    native = Native(Plain(expander, first), 1_000_000)
+    expander = Expander(configuration, (), first)
+    plain = Plain(expander)
+    native = Native(Plain(expander), 1_000_000)
     one, other = graph_of(finished(plain)), graph_of(finished(native))
     assert one.number_of_edges() == sum(plain.watch.fired) > 1_000
     for mine, theirs in ((one.offset, other.offset), (one.target, other.target), (one.label, other.label)):
@@ -145,7 +145,7 @@ def test_every_step_is_an_edge(name: str) -> None:
 
 def test_a_search_that_is_not_finished_has_no_graph() -> None:
     configuration, first = WORLDS["upgrade"]
-    plain = Plain(Expander(configuration, ()), first)
+    plain = Plain(Expander(configuration, (), first))
     plain.expand(0, 1)
     for engine in (plain, Native(plain, 1000)):
         with pytest.raises(ValueError, match="not finished"):

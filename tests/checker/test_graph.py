@@ -56,7 +56,7 @@ LAYOUT = configuration(SMALL, "off").layout()
 def test_the_graph_is_the_search() -> None:
     """The search keeps no edges; the graph does, and networkx finds the same levels in it."""
     world = replace(SMALL, window=2)
-    found = explore(world, "check-tso-primary", ())
+    found = explore(world, "check-tso-primary", (), reductions=())
     made = world.configuration(fences.parse("check-tso-primary"))
     whole = state_graph(made, world.first_states(made))
     assert (whole.number_of_nodes(), whole.number_of_edges()) == (found.states, found.transitions)

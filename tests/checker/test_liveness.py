@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tsofence.checker.columns import truth
 from tsofence.checker.forever import starves
 from tsofence.checker.liveness import Cut, States, decide
 from tsofence.checker.run import Move, Run, RunError, repeats
+from tsofence.model import fence as fences
 from tsofence.model import state as s
 from tsofence.model.expr import NOBODY, both, exists
 from tsofence.specs.liveness import NAMES, Fairness, Liveness, named, named_steps
 from tsofence.specs.scenario import Scenario, load
 from tsofence.traces import run as files
 from tsofence.traces.observation import BadInput
-from tsofence.traces.show import html, mermaid
+from tsofence.traces.rerun import rerun
+from tsofence.traces.show import html, mermaid, text
 
+DOCS = Path(__file__).parents[2] / "docs"
 UPGRADE = load("rolling-upgrade")
 SMALL = replace(UPGRADE, window=2, budgets={**UPGRADE.budgets, "pd.term": 1})
 ALONE = replace(SMALL, tso=0, budgets={**SMALL.budgets, "pd.keepalive": 1})
@@ -221,5 +226,79 @@ def test_too_few_elections_decide_nothing() -> None:
     assert "pd.term" in found.note
 
 
-def test_without_a_pd_in_api_mode_there_is_no_takeover() -> None:
-    assert decide(states("small"), named("takeover")).verdict == "vacuous"
+@pytest.mark.parametrize(
+    ("budgets", "needed"),
+    [
+        ({"pd.stop": 0}, "pd.stop = 0"),
+        ({"pd.mode": 0}, "pd.mode = 0"),
+        ({"tso.term": 0}, "tso.term = 0"),
+    ],
+)
+def test_limits_too_small_for_a_premise_decide_nothing(budgets: dict[str, int], needed: str) -> None:
+    world = replace(MIXED, budgets={**MIXED.budgets, **budgets})
+    found = decide(States(world, "check-tso-primary", max_states=900_000, memory=1 << 32), named("takeover"))
+    assert found.verdict == "unknown"
+    assert needed in found.note
+
+
+@pytest.mark.parametrize("fence", fences.ALL)
+def test_every_fence_is_decided(fence: str) -> None:
+    """Each lasso is taken by the plain interpreter, also where a fence refuses saves in its own way."""
+    world = replace(MIXED, api=1, budgets={**MIXED.budgets, "pd.stop": 0, "pd.mode": 0})
+    made = States(world, fence, max_states=900_000, memory=1 << 32)
+    found = {name: decide(made, named(name)) for name in NAMES}
+    assert {decision.verdict for decision in found.values()} <= {"violated", "holds"}
+    for name, decision in found.items():
+        assert decision.run is None or starves(decision.run, named(name))
+
+
+@pytest.mark.parametrize(
+    ("file", "fence", "violated"),
+    [
+        ("three-pds", "check-tso-primary", {"takeover": 19, "availability": 19}),
+        ("three-pds", "yielded-flag", {}),
+        ("three-pds", "etcd-transfer", {"takeover": 30, "availability": 30, "no-livelock": 30}),
+        ("no-reclaim", "yielded-flag", {"takeover": 23, "availability": 20, "pd-leader": 20}),
+        ("no-reclaim", "etcd-transfer", {"availability": 30, "no-livelock": 30}),
+    ],
+)
+def test_what_the_answers_to_the_review_say(file: str, fence: str, violated: dict[str, int]) -> None:
+    world = load(str(DOCS / f"{file}.toml"))
+    made = States(world, fence, max_states=900_000, memory=1 << 32)
+    found = {name: decide(made, named(name)) for name in NAMES}
+    assert {d.verdict for d in found.values()} <= {"violated", "holds"}
+    assert {name: len(d.run.moves) for name, d in found.items() if d.run is not None} == violated
+
+
+def test_a_library_client_is_served_where_a_pd_in_api_mode_leads() -> None:
+    world = replace(load("tso-pair"), window=2, budgets={**load("tso-pair").budgets, "tso.client_sync": 0})
+    found = decide(States(world, "off", max_states=900_000, memory=1 << 32), named("availability"))
+    assert found.verdict == "holds"
+    assert found.states > 0
+
+
+def test_another_fence_has_to_allow_the_cycle_too() -> None:
+    run = decide(states("mixed"), named("takeover")).run
+    assert run is not None
+    again = rerun(run, ["check-tso-primary", "hook", "yielded-flag"], [])
+    assert [verdict.allows for verdict in again.fences] == [True, False, False]
+    assert "is refused" in again.fences[2].refused
+    assert again.broken["takeover"] == (run.cycle_from + 1 if run.cycle_from else 0,)
+    assert "takeover" not in rerun(run, [], ["unique"]).broken
+
+
+def test_the_cycle_is_marked_where_it_is() -> None:
+    run = decide(states("mixed"), named("takeover")).run
+    assert run is not None
+    begins = (run.cycle_from or 0) + 1
+    console = Console(width=100, file=io.StringIO())
+    console.print(text(run))
+    told = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+    assert f"↻ {begins} " in told
+    assert f"↻ {begins - 1} " not in told
+    drawn = mermaid(run)
+    assert drawn.count("loop forever") == 1
+    assert f"{begins} · " in drawn.split("loop forever")[1].splitlines()[1]
+    page = html(run)
+    assert f'id="step{begins}" class="repeats"' in page
+    assert f'id="step{begins - 1}" class="repeats"' not in page

@@ -22,8 +22,9 @@ from tsofence.specs.scenario import load
 def test_guards_bound_what_is_no_time() -> None:
     world = load("lost-answer")
     configuration = world.configuration(fences.parse("off"))
-    expander = Expander(configuration, ())
-    found = Ranges(expander.layout, expander.instances, list(world.first_states(configuration))).of_slot
+    first = list(world.first_states(configuration))
+    expander = Expander(configuration, (), first)
+    found = Ranges(expander.layout, expander.instances, first).of_slot
     slots = expander.layout.slots
     assert found[slots["raft_leader", 0]] == (0, 1)  # only a PD leads the raft group
     assert found[slots["logical", 2]] == (0, 1)  # stays below clients.limit

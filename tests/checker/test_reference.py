@@ -14,8 +14,13 @@ from tsofence.checker.native import Native
 from tsofence.specs.reference import reference
 
 
+def expanded(pds: int, tsos: int, end: int, clocks: int, *, fence: bool) -> Expander:
+    configuration = reference(pds, tsos, end, clocks, fence=fence)
+    return Expander(configuration, (), [configuration.layout().initial({}, {})])
+
+
 def start(expander: Expander, engine: str, most: int) -> Engine:
-    plain = Plain(expander, [expander.layout.initial({}, {})])
+    plain = Plain(expander)
     return plain if engine == "plain" else Native(plain, most)
 
 
@@ -47,7 +52,7 @@ def test_counts(
     fence: bool,
     engine: str,
 ) -> None:
-    expander = Expander(reference(*size, fence=fence), ())
+    expander = expanded(*size, fence=fence)
     made = start(expander, engine, states + 100)
     deep = walk(made)
     assert (len(made), sum(made.watch.fired)) == (states, transitions)
@@ -60,7 +65,7 @@ def test_counts(
 def test_a_step_out_of_what_a_state_can_hold_is_counted() -> None:
     found = []
     for engine in ("plain", "native"):
-        made = start(Expander(reference(1, 0, 1, 300, fence=False), ()), engine, 10_000)
+        made = start(expanded(1, 0, 1, 300, fence=False), engine, 10_000)
         walk(made)
         found.append((len(made), made.watch))
     assert found[0] == found[1]
@@ -69,4 +74,4 @@ def test_a_step_out_of_what_a_state_can_hold_is_counted() -> None:
 
 def test_no_room_is_an_error_and_not_a_wrong_count() -> None:
     with pytest.raises(MemoryError):
-        walk(start(Expander(reference(2, 1, 8, 3, fence=True), ()), "native", 5_000))
+        walk(start(expanded(2, 1, 8, 3, fence=True), "native", 5_000))

@@ -1,0 +1,228 @@
+"""What counts as one state or one step makes no difference to any verdict, nor to any shortest run."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from tsofence.checker.engine import Engine, Plain
+from tsofence.checker.expand import Expander
+from tsofence.checker.explore import Exploration, explore
+from tsofence.checker.native import Native
+from tsofence.checker.run import breaks
+from tsofence.checker.symmetry import exchanges, names_a_server
+from tsofence.model import fence as fences
+from tsofence.model.expr import NOBODY, server
+from tsofence.model.instance import FOLDING, MERGING, REDUCTIONS, SYMMETRY
+from tsofence.model.python import folding
+from tsofence.model.state import leader
+from tsofence.specs import scenario as scenarios
+from tsofence.specs.properties import PROPERTIES, named
+from tsofence.specs.reference import reference
+from tsofence.specs.scenario import Scenario, load
+
+#: refusals that merging may leave out, because the save fails anyway in a later step
+HIDDEN = {"refused_not_leader"}
+EACH = [frozenset({name}) for name in REDUCTIONS]
+
+
+def smaller(name: str) -> Scenario:
+    """A scenario that comes with tsofence, small enough to be searched eleven times twice."""
+    world = load(name)
+    fewer = {
+        "rolling-upgrade": {"pd.term": 1},
+        "tso-restart": {"pd.term": 1},
+        "clock-skew": {"pd.term": 1, "tso.jump": 0},
+        "mixed-upgrade": {"pd.reclaim": 0},
+        "tso-pair": {"pd.term": 0},
+        "lost-answer": {"pd.lost": 0},
+        "pd-failover": {"pd.term": 2},
+        "dynamic-switch": {"tso.term": 1},
+    }
+    world = replace(world, budgets={**world.budgets, **fewer.get(name, {})})
+    wide = ("rolling-upgrade", "pd-failover")
+    return world if name in wide else replace(world, window=2)
+
+
+def decided(found: Exploration) -> list[tuple[str, str, int | None]]:
+    return [(finding.property, finding.verdict, finding.steps) for finding in found.findings]
+
+
+@pytest.mark.parametrize("fence", fences.ALL)
+@pytest.mark.parametrize("name", scenarios.names())
+def test_the_same_verdicts_and_lengths(name: str, fence: str) -> None:
+    world = smaller(name)
+    without, reduced = (explore(world, fence, PROPERTIES, reductions=each) for each in ((), REDUCTIONS))
+    assert without.complete
+    assert reduced.complete
+    assert decided(reduced) == decided(without)
+    unseen = set(reduced.never_fired) - set(without.never_fired)
+    assert set(without.never_fired) <= set(reduced.never_fired)
+    assert {step.split("@")[0].removeprefix("client_") for step in unseen} <= HIDDEN
+    for finding in reduced.findings:
+        assert finding.run is None or breaks(finding.run, named(finding.property))
+
+
+def searched(world: Scenario, fence: str, reductions: frozenset[str]) -> Engine:
+    configuration = replace(world.configuration(fences.parse(fence)), reductions=reductions)
+    engine: Engine = Native(
+        Plain(Expander(configuration, PROPERTIES, list(world.first_states(configuration)))), 3_000_000
+    )
+    done = 0
+    while done < len(engine):
+        done, first = len(engine), done
+        engine.expand(first, done)
+    return engine
+
+
+#: states that are looked at in one go
+BLOCK = 1 << 16
+UPGRADE = load("rolling-upgrade")
+FAILOVER = replace(
+    load("pd-failover"), pd=3, budgets={**load("pd-failover").budgets, "pd.term": 1, "pd.crash": 0}
+)
+QUIET = {
+    "rolling-upgrade": replace(UPGRADE, budgets={**UPGRADE.budgets, "pd.term": 1}),
+    "lost-answer": smaller("lost-answer"),
+    "tso-pair": smaller("tso-pair"),
+    "dynamic-switch": smaller("dynamic-switch"),
+    "three PDs": FAILOVER,
+}
+
+
+@pytest.mark.parametrize(
+    "fence", ["off", "check-tso-primary", "yielded-flag", "dynamic-8780", "hook", "save-cas"]
+)
+@pytest.mark.parametrize("name", QUIET)
+def test_merging_loses_no_state_in_which_nothing_is_in_flight(name: str, fence: str) -> None:
+    """And comes to none that is not there without."""
+    found = []
+    for reductions in (frozenset(), frozenset({MERGING})):
+        engine = searched(QUIET[name], fence, reductions)
+        layout, configuration = engine.expander.layout, engine.expander.configuration
+        stages = [
+            slot for (variable, _), slot in layout.slots.items() if variable in ("stage", "client_stage")
+        ]
+        blocks = range(0, len(engine), BLOCK)
+        states = np.concatenate([engine.values(at, min(at + BLOCK, len(engine))) for at in blocks])
+        past, _ = folding(configuration, layout)
+        assert past is not None
+        quiet = states[~states[:, stages].any(axis=1)]
+        # a save in flight keeps times apart that nothing tells apart once it is gone
+        told = [*layout.time_slots, layout.slots["noted", 0]]
+        times, which = np.unique(quiet[:, told], axis=0, return_inverse=True)
+        folded = [past.fold(row[:-1], bool(row[-1])) for row in times.tolist()]
+        quiet[:, told[:-1]] = np.array(folded, np.uint8)[which.ravel()]
+        found.append({row.tobytes() for row in np.unique(quiet, axis=0)})
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("reductions", EACH, ids=lambda each: next(iter(each)))
+def test_each_makes_the_search_smaller(reductions: frozenset[str]) -> None:
+    world = replace(load("mixed-upgrade"), window=2)
+    every, fewer = (searched(world, "check-tso-primary", each) for each in (frozenset[str](), reductions))
+    assert len(fewer) < 0.6 * len(every)
+
+
+def test_three_servers_have_ten_times_fewer_states() -> None:
+    found = [
+        len(searched(load("mixed-upgrade"), "check-tso-primary", each)) for each in (frozenset(REDUCTIONS),)
+    ]
+    assert found == [295_974]  # 4,298,089 without
+
+
+@pytest.mark.parametrize("name", ["tso-pair", "pd-failover"])
+def test_symmetry_counts_each_set_of_equals_once(name: str) -> None:
+    world = replace(FAILOVER, window=2) if name == "pd-failover" else smaller(name)
+    every, fewer = (searched(world, "off", each) for each in (frozenset[str](), frozenset({SYMMETRY})))
+    classes = {fewer.expander.settled(state) for state in every.states()}
+    assert classes == set(fewer.states())
+
+
+def test_what_is_reported() -> None:
+    found = explore(load("mixed-upgrade"), "check-tso-primary", PROPERTIES)
+    assert found.reductions == REDUCTIONS
+    assert found.exchanged == (("pd1", "pd2"),)
+    assert {"find_own_key@pd", "find_own_key@tso", "find_no_primary@pd", "conflict@pd"} <= set(found.merged)
+    assert "refused_by_fence@pd" not in found.merged
+    small = explore(QUIET["rolling-upgrade"], "off", PROPERTIES, max_states=5_000)
+    assert (small.reductions, small.exchanged, small.merged) == ((), (), ())
+
+
+def test_a_pd_that_yields_tells_refusals_apart() -> None:
+    for fence in ("yielded-flag", "etcd-transfer"):
+        assert not {"find_own_key@pd", "find_no_primary@pd"} & set(explore(UPGRADE, fence, PROPERTIES).merged)
+
+
+def test_a_model_with_a_guard_dropped_merges_nothing() -> None:
+    found = explore(UPGRADE, "off", PROPERTIES, dropped=[("load_window", "window grows")], max_states=60_000)
+    assert found.merged == ()
+    assert dict.fromkeys(found.reductions) == dict.fromkeys(REDUCTIONS)
+    assert (
+        next(finding for finding in found.findings if finding.property == "key-monotone").verdict
+        == "violated"
+    )
+
+
+def test_servers_that_are_named_are_not_exchanged() -> None:
+    assert names_a_server([leader == server(1)])
+    assert not names_a_server([leader == NOBODY])
+
+
+@pytest.mark.parametrize("many", [2, 3, 4, 5])
+def test_exchanges_go_through_every_order(many: int) -> None:
+    order = list(range(many))
+    met = {tuple(order)}
+    for place in exchanges(many):
+        order[place], order[place + 1] = order[place + 1], order[place]
+        met.add(tuple(order))
+    assert len(met) == math.factorial(many) == len(exchanges(many)) + 1
+
+
+@cache
+def protocol(reductions: frozenset[str]) -> Engine:
+    configuration = replace(reference(2, 1, 6, 2, fence=True), reductions=reductions)
+    plain = Plain(Expander(configuration, (), [configuration.layout().initial({}, {})]))
+    engine = Native(plain, 1_000_000)
+    for each in (plain, engine):
+        done = 0
+        while done < len(each):
+            done, first = len(each), done
+            each.expand(first, done)
+    assert list(plain.states()) == list(engine.states())
+    return engine
+
+
+def test_the_reference_protocol_is_symmetric_too() -> None:
+    every, fewer = protocol(frozenset()), protocol(frozenset({SYMMETRY}))
+    assert len(every) > 1.9 * len(fewer)
+    assert {fewer.expander.settled(state) for state in every.states()} == set(fewer.states())
+
+
+def random_states(world: Scenario, chance: random.Random) -> Iterator[bytes]:
+    configuration = world.configuration(fences.parse("off"))
+    expander = Expander(configuration, (), list(world.first_states(configuration)))
+    for _ in range(5):
+        state = expander.starts[0]
+        for _ in range(60):
+            yield state
+            there = Plain(expander, [state])
+            there.expand(0, 1)
+            state = chance.choice(there.order)
+
+
+def test_settling_again_changes_nothing() -> None:
+    world = replace(load("mixed-upgrade"), window=2)
+    configuration = replace(
+        world.configuration(fences.parse("off")), reductions=frozenset({SYMMETRY, FOLDING})
+    )
+    expander = Expander(configuration, (), list(world.first_states(configuration)))
+    for state in random_states(world, random.Random(3)):
+        settled = expander.settled(state)
+        assert expander.settled(settled) == settled
