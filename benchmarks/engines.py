@@ -84,7 +84,7 @@ def _size(text: str) -> Size:
 def main() -> int:
     """Print the table; 1 if two disagree about a count."""
     # as wide as it needs to be, also where the output goes to a file
-    console = Console(width=max(120, Console().width))
+    console = Console(width=max(140, Console().width))
     for line in (*missing(), *cluster.absent()):
         console.print(line)
     comparison, wrong = Comparison(), 0

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
                     f"{result.memory / result.states:.1f}",
                     f"{result.compiling:.2f}",
                 )
-    Console(width=max(130, Console().width)).print(table)
+    Console(width=max(160, Console().width)).print(table)
     return 0
 
 

@@ -36,7 +36,7 @@ class Engine(ABC):
 
     def piece(self, states: int) -> int:
         """How many states to expand in one go where there are so many; all engines of one kind agree."""
-        return max(self.chunk, min(self.large_chunk, states // 16))
+        return max(self.chunk, min(self.large_chunk, states // 4))
 
     @abstractmethod
     def __len__(self) -> int:

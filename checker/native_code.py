@@ -31,7 +31,6 @@ from .machine_code import (
     Value,
     function,
     number,
-    prefetcher,
     word,
 )
 from .packing import Field
@@ -108,7 +107,6 @@ class NativeCode:
     def _compile(self) -> Compiled:
         module = ir.Module()
         self._table = TableCode(module, self.packing.words)
-        self._prefetch = prefetcher(module)
         self._settle = self._write_settle(module)
         self._flush = self._write_flush(module, self._write_sift(module))
         self._write_join(module)
@@ -130,7 +128,7 @@ class NativeCode:
         code.store(code.add(waiting, word(1)), code.member(shared, Shared.waiting))
         states = code.get(shared, Shared.states, POINTER)
         slot = self._table.slot(code, states, hashed)
-        self._prefetch(code, self._table.slot_address(code, states, slot))
+        self._table.prefetch(code, self._table.slot_address(code, states, slot))
         code.ret_void()
         return made
 
@@ -214,7 +212,7 @@ class NativeCode:
         """Ask for the rows to which the states in a queue will be compared."""
         with code.counting(waiting) as index:
             *_, hashed, _ = self._entry(code, queue, index)
-            self._prefetch(code, self._table.likely(code, states, hashed))
+            self._table.prefetch(code, self._table.likely(code, states, hashed))
 
     def _write_settle(self, module: Value) -> Value:
         """settle(shared, queue, waiting): add what waits in a queue, in the order in which it came."""

@@ -14,10 +14,27 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .machine_code import I32, I64, NOTHING, POINTER, Code, Compiled, Value, function, number, word
+from .machine_code import (
+    I32,
+    I64,
+    NOTHING,
+    POINTER,
+    Code,
+    Compiled,
+    Value,
+    function,
+    number,
+    prefetcher,
+    word,
+)
 
 #: which part of the slots is in use at most, and how many times as many there are then
 _FULL, _GROWTH = 0.85, 1.4
+#: while there are fewer slots than that, they become four times as many: to fill them again takes longer than
+#: what is saved is worth
+_FEW = 1 << 18
+#: rows whose slots are asked for at a time when slots are filled again
+_BATCH = 64
 #: bytes that the slots of one row take at most
 SLOT_BYTES = 4 / _FULL * _GROWTH
 _FIRST_SIZE = 1 << 12
@@ -49,6 +66,7 @@ class TableCode:
 
     def __init__(self, module: Value, words: int) -> None:
         self.words = words
+        self.prefetch = prefetcher(module)
         self.find = self._write_search(module, "find", adds=False)
         self.insert = self._write_search(module, "insert", adds=True)
         self._write_add(module)
@@ -151,27 +169,44 @@ class TableCode:
         code.ret(code.call(self.insert, (table, *words, self.hashed(code, words))))
 
     def _write_rebuild(self, module: Value) -> None:
-        """rebuild(table): put every row into slots that are all empty; rows are known to differ."""
+        """rebuild(table): put every row into slots that are all empty; rows are known to differ.
+
+        Their slots stand anywhere in memory, so those of a batch are asked for before the first is used.
+        """
         made, code = function(module, "rebuild", NOTHING, POINTER)
         (table,) = made.args
         rows = code.get(table, _Shared.rows, POINTER)
-        numbers = code.trunc(code.get(table, _Shared.numbers), I32)
-        with code.counting(code.get(table, _Shared.count)) as index:
-            hashed = self.hashed(code, self.load(code, rows, index))
-            mark = code.and_(code.trunc(hashed, I32), code.not_(numbers))
-            at = code.variable(self.slot(code, table, hashed))
-            look, used, free = (code.append_basic_block() for _ in range(3))
-            code.branch(look)
-            code.position_at_end(look)
-            address = self.slot_address(code, table, code.load(at, typ=I64))
-            empty = code.icmp_unsigned("==", code.load(address, typ=I32), number(0))
-            code.cbranch(empty, free, used)
-            code.position_at_end(used)
-            self._next_slot(code, table, at)
-            code.branch(look)
-            code.position_at_end(free)
-            code.store(code.or_(mark, code.trunc(code.add(index, word(1)), I32)), address)
+        count = code.get(table, _Shared.count)
+        hashes = code.alloca(I64, word(_BATCH))
+        with code.counting(code.udiv(code.add(count, word(_BATCH - 1)), word(_BATCH))) as batch:
+            first = code.mul(batch, word(_BATCH))
+            left = code.sub(count, first)
+            many = code.select(code.icmp_unsigned("<", left, word(_BATCH)), left, word(_BATCH))
+            with code.counting(many) as index:
+                hashed = self.hashed(code, self.load(code, rows, code.add(first, index)))
+                code.store(hashed, code.element(hashes, index, I64))
+                self.prefetch(code, self.slot_address(code, table, self.slot(code, table, hashed)))
+            with code.counting(many) as index:
+                hashed = code.load(code.element(hashes, index, I64), typ=I64)
+                self._write_into_free(code, table, code.add(first, index), hashed)
         code.ret_void()
+
+    def _write_into_free(self, code: Code, table: Value, index: Value, hashed: Value) -> None:
+        """Number a row in the first free slot of its hash."""
+        numbers = code.trunc(code.get(table, _Shared.numbers), I32)
+        mark = code.and_(code.trunc(hashed, I32), code.not_(numbers))
+        at = code.variable(self.slot(code, table, hashed))
+        look, used, free = (code.append_basic_block() for _ in range(3))
+        code.branch(look)
+        code.position_at_end(look)
+        address = self.slot_address(code, table, code.load(at, typ=I64))
+        empty = code.icmp_unsigned("==", code.load(address, typ=I32), number(0))
+        code.cbranch(empty, free, used)
+        code.position_at_end(used)
+        self._next_slot(code, table, at)
+        code.branch(look)
+        code.position_at_end(free)
+        code.store(code.or_(mark, code.trunc(code.add(index, word(1)), I32)), address)
 
     # What other generated code asks of a table.
 
@@ -248,7 +283,7 @@ class Table:
         if len(self) + more > len(self._rows):
             raise MemoryError(f"{len(self._rows)} rows are all there is room for")
         while len(self) + more > self._shared.limit:
-            self._resize(int(self._shared.size * _GROWTH))
+            self._resize(int(self._shared.size * (_GROWTH if self._shared.size >= _FEW else 4)))
 
     def _resize(self, size: int) -> None:
         self._slots = np.empty(0, np.uint32)  # let go of the old slots first: the rows say it all

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tsofence import __version__
+from tsofence.model.instance import REDUCTIONS
 from tsofence.specs import properties, scenario
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
@@ -98,6 +99,23 @@ def test_explore(tiny: Path, tmp_path: Path) -> None:
     assert status == 1
     assert [fence["conforms"] for fence in again["fences"]] == [True, False]
     assert {p["property"] for p in again["properties"] if p["verdict"] == "violated"} >= {"real-time"}
+    status, both = told("replay", tmp_path / "runs", "--property", "unique")
+    assert status == 0
+    assert len(both["sources"]) == len([run for run in runs.values() if run]) == 2
+    assert {p["property"] for p in both["properties"]} == {"unique"}
+
+    assert result["reductions"] == [*REDUCTIONS]
+    assert "find_own_key@tso" in result["merged"]
+    status, found = told(
+        *("explore", "--scenario", tiny, "--fence", "check-tso-primary"),
+        *(word for name in REDUCTIONS for word in ("--without", name)),
+    )
+    (every,) = found["results"]
+    assert (every["reductions"], every["merged"]) == ([], [])
+    assert every["states"] > 4 * result["states"]
+    assert {prop["property"]: (prop["verdict"], prop["steps"]) for prop in every["properties"]} == {
+        prop["property"]: (prop["verdict"], prop["steps"]) for prop in result["properties"]
+    }
 
 
 def test_explore_tables_go_to_stderr(tiny: Path) -> None:
@@ -245,6 +263,12 @@ def test_list(what: str) -> None:
         (["explore", "--all-fences", "--fence", "off"], "leave out --fence"),
         (["explore", "--max-states", "0"], "--max-states"),
         (["explore", "--json", "no-such-folder/x.json"], "make the folder first"),
+        (["explore", "--property", "livelock"], "no-livelock"),
+        (
+            ["replay", str(RECORDINGS / "pd-failover"), "--property", "takeover"],
+            "only a run file can be asked for that",
+        ),
+        (["explore", "--without", "sense"], "symmetry"),
         (["explore", "--runs", str(Path(__file__))], "test_cli.py"),
         (["prove", "--nodes", "many"], "expected any, or a number"),
         (["prove", "--assume", "luck"], "unknown assumption 'luck'"),
