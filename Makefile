@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-cluster check bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -13,6 +13,11 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest --numprocesses auto
+
+# The search on a local Ray, which the others do without: it is large.
+test-cluster: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cluster]'
+	$(BIN)/pytest tests/checker/test_cluster.py
 
 check: $(READY)
 	$(BIN)/ruff check
