@@ -413,7 +413,13 @@ def replay(
     console = _console(quiet)
     files = run_files.all_runs(paths)
     if files:
-        again = {str(file): rerun(run_files.load(file), chosen, asked) for file in files}
+        found_runs = {str(file): run_files.load(file) for file in files}
+        for name, run in found_runs.items():
+            if set(asked) & set(liveness.NAMES) and run.cycle_from is None:
+                raise click.UsageError(
+                    f"{name}: this run ends; only one that repeats can be asked for liveness"
+                )
+        again = {name: rerun(run, chosen, asked) for name, run in found_runs.items()}
         for found_again in again.values():
             console.print(report.rerun_text(found_again))
         _write_json({**_prefix("replay"), **report.reruns_json(again)}, json_to)

@@ -203,6 +203,7 @@ def explore(
     _try(large, asked, None if engine in ("plain", "cluster") else 0, file)
     missed = large.engine.watch.hits.keys() - search.engine.watch.hits.keys()
     if missed:
+        asked = replace(asked, memory=max(1, asked.memory - large.engine.memory))
         _try(search, asked, _NATIVE_FROM["plain" if engine == "plain" else "auto"], None, until=missed)
     return _explored(asked, large, search)
 
@@ -426,7 +427,10 @@ def _never_fired(expander: Expander, watch: Watch) -> tuple[str, ...]:
 
 
 def _never_refused(expander: Expander, watch: Watch) -> tuple[str, ...]:
-    """Guards that nothing ever ran into: without them the search would have been the same."""
+    """Guards that nothing ever ran into: without them this search would have been the same.
+
+    Merging leaves out states in which one might refuse.
+    """
     refused, every = set(), {}
     for number, stands_for in enumerate(expander.guards):
         for index, label in stands_for:

@@ -185,9 +185,9 @@ class NativeCode:
             after[at] = code.xor(after[at], code.or_(apart, code.shl(apart, word(up))))
         for slot in pointers(self.layout):
             if self.packing.fields[slot].bits:
-                holder = self.stored(code, slot, after)
+                was = holder = self.stored(code, slot, after)
                 for one, other in (servers, servers[::-1]):
-                    is_one = code.icmp_signed("==", self.stored(code, slot, state), number(one))
+                    is_one = code.icmp_signed("==", was, number(one))
                     holder = code.select(is_one, number(other), holder)
                 after = self.written(code, after, {slot: holder})
         return after

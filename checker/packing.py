@@ -45,6 +45,10 @@ class Packing:
             low, high = ranges[unit[0]]
             return (high - low).bit_length()
 
+        if any(
+            len({ranges[index] for index in unit}) > 1 or len(unit) * bits_of(unit) > WORD for unit in units
+        ):
+            raise ValueError("places that stand together have to have one range and fit into a word")
         for unit in sorted(units, key=lambda unit: (-len(unit) * bits_of(unit), unit[0])):
             bits, low = bits_of(unit), ranges[unit[0]][0]
             if not bits:

@@ -131,8 +131,9 @@ class Past:
         saving = self._window + max(self._guard + 1, self._margin)
         distance = {
             "next": saving,
-            # the physical part moves on within its window, or by an admin reset to a new one
-            "physical": saving + self._resets if self._resets else self._window,
+            # the physical part moves on within its window, or by an admin reset to a new one; an update asks
+            # whether the clock is further ahead than the guard
+            "physical": saving + self._resets if self._resets else max(self._window, self._guard + 1),
             "saved": 1 if self._fence.window_lease else 0,
             "timestamp": loaded,
             "seen": loaded,

@@ -173,6 +173,11 @@ def serving(n: Expr) -> Expr:
     return both(role[n] == ROLE.leader, unexpired)
 
 
+def able_to_grant(n: Expr) -> Expr:
+    """Its memory is set and it serves."""
+    return both(initialised[n], promoted[n], serving(n))
+
+
 def asked_by_library(n: Expr) -> Expr:
     """Does PD's client library ask that server?
 

@@ -76,10 +76,6 @@ def _leads_in_api_mode(m: Expr) -> Expr:
     return both(s.api[m], s.leader == m)
 
 
-def _able_to_grant(m: Expr) -> Expr:
-    return both(s.initialised[m], s.promoted[m], s.serving(m))
-
-
 def _pd_campaigns(transition: Transition) -> Expr | None:
     return negate(s.is_tso[SELF]) if transition.name == "campaign" else None
 
@@ -95,7 +91,7 @@ PROPERTIES = (
     Liveness(
         "availability",
         "while some server is able to grant, a library client gets a timestamp again and again",
-        during=exists(_able_to_grant),
+        during=exists(s.able_to_grant),
         reached_by=lambda transition: s.asked_by_library(SELF) if transition.name == "grant" else None,
         fairness=every_step(*_STRONG),
     ),

@@ -67,10 +67,6 @@ _same = both(
 _one_client = both(s.noted_found, s.asked_by_library(SELF))
 
 
-def _able_to_grant(m: Expr) -> Expr:
-    return both(s.initialised[m], s.promoted[m], s.serving(m))
-
-
 _MOVES = ("update_in_memory", "overflow", "admin_reset")
 _NO_MOVES = (
     "worth little: the physical part never moved without a save, as it does all the time in PD; "
@@ -123,7 +119,7 @@ PROPERTIES = (
     Property(
         "one-live",
         "two allocators are never both able to grant",
-        _on_grant(exists(lambda m: both(m != SELF, _able_to_grant(m)))),
+        _on_grant(exists(lambda m: both(m != SELF, s.able_to_grant(m)))),
         _on_grant(exists(lambda m: both(m != SELF, s.role[m] == s.ROLE.leader))),
     ),
 )

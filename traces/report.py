@@ -228,13 +228,14 @@ def explored(
             parts.append(
                 _indented("limits of the scenario that were reached: " + ", ".join(found.spent), "dim")
             )
+        merging = " (merging may hide a refusal: --without merging)" if found.merged else ""
         if found.never_fired:
-            merging = " (merging may hide a refusal: --without merging)" if found.merged else ""
             parts.append(_indented(f"never fired{merging}: {', '.join(found.never_fired)}", "dim"))
         if found.never_refused:
             parts.append(
                 _indented(
-                    f"{len(found.never_refused)} guards never refused a step (--json lists them)", "dim"
+                    f"{len(found.never_refused)} guards never refused a step{merging} (--json lists them)",
+                    "dim",
                 )
             )
     if tell_runs:

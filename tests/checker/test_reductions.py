@@ -226,3 +226,16 @@ def test_settling_again_changes_nothing() -> None:
     for state in random_states(world, random.Random(3)):
         settled = expander.settled(state)
         assert expander.settled(settled) == settled
+
+
+@pytest.mark.parametrize(
+    ("guard", "reductions", "states"), [(1, (), 683), (1, (FOLDING,), 529), (2, (), 888)]
+)
+def test_a_window_no_wider_than_the_guard(guard: int, reductions: tuple[str, ...], states: int) -> None:
+    """An update asks whether the clock is more than the guard ahead, however far the window reaches."""
+    world = replace(load("pd-failover"), pd=1, window=1, guard=guard, lease=2)
+    world = replace(world, budgets={**dict.fromkeys(world.budgets, 0), "pd.term": 1, "pd.lost": 1})
+    engine = searched(world, "hook", frozenset(reductions))
+    steps = zip(engine.expander.instances, engine.watch.fired, strict=True)
+    assert {"refused_not_greater", "reset", "revoke"} <= {step.name for step, many in steps if many}
+    assert len(engine) == states

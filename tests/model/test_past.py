@@ -36,6 +36,9 @@ SCENARIOS = {
     "skewed": replace(BUSY, skew=1, margin=3),
     "wide": replace(BUSY, window=5, guard=2, limit=4, counts=(1, 2), reset_by=(1, 4)),
     "narrow": replace(BUSY, window=2, limit=3),
+    "narrower than the guard": replace(
+        BUSY, pd=2, tso=0, window=1, guard=2, budgets={**BUSY.budgets, "pd.admin": 0, "pd.lost": 3}
+    ),
     "both modes": replace(BUSY, pd=2, api=1, dynamic=True),
     "two TSO servers": replace(BUSY, api=1, tso=2, dynamic=True, skew=1, margin=3),
     **{
