@@ -67,7 +67,7 @@ class Assumption:
 
 # --- constants and first states --------------------------------------------------------------------
 
-PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.DYNAMIC, s.REGISTRY)
+PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.AHEAD, s.DYNAMIC, s.REGISTRY)
 
 #: what the constants meet: any that PD could be configured with
 CONSTANTS = (
