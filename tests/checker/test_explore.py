@@ -105,6 +105,8 @@ def test_holds_with_its_premise_met(name: str, world: Scenario, fence: str) -> N
         ("real-time", RESTART, ALL_THREE, ("grant", "own window has not passed")),
         ("real-time", RESTART, ALL_THREE, ("sync_begin", "loaded window has passed")),
         ("one-live", FAILOVER, "off", ("grant", "serving")),
+        # etcd deletes a key before its lease has ended, which the server that holds it does not notice
+        ("one-live", FAILOVER, "off", ("lease_runs_out", "lease has ended")),
     ],
 )
 def test_a_holds_depends_on_its_guards(
@@ -130,6 +132,22 @@ def test_counts_are_pinned(reductions: tuple[str, ...]) -> None:
     assert not [name for name in found.never_fired if name.startswith(("grant", "commit", "overflow"))]
     assert any(name.startswith("commit@pd: ") for name in found.never_refused)
     assert found.spent == ("pd.term = 1",)
+
+
+@pytest.mark.parametrize(("window", "limit"), [(2, 3), (2, 4), (3, 3), (3, 4), (4, 3)])
+def test_more_grants_a_unit_of_time_are_finite(window: int, limit: int) -> None:
+    """However many timestamps clients ask for, a TSO server alone has finitely many states; what bounds them where
+    the window has room for more than one step without a save is said."""
+    world = replace(UPGRADE, pd=0, window=window, limit=limit, ahead=2 * window)
+    found = explore(world, "off", properties.PROPERTIES)
+    assert found.complete
+    assert not [finding for finding in found.findings if finding.verdict in ("violated", "unknown")]
+    assert (f"clients.ahead = {2 * window}" in found.spent) == (window > 2)
+
+
+def test_a_day_of_a_pd_is_in_the_default_scenario() -> None:
+    daily = {"sync_begin", "update_in_memory", "update_begin", "grant", "overflow", "commit", "conflict"}
+    assert not {name.partition("@")[0] for name in explore(UPGRADE, "off", [named("unique")]).never_fired} & daily
 
 
 def test_a_narrow_window_makes_holds_worth_little() -> None:
