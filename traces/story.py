@@ -9,7 +9,8 @@ from ..checker.run import Frame, Run, follow
 from ..model.state import CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
 from ..model.transition import Kind
 from . import why
-from .spelling import Spelling, State, clean
+from .spelling import Spelling, State
+from .terminal import clean
 from .words import WORDS, To
 
 _KINDS = {Kind.PD: "PD", Kind.TSO: "TSO server"}
