@@ -23,6 +23,7 @@ from .faults import Held
 from .judge import Judgement
 from .observation import Key, KeyEvent, LogEvent, LogStep, Observation, Where
 from .proposals import Proposals
+from .servers import Unclear
 from .settings import Settings
 from .sources import Source, Trace
 from .steps import FAULTS, NO_SUCH_STEP, NOISE_NS, ONE_LIVE, SINGLE_WRITER, World
@@ -104,7 +105,10 @@ def replay(
     for name in asked:
         if name not in NAMES:
             raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
-    order = timeline(trace)
+    try:
+        order = timeline(trace)
+    except Unclear as error:
+        return _unexplained(trace, asked, fences or DEFAULT_FENCES, f"not explained: {error}")
     silent = _silent(trace, order)
     if trace.api_mode and not order.mode_text and (cut := [name for name in silent if _leads(order, name)]):
         text = (
@@ -122,6 +126,18 @@ def replay(
         tuple(found),
         tuple(each.verdict for each in tried),
         (*_notes(order, tried), *_cut_logs(trace, order)),
+    )
+
+
+def _unexplained(trace: Trace, asked: Sequence[str], fences: Sequence[str], why: str) -> Report:
+    """What the observations tell by themselves."""
+    exact = {each.property: each for each in judge.judge(trace, [n for n in asked if n in judge.PROPERTIES])}
+    return Report(
+        trace.sources,
+        trace.settings,
+        tuple(exact.get(name) or Judgement(name, "unknown", note=why) for name in asked),
+        tuple(_undecided(name, why) for name in dict.fromkeys(fences)),
+        (),
     )
 
 
@@ -232,7 +248,7 @@ def _try(order: Timeline, names: Sequence[str], progress: Progress | None, held:
     total = len(names) * of_each
     tried: list[_Tried] = []
     for number, name in enumerate(names):
-        one = _Tried(_faulty(name), None, None)
+        one = _Tried(_undecided(name, FAULT), None, None)
         stopped = any(each.outcome and each.outcome.interrupted for each in tried)
         with held:
             one = _try_one(order, name, () if stopped else stages, _from(progress, number * of_each, total))
@@ -247,8 +263,8 @@ def _from(progress: Progress | None, before: int, total: int) -> Progress:
     return lambda done, _: progress(before + done, total) if progress else None
 
 
-def _faulty(fence: str) -> FenceVerdict:
-    return FenceVerdict(fence, None, None, None, (), 0, None, FAULT, 0.0)
+def _undecided(fence: str, why: str) -> FenceVerdict:
+    return FenceVerdict(fence, None, None, None, (), 0, None, why, 0.0)
 
 
 def _try_one(order: Timeline, name: str, stages: Sequence[_Stage], progress: Progress) -> _Tried:

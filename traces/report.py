@@ -31,6 +31,9 @@ from .replay import Report
 from .rerun import Rerun
 from .terminal import clean
 
+#: how many steps a table lists
+_FEW = 12
+
 _STYLES = {
     "violated": "bold red",
     "holds": "green",
@@ -592,9 +595,15 @@ def rerun_text(found: Rerun) -> RenderableType:
     properties_table = _table("property", "verdict", "broken in step")
     for each in found.properties:
         forever = ", and on forever" if each.steps and each.property in liveness.NAMES else ""
-        steps = ", ".join(map(str, each.steps)) + forever
+        steps = _some(each.steps) + forever
         properties_table.add_row(each.property, verdict_text(each.verdict), steps or each.note)
     return Group(Text(clean(found.run.title), style="bold"), table, Text(), properties_table)
+
+
+def _some(steps: Sequence[int]) -> str:
+    """The first of them, and how many there are."""
+    more = f" and {len(steps) - _FEW} more" if len(steps) > _FEW else ""
+    return ", ".join(map(str, steps[:_FEW])) + more
 
 
 def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:

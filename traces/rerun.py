@@ -11,6 +11,7 @@ from ..checker.run import Run, RunError, follow, repeats
 from ..specs import liveness
 from ..specs.properties import NAMES, judged, named
 from . import pairs
+from .observation import NS_PER_MS
 
 #: what is said of grants; an explanation of a recording has only some of them
 _OF_GRANTS = (*pairs.NAMES, "window", "one-live")
@@ -70,9 +71,9 @@ def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
 
 def _safety(run: Run, names: Sequence[str]) -> Iterator[Judged]:
     machine = run.machine()
-    # only what is found is there to break something; what replay writes explains a recording, in ns
-    explains = run.breaks is None
-    grants = pairs.Grants(run, machine, run.constants["unit"] if explains else 1)
+    # what replay writes counts in ns, and is not there to break anything
+    explains = run.breaks is None and run.constants["unit"] == NS_PER_MS
+    grants = pairs.Grants(run, machine, NS_PER_MS if explains else 1)
     broken: dict[str, list[int]] = {name: [] for name in names}
     single = [(broken[name], named(name).broken_by) for name in names if name not in pairs.NAMES]
     for number, frame in enumerate(follow(run, machine), 1):

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from heapq import merge
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
+from os.path import realpath
 from pathlib import Path
 
 from . import clients, etcd, pdlog, settings
@@ -20,6 +21,7 @@ from .settings import ServerStart, Settings
 
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
+_MANY_FILES = 10_000
 
 
 class Kind(Enum):
@@ -147,16 +149,20 @@ def read(
 
 def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
     """The files to read, each once."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in map(Path, paths):
         try:
-            inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            found = list(islice(path.rglob("*"), _MANY_FILES + 1)) if path.is_dir() else []
+            if len(found) > _MANY_FILES:
+                expected = f"a folder with at most {_MANY_FILES} files and folders in it"
+                raise BadInput(str(path), None, expected, "name the folder of one recorded run")
+            inside = sorted(p for p in found if p.is_file()) if path.is_dir() else [path]
         except OSError as error:
             raise BadInput(
                 str(path), None, "a file or folder that can be read", f"check the path ({error.strerror})"
             ) from None
         for file in inside:
-            if (real := file.resolve()) not in seen:
+            if (real := realpath(file)) not in seen:  # Path.resolve refuses a link that leads to itself
                 seen.add(real)
                 yield file
 
@@ -165,7 +171,7 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
     file = str(path)
     tally = Tally()
     observations = 0
-    with Lines(path) as lines:
+    with Lines(path, tally) as lines:
         unread = iter(lines)
         kind, peeked = _recognise(unread)
         everything = chain(peeked, unread)

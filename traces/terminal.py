@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: the exit status when output that was asked for cannot be written
 UNWRITABLE = 2
+#: a message that is longer is cut: it quotes too much
+_LONG = 2_000
 #: the greatest exit status of a verdict; those above say what is worse than lost output
 VERDICTS = 3
 
@@ -45,7 +47,8 @@ def clean_lines(text: str) -> str:
 
 def one_line(message: object) -> str:
     """A message on one line, whatever it quotes."""
-    return clean(" ".join(str(message).split()))
+    line = clean(" ".join(str(message).split()))
+    return line if len(line) <= _LONG else f"{line[:_LONG]}…"
 
 
 class Terminal(Console):
@@ -108,5 +111,7 @@ def finish(status: int) -> int:
     lost = _guarded["stdout"].lost
     if lost is None or lost.errno == errno.EPIPE or status > VERDICTS:
         return status
-    sys.stderr.write(f"tsofence: stdout: expected that it can be written; {lost.strerror}: name a file\n")
+    sys.stderr.write(
+        f"tsofence: stdout: the result cannot be written ({lost.strerror}); write it to a file\n"
+    )
     return UNWRITABLE

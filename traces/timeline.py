@@ -140,7 +140,11 @@ class Timeline:
 
 
 def timeline(trace: Trace) -> Timeline:
-    """Order a trace for replay."""
+    """Order a trace for replay.
+
+    Raises:
+        Unclear: see `Servers`.
+    """
     servers = Servers(trace)
     window = trace.settings.save_interval_ns or _exact_window(trace.keys)
     constants, assumed = _constants(trace, window, servers)
