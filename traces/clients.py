@@ -66,7 +66,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             for text in (client, kind, endpoint, error):
                 if text is not None and text not in texts:
                     texts[text] = text.encode(errors="replace").decode()  # JSON can write half a character
-            tally.read += 1
+            tally.keep()
             calls.append(
                 Call(
                     file,

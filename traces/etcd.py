@@ -47,13 +47,15 @@ class Watch:
     """One watch stream: its events on protocol keys in file order, and what tells whether it is complete.
 
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
-    revision etcd said it was at. `api_mode`: some PD led in API mode.
+    revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
+    writes of protocol keys whose value cannot be decoded.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
     reached: int = 0
     api_mode: bool = False
+    undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -173,12 +175,13 @@ def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, ta
     value = _base64(pair.get("value", "")) if put else b""
     meaning = None if value is None else _meaning(protocol_key, value) if put else {}
     if meaning is None:
+        watch.undecoded[revision, path] = where
         tally.skip(where.line, "value that cannot be decoded")
         return
     if protocol_key is Key.REGISTRY:
         meaning["url"] = found["address"]
     watch.seen.add(revision)
-    tally.read += 1
+    tally.keep(path, meaning.get("text"))
     watch.events.append(
         KeyEvent(
             where=where,

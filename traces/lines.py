@@ -2,8 +2,9 @@
 
 Nothing here grows with the file. A line longer than `MAX_LINE` is passed over, and a gzip stream that expands
 more than `MAX_EXPANSION` times (recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond
-`FREE_EXPANSION` bytes. What goes on and on ends: a file is read up to `MAX_SIZE` bytes of text, `MAX_READ`
-observations or `MAX_SKIPPED` lines that cannot be read, whichever comes first, and its damage is said.
+`FREE_EXPANSION` bytes. What goes on and on ends: a file is read up to `MAX_SIZE` bytes of text, `MAX_KEPT`
+bytes of observations (of all files together) or `MAX_SKIPPED` lines that cannot be read, whichever comes
+first, and its damage is said.
 """
 
 import errno
@@ -22,7 +23,8 @@ MAX_LINE = 8 << 20  # etcd's first watch response packs up to 1000 revisions of 
 MAX_EXPANSION = 200
 FREE_EXPANSION = 64 << 20
 MAX_SIZE = 8 << 30
-MAX_READ = 1_000_000  # of one file; a call takes about 400 bytes until it is judged
+MAX_KEPT = 800 << 20  # of all files of a trace
+OBSERVATION = 400  # what one takes, about, from where it is read to where it is judged
 MAX_SKIPPED = 1_000_000
 _CHUNK = 1 << 20
 _PACKED = 1 << 14  # what is left of it is copied in every step, and for every gzip member
@@ -47,15 +49,19 @@ def open_bounded(path: Path) -> BufferedReader:
 class Tally:
     """What became of a file's lines that gave no observation.
 
-    `read` counts the observations, `other` what is well formed and says nothing about the protocol; `skipped`
-    what could not be read, by reason.
+    `kept` is about how many bytes the observations take, with those of files before; `other` counts what is
+    well formed and says nothing about the protocol; `skipped` what could not be read, by reason.
     """
 
-    def __init__(self) -> None:
-        self.read = 0
+    def __init__(self, kept: int = 0) -> None:
+        self.kept = kept
         self.other = 0
         self.skipped = 0
         self._skipped: dict[str, tuple[int, int]] = {}
+
+    def keep(self, *texts: str | None) -> None:
+        """Count an observation, with texts of its own."""
+        self.kept += OBSERVATION + sum(len(text) for text in texts if text)
 
     def skip(self, line: int, reason: str) -> None:
         """Count something unreadable on `line`."""
@@ -101,8 +107,8 @@ class Lines:
 
     def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
         for number, line in self._all():
-            if self._tally.read > MAX_READ:
-                self.damage = f"there are more than {MAX_READ:,} observations"
+            if self._tally.kept > MAX_KEPT:
+                self.damage = f"the observations take more than {MAX_KEPT >> 20} MiB"
             elif self._tally.skipped > MAX_SKIPPED:
                 self.damage = f"more than {MAX_SKIPPED:,} lines cannot be read"
             else:

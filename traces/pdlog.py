@@ -222,9 +222,9 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             start = server_start(where, service, at_ns, fields)
             name = start.server or name
             log.starts.append(replace(start, server=name))
-            tally.read += 1
+            tally.keep()
         event = LogEvent(where, name, service, at_ns, step or LogStep.SAVE_REFUSED)
-        tally.read += 1
+        tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
             refused.add(log.events, event, attempt, message.lower(), fields)
         elif (told := _with_fields(event, fields)) is not None:

@@ -336,6 +336,8 @@ def _doubt(world: World, order: Timeline, stage: _Stage, outcome: Outcome) -> st
     if not outcome.stuck:
         if _saves_missing(order):
             return f"writes of the timestamp key are missing: {order.gap_text}"
+        if order.undecoded:
+            return f"{order.undecoded[0]} has a value that cannot be decoded"
         return order.mode_text if order.mode_open else ""
     one = stage.seen[outcome.reached]
     if not Proposals(order).possible(world, one):

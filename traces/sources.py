@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import clients, etcd, pdlog, settings
 from .lines import Lines, Tally, json_object
-from .observation import BadInput, Call, KeyEvent, LogEvent, Service
+from .observation import BadInput, Call, KeyEvent, LogEvent, Service, Where
 from .settings import ServerStart, Settings
 
 _PEEK_LINES = 100
@@ -82,6 +82,7 @@ class Trace:
 
     Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
     the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
+    `undecoded`: where a protocol key was written with a value that no stream tells.
     """
 
     sources: tuple[Source, ...]
@@ -93,6 +94,7 @@ class Trace:
     repeated: int
     settings: Settings
     api_mode: bool = False
+    undecoded: tuple[Where, ...] = ()
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class _Gathered:
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
     calls: list[Call]
+    kept: int = 0
 
 
 def read(
@@ -144,7 +147,13 @@ def read(
         repeated=repeated,
         settings=settings.find(starts, logs, keys, given),
         api_mode=any(watch.api_mode for watch in gathered.watches),
+        undecoded=_undecoded(gathered.watches, keys),
     )
+
+
+def _undecoded(watches: Sequence[etcd.Watch], keys: Iterable[KeyEvent]) -> tuple[Where, ...]:
+    known = {(event.revision, event.path) for event in keys}
+    return tuple(where for watch in watches for place, where in watch.undecoded.items() if place not in known)
 
 
 def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
@@ -169,7 +178,7 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
 
 def _read_file(path: Path, gathered: _Gathered) -> None:
     file = str(path)
-    tally = Tally()
+    tally = Tally(gathered.kept)
     observations = 0
     with Lines(path, tally) as lines:
         unread = iter(lines)
@@ -188,6 +197,7 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
             watch = etcd.decode(file, everything, tally)
             gathered.watches.append(watch)
             observations = len(watch.events)
+        gathered.kept = tally.kept
         reasons = tally.reasons
         if kind is Kind.IGNORED:
             reasons += ("neither watch stream, log nor client samples" if peeked else "empty",)
