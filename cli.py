@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
+import os
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
-from rich.console import Console
 
 from . import __version__
 from .checker.engine import CheckpointError
-from .checker.explore import ENGINES, MAX_STATES
+from .checker.explore import ENGINES, MAX_STATES, Exploration
 from .model import fence as fences
 from .model.instance import REDUCTIONS
 from .specs import lemmas, liveness, properties, scenario
-from .traces import report
+from .traces import faults, report
+from .traces.faults import Held
 from .traces.observation import BadInput
-from .traces.rerun import rerun
+from .traces.rerun import Rerun, rerun
 from .traces.settings import duration_ns, given
+from .traces.terminal import Terminal, clean_lines, one_line
 
-VIOLATED, BAD_INPUT, UNKNOWN = 1, 2, 3
+VIOLATED, BAD_INPUT, UNKNOWN, FAULT, INTERRUPTED = 1, 2, 3, 70, 130
+#: more than any machine has; what is larger is no number that a search can be given
+_MOST_GIB, _MOST_STATES, _MOST_LEASE_S = 1 << 20, 1 << 48, (1 << 31) - 1
+
+_MOST_SERVERS = 16  # of a proof for so many
 
 DEFAULT_FENCES = ("off", "check-tso-primary")
 
@@ -83,33 +90,68 @@ _ASSUMPTION = _Named(lambda: [each.name for each in lemmas.ASSUMPTIONS], lemmas.
 _SCENARIO = _Named(scenario.names, scenario.load)
 
 
-def _exits(error: object) -> NoReturn:
-    click.echo(f"tsofence: {error}", err=True)
-    sys.exit(BAD_INPUT)
+class _Memory(click.ParamType[int]):
+    """An amount of memory in GiB; in bytes."""
+
+    name = "gib"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            gib = float(value)
+        except ValueError:
+            gib = math.nan
+        if not 0 < gib <= _MOST_GIB:  # nan is neither
+            self.fail(f"expected a number of GiB above 0, up to {_MOST_GIB}, got {value!r}", param, ctx)
+        return max(1, int(gib * (1 << 30)))
+
+
+class _Place(click.Path):
+    """A path; an empty one, which a shell makes of a variable that is not set, is not this folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            self.fail("expected a path, got an empty text", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class _OneLine(click.Group):
-    """Every mistake of a user's ends in one line and exit status 2, never in a traceback."""
+    """Every mistake of a user's and every fault of tsofence's ends in one line, never in a traceback.
 
-    def main(self, *args: Any, **extra: Any) -> Any:
+    Exit status: 2 for a mistake, 70 for a fault, 130 for Ctrl-C before anything was found.
+    """
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
         extra["standalone_mode"] = False
         try:
             sys.exit(super().main(*args, **extra))
         except click.exceptions.Abort:
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(BAD_INPUT)
         except click.ClickException as error:
-            _exits(f"{error.format_message()} (tsofence --help says more)")
+            _ends(f"{error.format_message()} (tsofence --help says more)", BAD_INPUT)
         except (BadInput, CheckpointError, scenario.ScenarioError, OSError) as error:
-            _exits(error)
+            _ends(error, BAD_INPUT)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not look like a verdict
+            click.echo(clean_lines(faults.trace(error)), nl=False, err=True)
+            _ends(faults.told(error), FAULT)
+
+
+def _ends(message: object, status: int) -> NoReturn:
+    click.echo(one_line(f"tsofence: {message}"), err=True)
+    sys.exit(status)
 
 
 def _writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str | None:
     """Said before the work, not after it."""
-    if to not in (None, "-") and not Path(to).absolute().parent.is_dir():
-        raise click.BadParameter(f"{to}: expected a file in a folder that exists; make the folder first")
+    if to in (None, "-"):
+        return to
+    file = Path(to)
+    if not to or file.is_dir() or not file.absolute().parent.is_dir():
+        raise click.BadParameter(f"{to!r}: expected a file in a folder that exists; make the folder first")
+    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
+        raise click.BadParameter(f"{to}: expected a file that may be written; check its permissions")
     return to
 
 
@@ -137,7 +179,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--runs",
-            type=click.Path(file_okay=False, path_type=Path),
+            type=_Place(file_okay=False, path_type=Path),
             metavar="DIR",
             callback=_folder,
             help="Write each run found as a file that show and replay read.",
@@ -149,19 +191,31 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _console(quiet: bool) -> Console:
+def _console(quiet: bool) -> Terminal:
     """Progress and tables go to the terminal, so that stdout stays free for machines."""
-    return Console(stderr=True, quiet=quiet, highlight=False)
+    return Terminal(stderr=True, quiet=quiet)
 
 
-def _write_json(result: dict[str, Any], to: str | None) -> None:
+def _write_json(result: dict[str, Any], to: str | None, held: Held) -> None:
+    """Write a result in plain ASCII, which every terminal and encoding takes, whatever names are in it."""
     if to is None:
         return
-    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    fault = None if held.error is None else one_line(faults.describe(held.error))
+    text = json.dumps({**result, "fault": fault}, indent=2).replace("\x7f", "\\u007f") + "\n"
     if to == "-":
         click.echo(text, nl=False)
     else:
-        Path(to).write_text(text, encoding="utf-8")
+        _write(Path(to), text)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file; a failure names it."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            str(file), None, "a file that can be written", f"check the path and its disk ({error.strerror})"
+        ) from None
 
 
 def _status(verdicts: Iterable[str]) -> int:
@@ -174,7 +228,8 @@ def _status(verdicts: Iterable[str]) -> int:
 def main() -> None:
     """Explore, prove and replay the fencing of PD's timestamp oracle.
 
-    Exit status: 0 nothing violated, 1 violated, 2 bad usage or input, 3 unknown.
+    Exit status: 0 nothing violated, 1 violated, 2 bad usage or input, or a result that cannot be written,
+    3 unknown, 70 a fault of tsofence, 130 interrupted before anything was found.
     """
 
 
@@ -210,10 +265,10 @@ _property_option = click.option(
     metavar="NAME",
     help="Repeatable; default: all of safety, and what liveness the scenario is there for.",
 )
-@click.option("--max-states", type=click.IntRange(min=1), default=MAX_STATES, show_default=True)
+@click.option("--max-states", type=click.IntRange(1, _MOST_STATES), default=MAX_STATES, show_default=True)
 @click.option(
     "--memory",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Memory(),
     metavar="GIB",
     help="For all searches together.  [default: 3/4 of the machine's or container's]",
 )
@@ -235,7 +290,7 @@ _property_option = click.option(
 )
 @click.option(
     "--checkpoint",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=_Place(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Keep each search here, now and then and when it ends; the same command goes on from there.",
 )
@@ -247,7 +302,7 @@ def explore(
     all_fences: bool,
     asked: tuple[str, ...],
     max_states: int,
-    memory: float | None,
+    memory: int | None,
     engine: str,
     without: tuple[str, ...],
     checkpoint: Path | None,
@@ -268,19 +323,27 @@ def explore(
     world = scenario.load(place)
     asked = asked or (*properties.NAMES, *world.liveness)
     console = _console(quiet)
-    with report.Exploring(console, world, names, asked, live=not no_progress) as screen:
-        results = explore_all(
+    held = Held()
+    ended: dict[str, Exploration] = {}
+    with report.Exploring(console, world, names, asked, live=not no_progress) as screen, held:
+
+        def done(found: Exploration) -> None:
+            ended[found.fence] = found
+            screen.done(found)
+
+        explore_all(
             world,
             names,
             asked,
             max_states,
-            memory=None if memory is None else int(memory * (1 << 30)),
+            memory=memory,
             engine=engine,
             reductions=[name for name in REDUCTIONS if name not in without],
             checkpoint=checkpoint,
             progress=screen.progress,
-            done=screen.done,
+            done=done,
         )
+    results = [ended[name] for name in names if name in ended]
     written = _write_runs(
         runs,
         {
@@ -289,7 +352,8 @@ def explore(
             for finding in found.findings
             if finding.run is not None
         },
-        run_files.save,
+        run_files.dumps,
+        held,
     )
     console.print(report.explored(world, results, written, tell_runs=not all_fences))
     _write_json(
@@ -299,21 +363,24 @@ def explore(
             "results": [report.exploration_json(found, written) for found in results],
         },
         json_to,
+        held,
     )
+    held.release()
     return _status(finding.verdict for found in results for finding in found.findings)
 
 
 def _write_runs(
-    folder: Path | None, found: dict[tuple[str, str], Any], save: Callable[[Any, Path], None]
+    folder: Path | None, found: dict[tuple[str, str], Any], dumps: Callable[[Any], str], held: Held
 ) -> dict[tuple[str, str], str]:
-    """Write runs to a folder; the file of each, by fence and property."""
+    """Write runs to a folder; the file of each that could be written, by fence and property."""
     if folder is None:
         return {}
     written = {}
     for (fence, prop), run in found.items():
         path = folder / f"{fence}.{prop}.json"
-        save(run, path)
-        written[fence, prop] = str(path)
+        with held:
+            _write(path, dumps(run))
+            written[fence, prop] = str(path)
     return written
 
 
@@ -350,45 +417,51 @@ def prove(
     from .checker.prove import prove as prove_one
     from .traces import run as run_files
 
-    if nodes != "any" and not (nodes.isdecimal() and 1 <= int(nodes) <= 16):
+    if nodes not in ("any", *map(str, range(1, _MOST_SERVERS + 1))):
         raise click.BadParameter(
-            f"expected any, or a number from 1 to 16, got {nodes!r}", param_hint="--nodes"
+            f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
     console = _console(quiet)
+    held = Held()
     results = []
     with report.Steps(console, live=not no_progress) as screen:
         for fence in chosen or DEFAULT_FENCES:
             for name in asked or properties.NAMES:
-                results.append(
-                    prove_one(
-                        fences.parse(fence),
-                        properties.named(name),
-                        assume=assume,
-                        nodes=None if nodes == "any" else int(nodes),
-                        progress=screen.task(f"{name} under {fence}"),
+                with held:
+                    results.append(
+                        prove_one(
+                            fences.parse(fence),
+                            properties.named(name),
+                            assume=assume,
+                            nodes=None if nodes == "any" else int(nodes),
+                            progress=screen.task(f"{name} under {fence}"),
+                        )
                     )
-                )
-                if results[-1].note.startswith("interrupted"):
+                if results and results[-1].note.startswith("interrupted"):
                     break
     written = _write_runs(
         runs,
         {(p.fence, p.property): p.counterexample for p in results if p.counterexample is not None},
-        run_files.save,
+        run_files.dumps,
+        held,
     )
     console.print(report.proved(results, written, details=details))
-    _write_json({**_prefix("prove"), "results": [report.proof_json(p, written) for p in results]}, json_to)
+    _write_json(
+        {**_prefix("prove"), "results": [report.proof_json(p, written) for p in results]}, json_to, held
+    )
+    held.release()
     return _status(proof.verdict for proof in results)
 
 
 @main.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=_Place(path_type=Path))
 @_fence_option
 @click.option(
     "--property", "asked", type=_REPLAYED, multiple=True, metavar="NAME", help="Repeatable; default: all."
 )
 @click.option("--save-interval", type=_Duration(), help="tso-save-interval, where the trace does not tell.")
 @click.option("--update-interval", type=_Duration(), help="tso-update-physical-interval, likewise.")
-@click.option("--lease", type=click.IntRange(min=1), help="Seconds of a leader's lease, likewise.")
+@click.option("--lease", type=click.IntRange(1, _MOST_LEASE_S), help="Seconds of a leader's lease, likewise.")
 @click.option("--details", is_flag=True, help="List the files that were read.")
 @_common
 def replay(
@@ -411,20 +484,23 @@ def replay(
     from .traces import sources
 
     console = _console(quiet)
+    held = Held()
     files = run_files.all_runs(paths)
     if files:
-        found_runs = {str(file): run_files.load(file) for file in files}
-        for name, run in found_runs.items():
-            if set(asked) & set(liveness.NAMES) and run.cycle_from is None:
-                raise click.UsageError(
-                    f"{name}: this run ends; only one that repeats can be asked for liveness"
-                )
-        again = {name: rerun(run, chosen, asked) for name, run in found_runs.items()}
-        for found_again in again.values():
-            console.print(report.rerun_text(found_again))
-        _write_json({**_prefix("replay"), **report.reruns_json(again)}, json_to)
+        again: dict[str, Rerun] = {}
+        for file in files:
+            with held:
+                run = run_files.load(file)
+                if set(asked) & set(liveness.NAMES) and run.cycle_from is None:
+                    raise click.UsageError(
+                        f"{file}: this run ends; only one that repeats can be asked for liveness"
+                    )
+                again[str(file)] = rerun(run, chosen, asked)
+                console.print(report.rerun_text(again[str(file)]))
+        _write_json({**_prefix("replay"), **report.reruns_json(again)}, json_to, held)
+        held.release()
         refused = len(chosen) == 1 and not all(each.fences[0].allows for each in again.values())
-        return VIOLATED if refused or any(any(each.broken.values()) for each in again.values()) else 0
+        return VIOLATED if refused else _status(v.verdict for each in again.values() for v in each.properties)
     unheard = set(asked) - set(replaying.NAMES)
     if unheard:
         raise click.UsageError(
@@ -437,12 +513,18 @@ def replay(
             given=given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease),
             progress=screen.reading,
         )
-        found = replaying.replay(trace, chosen, properties=asked or None, progress=screen.explaining)
+        found = replaying.replay(
+            trace, chosen, properties=asked or None, progress=screen.explaining, held=held
+        )
     written = _write_runs(
-        runs, {(v.fence, "explanation"): v.run for v in found.fences if v.run is not None}, run_files.save
+        runs,
+        {(v.fence, "explanation"): v.run for v in found.fences if v.run is not None},
+        run_files.dumps,
+        held,
     )
     console.print(report.replayed(found, written, details=details))
-    _write_json({**_prefix("replay"), **report.replay_json(found)}, json_to)
+    _write_json({**_prefix("replay"), **report.replay_json(found)}, json_to, held)
+    held.release()
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if len(chosen) == 1:
         conforms = found.fences[0].conforms
@@ -451,11 +533,11 @@ def replay(
 
 
 @main.command()
-@click.argument("run_file", metavar="RUN.json", type=click.Path(path_type=Path))
+@click.argument("run_file", metavar="RUN.json", type=_Place(path_type=Path))
 @click.option(
     "--to", "form", type=click.Choice(["text", "mermaid", "html"]), default="text", show_default=True
 )
-@click.option("-o", "target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("-o", "target", type=_Place(dir_okay=False, path_type=Path), metavar="FILE")
 def show(*, run_file: Path, form: str, target: Path | None) -> int:
     """Tell a run step by step: one column a server, one for etcd."""
     from .traces import run as run_files
@@ -463,14 +545,15 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
 
     found = run_files.load(run_file)
     if form == "text":
-        with target.open("w", encoding="utf-8") if target else nullcontext() as file:
-            Console(highlight=False, file=file).print(telling.text(found))
-        return 0
-    text = telling.html(found) if form == "html" else telling.mermaid(found)
-    if target is None:
-        click.echo(text)
+        told = io.StringIO()
+        Terminal(file=None if target is None else told).print(telling.text(found))
+        text = told.getvalue()
     else:
-        target.write_text(text, encoding="utf-8")
+        text = clean_lines(telling.html(found) if form == "html" else telling.mermaid(found))
+    if target is not None:
+        _write(target, text)
+    elif text:
+        click.echo(text)
     return 0
 
 
@@ -480,5 +563,5 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
 )
 def list_names(what: str | None) -> int:
     """Say which scenarios, fences, properties and transitions there are."""
-    Console(highlight=False).print(report.listing([what] if what else report.LISTS))
+    Terminal().print(report.listing([what] if what else report.LISTS))
     return 0

@@ -44,6 +44,9 @@ ANY = "any"
 
 DEFAULT = "rolling-upgrade"
 
+#: of a file: those that come with tsofence have one, and TOML of many keys takes long to read
+MAX_BYTES = 32 << 10
+
 
 class ScenarioError(ValueError):
     """A scenario that cannot be used; the message is one line: file, what was expected, what to do."""
@@ -155,7 +158,7 @@ def load(name: str) -> Scenario:
     """
     if name.endswith(".toml"):
         try:
-            text = Path(name).read_text(encoding="utf-8")
+            text = _read(Path(name))
         except (OSError, UnicodeDecodeError) as error:
             raise ScenarioError(f"{name}: cannot be read ({error}); give a scenario file or a name") from None
         return parse(text, Path(name).stem, name)
@@ -165,6 +168,15 @@ def load(name: str) -> Scenario:
         )
     text = resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8")
     return parse(text, name, f"{name}.toml")
+
+
+def _read(path: Path) -> str:
+    """The text of a file that is one: a device or a pipe may go on forever."""
+    if not path.is_file():
+        path.stat()  # says what is wrong with the path
+        raise OSError("it is not a file")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1).decode()
 
 
 #: section -> key -> (least value, greatest value, value when missing; None: it must be there)
@@ -190,10 +202,16 @@ def parse(text: str, name: str, file: str) -> Scenario:
     Raises:
         ScenarioError: with the file, and the line of a syntax error.
     """
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise ScenarioError(f"{file}: expected a scenario of at most {MAX_BYTES >> 10} KiB; shorten it")
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"{file}: not TOML: {error}; mend that line") from None
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or nested too deeply
+        raise ScenarioError(
+            f"{file}: expected TOML with numbers and nesting within reason; mend it"
+        ) from None
     description = given.pop("description", "")
     if not isinstance(description, str):
         raise ScenarioError(f"{file}: description: expected a text")
@@ -219,7 +237,7 @@ def parse(text: str, name: str, file: str) -> Scenario:
     for section, left in sections.items():
         for key in left:
             known = ", ".join([*_SHAPE[section], *(k for s, k in _LISTS if s == section)])
-            raise ScenarioError(f"{file}: unknown key {section}.{key}; [{section}] may hold {known}")
+            raise ScenarioError(f"{file}: unknown key {section}.{key:.60}; [{section}] may hold {known}")
     servers = values["servers", "pd"] + values["servers", "tso"]
     if not 1 <= servers <= 6:
         raise ScenarioError(f"{file}: servers: expected 1 to 6 in all, got {servers}")
@@ -252,7 +270,7 @@ def parse(text: str, name: str, file: str) -> Scenario:
             for fault in FAULTS
             if f"{kind}.{fault}" not in unlimited
         },
-        tuple(asked),
+        tuple(dict.fromkeys(asked)),
     )
 
 
@@ -264,7 +282,7 @@ def _sections(given: dict[str, Any], file: str) -> dict[str, dict[str, Any]]:
     for section, content in given.items():
         if section not in _SHAPE or not isinstance(content, dict):
             raise ScenarioError(
-                f"{file}: unknown {section!r}; a scenario has the sections {', '.join(_SHAPE)}"
+                f"{file}: unknown {section[:60]!r}; a scenario has the sections {', '.join(_SHAPE)}"
             )
     return {section: dict(given.get(section, {})) for section in _SHAPE}
 
@@ -280,7 +298,7 @@ def _number(
     value = section.pop(key)
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ScenarioError(
-            f"{file}: {name}.{key}: expected a whole number from {least} to {most}, got {value!r}"
+            f"{file}: {name}.{key}: expected a whole number from {least} to {most}, got {_quoted(value)}"
         )
     return value
 
@@ -288,5 +306,19 @@ def _number(
 def _numbers(value: object, key: str, file: str) -> tuple[int, ...]:
     ok = isinstance(value, list | tuple) and value and all(type(v) is int and 1 <= v <= 12 for v in value)
     if not ok or not isinstance(value, list | tuple):
-        raise ScenarioError(f"{file}: {key}: expected a list of whole numbers from 1 to 12, got {value!r}")
-    return tuple(value)
+        raise ScenarioError(
+            f"{file}: {key}: expected a list of whole numbers from 1 to 12, got {_quoted(value)}"
+        )
+    return tuple(dict.fromkeys(value))
+
+
+def _quoted(value: object) -> str:
+    """A value as a message repeats it: not at any length."""
+    match value:
+        case dict():
+            return "a section"
+        case list():
+            return f"a list of {len(value)}"
+        case int() if abs(value) >= 1 << 64:
+            return "a number of many digits"
+    return ascii(value)[:60]

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .lines import Tally, json_object
-from .observation import LOGICAL_BITS, Call
+from .observation import LOGICAL_BITS, MAX_NAME, MAX_TEXT, Call
 
 _FIELDS = ("client", "kind", "endpoint", "start_unix_ns", "end_unix_ns", "physical", "logical", "count")
 _MAX_TIME = 1 << 63
@@ -44,6 +44,8 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         error = sample.get("error")
         if error == "":
             error = None
+        if isinstance(error, str):
+            error = error[:MAX_TEXT]
         worker = sample.get("worker")
         if not (
             type(start) is type(end) is type(physical) is type(logical) is type(count) is int
@@ -52,6 +54,8 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             and (worker is None or type(worker) is int)
         ):
             tally.skip(number, "field of the wrong type")
+        elif max(map(len, (client, kind, endpoint))) > MAX_NAME:
+            tally.skip(number, f"name of more than {MAX_NAME} characters")
         elif not 0 <= start <= end < _MAX_TIME:
             tally.skip(number, "call that ends before it starts")
         elif error is None and not (
@@ -62,6 +66,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             for text in (client, kind, endpoint, error):
                 if text is not None and text not in texts:
                     texts[text] = text.encode(errors="replace").decode()  # JSON can write half a character
+            tally.keep()
             calls.append(
                 Call(
                     file,

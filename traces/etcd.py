@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .lines import Tally, json_object
-from .observation import Key, KeyEvent, Where
+from .observation import MAX_NAME, MAX_TEXT, Key, KeyEvent, Where
 
 _PATH = re.compile(
     r"/(?:pd/(?P<pd>\d{1,20})/(?P<pd_key>leader|timestamp)"
-    r"|ms/(?P<ms>\d{1,20})/tso/(?:00000/(?P<ms_key>primary(?:/expected_primary)?)|registry/(?P<address>.+)))"
+    r"|ms/(?P<ms>\d{1,20})/tso/(?:00000/(?P<ms_key>primary(?:/expected_primary)?)|registry/(?P<address>.{1,500})))"
 )
 _KEYS = {
     "leader": Key.LEADER,
@@ -47,13 +47,15 @@ class Watch:
     """One watch stream: its events on protocol keys in file order, and what tells whether it is complete.
 
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
-    revision etcd said it was at. `api_mode`: some PD led in API mode.
+    revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
+    writes of protocol keys whose value cannot be decoded.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
     reached: int = 0
     api_mode: bool = False
+    undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -173,11 +175,13 @@ def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, ta
     value = _base64(pair.get("value", "")) if put else b""
     meaning = None if value is None else _meaning(protocol_key, value) if put else {}
     if meaning is None:
+        watch.undecoded[revision, path] = where
         tally.skip(where.line, "value that cannot be decoded")
         return
     if protocol_key is Key.REGISTRY:
         meaning["url"] = found["address"]
     watch.seen.add(revision)
+    tally.keep(path, meaning.get("text"))
     watch.events.append(
         KeyEvent(
             where=where,
@@ -203,10 +207,16 @@ def _meaning(key: Key, value: bytes) -> dict[str, Any] | None:
         return {"timestamp_ns": int.from_bytes(value, "big")} if len(value) == 8 else None
     found = None if key is Key.REGISTRY else member(value)
     if found is None:
-        text = value.decode(errors="replace")
-        return {"text": text, "url": text if key is Key.EXPECTED_PRIMARY else None}
+        # whoever holds an election key is named in it
+        text = value.decode(errors="replace")[:MAX_TEXT]
+        named = key in (Key.LEADER, Key.PRIMARY)
+        return None if named else {"text": text, "url": text if key is Key.EXPECTED_PRIMARY else None}
     name, third, fourth = found
     urls = fourth if key is Key.LEADER else third
+    server = name if key is Key.LEADER else next(iter(urls), "")
+    unnamed = not server and key is not Key.EXPECTED_PRIMARY
+    if unnamed or max(map(len, (name, *urls))) > MAX_NAME:
+        return None
     return {"name": name, "url": urls[0] if urls else None}
 
 

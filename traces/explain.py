@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import count, product
+from itertools import count, islice, product
 
 from ..checker.run import Move
 from .proposals import Proposals
@@ -22,6 +22,8 @@ from .timeline import FOREVER, LATE_NS, Seen, Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
 MAX_EXPLANATIONS = 4_096
+#: states in which a trace may begin: a late watch multiplies them by two for each TSO server
+MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown
 MAX_DETOURS = 50_000
 #: the same where not finding an explanation would decide nothing
@@ -110,7 +112,9 @@ class Search:
 
     def run(self, progress: Callable[[int, int], None] | None = None) -> Outcome:
         """Explain one observation after another; Ctrl-C ends it with what was found."""
-        layer = _layer(self._first())
+        first = list(islice(self._first(), MAX_FIRST + 1))
+        self._complete = len(first) <= MAX_FIRST
+        layer = _layer(first[:MAX_FIRST])
         reached = 0
         stuck = False
         try:

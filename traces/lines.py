@@ -2,10 +2,14 @@
 
 Nothing here grows with the file. A line longer than `MAX_LINE` is passed over, and a gzip stream that expands
 more than `MAX_EXPANSION` times (recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond
-`FREE_EXPANSION` bytes.
+`FREE_EXPANSION` bytes. What goes on and on ends: a file is read up to `MAX_SIZE` bytes of text, `MAX_KEPT`
+bytes of observations (of all files together) or `MAX_SKIPPED` lines that cannot be read, whichever comes
+first, and its damage is said.
 """
 
+import errno
 import json
+import stat
 import zlib
 from collections.abc import Iterator
 from io import BufferedReader
@@ -18,30 +22,52 @@ from .observation import BadInput
 MAX_LINE = 8 << 20  # etcd's first watch response packs up to 1000 revisions of history into one line
 MAX_EXPANSION = 200
 FREE_EXPANSION = 64 << 20
+MAX_SIZE = 8 << 30
+MAX_KEPT = 800 << 20  # of all files of a trace
+OBSERVATION = 400  # what one takes, about, from where it is read to where it is judged
+MAX_SKIPPED = 1_000_000
 _CHUNK = 1 << 20
+_PACKED = 1 << 14  # what is left of it is copied in every step, and for every gzip member
 _STEP = 1 << 16  # zlib drops what it had decoded in the step that finds the damage
+
+
+def open_bounded(path: Path) -> BufferedReader:
+    """A file that somebody has written, or writes: a regular one, or the pipe of a shell's ``<(…)``.
+
+    A device may go on forever, and a pipe with a name may wait for its writer forever.
+
+    Raises:
+        OSError: the path cannot be opened, or leads to something else.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and Path("/dev") in path.parents):
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe with a name" if stat.S_ISFIFO(mode) else "device"
+        raise OSError(errno.EINVAL, f"it is a {kind}")
+    return path.open("rb")
 
 
 class Tally:
     """What became of a file's lines that gave no observation.
 
-    `other` counts what is well formed and says nothing about the protocol; `skipped` what could not be read,
-    by reason.
+    `kept` is about how many bytes the observations take, with those of files before; `other` counts what is
+    well formed and says nothing about the protocol; `skipped` what could not be read, by reason.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = 0) -> None:
+        self.kept = kept
         self.other = 0
+        self.skipped = 0
         self._skipped: dict[str, tuple[int, int]] = {}
+
+    def keep(self, *texts: str | None) -> None:
+        """Count an observation, with texts of its own."""
+        self.kept += OBSERVATION + sum(len(text) for text in texts if text)
 
     def skip(self, line: int, reason: str) -> None:
         """Count something unreadable on `line`."""
         count, first = self._skipped.get(reason, (0, line))
         self._skipped[reason] = (count + 1, first)
-
-    @property
-    def skipped(self) -> int:
-        """How many lines or events could not be read."""
-        return sum(count for count, _ in self._skipped.values())
+        self.skipped += 1
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -57,16 +83,17 @@ class Lines:
     A line that is too long has content `None`.
 
     A last line without an end is given only when it can be a whole JSON object; otherwise it is `unfinished`.
-    `damage` says after the last line why the file could not be read to its end, `None` when it could. Raises
-    `BadInput` when the file cannot be opened or read.
+    `damage` says after the last line why the file could not be read to its end, `None` when it could. What
+    becomes of the lines is counted in `tally`. Raises `BadInput` when the file cannot be opened or read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tally: Tally | None = None) -> None:
         self.path = path
+        self._tally = tally or Tally()
         self.damage: str | None = None
         self.unfinished: tuple[int, bytes] | None = None
         try:
-            self._file: BufferedReader = path.open("rb")
+            self._file: BufferedReader = open_bounded(path)
         except OSError as error:
             raise self._unreadable(error) from None
 
@@ -79,6 +106,17 @@ class Lines:
         self._file.close()
 
     def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
+        for number, line in self._all():
+            if self._tally.kept > MAX_KEPT:
+                self.damage = f"the observations take more than {MAX_KEPT >> 20} MiB"
+            elif self._tally.skipped > MAX_SKIPPED:
+                self.damage = f"more than {MAX_SKIPPED:,} lines cannot be read"
+            else:
+                yield number, line
+                continue
+            return
+
+    def _all(self) -> Iterator[tuple[int, bytes | None]]:
         number = 1
         parts: list[bytes] = []  # of the line that has not ended yet
         size = 0
@@ -111,12 +149,15 @@ class Lines:
         )
 
     def _chunks(self) -> Iterator[bytes]:
+        left = MAX_SIZE
         try:
-            if self._file.peek(2)[:2] == b"\x1f\x8b":
-                yield from self._inflate()
-            else:
-                while chunk := self._file.read(_CHUNK):
-                    yield chunk
+            packed = self._file.peek(2)[:2] == b"\x1f\x8b"
+            for chunk in self._inflate() if packed else iter(lambda: self._file.read(_CHUNK), b""):
+                yield chunk
+                left -= len(chunk)
+                if left < 0:
+                    self.damage = f"there are more than {MAX_SIZE >> 30} GiB"
+                    return
         except OSError as error:
             raise self._unreadable(error) from None
 
@@ -125,9 +166,11 @@ class Lines:
         member = None
         taken = given = 0
         pending = b""
-        while pending := pending or self._file.read(_CHUNK):
+        while (pending := pending or self._file.read(_PACKED)) and taken <= MAX_SIZE:
             if member is None:
+                taken += len(pending)
                 pending = pending.lstrip(b"\0")  # some archivers pad with zeros
+                taken -= len(pending)
                 if not pending:
                     continue
                 member = zlib.decompressobj(wbits=31)
@@ -136,7 +179,8 @@ class Lines:
             except zlib.error:
                 self.damage = "the gzip stream is damaged"
                 return
-            yield text
+            if text:
+                yield text
             taken += len(pending) - len(member.unconsumed_tail) - len(member.unused_data)
             given += len(text)
             if given > max(FREE_EXPANSION, MAX_EXPANSION * taken):

@@ -16,6 +16,11 @@ from enum import Enum
 
 NS_PER_MS = 1_000_000
 
+#: a name or an address that is longer is none
+MAX_NAME = 500
+#: of other text, what goes on is left out
+MAX_TEXT = 4096
+
 
 class BadInput(Exception):
     """The recordings cannot be judged at all. The message is one line.

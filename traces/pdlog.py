@@ -56,15 +56,27 @@ from pathlib import PurePath
 
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
-from .observation import NS_PER_MS, Attempt, Key, LogEvent, LogStep, Refusal, Service, Where
+from .observation import (
+    MAX_NAME,
+    MAX_TEXT,
+    NS_PER_MS,
+    Attempt,
+    Key,
+    LogEvent,
+    LogStep,
+    Refusal,
+    Service,
+    Where,
+)
 from .settings import ServerStart, server_start
 
 _TIME = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d"
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+# Possessive, and no key or bare value goes on past a bracket: so no text is looked at again and again.
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _HEAD = re.compile(
     rf"\[({_TIME})\] \[[A-Z]+\] (?:(?:\[[\w.-]+\] )?\[[^\]\"= ]*:\d+\] )?\[({_QUOTED}|[^\]\"=]*)\]"
 )
-_FIELD = re.compile(rf"\[({_QUOTED}|[^\]\"=]+)=({_QUOTED}|[^\]]*)\]")
+_FIELD = re.compile(rf"\[({_QUOTED}|[^\[\]\"=]++)=({_QUOTED}|[^\[\]\"]*+)\]")
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -210,7 +222,9 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             start = server_start(where, service, at_ns, fields)
             name = start.server or name
             log.starts.append(replace(start, server=name))
+            tally.keep()
         event = LogEvent(where, name, service, at_ns, step or LogStep.SAVE_REFUSED)
+        tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
             refused.add(log.events, event, attempt, message.lower(), fields)
         elif (told := _with_fields(event, fields)) is not None:
@@ -253,7 +267,7 @@ class _Refused:
     def add(
         self, events: list[LogEvent], event: LogEvent, attempt: Attempt, message: str, fields: dict[str, str]
     ) -> None:
-        error = fields.get("error", "")
+        error = fields.get("error", "")[:MAX_TEXT]
         retry = _integer(fields.get("retry-count"))
         index, last_error, seen = self._last.get(attempt, (0, "", {message}))
         if message != _REFUSALS[attempt][0] and message not in seen and error == last_error:
@@ -270,7 +284,7 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
     """The event with what its line gives; `None` when the line does not tell of the step after all."""
     event = replace(
         event,
-        text=fields.get("error", ""),
+        text=fields.get("error", "")[:MAX_TEXT],
         key=_PURPOSES.get(fields.get("purpose", "")) or key_of(fields.get("leader-key", "")),
         revision=_integer(fields.get("revision")),
         last_ns=time_ns(fields.get("last", "")),
@@ -303,7 +317,7 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
                 event, next_ns=None if timestamp is None else (timestamp >> _TSO_LOGICAL_BITS) * NS_PER_MS
             )
         case LogStep.TRANSFER:
-            return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}")
+            return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}"[:MAX_TEXT])
         case _:
             return event
 
@@ -321,7 +335,7 @@ def _elected_at(resp: str) -> int | None:
 def _hint(fields: dict[str, str]) -> str:
     """The server's name, from lines that give it beside the message."""
     name = fields.get("campaign-leader-name") or fields.get("server-name") or fields.get("name", "")
-    return _GROUP.sub("", name)
+    return _GROUP.sub("", name) if len(name) <= MAX_NAME else ""
 
 
 def _name_of(file: str) -> str:

@@ -19,9 +19,11 @@ from ..checker.run import Run
 from ..specs import properties as specs
 from . import judge
 from .explain import FEW_DETOURS, MAX_DETOURS, Node, Outcome, Search
+from .faults import Held
 from .judge import Judgement
 from .observation import Key, KeyEvent, LogEvent, LogStep, Observation, Where
 from .proposals import Proposals
+from .servers import Unclear
 from .settings import Settings
 from .sources import Source, Trace
 from .steps import FAULTS, NO_SUCH_STEP, NOISE_NS, ONE_LIVE, SINGLE_WRITER, World
@@ -34,6 +36,8 @@ _QUIET_NS = 10_000_000_000
 NAMES = (*specs.NAMES, judge.AVAILABILITY)
 
 DEFAULT_FENCES = ("off", "check-tso-primary")
+
+FAULT = "a fault of tsofence ended this"
 
 Progress = Callable[[int, int], None]
 
@@ -86,11 +90,13 @@ def replay(
     *,
     properties: Sequence[str] | None = None,
     progress: Progress | None = None,
+    held: Held | None = None,
 ) -> Report:
     """Judge a trace: whether it conforms to each fence (none named: `DEFAULT_FENCES`), and the properties.
 
     ``progress`` is called with what is explained so far and how much there is. Ctrl-C ends the search for
-    explanations and leaves what was found.
+    explanations and leaves what was found. ``held`` (None: not held) holds a fault back, for the caller to
+    release: the fence or the property in which it happened is unknown, and the others are judged.
 
     Raises:
         ValueError: an unknown fence or property; the message lists what there is.
@@ -99,26 +105,51 @@ def replay(
     for name in asked:
         if name not in NAMES:
             raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
-    order = timeline(trace)
+    try:
+        order = timeline(trace)
+    except Unclear as error:
+        return _unexplained(trace, asked, fences or DEFAULT_FENCES, f"not explained: {error}")
     silent = _silent(trace, order)
     if trace.api_mode and not order.mode_text and (cut := [name for name in silent if _leads(order, name)]):
         text = (
             f"a PD was in API mode, and where the log of {' and '.join(cut)} is silent nothing tells the mode"
         )
         order = replace(order, mode_text=text)
-    tried = _try(order, fences or DEFAULT_FENCES, progress)
-    exact = judge.judge(trace, [name for name in asked if name in judge.PROPERTIES])
-    found = {judgement.property: judgement for judgement in exact}
-    for name in asked:
-        if name not in found:
-            found[name] = _explained(name, order, tried, silent)
+    parts = held or Held()
+    tried = _try(order, fences or DEFAULT_FENCES, progress, parts)
+    found = [_judged(name, trace, order, tried, silent, parts) for name in asked]
+    if held is None:
+        parts.release()
     return Report(
         trace.sources,
         trace.settings,
-        tuple(found[name] for name in asked),
+        tuple(found),
         tuple(each.verdict for each in tried),
         (*_notes(order, tried), *_cut_logs(trace, order)),
     )
+
+
+def _unexplained(trace: Trace, asked: Sequence[str], fences: Sequence[str], why: str) -> Report:
+    """What the observations tell by themselves."""
+    exact = {each.property: each for each in judge.judge(trace, [n for n in asked if n in judge.PROPERTIES])}
+    return Report(
+        trace.sources,
+        trace.settings,
+        tuple(exact.get(name) or Judgement(name, "unknown", note=why) for name in asked),
+        tuple(_undecided(name, why) for name in dict.fromkeys(fences)),
+        (),
+    )
+
+
+def _judged(
+    name: str, trace: Trace, order: Timeline, tried: Sequence[_Tried], silent: Sequence[str], held: Held
+) -> Judgement:
+    """A property, on the observations if they tell, else on the explanations."""
+    with held:
+        if name in judge.PROPERTIES:
+            return judge.judge(trace, [name])[0]
+        return _explained(name, order, tried, silent)
+    return Judgement(name, "unknown", note=FAULT)
 
 
 def _last_lines(trace: Trace) -> dict[str, LogEvent]:
@@ -210,32 +241,43 @@ def _changes_mode(order: Timeline, one: Seen) -> bool:
     return one.api is not None and order.constants["registry"] > 0
 
 
-def _try(order: Timeline, names: Sequence[str], progress: Progress | None) -> list[_Tried]:
-    worlds = [World(name, order) for name in dict.fromkeys(names)]
+def _try(order: Timeline, names: Sequence[str], progress: Progress | None, held: Held) -> list[_Tried]:
+    names = tuple(dict.fromkeys(names))
     stages = _stages(order)
-    total = len(worlds) * sum(len(stage.seen) for stage in stages)
-    done = 0
+    of_each = sum(len(stage.seen) for stage in stages)
+    total = len(names) * of_each
     tried: list[_Tried] = []
-    stopped = False
-    for world in worlds:
-        stage, outcome, rate = None, None, 0.0
-        for stage in stages if not stopped else ():
-            before, started = done, time.perf_counter()
-
-            def tell(reached: int, _: int, before: int = before) -> None:
-                if progress:
-                    progress(before + reached, total)
-
-            outcome = Search(world, order, stage.seen, _budget(order, stage)).run(tell)
-            rate = outcome.reached / (time.perf_counter() - started)
-            done += len(stage.seen)
-            stopped = outcome.interrupted
-            if stopped or outcome.stuck:
-                break
-        tried.append(_Tried(_verdict(world, order, stage, outcome, rate), stage, outcome))
+    for number, name in enumerate(names):
+        one = _Tried(_undecided(name, FAULT), None, None)
+        stopped = any(each.outcome and each.outcome.interrupted for each in tried)
+        with held:
+            one = _try_one(order, name, () if stopped else stages, _from(progress, number * of_each, total))
+        tried.append(one)
     if progress:
         progress(total, total)
     return tried
+
+
+def _from(progress: Progress | None, before: int, total: int) -> Progress:
+    """Progress of a part: what came before it counts."""
+    return lambda done, _: progress(before + done, total) if progress else None
+
+
+def _undecided(fence: str, why: str) -> FenceVerdict:
+    return FenceVerdict(fence, None, None, None, (), 0, None, why, 0.0)
+
+
+def _try_one(order: Timeline, name: str, stages: Sequence[_Stage], progress: Progress) -> _Tried:
+    world = World(name, order)
+    stage, outcome, rate, done = None, None, 0.0, 0
+    for stage in stages:
+        started = time.perf_counter()
+        outcome = Search(world, order, stage.seen, _budget(order, stage)).run(_from(progress, done, 0))
+        rate = outcome.reached / (time.perf_counter() - started)
+        done += len(stage.seen)
+        if outcome.interrupted or outcome.stuck:
+            break
+    return _Tried(_verdict(world, order, stage, outcome, rate), stage, outcome)
 
 
 def _budget(order: Timeline, stage: _Stage) -> int:
@@ -294,6 +336,8 @@ def _doubt(world: World, order: Timeline, stage: _Stage, outcome: Outcome) -> st
     if not outcome.stuck:
         if _saves_missing(order):
             return f"writes of the timestamp key are missing: {order.gap_text}"
+        if order.undecoded:
+            return f"{order.undecoded[0]} has a value that cannot be decoded"
         return order.mode_text if order.mode_open else ""
     one = stage.seen[outcome.reached]
     if not Proposals(order).possible(world, one):

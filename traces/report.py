@@ -29,6 +29,10 @@ from . import show
 from .observation import Call, KeyEvent, Observation
 from .replay import Report
 from .rerun import Rerun
+from .terminal import clean
+
+#: how many steps a table lists
+_FEW = 12
 
 _STYLES = {
     "violated": "bold red",
@@ -97,7 +101,7 @@ class Exploring:
         self._done[found.fence] = found
 
     def _render(self) -> RenderableType:
-        title = Text(f"{self._world.name}: {self._world.description}", style="bold")
+        title = Text(clean(f"{self._world.name}: {self._world.description}"), style="bold")
         lively = [name for name in self._asked if name in liveness.NAMES]
         safe = [name for name in self._asked if name not in liveness.NAMES]
         # side by side they would not fit into 80 columns
@@ -156,7 +160,7 @@ class Steps:
 
     def __init__(self, console: Console, *, live: bool) -> None:
         self._bar = ProgressBar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -246,12 +250,17 @@ def explored(
     elif any(finding.run for found in results for finding in found.findings):
         parts.append(
             Text(
-                f"\nName one fence to see its runs: tsofence explore --scenario {world.name} --fence NAME",
+                "\nName one fence to see its runs: tsofence explore "
+                f"--scenario {clean(world.name)} --fence NAME",
                 style="dim",
             )
         )
-    parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
+    parts += _files(written)
     return Group(*parts)
+
+
+def _files(written: Mapping[tuple[str, str], str]) -> list[RenderableType]:
+    return [Text(clean(f"run written: {path}"), style="dim") for path in written.values()]
 
 
 def _reduced(found: Exploration) -> list[str]:
@@ -283,7 +292,8 @@ def _fairness(found: Exploration) -> list[str]:
 
 
 def _indented(text: str, style: str) -> RenderableType:
-    return Padding(Text(text, style=style), (0, 0, 0, 2))
+    """A line, whatever it quotes."""
+    return Padding(Text(clean(text), style=style), (0, 0, 0, 2))
 
 
 def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
@@ -339,7 +349,7 @@ def proved(
     for proof in results:
         if proof.counterexample is not None:
             parts += [Text(), show.text(proof.counterexample)]
-    parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
+    parts += _files(written)
     return Group(*parts)
 
 
@@ -421,7 +431,7 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
             str(judgement.count) if judgement.count else "",
             "" if judgement.worst_ms is None else f"{judgement.worst_ms} ms",
             when,
-            judgement.note,
+            clean(judgement.note),
         )
     parts += [Text(), table]
     for judgement in found.properties:
@@ -429,7 +439,7 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
             parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
             parts += [_indented(_observed(seen, names), "") for seen in dict.fromkeys(judgement.witness)]
     parts += [_indented(note, "yellow") for note in found.notes]
-    parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
+    parts += _files(written)
     return Group(*parts)
 
 
@@ -445,11 +455,11 @@ class _Names:
 
     def short(self, file: str) -> str:
         """A file."""
-        return os.path.relpath(file, self._folder) if self._folder else file
+        return clean(os.path.relpath(file, self._folder) if self._folder else file)
 
     def within(self, text: str) -> str:
         """A text that names files."""
-        return text.replace(f"{self._folder}{os.sep}", "") if self._folder else text
+        return clean(text.replace(f"{self._folder}{os.sep}", "") if self._folder else text)
 
 
 def _sources(found: Report, names: _Names) -> RenderableType:
@@ -458,7 +468,7 @@ def _sources(found: Report, names: _Names) -> RenderableType:
         skipped = str(source.skipped or "") + (" cut off" if source.truncated else "")
         files.add_row(names.short(source.file), source.kind.value, str(source.observations), skipped)
         for reason in source.reasons:
-            files.add_row("", Text(reason, style="dim"))
+            files.add_row("", Text(clean(reason), style="dim"))
     return files
 
 
@@ -581,13 +591,19 @@ def rerun_text(found: Rerun) -> RenderableType:
     """A run file judged again."""
     table = _table("fence", "allows the run", "why not")
     for verdict in found.fences:
-        table.add_row(verdict.fence, _conforms(verdict.allows), verdict.refused)
+        table.add_row(verdict.fence, _conforms(verdict.allows), clean(verdict.refused))
     properties_table = _table("property", "verdict", "broken in step")
-    for name, steps in found.broken.items():
-        verdict_word = "violated" if steps else "holds"
-        forever = ", and on forever" if steps and name in liveness.NAMES else ""
-        properties_table.add_row(name, verdict_text(verdict_word), ", ".join(map(str, steps)) + forever)
-    return Group(Text(found.run.title, style="bold"), table, Text(), properties_table)
+    for each in found.properties:
+        forever = ", and on forever" if each.steps and each.property in liveness.NAMES else ""
+        steps = _some(each.steps) + forever
+        properties_table.add_row(each.property, verdict_text(each.verdict), steps or each.note)
+    return Group(Text(clean(found.run.title), style="bold"), table, Text(), properties_table)
+
+
+def _some(steps: Sequence[int]) -> str:
+    """The first of them, and how many there are."""
+    more = f" and {len(steps) - _FEW} more" if len(steps) > _FEW else ""
+    return ", ".join(map(str, steps[:_FEW])) + more
 
 
 def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:
@@ -600,16 +616,17 @@ def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:
         "properties": [
             {
                 "file": file,
-                "property": name,
-                "verdict": "violated" if steps else "holds",
-                "count": len(steps),
-                "witness": [{"file": file, "step": step} for step in steps[:2]],
+                "property": judged.property,
+                "verdict": judged.verdict,
+                "count": len(judged.steps),
+                "witness": [{"file": file, "step": step} for step in judged.steps[:2]],
                 "worst_ms": None,
                 "from": None,
                 "to": None,
+                "note": judged.note,
             }
             for file, each in found.items()
-            for name, steps in each.broken.items()
+            for judged in each.properties
         ],
         "fences": [
             {

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ..checker.forever import starves
 from ..checker.run import Run, RunError, follow, repeats
 from ..specs import liveness
 from ..specs.properties import NAMES, judged, named
+from . import pairs
+from .observation import NS_PER_MS
+
+#: what is said of grants; an explanation of a recording has only some of them
+_OF_GRANTS = (*pairs.NAMES, "window", "one-live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +27,27 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A property of a run.
+
+    ``steps`` are the numbers of the steps that break it, each by itself or with one before it; of a liveness
+    property the step from which on the run repeats without what the property asks for. ``note`` says why a
+    verdict is unknown.
+    """
+
+    property: str
+    verdict: Literal["violated", "holds", "unknown"]
+    steps: tuple[int, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rerun:
-    """``broken`` lists, by property, the numbers of the steps that break it; of a liveness property the step
-    from which on the run repeats without what the property asks for."""
+    """A run with what the fences and the properties say of it."""
 
     run: Run
     fences: tuple[Verdict, ...]
-    broken: dict[str, tuple[int, ...]]
+    properties: tuple[Judged, ...]
 
 
 def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
@@ -39,22 +59,59 @@ def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
         RunError: its own fence refuses a step.
         ValueError: an unknown fence or property.
     """
-    properties = properties or (*NAMES, *filter(None, [run.breaks]))
-    machine = run.machine()
-    broken: dict[str, list[int]] = {name: [] for name in properties if name not in liveness.NAMES}
-    for number, frame in enumerate(follow(run, machine), 1):
-        index = machine.find(frame.move.transition, frame.move.server)
-        for name, steps in broken.items():
-            if judged(named(name).broken_by, machine, index, frame.before, frame.move.inputs):
-                steps.append(number)
-    if run.cycle_from is not None:
-        for name in sorted(set(properties) & set(liveness.NAMES)):
-            broken[name] = [run.cycle_from + 1] if starves(run, liveness.named(name)) else []
+    asked = list(dict.fromkeys(properties or (*NAMES, *filter(None, [run.breaks]))))
+    safety = [name for name in asked if name not in liveness.NAMES]
+    lively = [name for name in asked if name in liveness.NAMES and run.cycle_from is not None]
     return Rerun(
         run,
         tuple(_verdict(run, fence) for fence in fences or (run.fence,)),
-        {name: tuple(steps) for name, steps in broken.items()},
+        (*_safety(run, safety), *(_lively(run, name) for name in lively)),
     )
+
+
+def _safety(run: Run, names: Sequence[str]) -> Iterator[Judged]:
+    machine = run.machine()
+    # what replay writes counts in ns, and is not there to break anything
+    explains = run.breaks is None and run.constants["unit"] == NS_PER_MS
+    grants = pairs.Grants(run, machine, NS_PER_MS if explains else 1)
+    broken: dict[str, list[int]] = {name: [] for name in names}
+    single = [(broken[name], named(name).broken_by) for name in names if name not in pairs.NAMES]
+    for number, frame in enumerate(follow(run, machine), 1):
+        index = machine.find(frame.move.transition, frame.move.server)
+        for steps, broken_by in single:
+            if judged(broken_by, machine, index, frame.before, frame.move.inputs):
+                steps.append(number)
+        for name in grants.broken_by(frame):
+            if name in broken:
+                broken[name].append(number)
+    for name, steps in broken.items():
+        yield _explained(name, steps) if explains else Judged(name, _word(steps), tuple(steps))
+
+
+def _explained(name: str, steps: Sequence[int]) -> Judged:
+    """The verdict on a run that explains a recording.
+
+    It has some of the calls, each at a moment in which it may have been answered.
+    """
+    if steps and name in (pairs.REAL_TIME, pairs.SESSION):
+        note = (
+            f"step {steps[0]} grants less than one before it; only the recording tells whether they overlap"
+        )
+        return Judged(name, "unknown", note=note)
+    if not steps and name in _OF_GRANTS:
+        note = "the run has only some of the calls that it explains; replay the recording"
+        return Judged(name, "unknown", note=note)
+    return Judged(name, _word(steps), tuple(steps))
+
+
+def _word(steps: Sequence[int]) -> Literal["violated", "holds"]:
+    return "violated" if steps else "holds"
+
+
+def _lively(run: Run, name: str) -> Judged:
+    starved = run.cycle_from is not None and starves(run, liveness.named(name))
+    steps = (run.cycle_from + 1,) if starved and run.cycle_from is not None else ()
+    return Judged(name, _word(steps), steps)
 
 
 def _verdict(run: Run, fence: str) -> Verdict:

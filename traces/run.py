@@ -28,14 +28,15 @@ from ..model import state, system
 from ..model.expr import BOOL, DURATION, NODE, Expr, Sort
 from ..model.transition import Kind
 from ..specs import liveness, properties
+from .lines import open_bounded
 from .observation import BadInput
+from .servers import MAX_SERVERS
 
 FORMAT = "tsofence run"
 VERSION = 1
 
-MAX_BYTES = 64 << 20
-MAX_MOVES = 200_000
-MAX_SERVERS = 16
+MAX_BYTES = 16 << 20  # JSON takes up to 40 times its size in memory
+MAX_MOVES = 100_000
 MAX_TEXT = 500
 MAX_NUMBER = 1 << 63  # nanoseconds since 1970 stay below
 
@@ -130,7 +131,7 @@ def load(path: Path | str) -> Run:
         BadInput: the file cannot be read, is no run file, or tells what cannot happen.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_bounded(Path(path)) as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -226,11 +227,18 @@ def _run(document: dict[str, Any]) -> Run:
     constants = _fields(fields["constants"], "constants", _NEEDED, _MISSING)
     if not isinstance(fields["reachable"], bool):
         _unlike("reachable", "true or false", fields["reachable"])
-    if fields["breaks"] is not None:
-        _known(fields["breaks"], "breaks", "a property", (*properties.NAMES, *liveness.NAMES))
     moves = _list(fields["moves"], "moves", MAX_MOVES)
     if fields["cycle_from"] is not None:
+        if not moves:
+            _unlike("cycle_from", "null, for there are no moves that repeat", fields["cycle_from"])
         _whole(fields["cycle_from"], "cycle_from", 0, len(moves) - 1)
+    if fields["breaks"] is not None:
+        _known(fields["breaks"], "breaks", "a property", (*properties.NAMES, *liveness.NAMES))
+        # the last step of a run that ends breaks safety; only one that repeats breaks liveness
+        if fields["cycle_from"] is None:
+            _known(fields["breaks"], "breaks", "a property of safety, for the run ends", properties.NAMES)
+        else:
+            _known(fields["breaks"], "breaks", "one of liveness, for the run repeats", liveness.NAMES)
     numbers = {name: number for number, name in enumerate(names, 1)}
     return Run(
         title=_text(fields["title"], "title"),

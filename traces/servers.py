@@ -6,7 +6,14 @@ from ..model.transition import Kind as ServerKind
 from .observation import Key, LogEvent, LogStep, Refusal, Service
 from .sources import Trace
 
+#: how many an explanation or a run may have
+MAX_SERVERS = 16
+
 UNNAMED_PD, UNNAMED_TSO = "a PD that nothing names", "a TSO server that nothing names"
+
+
+class Unclear(Exception):
+    """The trace does not tell its servers apart well enough to explain what they did; says why."""
 
 
 class Servers:
@@ -16,6 +23,9 @@ class Servers:
     fence tells of one; where nothing names them, `UNNAMED_PD` and `UNNAMED_TSO` stand for them. A log whose
     server is known only from the file's name is not attributed to anybody, unless nothing else names servers.
     Where a PD is in API mode, every TSO server that is registered counts.
+
+    Raises:
+        Unclear: there are more than `MAX_SERVERS`, or a PD and a TSO server have one name.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -46,6 +56,10 @@ class Servers:
         told = any(event.key is Key.PRIMARY for event in trace.keys)
         if not tsos and (told or any(line.refusal is Refusal.FENCE for line in trace.logs)):
             tsos[UNNAMED_TSO] = None
+        if both := next((name for name in pds if name in tsos), None):
+            raise Unclear(f"{both} is the name of a PD and of a TSO server")
+        if len(pds) + len(tsos) > MAX_SERVERS:
+            raise Unclear(f"{len(pds) + len(tsos)} servers, where {MAX_SERVERS} can be explained")
         self.names = (*pds, *tsos)
         self.kinds = (ServerKind.PD,) * len(pds) + (ServerKind.TSO,) * len(tsos)
         self._numbers = {name: number for number, name in enumerate(self.names, 1)}

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from .observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Service, Where
+from .observation import MAX_NAME, MAX_TEXT, NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Service, Where
 
 _DURATION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(h|ms|m|s|us|µs|ns)")
 _UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
@@ -103,6 +103,8 @@ def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, s
     else:
         server = _text(config.get("name"))
         urls = _text(config.get("advertise-client-urls")) or _text(config.get("client-urls"))
+    if len(server) > MAX_NAME:
+        server = ""
     section = config.get("micro-service")
     switching = section.get("enable-tso-dynamic-switching") if isinstance(section, dict) else None
     lease = config.get("lease")
@@ -154,14 +156,18 @@ def given(
 
 
 def duration_ns(text: str) -> int | None:
-    """A Go duration such as `3s`, `50ms` or `1h0m0.5s` in nanoseconds; `None` if `text` is not one."""
+    """A Go duration such as `3s`, `50ms` or `1h0m0.5s` in nanoseconds; `None` if `text` is not one.
+
+    Like Go's, it ends before 2^63 ns.
+    """
     parts = list(_DURATION.finditer(text))
     if not parts or "".join(part[0] for part in parts) != text:
         return None
-    return sum(
+    found = sum(
         int(part[1]) * _UNITS[part[3]] + int((part[2] or "0").ljust(9, "0")) * _UNITS[part[3]] // 10**9
         for part in parts
     )
+    return found if found < 1 << 63 else None
 
 
 def _dumped(starts: Sequence[ServerStart], name: Name) -> Setting | None:
@@ -233,4 +239,5 @@ def _json(text: str) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+    known = isinstance(value, str) and len(value) <= MAX_TEXT
+    return value.encode(errors="replace").decode() if known else ""

@@ -4,7 +4,7 @@ Where that would be too narrow, the steps stand below each other, with who takes
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -17,6 +17,8 @@ from .words import To
 #: what a column needs to be readable, its border and padding included
 _LANE = 20
 _MARGIN = 12  # number and time
+#: a run that is longer is told from both its ends: rich takes a millisecond for each step
+_MOST = 5_000
 #: before the number of a step that repeats
 _AGAIN = "↻ "
 
@@ -32,8 +34,15 @@ class StoryText:
         yield Text(story.title, style="bold")
         for fact in story.facts:
             yield Text(fact, style="dim")
-        fits = _MARGIN + _LANE * len(story.lanes) <= options.max_width
-        yield _lanes(story) if fits else _list(story)
+        as_table = _lanes if _MARGIN + _LANE * len(story.lanes) <= options.max_width else _list
+        if len(story.steps) <= _MOST:
+            yield as_table(story)
+        else:
+            first, last = story.steps[: _MOST // 2], story.steps[-_MOST // 2 :]
+            yield as_table(replace(story, steps=first))
+            between = f"steps {first[-1].number + 1} to {last[0].number - 1}"
+            yield Text(f"… {between} are left out here; --to html has them …", style="dim italic")
+            yield as_table(replace(story, steps=last))
         for number, sentence in enumerate(story.conclusion):
             yield Text(sentence, style="" if number else "bold red")
 
@@ -50,15 +59,15 @@ def _lanes(story: Story) -> Table:
     for lane in story.lanes:
         heading = Text(lane.name, style="bold")
         table.add_column(heading.append(f" {lane.kind}", style="dim"), ratio=1, overflow="fold")
-    for step in story.steps:
-        _section(table, step)
+    for before, step in zip((None, *story.steps), story.steps, strict=False):
+        _section(table, before, step)
         table.add_row(_number(step), step.time, *(_cell(step, lane) for lane in range(len(story.lanes))))
     return table
 
 
-def _section(table: Table, step: Step) -> None:
+def _section(table: Table, before: Step | None, step: Step) -> None:
     """A line above each part: what comes first, and what then repeats forever."""
-    if step.repeats and not any(str(cell).startswith(_AGAIN) for cell in table.columns[0].cells):
+    if step.repeats and not (before and before.repeats):
         table.add_section()
 
 
@@ -82,8 +91,8 @@ def _list(story: Story) -> Table:
     table = _table()
     table.add_column("who", overflow="fold", max_width=20)
     table.add_column("what", ratio=1, overflow="fold")
-    for step in story.steps:
-        _section(table, step)
+    for before, step in zip((None, *story.steps), story.steps, strict=False):
+        _section(table, before, step)
         who = "" if step.lane is None else story.lanes[step.lane].name
         table.add_row(_number(step), step.time, who, Text("\n").join(_line(story, step)))
     return table

@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from heapq import merge
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
+from os.path import realpath
 from pathlib import Path
 
 from . import clients, etcd, pdlog, settings
 from .lines import Lines, Tally, json_object
-from .observation import BadInput, Call, KeyEvent, LogEvent, Service
+from .observation import BadInput, Call, KeyEvent, LogEvent, Service, Where
 from .settings import ServerStart, Settings
 
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
+_MANY_FILES = 10_000
 
 
 class Kind(Enum):
@@ -80,6 +82,7 @@ class Trace:
 
     Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
     the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
+    `undecoded`: where a protocol key was written with a value that no stream tells.
     """
 
     sources: tuple[Source, ...]
@@ -91,6 +94,7 @@ class Trace:
     repeated: int
     settings: Settings
     api_mode: bool = False
+    undecoded: tuple[Where, ...] = ()
 
 
 @dataclass(slots=True)
@@ -101,6 +105,7 @@ class _Gathered:
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
     calls: list[Call]
+    kept: int = 0
 
 
 def read(
@@ -142,30 +147,40 @@ def read(
         repeated=repeated,
         settings=settings.find(starts, logs, keys, given),
         api_mode=any(watch.api_mode for watch in gathered.watches),
+        undecoded=_undecoded(gathered.watches, keys),
     )
+
+
+def _undecoded(watches: Sequence[etcd.Watch], keys: Iterable[KeyEvent]) -> tuple[Where, ...]:
+    known = {(event.revision, event.path) for event in keys}
+    return tuple(where for watch in watches for place, where in watch.undecoded.items() if place not in known)
 
 
 def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
     """The files to read, each once."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in map(Path, paths):
         try:
-            inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            found = list(islice(path.rglob("*"), _MANY_FILES + 1)) if path.is_dir() else []
+            if len(found) > _MANY_FILES:
+                expected = f"a folder with at most {_MANY_FILES} files and folders in it"
+                raise BadInput(str(path), None, expected, "name the folder of one recorded run")
+            inside = sorted(p for p in found if p.is_file()) if path.is_dir() else [path]
         except OSError as error:
             raise BadInput(
                 str(path), None, "a file or folder that can be read", f"check the path ({error.strerror})"
             ) from None
         for file in inside:
-            if (real := file.resolve()) not in seen:
+            if (real := realpath(file)) not in seen:  # Path.resolve refuses a link that leads to itself
                 seen.add(real)
                 yield file
 
 
 def _read_file(path: Path, gathered: _Gathered) -> None:
     file = str(path)
-    tally = Tally()
+    tally = Tally(gathered.kept)
     observations = 0
-    with Lines(path) as lines:
+    with Lines(path, tally) as lines:
         unread = iter(lines)
         kind, peeked = _recognise(unread)
         everything = chain(peeked, unread)
@@ -182,6 +197,7 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
             watch = etcd.decode(file, everything, tally)
             gathered.watches.append(watch)
             observations = len(watch.events)
+        gathered.kept = tally.kept
         reasons = tally.reasons
         if kind is Kind.IGNORED:
             reasons += ("neither watch stream, log nor client samples" if peeked else "empty",)

@@ -11,6 +11,7 @@ from ..model.layout import Layout
 from ..model.state import CLIENTS, JOB, LEASE_STATE, OWN, ROLE, STAGE, Slot
 from ..model.transition import Kind
 from .observation import NS_PER_MS
+from .terminal import clean
 
 State = tuple[int, ...]
 
@@ -38,11 +39,6 @@ _MEMORY = (
 _SAVE = ("job", *(slot.prefix + name for slot in (OWN, CLIENTS) for name in ("stage", "next", "seen")))
 _OBSERVER = ("noted", "noted_physical", "noted_logical", "noted_found")
 _TOLD = frozenset((*_KEYS, *_MEMORY, *_SAVE, *_OBSERVER))
-
-
-def clean(text: str) -> str:
-    """Text of unknown origin without anything that a terminal could obey."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 class Spelling:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..checker.run import Frame, Run, follow
+from ..model.layout import Layout
 from ..model.state import CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
 from ..model.transition import Kind
 from . import why
-from .spelling import Spelling, State, clean
+from .spelling import Spelling, State
+from .terminal import clean
 from .words import WORDS, To
 
 _KINDS = {Kind.PD: "PD", Kind.TSO: "TSO server"}
@@ -85,9 +87,12 @@ def tell(run: Run) -> Story:
     say = Spelling(run, machine.layout)
     frames = tuple(follow(run, machine))
     crucial = {why.remembered(run), len(frames) if run.breaks and run.cycle_from is None else None}
-    steps = [_step(run, say, frame, number, number in crucial) for number, frame in enumerate(frames, 1)]
+    lanes = _Lanes(say, machine.layout)
+    steps = [
+        _step(run, say, lanes, frame, number, number in crucial) for number, frame in enumerate(frames, 1)
+    ]
     unused = machine.layout.initial({("now", 0): say.start}, {})
-    begins = _changes(say, unused, machine.layout.initial(run.first, {}))
+    begins = lanes.changes(unused, machine.layout.initial(run.first, {}))
     if any(begins):
         steps.insert(0, Step(0, say.time(say.start), None, "at first", To.CLUSTER, False, False, begins))
     return Story(
@@ -123,16 +128,33 @@ def _facts(run: Run, say: Spelling) -> Iterator[str]:
         yield "the first state is one that the lemmas allow; a cluster may never get into it"
 
 
-def _changes(say: Spelling, before: State, after: State) -> tuple[tuple[Change, ...], ...]:
-    pairs = [(say.server(before, n), say.server(after, n)) for n in range(1, len(say.names))]
-    pairs.append((say.etcd(before), say.etcd(after)))
-    return tuple(
-        tuple(Change(name, old[name], new[name]) for name in new if old[name] != new[name])
-        for old, new in pairs
-    )
+class _Lanes:
+    """What changes in each lane; only those are spelled in which anything does, for runs may be long."""
+
+    def __init__(self, say: Spelling, layout: Layout) -> None:
+        self._say = say
+        #: where the variables of each lane stand; etcd's lane is the last, and has those that are shared
+        self._slots = [
+            [slot for (name, number), slot in layout.slots.items() if number == lane and name != "now"]
+            for lane in (*range(1, layout.servers + 1), 0)
+        ]
+
+    def changes(self, before: State, after: State) -> tuple[tuple[Change, ...], ...]:
+        """By lane, what a step from one state to the other changes."""
+        return tuple(self._of(lane, before, after) for lane in range(len(self._slots)))
+
+    def _of(self, lane: int, before: State, after: State) -> tuple[Change, ...]:
+        if all(before[slot] == after[slot] for slot in self._slots[lane]):
+            return ()
+        old, new = (self._spelled(lane, state) for state in (before, after))
+        return tuple(Change(name, old[name], new[name]) for name in new if old[name] != new[name])
+
+    def _spelled(self, lane: int, state: State) -> dict[str, str]:
+        is_server = lane < len(self._slots) - 1
+        return self._say.server(state, lane + 1) if is_server else self._say.etcd(state)
 
 
-def _step(run: Run, say: Spelling, frame: Frame, number: int, crucial: bool) -> Step:
+def _step(run: Run, say: Spelling, lanes: _Lanes, frame: Frame, number: int, crucial: bool) -> Step:
     move = frame.move
     words = WORDS[move.transition]
     return Step(
@@ -143,7 +165,7 @@ def _step(run: Run, say: Spelling, frame: Frame, number: int, crucial: bool) -> 
         words.to,
         words.fault,
         crucial,
-        _changes(say, frame.before, frame.after),
+        lanes.changes(frame.before, frame.after),
         repeats=run.cycle_from is not None and number > run.cycle_from,
     )
 

@@ -116,7 +116,8 @@ class Timeline:
     of. Events may be missing from revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text`
     says why a PD may be in API mode although no log tells; empty if none can be. `mode_open`: one certainly
     was. `late`: what was before the first event is not known, `first_window` is what the timestamp key may
-    have held then. `unused` counts observations that demand nothing.
+    have held then. `unused` counts observations that demand nothing, `undecoded` names those that cannot be
+    read and may demand anything.
     """
 
     names: tuple[str, ...]
@@ -137,10 +138,15 @@ class Timeline:
     mode_text: str
     mode_open: bool
     unused: Mapping[str, int]
+    undecoded: tuple[Where, ...] = ()
 
 
 def timeline(trace: Trace) -> Timeline:
-    """Order a trace for replay."""
+    """Order a trace for replay.
+
+    Raises:
+        Unclear: see `Servers`.
+    """
     servers = Servers(trace)
     window = trace.settings.save_interval_ns or _exact_window(trace.keys)
     constants, assumed = _constants(trace, window, servers)
@@ -191,6 +197,7 @@ def timeline(trace: Trace) -> Timeline:
         mode_text=_mode_text(trace, servers),
         mode_open=trace.api_mode and bool(servers.untold),
         unused={what: count for what, count in unused.items() if count},
+        undecoded=trace.undecoded,
     )
 
 

@@ -1,0 +1,38 @@
+"""Where the command begins: before anything is imported that takes long, and after everything is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    os._exit(130)  # nothing has begun, and an exception might get lost in a half-imported library
+
+
+def main() -> None:
+    """The command line, with the streams and the signals that it relies on; never returns.
+
+    Exit status: that of the command; 2 if something was to go to stdout and could not be written.
+    """
+    # who asked for Ctrl-C to be ignored (nohup, a shell's background job) keeps that
+    stoppable = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if stoppable:
+        signal.signal(signal.SIGINT, _interrupted)
+    from .traces import terminal
+
+    terminal.guard()
+    from .cli import main as command
+
+    if stoppable:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        command()
+    except SystemExit as ended:
+        sys.exit(terminal.finish(ended.code if isinstance(ended.code, int) else int(ended.code is not None)))
+
+
+if __name__ == "__main__":
+    main()
