@@ -88,7 +88,6 @@ def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
     assert (found.verdict, found.nodes, found.assumptions) == ("proved", None, assume)
     assert set(found.never_fires) == excluded(assume)
     assert {obligation.result for obligation in found.obligations} == {"proved"}
-    assert sum(obligation.seconds for obligation in found.obligations) < 20
     assert len(found.obligations) == len(induction(fence, name, assume))
     steps = {transition.name for transition in system.transitions(fences.parse(fence))}
     for obligation in found.obligations:

@@ -63,8 +63,9 @@ def relative(state: tuple[int, ...], layout: Layout, folded: Layout) -> list[int
 
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("fence", [*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out"])
-def test_folding_is_a_bisimulation(name: str, fence: str) -> None:
-    check(SCENARIOS[name], fence, random.Random(f"{name} {fence}"), runs=6, steps=60)
+@pytest.mark.parametrize("runs", [1, pytest.param(6, marks=pytest.mark.large)])
+def test_folding_is_a_bisimulation(name: str, fence: str, runs: int) -> None:
+    check(SCENARIOS[name], fence, random.Random(f"{name} {fence}"), runs, steps=60)
 
 
 def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: int) -> int:
