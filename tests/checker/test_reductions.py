@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -50,12 +50,20 @@ def smaller(name: str) -> Scenario:
     return world if name in wide else replace(world, window=2)
 
 
+def cells(worlds: Iterable[str], chosen: Sequence[str], each: int) -> list[pytest.ParameterSet]:
+    """Every world under every fence; every day one of ``each``, so that each of them comes up."""
+    return [
+        pytest.param(name, fence, marks=pytest.mark.large if (at + place) % each else ())
+        for at, name in enumerate(worlds)
+        for place, fence in enumerate(chosen)
+    ]
+
+
 def decided(found: Exploration) -> list[tuple[str, str, int | None]]:
     return [(finding.property, finding.verdict, finding.steps) for finding in found.findings]
 
 
-@pytest.mark.parametrize("fence", fences.ALL)
-@pytest.mark.parametrize("name", scenarios.names())
+@pytest.mark.parametrize(("name", "fence"), cells(scenarios.names(), fences.ALL, 7))
 def test_the_same_verdicts_and_lengths(name: str, fence: str) -> None:
     world = smaller(name)
     without, reduced = (explore(world, fence, PROPERTIES, reductions=each) for each in ((), REDUCTIONS))
@@ -96,10 +104,10 @@ QUIET = {
 }
 
 
-@pytest.mark.parametrize(
-    "fence", ["off", "check-tso-primary", "yielded-flag", "dynamic-8780", "hook", "save-cas"]
-)
-@pytest.mark.parametrize("name", QUIET)
+MERGED = ("off", "check-tso-primary", "yielded-flag", "dynamic-8780", "hook", "save-cas")
+
+
+@pytest.mark.parametrize(("name", "fence"), cells(QUIET, MERGED, 5))
 def test_merging_loses_no_state_in_which_nothing_is_in_flight(name: str, fence: str) -> None:
     """And comes to none that is not there without."""
     found = []
