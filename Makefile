@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 WITH_RAY := $(VENV)/with-ray
+# At most 4 GiB: a process needs up to 1, since what is cached lives on.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-large test-cluster test-all check lock bench clean
@@ -14,15 +16,14 @@ demo: $(READY)
 	$(BIN)/tsofence explore; test $$? -eq 1
 	$(BIN)/tsofence replay tests/recordings/upgrade-fenced; test $$? -eq 1
 
-# At most 4 GiB: each of the processes needs up to 1.
 test: $(READY)
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not large"
+	$(PYTEST) -m "not large"
 
-# One process: these use all cores and up to 4 GiB by themselves.
+# What takes minutes or gigabytes, without what `make test` has.
 test-large: $(READY)
-	$(BIN)/pytest -m large --ignore tests/checker/test_cluster.py
+	$(PYTEST) -m large --ignore tests/checker/test_cluster.py
 
-# The search on a local Ray, which the others do without: it is large.
+# The search on a local Ray, which the others do without.
 test-cluster: $(WITH_RAY)
 	$(BIN)/pytest tests/checker/test_cluster.py
 
