@@ -45,6 +45,12 @@ PROVED = [
     ("off", "real-time", PD_ONLY),
     ("off", "one-live", PD_ONLY),
 ]
+#: whose guards take long to leave out one by one
+MANY_GUARDS = [
+    case
+    for case in PROVED
+    if case[0] == ALL_THREE or case[:2] in (("dynamic-8780", "unique"), ("off", "real-time"))
+]
 
 
 def excluded(assume: tuple[str, ...]) -> set[str]:
@@ -101,7 +107,7 @@ def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
     [
         ("off", "window", ()),
         *(
-            case
+            pytest.param(*case, marks=pytest.mark.large if case in MANY_GUARDS else ())
             for case in PROVED
             if case[0] not in ("hook", "yielded-flag", "etcd-transfer") and case[1] != "session"
         ),
