@@ -49,7 +49,8 @@ PROVED = [
 MANY_GUARDS = [
     case
     for case in PROVED
-    if case[0] == ALL_THREE or case[:2] in (("dynamic-8780", "unique"), ("off", "real-time"))
+    if case[0] == ALL_THREE
+    or case[:2] in (("check-tso-primary", "unique"), ("dynamic-8780", "unique"), ("off", "real-time"))
 ]
 
 

@@ -142,7 +142,9 @@ def test_a_filtered_watch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TRUE_IN_API_MODE)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.large if seed > 2 else ()) for seed in range(6)]
+)
 def test_what_is_left_of_a_cluster_in_api_mode(name: str, seed: int, tmp_path: Path) -> None:
     """A file without its beginning, its end or some lines in between, and often another one missing."""
     chance = random.Random(f"{name} {seed}")
