@@ -82,7 +82,15 @@ def proof(fence: str, name: str, assume: tuple[str, ...] = ()) -> Proof:
     return prove(fences.parse(fence), named(name), assume=assume)
 
 
-@pytest.mark.parametrize("fence", fences.ALL)
+@pytest.mark.parametrize(
+    "fence",
+    [
+        pytest.param(
+            fence, marks=() if fence in ("off", "check-tso-primary", ALL_THREE) else pytest.mark.large
+        )
+        for fence in fences.ALL
+    ],
+)
 @pytest.mark.parametrize("name", ["key-monotone", "window"])
 def test_holds_under_every_fence(fence: str, name: str) -> None:
     found = proof(fence, name)
