@@ -27,7 +27,7 @@ test-large: $(READY)
 test-cluster: $(WITH_RAY)
 	$(BIN)/pytest tests/checker/test_cluster.py
 
-test-all: $(READY)
+test-all:
 	$(MAKE) test
 	$(MAKE) test-large
 	$(MAKE) test-cluster
