@@ -36,7 +36,7 @@ def verdict(world: Scenario, fence: str, name: str, *dropped: tuple[str, str]) -
         (LAG, "dynamic-8780", "real-time", 17),
         # a client's sync that outlives the term in which it began
         (PAIR, "check-tso-primary", "unique", 24),
-        (PAIR, "off", "session", 25),
+        pytest.param(PAIR, "off", "session", 25, marks=pytest.mark.large),
         (load("client-sync"), "check-tso-primary", "unique", 20),
         (MIXED, "check-tso-primary", "real-time", 16),
         (MIXED, "off", "session", 20),

@@ -230,7 +230,7 @@ def test_too_few_elections_decide_nothing() -> None:
     ("budgets", "needed"),
     [
         ({"pd.stop": 0}, "pd.stop = 0"),
-        ({"pd.mode": 0}, "pd.mode = 0"),
+        pytest.param({"pd.mode": 0}, "pd.mode = 0", marks=pytest.mark.large),
         ({"tso.term": 0}, "tso.term = 0"),
     ],
 )

@@ -98,7 +98,7 @@ def test_every_step_is_the_same(name: str, fence: str, reductions: tuple[str, ..
 )
 def test_with_a_guard_dropped(dropped: tuple[str, str]) -> None:
     found = [
-        explore(BUSY, "check-tso-primary", PROPERTIES, dropped=[dropped], max_states=60_000, engine=engine)
+        explore(BUSY, "check-tso-primary", PROPERTIES, dropped=[dropped], max_states=30_000, engine=engine)
         for engine in ENGINES
     ]
     assert same(found[0]) == same(found[1]) == same(found[2])

@@ -47,10 +47,7 @@ PROVED = [
 ]
 #: whose guards take long to leave out one by one
 MANY_GUARDS = [
-    case
-    for case in PROVED
-    if case[0] == ALL_THREE
-    or case[:2] in (("check-tso-primary", "unique"), ("dynamic-8780", "unique"), ("off", "real-time"))
+    case for case in PROVED if case[0] == ALL_THREE or case[1] == "unique" or case[:2] == ("off", "real-time")
 ]
 
 
@@ -151,9 +148,15 @@ def test_every_guard_that_is_named_is_needed(fence: str, name: str, assume: tupl
         ("check-tso-primary", "single-writer", SERVICE, ("commit", "no TSO primary"), "violated"),
         ("dynamic-8780", "single-writer", API, ("commit", "no TSO primary"), "violated"),
         ("save-cas", "unique", (), ("load_window", "timestamp key holds what it should"), "violated"),
-        (ALL_THREE, "real-time", (), ("grant", "own window has not passed"), "violated"),
+        pytest.param(
+            *(ALL_THREE, "real-time", (), ("grant", "own window has not passed"), "violated"),
+            marks=pytest.mark.large,
+        ),
         ("check-tso-primary", "unique", STAYS, ("commit", "no TSO primary"), "violated"),
-        ("off", "one-live", PD_ONLY, ("campaign", "election key is absent"), "violated"),
+        pytest.param(
+            *("off", "one-live", PD_ONLY, ("campaign", "election key is absent"), "violated"),
+            marks=pytest.mark.large,
+        ),
     ],
 )
 def test_without_a_guard_the_proof_fails(
@@ -181,7 +184,7 @@ def test_without_a_guard_the_proof_fails(
         ("check-tso-primary", "unique", 20),
         ("first-save-only", "single-writer", 14),
         ("save-cas", "real-time", 14),
-        ("save-cas", "session", 18),
+        pytest.param("save-cas", "session", 18, marks=pytest.mark.large),
     ],
 )
 def test_a_violation_is_a_real_run(fence: str, name: str, steps: int) -> None:

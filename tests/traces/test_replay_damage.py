@@ -77,6 +77,7 @@ def test_a_file_cut_at_any_byte(name: str, file: str, cuts: int, tmp_path: Path)
         never_false(name, [cut, *others(name, file)], TRUE[name])
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("name", "file"), SERVERS)
 def test_a_compressed_file_cut_at_any_byte(name: str, file: str, tmp_path: Path) -> None:
     content = (RECORDINGS / name / file).read_bytes()
@@ -106,7 +107,9 @@ def test_a_watch_with_holes(name: str, many: int, tmp_path: Path) -> None:
         never_false(name, [holed], TRUE[name])
 
 
-@pytest.mark.parametrize("name", TRUE)
+@pytest.mark.parametrize(
+    "name", [pytest.param("upgrade-unfenced", marks=pytest.mark.large), "upgrade-fenced", "pd-failover"]
+)
 def test_clients_shuffled_and_cut(name: str, tmp_path: Path) -> None:
     """The order of lines in a client's file does not matter, nor does a missing half."""
     paths = [path for path in sorted((RECORDINGS / name).iterdir()) if path.name.startswith("etcd-recv")]
