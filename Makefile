@@ -1,10 +1,15 @@
-# Needs Python 3.11 or newer and make; every target makes .venv when it is missing or older than pyproject.toml.
+# Needs Python 3.11 or newer and make; every target makes .venv when it is missing or older than what it is made from.
 
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+WITH_RAY := $(VENV)/with-ray
+# At most 4 GiB: a process needs up to 1, since what is cached lives on.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-cluster check bench clean
+.PHONY: demo test test-large test-cluster test-all check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -12,17 +17,32 @@ demo: $(READY)
 	$(BIN)/tsofence replay tests/recordings/upgrade-fenced; test $$? -eq 1
 
 test: $(READY)
-	$(BIN)/pytest --numprocesses auto
+	$(PYTEST) -m "not large"
 
-# The search on a local Ray, which the others do without: it is large.
-test-cluster: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,cluster]'
+# What takes minutes or gigabytes, without what `make test` has.
+test-large: $(READY)
+	$(PYTEST) -m large --ignore tests/checker/test_cluster.py
+
+# The search on a local Ray, which the others do without.
+test-cluster: $(WITH_RAY)
 	$(BIN)/pytest tests/checker/test_cluster.py
+
+test-all:
+	$(MAKE) test
+	$(MAKE) test-large
+	$(MAKE) test-cluster
 
 check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# The newest versions that pyproject.toml allows, with their hashes, for every Python from 3.11 on. Needs uv.
+LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make lock" pyproject.toml --extra dev
+lock:
+	$(LOCK) --output-file requirements/dev.txt
+	$(LOCK) --extra cluster --constraint requirements/dev.txt --output-file requirements/cluster.txt
 
 # Times of the engines in one run; C++, Spin and Ray are left out, each with a line, where they are missing.
 bench: $(READY)
@@ -30,13 +50,18 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.scenarios
 
 clean:
-	rm -rf .venv build dist tsofence.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-newest build dist tsofence.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "tsofence needs Python 3.11 or newer: install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@mkdir -p .venv/typing && ln -sfn ../.. .venv/typing/tsofence  # for mypy, see pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes --requirement requirements/dev.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@mkdir -p $(VENV)/typing && ln -sfn ../.. $(VENV)/typing/tsofence  # for mypy, see pyproject.toml
+	@touch $@
+
+$(WITH_RAY): $(READY) requirements/cluster.txt
+	$(INSTALL) --require-hashes --requirement requirements/cluster.txt
 	@touch $@

@@ -163,7 +163,7 @@ def _folder(ctx: click.Context, param: click.Parameter, folder: Path | None) -> 
 
 def _installed(ctx: click.Context, param: click.Parameter, engine: str) -> str:
     if engine == "cluster" and find_spec("ray") is None:
-        raise click.BadParameter("needs Ray: pip install 'tsofence[cluster]'")
+        raise click.BadParameter("needs Ray: pip install '.[cluster]' in a clone of tsofence")
     return engine
 
 

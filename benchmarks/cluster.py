@@ -18,9 +18,7 @@ WORKERS = (1, 2)
 
 def absent() -> list[str]:
     """One line where Ray cannot take part."""
-    return (
-        [] if find_spec("ray") else ["no Ray here (pip install 'tsofence[cluster]'): the cluster is left out"]
-    )
+    return [] if find_spec("ray") else ["no Ray here (pip install '.[cluster]'): the cluster is left out"]
 
 
 def on_workers(size: Size, most: int) -> Iterator[Result]:

@@ -44,7 +44,6 @@ def call(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
         env={**os.environ, "COLUMNS": "80", **env},
     )
 

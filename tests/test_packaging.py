@@ -1,15 +1,20 @@
-"""The wheel holds `tsofence` alone, and inside it imports go one way."""
+"""What is installed: the wheel holds `tsofence` alone, imports go one way, locks keep to pyproject.toml."""
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 DATA = ("py.typed", "specs/scenarios/*.toml", "traces/templates/*")
@@ -115,3 +120,71 @@ def test_arrows_go_one_way(path: Path) -> None:
 )
 def test_a_wrong_arrow_is_noticed(path: str, text: str, wrong: bool) -> None:
     assert bool(wrong_arrows(Path(path), text)) is wrong
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+#: what each lock installs; the build backend too, since make builds without isolation
+DEV = [*PROJECT["project"]["dependencies"], *EXTRAS["dev"], *PROJECT["build-system"]["requires"]]
+LOCKED = {"dev": DEV, "cluster": [*DEV, *EXTRAS["cluster"]]}
+
+
+def entries(lock: str) -> list[str]:
+    """The entries of a lock, each in one line; comments are left out."""
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return "\n".join(lines).replace("\\\n", " ").splitlines()
+
+
+def pinned(lock: str, python: str) -> dict[str, Requirement]:
+    """What a lock installs with that Python, by name."""
+    asked = [Requirement(entry.split(" --hash=")[0]) for entry in entries(lock)]
+    here = {name: str(value) for name, value in default_environment().items()}
+    here |= {"python_version": python, "python_full_version": f"{python}.0"}
+    chosen = [each for each in asked if each.marker is None or each.marker.evaluate(here)]
+    found: dict[str, Requirement] = {canonicalize_name(each.name): each for each in chosen}
+    assert len(found) == len(chosen), "a version each"
+    return found
+
+
+@pytest.mark.parametrize("lock", LOCKED)
+def test_a_lock_has_versions_and_hashes_and_nothing_else(lock: str) -> None:
+    """No address: where packages come from is the machine's business."""
+    assert entries(lock)
+    for entry in entries(lock):
+        asked, *hashes = re.split(r"\s+--hash=", entry.strip())
+        (pin,) = Requirement(asked).specifier
+        assert (pin.operator, Requirement(asked).url) == ("==", None), entry
+        assert hashes, entry
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), entry
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("lock", LOCKED)
+def test_a_lock_is_within_the_bounds_of_pyproject(lock: str, python: str) -> None:
+    found = pinned(lock, python)
+    for asked in map(Requirement, LOCKED[lock]):
+        (pin,) = found[canonicalize_name(asked.name)].specifier
+        assert asked.specifier.contains(pin.version), f"{asked} is locked as {pin}: run make lock"
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.14"])
+def test_the_locks_agree(python: str) -> None:
+    assert pinned("dev", python).items() <= pinned("cluster", python).items()
+
+
+def test_what_may_break_is_bounded() -> None:
+    """Each dependency ends before the first version that may break its interface."""
+    for asked in map(Requirement, [*PROJECT["project"]["dependencies"], *EXTRAS["cluster"]]):
+        assert {bound.operator for bound in asked.specifier} == {">=", "<"}, asked
+
+
+def test_what_the_texts_say_to_install_is_in_a_clone() -> None:
+    """No registry has tsofence: a name of its own would find nothing, or something else."""
+    said = {}
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *map(ROOT.joinpath, sources())]:
+        for target, extra in re.findall(r"pip install '?([^'`\s\[]+)(?:\[(\w+)\])?", path.read_text("utf-8")):
+            said[path.name, target] = extra
+    assert said["cli.py", "."] == said["README.md", "."] == "cluster"
+    assert {target for _, target in said} == {"."}
+    assert set(said.values()) <= {"", *EXTRAS}

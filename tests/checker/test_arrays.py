@@ -9,7 +9,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tsofence.checker import backend
@@ -36,7 +36,6 @@ def parts(components: Any) -> set[frozenset[int]]:
     return {frozenset(component) for component in components}
 
 
-@settings(deadline=None)  # the first call imports scipy
 @given(graphs(), st.data())
 def test_networkx_gives_the_same_on_arrays(graph: Graph, data: st.DataObject) -> None:
     plain = backend.convert_to_nx(graph)

@@ -1,6 +1,6 @@
 """Shards on a local Ray give what one process gives: the same counts, verdicts and lengths of runs.
 
-Skipped where Ray is not installed (`pip install 'tsofence[cluster]'`).
+Skipped where Ray is not installed (`pip install '.[cluster]'`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import load
 
-ray: Any = pytest.importorskip("ray", reason="Ray is not installed: pip install 'tsofence[cluster]'")
+ray: Any = pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
 from tsofence.checker.cluster import Cluster, owners  # noqa: E402  # needs nothing of Ray but is of no use without
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-)
+pytestmark = [
+    pytest.mark.large,
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+    ),
+]
 MOST = 2_000_000
 
 

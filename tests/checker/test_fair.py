@@ -76,7 +76,7 @@ def cases(draw: st.DrawFn) -> tuple[list[Edge], list[int], list[int]]:
     return sorted(edges, key=lambda edge: edge[0]), weak, strong
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(cases(), st.data())
 def test_as_every_set_of_edges_says(
     case: tuple[list[Edge], list[int], list[int]], data: st.DataObject

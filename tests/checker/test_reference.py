@@ -33,14 +33,21 @@ def walk(engine: Engine) -> int:
     return levels
 
 
-@pytest.mark.parametrize("engine", ["plain", "native"])
+SMALL = ((1, 1, 8, 3), 9_364, 42_206, 1_400, None)
+MIDDLE = ((2, 1, 8, 3), 115_260, 705_916, 24_892, (25, 27))
+GREAT = ((2, 2, 8, 3), 1_090_923, 8_598_522, 279_720, (28, 30))
+
+
 @pytest.mark.parametrize("fence", [False, True])
 @pytest.mark.parametrize(
-    ("size", "states", "transitions", "marked", "levels"),
+    ("engine", "size", "states", "transitions", "marked", "levels"),
     [
-        ((1, 1, 8, 3), 9_364, 42_206, 1_400, None),
-        ((2, 1, 8, 3), 115_260, 705_916, 24_892, (25, 27)),
-        ((2, 2, 8, 3), 1_090_923, 8_598_522, 279_720, (28, 30)),
+        ("plain", *SMALL),
+        ("plain", *MIDDLE),
+        pytest.param("plain", *GREAT, marks=pytest.mark.large),
+        ("native", *SMALL),
+        ("native", *MIDDLE),
+        ("native", *GREAT),
     ],
 )
 def test_counts(

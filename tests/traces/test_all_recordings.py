@@ -104,6 +104,7 @@ def test_the_library_waits_while_the_tso_server_answers_others() -> None:
     assert before.end_ns < outage.from_ns < outage.to_ns < after.end_ns
 
 
+@pytest.mark.large
 def test_a_save_beside_a_dead_primary_does_not_conform_to_8780() -> None:
     verdict = servers_only("dynamic-switch-base", DYNAMIC)
     assert (verdict.conforms, verdict.revision) == (False, 41)

@@ -112,7 +112,10 @@ def test_failover_conforms() -> None:
     ("name", "expected"),
     [
         ("upgrade-unfenced", {"first-save-only": True, "hook": False, "save-cas": False}),
-        ("upgrade-fenced", {"first-save-only": False, "hook": True, "save-cas": False}),
+        pytest.param(
+            *("upgrade-fenced", {"first-save-only": False, "hook": True, "save-cas": False}),
+            marks=pytest.mark.large,
+        ),
         ("pd-failover", {"first-save-only": True, "hook": True, "save-cas": True}),
     ],
 )

@@ -27,8 +27,8 @@ TRUE_IN_API_MODE = {
     "dynamic-switch-base": ("check-tso-primary",),
 }
 FENCES = ("off", "check-tso-primary")
-CUTS_A_FILE = 8
-HOLES = 5
+#: cuts or holes in a file
+FEW, MANY = 2, pytest.param(8, marks=pytest.mark.large)
 
 SERVERS = [
     (name, path.name)
@@ -64,11 +64,12 @@ def never_false(name: str, paths: list[Path], fences: tuple[str, ...]) -> list[b
 
 
 @pytest.mark.parametrize(("name", "file"), SERVERS)
-def test_a_file_cut_at_any_byte(name: str, file: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cuts", [FEW, MANY])
+def test_a_file_cut_at_any_byte(name: str, file: str, cuts: int, tmp_path: Path) -> None:
     """The beginning that is left conforms to what the whole does."""
     content = text(name, file)
     cut = tmp_path / file.removesuffix(".gz")
-    for at in sorted(random.Random(file).sample(range(len(content)), CUTS_A_FILE)):
+    for at in sorted(random.Random(file).sample(range(len(content)), cuts)):
         cut.write_bytes(content[:at])
         verdicts = never_false(name, [cut, *others(name, file)], TRUE[name])
         assert all(verdicts) or not file.startswith("pd-"), at
@@ -76,6 +77,7 @@ def test_a_file_cut_at_any_byte(name: str, file: str, tmp_path: Path) -> None:
         never_false(name, [cut, *others(name, file)], TRUE[name])
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("name", "file"), SERVERS)
 def test_a_compressed_file_cut_at_any_byte(name: str, file: str, tmp_path: Path) -> None:
     content = (RECORDINGS / name / file).read_bytes()
@@ -85,26 +87,29 @@ def test_a_compressed_file_cut_at_any_byte(name: str, file: str, tmp_path: Path)
         never_false(name, [cut, *others(name, file)], FENCES)
 
 
-def holes(lines: list[bytes], seed: str) -> Iterator[bytes]:
+def holes(lines: list[bytes], seed: str, many: int) -> Iterator[bytes]:
     chance = random.Random(seed)
-    for _ in range(HOLES):
+    for _ in range(many):
         begin, end = sorted(chance.sample(range(len(lines) + 1), 2))
         yield b"".join(lines[:begin] + lines[end:])
         yield b"".join(lines[:begin] + lines[begin + 1 :])
 
 
 @pytest.mark.parametrize("name", TRUE)
-def test_a_watch_with_holes(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [FEW, MANY])
+def test_a_watch_with_holes(name: str, many: int, tmp_path: Path) -> None:
     file = "etcd-recv.jsonl.gz"
     lines = text(name, file).splitlines(keepends=True)
     holed = tmp_path / "etcd-recv.jsonl"
-    for content in holes(lines, name):
+    for content in holes(lines, name, many):
         holed.write_bytes(content)
         never_false(name, [holed, *others(name, file)], TRUE[name])
         never_false(name, [holed], TRUE[name])
 
 
-@pytest.mark.parametrize("name", TRUE)
+@pytest.mark.parametrize(
+    "name", [pytest.param("upgrade-unfenced", marks=pytest.mark.large), "upgrade-fenced", "pd-failover"]
+)
 def test_clients_shuffled_and_cut(name: str, tmp_path: Path) -> None:
     """The order of lines in a client's file does not matter, nor does a missing half."""
     paths = [path for path in sorted((RECORDINGS / name).iterdir()) if path.name.startswith("etcd-recv")]
@@ -140,7 +145,9 @@ def test_a_filtered_watch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TRUE_IN_API_MODE)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.large if seed > 2 else ()) for seed in range(6)]
+)
 def test_what_is_left_of_a_cluster_in_api_mode(name: str, seed: int, tmp_path: Path) -> None:
     """A file without its beginning, its end or some lines in between, and often another one missing."""
     chance = random.Random(f"{name} {seed}")

@@ -219,6 +219,7 @@ def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
     return replace(run, moves=tuple(moves))
 
 
+@pytest.mark.large
 def test_random_runs_can_be_told() -> None:
     told = set()
     for seed in range(24):
