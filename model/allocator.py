@@ -194,7 +194,7 @@ def _updates(n: Expr) -> dict[str, Expr]:
 
 
 def _looks_again(n: Expr) -> Expr:
-    """Without this an update could follow the other before the clock moves, and windows run ahead of it forever."""
+    """Else one update could follow the other before the clock moves, and windows run ahead of it forever."""
     return ite(_clock_moved(n), s.update_due[n], NOW + UNIT)
 
 

@@ -48,7 +48,7 @@ _VARIABLES = system.VOCABULARY.variables
 CONSTANTS = tuple(
     value.name for value in vars(state).values() if isinstance(value, Expr) and value.op == "param"
 )
-#: those that a run can do without, and what they then are: all PDs in service mode, clients that ask for anything
+#: those that a run can do without, and what they are then: PDs in service mode, clients that may ask for all
 _MISSING = {state.DYNAMIC.name: 0, state.REGISTRY.name: 0, state.AHEAD.name: MAX_NUMBER}
 _NEEDED = tuple(name for name in CONSTANTS if name not in _MISSING)
 _AGAIN = "mend the file, or have the run found again"

@@ -77,7 +77,8 @@ def test_a_holds_depends_on_its_guards(
 
 
 def test_pull_8780_does_nothing_in_service_mode() -> None:
-    world = replace(load("rolling-upgrade"), budgets={**load("rolling-upgrade").budgets, "pd.term": 1})
+    upgrade = load("rolling-upgrade")
+    world = replace(upgrade, window=3, budgets={**upgrade.budgets, "pd.term": 1})
     props = [named("unique"), named("single-writer"), named("key-monotone")]
     off, dynamic = (explore(world, fence, props) for fence in ("off", "dynamic-8780"))
     assert (off.states, off.transitions) == (dynamic.states, dynamic.transitions)

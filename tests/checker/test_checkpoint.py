@@ -19,7 +19,7 @@ from tsofence.cli import main
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.scenario import load
 
-WORLD = load("rolling-upgrade")
+WORLD = replace(load("rolling-upgrade"), window=3)
 #: a search that writes as often as it can, so that it is often killed while it writes
 SEARCH = """
 import sys

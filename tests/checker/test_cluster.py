@@ -154,7 +154,7 @@ def test_a_lost_worker_is_an_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
         expand(self, first, last)
 
     monkeypatch.setattr(Cluster, "expand", struck)
-    found = explore(load("rolling-upgrade"), "off", PROPERTIES, engine="cluster")
+    found = explore(replace(load("rolling-upgrade"), window=3), "off", PROPERTIES, engine="cluster")
     assert ["worker" in reason for reason in found.cut_by] == [True]
     # what the small search before it found stays found
     verdicts = {finding.property: finding.verdict for finding in found.findings}

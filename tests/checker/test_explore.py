@@ -16,9 +16,11 @@ from tsofence.specs.scenario import Scenario, load
 
 UPGRADE = load("rolling-upgrade")
 #: the PD may be elected once: smaller, and enough for many questions
-SHORT = replace(UPGRADE, budgets={**UPGRADE.budgets, "pd.term": 1})
+SHORT = replace(UPGRADE, window=3, budgets={**UPGRADE.budgets, "pd.term": 1})
 RESTART = replace(load("tso-restart"), budgets={**load("tso-restart").budgets, "pd.term": 1})
-FAILOVER = replace(load("pd-failover"), budgets={**load("pd-failover").budgets, "pd.term": 2, "pd.crash": 0})
+FAILOVER = replace(
+    load("pd-failover"), window=3, budgets={**load("pd-failover").budgets, "pd.term": 2, "pd.crash": 0}
+)
 ALL_THREE = "save-cas+window-lease+wait-out"
 
 
@@ -139,8 +141,8 @@ def test_counts_are_pinned(reductions: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(("window", "limit"), [(2, 3), (2, 4), (3, 3), (3, 4), (4, 3)])
 def test_more_grants_a_unit_of_time_are_finite(window: int, limit: int) -> None:
-    """However many timestamps clients ask for, a TSO server alone has finitely many states; what bounds them where
-    the window has room for more than one step without a save is said."""
+    """However many timestamps clients ask for, a TSO server alone has finitely many states; what bounds them
+    where the window has room for more than one step without a save is said."""
     world = replace(UPGRADE, pd=0, window=window, limit=limit, ahead=2 * window)
     found = explore(world, "off", properties.PROPERTIES)
     assert found.complete
@@ -150,7 +152,10 @@ def test_more_grants_a_unit_of_time_are_finite(window: int, limit: int) -> None:
 
 def test_a_day_of_a_pd_is_in_the_default_scenario() -> None:
     daily = {"sync_begin", "update_in_memory", "update_begin", "grant", "overflow", "commit", "conflict"}
-    assert not {name.partition("@")[0] for name in explore(UPGRADE, "off", [named("unique")]).never_fired} & daily
+    assert (
+        not {name.partition("@")[0] for name in explore(UPGRADE, "off", [named("unique")]).never_fired}
+        & daily
+    )
 
 
 def test_a_narrow_window_makes_holds_worth_little() -> None:

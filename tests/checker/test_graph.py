@@ -15,7 +15,7 @@ from tsofence.model import save
 from tsofence.model.instance import Configuration
 from tsofence.specs.scenario import Scenario, load
 
-UPGRADE = load("rolling-upgrade")
+UPGRADE = replace(load("rolling-upgrade"), window=3)
 SMALL = replace(UPGRADE, window=2, budgets={**UPGRADE.budgets, "pd.term": 1})
 #: as shipped: here the physical part also moves without a save
 WIDE = replace(SMALL, window=3)

@@ -26,7 +26,7 @@ from tsofence.traces.rerun import rerun
 from tsofence.traces.show import html, mermaid, text
 
 DOCS = Path(__file__).parents[2] / "docs"
-UPGRADE = load("rolling-upgrade")
+UPGRADE = replace(load("rolling-upgrade"), window=3)
 SMALL = replace(UPGRADE, window=2, budgets={**UPGRADE.budgets, "pd.term": 1})
 ALONE = replace(SMALL, tso=0, budgets={**SMALL.budgets, "pd.keepalive": 1})
 #: some server grants a timestamp again and again

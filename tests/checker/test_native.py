@@ -20,6 +20,7 @@ from tsofence.specs.scenario import Scenario, load
 
 BUSY = replace(
     load("rolling-upgrade"),
+    window=3,
     budgets={
         f"{kind}.{fault}": many
         for kind in ("pd", "tso")

@@ -47,7 +47,7 @@ def smaller(name: str) -> Scenario:
     }
     world = replace(world, budgets={**world.budgets, **fewer.get(name, {})})
     wide = ("rolling-upgrade", "pd-failover")
-    return world if name in wide else replace(world, window=2)
+    return replace(world, window=3 if name in wide else 2)
 
 
 def cells(worlds: Iterable[str], chosen: Sequence[str], each: int) -> list[pytest.ParameterSet]:
@@ -91,9 +91,12 @@ def searched(world: Scenario, fence: str, reductions: frozenset[str]) -> Engine:
 
 #: states that are looked at in one go
 BLOCK = 1 << 16
-UPGRADE = load("rolling-upgrade")
+UPGRADE = replace(load("rolling-upgrade"), window=3)
 FAILOVER = replace(
-    load("pd-failover"), pd=3, budgets={**load("pd-failover").budgets, "pd.term": 1, "pd.crash": 0}
+    load("pd-failover"),
+    pd=3,
+    window=3,
+    budgets={**load("pd-failover").budgets, "pd.term": 1, "pd.crash": 0},
 )
 QUIET = {
     "rolling-upgrade": replace(UPGRADE, budgets={**UPGRADE.budgets, "pd.term": 1}),

@@ -21,6 +21,7 @@ from tsofence.specs.scenario import Scenario
 START = 1000
 BUSY = replace(
     scenarios.load("rolling-upgrade"),
+    window=3,
     budgets={
         f"{kind}.{fault}": many
         for kind in ("pd", "tso")
@@ -122,8 +123,8 @@ def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: 
 
 
 def test_where_a_save_lands_decides_what_another_may_save() -> None:
-    """A PD updates after a pause while a TSO server's first save is under way: once a grant was remembered, how
-    far the two saves lie apart still decides whether the later one's window grows."""
+    """A PD updates after a pause while a TSO server's first save is under way: once a grant was remembered,
+    how far the two saves lie apart still decides whether the later one's window grows."""
     ticks = [("tick", 0)]
     moves = [
         *[("campaign", 1), ("sync_load", 1), ("sync_begin", 1), ("find_own_key", 1), ("load_window", 1)],
