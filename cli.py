@@ -347,7 +347,7 @@ def prove(
     no_progress: bool,
 ) -> int:
     """Prove properties for any number of servers, any constants and unbounded time."""
-    from .checker.prove import prove as prove_one
+    from .checker.prove import prove_all
     from .traces import run as run_files
 
     if nodes != "any" and not (nodes.isdecimal() and 1 <= int(nodes) <= 16):
@@ -355,21 +355,18 @@ def prove(
             f"expected any, or a number from 1 to 16, got {nodes!r}", param_hint="--nodes"
         )
     console = _console(quiet)
-    results = []
+    asked_for = [
+        (fences.parse(fence), properties.named(name))
+        for fence in chosen or DEFAULT_FENCES
+        for name in asked or properties.NAMES
+    ]
     with report.Steps(console, live=not no_progress) as screen:
-        for fence in chosen or DEFAULT_FENCES:
-            for name in asked or properties.NAMES:
-                results.append(
-                    prove_one(
-                        fences.parse(fence),
-                        properties.named(name),
-                        assume=assume,
-                        nodes=None if nodes == "any" else int(nodes),
-                        progress=screen.task(f"{name} under {fence}"),
-                    )
-                )
-                if results[-1].note.startswith("interrupted"):
-                    break
+        results = prove_all(
+            asked_for,
+            assume=assume,
+            nodes=None if nodes == "any" else int(nodes),
+            progress=screen.task,
+        )
     written = _write_runs(
         runs,
         {(p.fence, p.property): p.counterexample for p in results if p.counterexample is not None},

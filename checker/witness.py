@@ -14,7 +14,7 @@ from ..model.smt import Term, View, World, number
 from ..model.state import VOCABULARY
 from ..model.transition import SELF, Kind
 from ..specs import scenario as scenarios
-from ..specs.lemmas import CONSTANTS, PARAMETERS, Assumption, Lemma
+from ..specs.lemmas import CONSTRAINTS, PARAMETERS, Assumption, Lemma
 from ..specs.properties import Property
 from .explore import explore
 from .induct import Counterexample
@@ -136,7 +136,7 @@ class _Path:
         for expr in PARAMETERS:
             value = self._world.literal(expr.sort, constants[expr.name])
             self.solver.add(self._world.parameter(expr) == value)
-        self.solver.add([first.of(fact) for fact in CONSTANTS])
+        self.solver.add([first.of(each.claim) for each in CONSTRAINTS])
         for owner in self._world.servers:
             skew = first.read("skew", owner)
             self.solver.add(-constants["skew_bound"] <= skew, skew <= constants["skew_bound"])

@@ -65,21 +65,33 @@ class Assumption:
     guard: Callable[[Transition], Expr | None]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Constraint:
+    """What is taken for granted of the constants: in words, as a formula to print, as it is used."""
+
+    meaning: str
+    formula: str
+    claim: Expr
+
+
 # --- constants and first states --------------------------------------------------------------------
 
 PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.DYNAMIC, s.REGISTRY)
 
 #: what the constants meet: any that PD could be configured with
-CONSTANTS = (
-    NO_TIME < UNIT,
-    UNIT <= GUARD,
-    GUARD + GUARD <= WINDOW,
-    NO_TIME < LEASE,
-    s.NO_LOGICAL + 2 <= LIMIT,
-    NO_TIME <= SKEW,
-    # wait-out waits for the slowest clock, as read on the fastest
-    SKEW + SKEW <= MARGIN,
-    NO_TIME < s.MAX_RESET,
+CONSTRAINTS = (
+    Constraint("physical time has a least step", "0 < unit", NO_TIME < UNIT),
+    Constraint("the guard is at least that step", "unit ≤ guard", UNIT <= GUARD),
+    Constraint("the save interval is at least twice the guard", "2·guard ≤ window", GUARD + GUARD <= WINDOW),
+    Constraint("a lease lives for a while", "0 < lease", NO_TIME < LEASE),
+    Constraint("the logical part has room for a timestamp", "2 ≤ limit", s.NO_LOGICAL + 2 <= LIMIT),
+    Constraint("there is a bound on clock skew", "0 ≤ skew", NO_TIME <= SKEW),
+    Constraint(
+        "wait-out waits for the slowest clock, as read on the fastest",
+        "2·skew ≤ margin",
+        SKEW + SKEW <= MARGIN,
+    ),
+    Constraint("an admin may reset some way ahead", "0 < max_reset", NO_TIME < s.MAX_RESET),
 )
 
 

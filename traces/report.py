@@ -325,15 +325,17 @@ def proved(
     for proof in results:
         failed = sum(obligation.result != "proved" for obligation in proof.obligations)
         done = f"{len(proof.obligations) - failed} of {len(proof.obligations)}"
-        seconds = sum(obligation.seconds for obligation in proof.obligations)
         rests = [f"assuming {name}" for name in proof.assumptions]
         rests.append("any number of servers" if proof.nodes is None else f"{proof.nodes} servers")
+        rests += [each.formula for each in proof.constraints]
         if proof.note:
             rests.append(proof.note)
-        table.add_row(
-            proof.fence, proof.property, verdict_text(proof.verdict), done, f"{seconds:.2f}", "; ".join(rests)
-        )
+        verdict = verdict_text(proof.verdict)
+        table.add_row(proof.fence, proof.property, verdict, done, f"{proof.seconds:.2f}", "; ".join(rests))
     parts: list[RenderableType] = [table]
+    for constraint in dict.fromkeys(each for proof in results for each in proof.constraints):
+        parts.append(_indented(f"{constraint.formula}: {constraint.meaning}", "dim"))
+    parts += [_indented(line, "yellow") for proof in results for line in _undecided(proof)]
     if details:
         parts += [part for proof in results for part in _proof_details(proof)]
     for proof in results:
@@ -341,6 +343,22 @@ def proved(
             parts += [Text(), show.text(proof.counterexample)]
     parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
     return Group(*parts)
+
+
+def _undecided(proof: Proof) -> list[str]:
+    """What z3 could not tell beside the obligations, a line for each such question."""
+    which = f"{proof.property} under {proof.fence}: z3 gave up on whether"
+    guards = [
+        f"{obligation.transition} ({label})"
+        for obligation in proof.obligations
+        for label in obligation.guards_undecided
+    ]
+    lines = []
+    if proof.undecided:
+        lines.append(f"{which} these can happen where the lemmas hold: {', '.join(proof.undecided)}")
+    if guards:
+        lines.append(f"{which} these guards are needed: {', '.join(dict.fromkeys(guards))}")
+    return lines
 
 
 def _proof_details(proof: Proof) -> list[RenderableType]:
@@ -372,14 +390,20 @@ def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str
         "verdict": proof.verdict,
         "nodes": "any" if proof.nodes is None else proof.nodes,
         "assumptions": list(proof.assumptions),
+        "constraints": [
+            {"formula": constraint.formula, "meaning": constraint.meaning} for constraint in proof.constraints
+        ],
         "note": proof.note,
+        "seconds": round(proof.seconds, 3),
         "never_fires": list(proof.never_fires),
+        "undecided": list(proof.undecided),
         "obligations": [
             {
                 "transition": obligation.transition,
                 "lemma": obligation.lemma,
                 "result": obligation.result,
                 "guards_used": list(obligation.guards_used),
+                "guards_undecided": list(obligation.guards_undecided),
                 "solver": obligation.solver,
                 "seconds": round(obligation.seconds, 6),
             }
