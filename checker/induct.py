@@ -20,7 +20,8 @@ from ..model.fence import Fence
 from ..model.smt import Term, View, World, existing, negated, number, spoken_of
 from ..model.state import VOCABULARY
 from ..model.transition import SELF, Kind, Transition
-from ..specs.lemmas import CONSTRAINTS, FIRST, PARAMETERS, Assumption, Constraint, Lemma, lemmas
+from ..specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
+from ..specs.lemmas import FIRST, Assumption, Lemma, lemmas
 from ..specs.properties import Property
 
 SOLVER = "z3"

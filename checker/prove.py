@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..model.fence import Fence
-from ..specs.lemmas import Assumption, Constraint, assumption, enough
+from ..specs.constraints import Constraint
+from ..specs.lemmas import Assumption, assumption, enough
 from ..specs.properties import Property
 from .induct import Counterexample, Induction, Obligation
 from .run import Run

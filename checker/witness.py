@@ -14,7 +14,8 @@ from ..model.smt import Term, View, World, number
 from ..model.state import VOCABULARY
 from ..model.transition import SELF, Kind
 from ..specs import scenario as scenarios
-from ..specs.lemmas import CONSTRAINTS, PARAMETERS, Assumption, Lemma
+from ..specs.constraints import CONSTRAINTS, PARAMETERS
+from ..specs.lemmas import Assumption, Lemma
 from ..specs.properties import Property
 from .explore import explore
 from .induct import Counterexample

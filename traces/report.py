@@ -223,6 +223,7 @@ def explored(
         for note in notes:
             which = [f.property for f in found.findings if f"{f.verdict}: {f.note}" == note]
             parts.append(_indented(f"{', '.join(which)} {note}", "yellow"))
+        parts += [_indented(line, "yellow") for line in _outside(found)]
         parts += [_indented(line, "dim") for line in (*_reduced(found), *_fairness(found))]
         if found.spent:
             parts.append(
@@ -252,6 +253,18 @@ def explored(
         )
     parts += [Text(f"run written: {path}", style="dim") for path in written.values()]
     return Group(*parts)
+
+
+def _outside(found: Exploration) -> list[str]:
+    """What is proved of this fence, but not of this scenario, a line for the same constraints."""
+    which: dict[tuple[str, ...], list[str]] = {}
+    for name, unmet in found.outside.items():
+        which.setdefault(unmet, []).append(name)
+    return [
+        f"{', '.join(names)} under this fence: proved only where {' and '.join(unmet)}, "
+        "which this scenario does not meet"
+        for unmet, names in which.items()
+    ]
 
 
 def _reduced(found: Exploration) -> list[str]:
@@ -311,6 +324,7 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
                 "tested": finding.tested,
                 "note": finding.note,
                 "fairness": list(finding.fairness),
+                "outside": list(found.outside.get(finding.property, ())),
             }
             for finding in found.findings
         ],

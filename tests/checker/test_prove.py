@@ -80,6 +80,7 @@ def proof(fence: str, name: str, assume: tuple[str, ...] = ()) -> Proof:
 def test_holds_under_every_fence(fence: str, name: str) -> None:
     found = proof(fence, name)
     assert (found.verdict, found.counterexample, found.never_fires) == ("proved", None, ())
+    assert found.constraints == lemmas.where(fences.parse(fence), name)
 
 
 @pytest.mark.parametrize(("fence", "name", "assume"), PROVED)
@@ -87,6 +88,7 @@ def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
     found = proof(fence, name, assume)
     assert (found.verdict, found.nodes, found.assumptions) == ("proved", None, assume)
     assert set(found.never_fires) == excluded(assume)
+    assert found.constraints == lemmas.where(fences.parse(fence), name)
     assert {obligation.result for obligation in found.obligations} == {"proved"}
     assert found.seconds >= sum(obligation.seconds for obligation in found.obligations)
     assert found.undecided == ()
