@@ -23,6 +23,7 @@ from ..model.transition import SELF, Kind, Transition
 from ..specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
 from ..specs.lemmas import FIRST, Assumption, Lemma, lemmas
 from ..specs.properties import Property
+from .interruption import heed
 
 SOLVER = "z3"
 #: the name under which the first states stand among the transitions
@@ -97,7 +98,12 @@ class _Known:
     guards: Mapping[str, Term] = field(default_factory=dict)
 
     def check(self, constraints: Iterable[Constraint], without: str | None = None) -> z3.CheckSatResult:
-        """Is it possible, under these constraints and without that guard?"""
+        """Is it possible, under these constraints and without that guard?
+
+        Raises:
+            KeyboardInterrupt: see `interruption`.
+        """
+        heed()
         guards = (guard for label, guard in self.guards.items() if label != without)
         return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints))
 

@@ -18,6 +18,7 @@ from ..specs.constraints import Constraint
 from ..specs.lemmas import Assumption, assumption, enough
 from ..specs.properties import Property
 from .induct import Counterexample, Induction, Obligation
+from .interruption import deferred, noted
 from .run import Run
 from .witness import confirm, real_run, step_of
 
@@ -33,7 +34,6 @@ class Proof:
     ``nodes``: how many servers, None for any number.  ``constraints``: on constants, needed by what was
     proved.  ``never_fires``: transitions that the lemmas exclude; ``undecided``: those of which z3 could
     not tell.  ``counterexample``: a real run where violated, else one to induction, if any.
-    ``interrupted``: Ctrl-C ended it, or came before it.
     """
 
     fence: str
@@ -48,7 +48,6 @@ class Proof:
     never_fires: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     note: str = ""
-    interrupted: bool = False
 
 
 def prove(
@@ -93,22 +92,24 @@ def prove_all(
         ValueError: as `prove`.
     """
     proofs: list[Proof] = []
-    stopped = False
-    for fence, prop in asked:
-        try:
-            if not stopped:
-                tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
-                proofs.append(prove(fence, prop, assume=assume, nodes=nodes, progress=tell))
-                stopped = proofs[-1].interrupted
+    with deferred():
+        for fence, prop in asked:
+            if noted():
+                proofs.append(
+                    Proof(
+                        fence.name,
+                        prop.name,
+                        "unknown",
+                        nodes,
+                        tuple(assume),
+                        (),
+                        0.0,
+                        note="interrupted before it began",
+                    )
+                )
                 continue
-        except KeyboardInterrupt:
-            stopped = True
-        note = "interrupted before it began"
-        proofs.append(
-            Proof(
-                fence.name, prop.name, "unknown", nodes, tuple(assume), (), 0.0, note=note, interrupted=True
-            )
-        )
+            tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
+            proofs.append(prove(fence, prop, assume=assume, nodes=nodes, progress=tell))
     return proofs
 
 
@@ -161,7 +162,7 @@ class _Attempt:
         """What Ctrl-C leaves."""
         done, total = len(self.obligations), len(self.induction)
         how_far = f"after {done} of {total} obligations" if not self.doing else f"while {self.doing}"
-        return self._proof("unknown", f"interrupted {how_far}", interrupted=True)
+        return self._proof("unknown", f"interrupted {how_far}")
 
     def _proved(self) -> Proof:
         """All obligations are: what does that rest on, and does it say anything?"""
@@ -185,7 +186,6 @@ class _Attempt:
         *,
         constraints: tuple[Constraint, ...] = (),
         possible: Mapping[str, bool | None] = MappingProxyType({}),
-        interrupted: bool = False,
     ) -> Proof:
         return Proof(
             self.fence.name,
@@ -200,5 +200,4 @@ class _Attempt:
             tuple(name for name, can in possible.items() if can is False),
             tuple(name for name, can in possible.items() if can is None),
             note,
-            interrupted,
         )

@@ -19,6 +19,7 @@ from ..specs.lemmas import Assumption, Lemma
 from ..specs.properties import Property
 from .explore import explore
 from .induct import Counterexample
+from .interruption import heed, noted
 from .run import Move, Run, RunError, breaks, follow
 
 #: how many states of each scenario are looked at for a run: first few of each, then more
@@ -85,12 +86,17 @@ def real_run(
 
     Its steps are found in the small scenarios; times, constants and inputs are then left open and
     solved for, so that it is told in PD's own figures where that is possible.
+
+    Raises:
+        KeyboardInterrupt: see `interruption`.
     """
     for few in _ROUNDS:
         for scenario in map(scenarios.load, scenarios.names()):
             if nodes is not None and scenario.pd + scenario.tso > nodes:
                 continue
-            found = explore(scenario, fence, [prop], dropped=dropped, max_states=few).findings[0].run
+            searched = explore(scenario, fence, [prop], dropped=dropped, max_states=few, stop=noted)
+            heed()
+            found = searched.findings[0].run
             if found is not None and _meets(found, assumptions):
                 return in_figures(found, prop) or found
     return None

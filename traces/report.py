@@ -341,7 +341,8 @@ def proved(
         done = f"{len(proof.obligations) - failed} of {len(proof.obligations)}"
         rests = [f"assuming {name}" for name in proof.assumptions]
         rests.append("any number of servers" if proof.nodes is None else f"{proof.nodes} servers")
-        rests += [each.formula for each in proof.constraints]
+        # no line ends within a formula
+        rests += [each.formula.replace(" ", "\N{NO-BREAK SPACE}") for each in proof.constraints]
         if proof.note:
             rests.append(proof.note)
         verdict = verdict_text(proof.verdict)
