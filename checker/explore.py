@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model import fence as fences
+from ..model.allocator import DEMAND_LEFT
 from ..model.instance import BUDGET_LEFT, REDUCTIONS, Configuration, Instance
 from ..specs.lemmas import outside
 from ..specs.properties import Property
@@ -462,4 +463,11 @@ def _spent(expander: Expander, watch: Watch) -> tuple[str, ...]:
         for index, label in stands_for
         if label == BUDGET_LEFT and watch.refused[number]
     }
-    return tuple(f"{name} = {limits[name]}" for name in sorted(filter(None, spent)))
+    found = [f"{name} = {limits[name]}" for name in sorted(filter(None, spent))]
+    if any(
+        watch.refused[number]
+        for number, stands_for in enumerate(expander.guards)
+        if any(label == DEMAND_LEFT for _, label in stands_for)
+    ):
+        found.append(f"clients.ahead = {expander.configuration.constants['ahead']}")
+    return tuple(found)

@@ -354,8 +354,9 @@ class NativeCode:
         deadlines = {}
         for slot in self.layout.deadline_slots:
             value = self.stored(code, slot, state)
-            ahead = code.icmp_signed("<", number(RELATIVE_NOW), value)
-            deadlines[slot] = code.sub(value, code.zext(ahead, I32))
+            # the last unit of time ends it
+            ahead = code.icmp_signed("<", number(RELATIVE_NOW + 1), value)
+            deadlines[slot] = code.select(ahead, code.sub(value, number(1)), number(0))
         return self.written(code, later, deadlines)
 
     # Expressions.

@@ -25,7 +25,15 @@ from .run import Move, Run, RunError, breaks, follow
 #: how many states of each scenario are looked at for a run: first few of each, then more
 _ROUNDS = (40_000, 400_000)
 #: PD's own figures, in ms (one day for `maxResetTSGap`)
-_FIGURES = {"window": 3000, "guard": 1, "unit": 1, "lease": 5000, "limit": 1 << 18, "max_reset": 86_400_000}
+_FIGURES = {
+    "window": 3000,
+    "guard": 1,
+    "unit": 1,
+    "lease": 5000,
+    "limit": 1 << 18,
+    "max_reset": 86_400_000,
+    "ahead": 86_400_000,
+}
 #: ms by which clocks differ where a run needs that they do
 _SKEW = 10
 #: the true time at which a run is told

@@ -5,7 +5,7 @@ resetTimestamp), `pkg/tso/allocator.go` (UpdateTSO, Reset).
 """
 
 from . import state as s
-from .expr import ZERO, Expr, both, either, ite, negate
+from .expr import NOW, ZERO, Expr, both, either, ite, negate
 from .fence import Fence
 from .state import (
     BY,
@@ -27,6 +27,9 @@ from .state import (
 from .transition import Kind, Step, transition
 
 _MAX_TRIES = 3
+
+#: the guard by which a scenario bounds how much clients ask for
+DEMAND_LEFT = "the scenario lets clients ask for so much"
 
 
 def _twice(count: Expr) -> Expr:
@@ -176,14 +179,23 @@ def client_abandon(n: Expr, fence: Fence) -> Step:
 
 
 def _updates(n: Expr) -> dict[str, Expr]:
+    """A turn of the update loop (`allocatorUpdater`), or one of the tries within it (`UpdateTSO`)."""
+    again = s.NO_TRIES < s.tries[n]
+    runs_short = both(_half_used(n), either(again, s.update_due[n] <= NOW))
     return {
         "memory is set": s.initialised[n],
         "nothing else in flight": s.job[n] == JOB.none,
         "a try is left": s.tries[n] < _MAX_TRIES,
         "promoted": s.promoted[n],
-        "serving, or trying again": either(s.serving(n), s.NO_TRIES < s.tries[n]),
-        "clock moved on or logical part runs short": either(_clock_moved(n), _half_used(n)),
+        "serving, or trying again": either(s.serving(n), again),
+        "clock moved on or logical part runs short": either(_clock_moved(n), runs_short),
+        DEMAND_LEFT: either(_clock_moved(n), s.physical[n] - s.clock(n) < s.AHEAD),
     }
+
+
+def _looks_again(n: Expr) -> Expr:
+    """Without this an update could follow the other before the clock moves, and windows run ahead of it forever."""
+    return ite(_clock_moved(n), s.update_due[n], NOW + UNIT)
 
 
 @transition()
@@ -191,7 +203,12 @@ def update_in_memory(n: Expr, fence: Fence) -> Step:
     """`updateTimestamp` moves the physical part on within the saved window."""
     return Step(
         guard={**_updates(n), "window has room": _room(n, _next_physical(n))},
-        effect={"physical": _next_physical(n), "logical": s.NO_LOGICAL, "tries": s.NO_TRIES},
+        effect={
+            "physical": _next_physical(n),
+            "logical": s.NO_LOGICAL,
+            "tries": s.NO_TRIES,
+            "update_due": _looks_again(n),
+        },
     )
 
 
@@ -200,7 +217,12 @@ def update_begin(n: Expr, fence: Fence) -> Step:
     """`updateTimestamp` needs a new window and begins its transaction."""
     return Step(
         guard={**_updates(n), "window is used up": negate(_room(n, _next_physical(n)))},
-        effect={"job": JOB.update, "stage": STAGE.begun, "next": _next_physical(n)},
+        effect={
+            "job": JOB.update,
+            "stage": STAGE.begun,
+            "next": _next_physical(n),
+            "update_due": _looks_again(n),
+        },
     )
 
 

@@ -102,7 +102,10 @@ def keepalive_resumes(n: Expr, fence: Fence) -> Step:
 
 @transition()
 def lease_runs_out(n: Expr, fence: Fence) -> Step:
-    """etcd deletes the election key with its lease: at the end of the lease or later, never earlier."""
+    """etcd deletes the election key with its lease: at the end of the lease or later, never earlier.
+
+    The server is not told: its own clock says when it has to stop.
+    """
     return Step(
         guard={
             "election key is its own": s.election_key(n) == n,
@@ -110,7 +113,7 @@ def lease_runs_out(n: Expr, fence: Fence) -> Step:
             "lease has ended": s.lease_end[n] <= NOW,
             "etcd answers": s.etcd_answers(),
         },
-        effect={**s.put_election_key(n, NOBODY), "lease": LEASE_STATE.none, "lease_end": ZERO},
+        effect=s.put_election_key(n, NOBODY),
     )
 
 

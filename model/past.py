@@ -155,21 +155,23 @@ class Past:
             return window  # does the window to save grow?
         if (above, below) == ("saved", "physical") and same:
             return window
+        if above == below == "next" and not same:
+            return window  # where one save lands decides whether the other's window still grows
         if pair <= memory:
             # one may become the remembered grant, the other come up to it
             return window if not noted else int(same)
         if "timestamp" in pair:
             return int(bool(pair & {"seen", "physical"}) or (self._compares_saved and "saved" in pair))
-        return int(pair == {"saved", "seen"} and same)
+        return int(pair == {"saved", "seen"} and same and self._compares_saved)
 
     def go_on(self, values: list[int], by: int) -> list[int]:
         """The state ``by`` later, folded.
 
-        A deadline that has passed stays at now, for it is only compared with now.
+        A deadline that has passed is forgotten: it is only compared with now, and none is in the past too.
         """
         for slot in self._layout.deadline_slots:
-            if values[slot] > RELATIVE_NOW:
-                values[slot] = max(values[slot] - by, RELATIVE_NOW)
+            ahead = values[slot] - RELATIVE_NOW
+            values[slot] = values[slot] - by if by < ahead else 0
         slots = self._layout.time_slots
         times = tuple(values[slot] and values[slot] - by for slot in slots)
         key = (times, values[self._noted])

@@ -47,6 +47,9 @@ MARGIN = parameter("margin", DURATION)
 SKEW = parameter("skew_bound", DURATION)
 #: `maxResetTSGap`: how far ahead an admin reset may jump
 MAX_RESET = parameter("max_reset", DURATION)
+#: a bound of a scenario, not of PD's: how far ahead of its clock a server's updates go for want of logical room.
+#: Clients that go on asking for more than 2^18 timestamps a ms drive the physical part away from the clock.
+AHEAD = parameter("ahead", DURATION)
 #: `enable-tso-dynamic-switching`: may a PD in API mode hand out timestamps while no TSO server is registered?
 DYNAMIC = parameter("dynamic", BOOL)
 #: is a PD ever in API mode?  Without one nobody looks at the registry of TSO servers, and it is left out.
@@ -102,6 +105,9 @@ stage: PerServer = VOCABULARY.per_server("stage", STAGE)
 next: PerServer = VOCABULARY.per_server("next", TIME)  # noqa: A001  # PD's name for it
 #: the value of the timestamp key that it read last
 seen: PerServer = VOCABULARY.per_server("seen", TIME)
+#: its update loop does not look at the logical part before: a UNIT after it last moved the physical part on for
+#: want of logical room.  PD looks less often, every `tso-update-physical-interval` (50 ms).
+update_due: PerServer = VOCABULARY.per_server("update_due", TIME, deadline=True)
 #: failed saves of this update so far (`maxUpdateTSORetryCount` is 3)
 tries: PerServer = VOCABULARY.per_server("tries", INT)
 #: a TSO server may sync twice at once: what the sync that a client's request began has read and wants

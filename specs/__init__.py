@@ -1,1 +1,1 @@
-"""What must hold: properties, lemmas for the proofs, scenarios, exported TLA+."""
+"""What must hold: properties, lemmas for the proofs, scenarios."""

@@ -22,7 +22,7 @@ class Constraint:
     claim: Expr
 
 
-PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.DYNAMIC, s.REGISTRY)
+PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.AHEAD, s.DYNAMIC, s.REGISTRY)
 
 UNIT_PASSES = Constraint("physical time has a least step", "0 < unit", NO_TIME < UNIT)
 GUARD_WORKS = Constraint("the guard is at least that step", "unit ≤ guard", UNIT <= GUARD)

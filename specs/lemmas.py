@@ -41,7 +41,7 @@ from ..model.state import (
 )
 from ..model.transition import SELF, Kind, Transition
 from ..model.vocabulary import PerServer, Variable
-from .constraints import WAITS_FOR_ALL, WINDOWS, Constraint
+from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,7 +460,7 @@ _GROUNDS = (
     *_after_check(Check.HOOK, "service-mode-only"),
     *_after_check(Check.SWITCHING, "api-mode-only", _IDLE),
     _Ground(("single-writer",), _any, ("no-tso-servers",), (_NO_PRIMARY,)),
-    _Ground(("one-live",), _any, ("no-tso-servers",), (_SERVING_OWNS, _NO_PRIMARY)),
+    _Ground(("one-live",), _any, ("no-tso-servers",), (_SERVING_OWNS, _NO_PRIMARY), (UNIT_PASSES,)),
     _Ground(_ON_GRANTS, _any, ("no-tso-servers",), _PD_ONLY, WINDOWS),
 )
 

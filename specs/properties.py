@@ -70,7 +70,7 @@ _one_client = both(s.noted_found, s.asked_by_library(SELF))
 _MOVES = ("update_in_memory", "overflow", "admin_reset")
 _NO_MOVES = (
     "worth little: the physical part never moved without a save, as it does all the time in PD; "
-    "raise window (at least 2 * guard + 1) or limit"
+    "raise window (at least 2 * guard + 2) or limit"
 )
 
 PROPERTIES = (

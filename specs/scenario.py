@@ -58,6 +58,7 @@ class Scenario:
     combinations within it are first states.
     ``liveness``: the liveness properties that it is there for, asked beside those of safety.
     ``margin``: what the fence wait-out adds for skew.  ``reset_by``: how far an admin resets.
+    ``ahead``: how far ahead of its clock clients may drive a server's updates.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Scenario:
     reset_by: tuple[int, ...]
     counts: tuple[int, ...]
     limit: int
+    ahead: int
     budgets: Mapping[str, int]
     liveness: tuple[str, ...] = ()
 
@@ -109,6 +111,7 @@ class Scenario:
                 "margin": self.margin,
                 "skew_bound": self.skew,
                 "max_reset": max(self.reset_by, default=0) + 1,
+                "ahead": self.ahead,
                 "dynamic": int(self.dynamic),
                 "registry": int(self.api > 0 or self.budgets.get("pd.mode") != 0),
             },
@@ -174,7 +177,7 @@ _SHAPE: dict[str, dict[str, tuple[int, int, int | None]]] = {
         "skew": (0, 3, 0),
         "margin": (0, 24, -1),
     },
-    "clients": {"limit": (2, 200, 2)},
+    "clients": {"limit": (2, 200, 2), "ahead": (1, 24, -1)},
     "faults.pd": {fault: (0, 9, 0) for fault in FAULTS if fault not in _TSO_ONLY},
     "faults.tso": {fault: (0, 9, 0) for fault in FAULTS if fault not in _PD_ONLY},
 }
@@ -226,7 +229,7 @@ def parse(text: str, name: str, file: str) -> Scenario:
     if max(counts) >= values["clients", "limit"]:
         raise ScenarioError(f"{file}: clients.limit: expected more than the largest of clients.counts")
     skew, guard = values["time", "skew"], values["time", "guard"]
-    margin = values["time", "margin"]
+    margin, ahead = values["time", "margin"], values["clients", "ahead"]
     return Scenario(
         name,
         description,
@@ -242,6 +245,7 @@ def parse(text: str, name: str, file: str) -> Scenario:
         lists["time", "reset_by"],
         counts,
         values["clients", "limit"],
+        2 * values["time", "window"] if ahead < 0 else ahead,
         {
             f"{kind}.{fault}": values.get((f"faults.{kind}", fault), 0)
             for kind in ("pd", "tso")

@@ -47,9 +47,9 @@ _VARIABLES = system.VOCABULARY.variables
 CONSTANTS = tuple(
     value.name for value in vars(state).values() if isinstance(value, Expr) and value.op == "param"
 )
-#: those that a run of PDs in service mode can do without
-_SWITCHES = (state.DYNAMIC.name, state.REGISTRY.name)
-_NEEDED = tuple(name for name in CONSTANTS if name not in _SWITCHES)
+#: those that a run can do without, and what they then are: all PDs in service mode, clients that ask for anything
+_MISSING = {state.DYNAMIC.name: 0, state.REGISTRY.name: 0, state.AHEAD.name: MAX_NUMBER}
+_NEEDED = tuple(name for name in CONSTANTS if name not in _MISSING)
 _AGAIN = "mend the file, or have the run found again"
 
 
@@ -223,7 +223,7 @@ def _run(document: dict[str, Any]) -> Run:
     _check_system(fence, dropped)
     servers = _servers(fields["servers"])
     names = tuple(servers)
-    constants = _fields(fields["constants"], "constants", _NEEDED, dict.fromkeys(_SWITCHES, 0))
+    constants = _fields(fields["constants"], "constants", _NEEDED, _MISSING)
     if not isinstance(fields["reachable"], bool):
         _unlike("reachable", "true or false", fields["reachable"])
     if fields["breaks"] is not None:

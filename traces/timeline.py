@@ -270,6 +270,7 @@ def _constants(trace: Trace, window: int | None, servers: Servers) -> tuple[dict
         "margin": 0,
         "skew_bound": FOREVER,
         "max_reset": FOREVER,
+        "ahead": FOREVER,
         "dynamic": int(any(start.dynamic_switching for start in trace.starts if start.api_mode)),
         "registry": int(servers.registry),
     }

@@ -26,7 +26,7 @@ KINDS = (Kind.PD, Kind.PD, Kind.TSO)
 SERVERS = range(1, len(KINDS) + 1)
 NOW = 1000
 CONSTANTS = {
-    "window": 5, "guard": 2, "unit": 1, "lease": 3, "limit": 6, "margin": 4, "skew_bound": 1, "max_reset": 7,
+    "window": 5, "guard": 2, "unit": 1, "lease": 3, "limit": 6, "margin": 4, "skew_bound": 1, "max_reset": 7, "ahead": 9,
     "dynamic": 1, "registry": 1,
 }  # fmt: skip
 FENCES = (*fences.ALL, "hook+save-cas")

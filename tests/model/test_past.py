@@ -56,7 +56,7 @@ def relative(state: tuple[int, ...], layout: Layout, folded: Layout) -> list[int
         if slot in folded.time_slots:
             value = value and value - now + RELATIVE_NOW
         elif slot in folded.deadline_slots:
-            value = value and max(value - now, 0) + RELATIVE_NOW
+            value = value - now + RELATIVE_NOW if value > now else 0
         values.append(value + folded.offset(slot))
     return values
 
@@ -112,6 +112,47 @@ def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: 
             moves = [i for i in real if names[i] != "tick"] if chance.random() < 0.8 else list(real)
             state = real[chance.choice(moves or list(real))]
     return compared
+
+
+def test_where_a_save_lands_decides_what_another_may_save() -> None:
+    """A PD updates after a pause while a TSO server's first save is under way: once a grant was remembered, how
+    far the two saves lie apart still decides whether the later one's window grows."""
+    ticks = [("tick", 0)]
+    moves = [
+        *[("campaign", 1), ("sync_load", 1), ("sync_begin", 1), ("find_own_key", 1), ("load_window", 1)],
+        *[("commit", 1), ("grant", 1), *ticks * 6, ("update_begin", 1), ("find_own_key", 1)],
+        *[("campaign", 2), ("sync_load", 2), *ticks, ("sync_begin", 2), *ticks * 12],
+        *[("load_window", 1), ("commit", 1), ("find_own_key", 2), ("load_window", 2)],
+    ]
+    world = replace(scenarios.load("rolling-upgrade"), window=3)
+    configuration = world.configuration(fences.parse("off"))
+    truth = Machine(replace(configuration, relative=False), choose=True)
+    folded = Machine(configuration, choose=True)
+    past, forget = folding(configuration, folded.layout)
+    assert past is not None
+    real = truth.layout.initial({("now", 0): START}, world.budgets)
+    small = folded.layout.initial({}, world.budgets)
+    for step, number in moves:
+        for machine, state in ((truth, real), (folded, small)):
+            index = _remembering(machine, step, number)
+            assert not machine.refused(state, index, machine.instances[index].inputs), step
+        real = _taken(truth, real, step, number)
+        small = tuple(past.go_on(forget(list(_taken(folded, small, step, number))), 0))
+        assert small == tuple(past.go_on(forget(relative(real, truth.layout, folded.layout)), 0)), step
+
+
+def _remembering(machine: Machine, step: str, number: int) -> int:
+    """A step of a server; a grant that the observer remembers."""
+    return next(
+        index
+        for index, each in enumerate(machine.instances)
+        if (each.name, each.number) == (step, number) and each.inputs.get("note", 1)
+    )
+
+
+def _taken(machine: Machine, state: tuple[int, ...], step: str, number: int) -> tuple[int, ...]:
+    index = _remembering(machine, step, number)
+    return machine.apply(state, index, machine.instances[index].inputs)
 
 
 def test_what_a_client_makes_good_again_is_not_given_up() -> None:

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(ETCD is None, reason="no etcd installed (Debian:
 
 KINDS = (Kind.PD, Kind.PD, Kind.TSO, Kind.TSO)
 CONSTANTS = {
-    "window": 3, "guard": 1, "unit": 1, "lease": 5, "limit": 2, "margin": 1, "skew_bound": 0, "max_reset": 3,
+    "window": 3, "guard": 1, "unit": 1, "lease": 5, "limit": 2, "margin": 1, "skew_bound": 0, "max_reset": 3, "ahead": 9,
     "dynamic": 1, "registry": 1,
 }  # fmt: skip
 
