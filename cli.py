@@ -346,7 +346,7 @@ def prove(
     quiet: bool,
     no_progress: bool,
 ) -> int:
-    """Prove properties for any number of servers, any constants and unbounded time."""
+    """Prove properties for any number of servers and unbounded time; say which constants that takes."""
     from .checker.prove import prove_all
     from .traces import run as run_files
 

@@ -1,4 +1,4 @@
-"""Proofs for any number of servers, any constants, any clocks within their bound, unbounded time.
+"""Proofs for any number of servers, constants within constraints that are named, unbounded time.
 
 A property is `proved` when every first state meets its lemmas, every transition keeps them, and
 they and the guards exclude the step that breaks it; what that takes for granted of the constants
