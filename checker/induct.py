@@ -193,7 +193,8 @@ class Induction:
             yield self._decide(known, None, lemma, negated(view, lemma.claim, self._witnesses))
 
     def constraints(self) -> tuple[Constraint, ...]:
-        """Constraints on constants that suffice for all that was proved, none of which can be left out."""
+        """Constraints on constants that suffice for all that was proved; without any one of them z3 does not
+        show it."""
         refuted = list(self._refuted)
         needed = frozenset(constraint for each in refuted for constraint in each.constraints)
         for constraint in CONSTRAINTS:

@@ -23,7 +23,6 @@ def _note(_signal: int, _frame: FrameType | None) -> None:
 @contextmanager
 def deferred() -> Iterator[None]:
     """What would raise KeyboardInterrupt is only noted for a while; what does something else still does."""
-    _noted.clear()
     before = {}
     if threading.current_thread() is threading.main_thread():
         raising = [each for each in _SIGNALS if signal.getsignal(each) is signal.default_int_handler]
@@ -33,6 +32,7 @@ def deferred() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+        _noted.clear()
 
 
 def noted() -> bool:

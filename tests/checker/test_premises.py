@@ -344,6 +344,7 @@ def test_ctrl_c_ends_all_proofs(at: int) -> None:
     told = [report.proof_json(proof, {}) for proof in found]
     assert [each["property"] for each in told] == ["key-monotone", "window", "unique"]
     assert json.loads(json.dumps(told)) == told
+    assert prove(OFF, named("key-monotone")).verdict == "proved", "nothing is interrupted afterwards"
 
 
 def test_ctrl_c_while_a_run_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
