@@ -413,8 +413,8 @@ def prove(
     quiet: bool,
     no_progress: bool,
 ) -> int:
-    """Prove properties for any number of servers, any constants and unbounded time."""
-    from .checker.prove import prove as prove_one
+    """Prove properties for any number of servers and unbounded time; say which constants that takes."""
+    from .checker.prove import prove_all
     from .traces import run as run_files
 
     if nodes not in ("any", *map(str, range(1, _MOST_SERVERS + 1))):
@@ -423,22 +423,19 @@ def prove(
         )
     console = _console(quiet)
     held = Held()
-    results = []
+    asked_for = [
+        (fences.parse(fence), properties.named(name))
+        for fence in chosen or DEFAULT_FENCES
+        for name in asked or properties.NAMES
+    ]
     with report.Steps(console, live=not no_progress) as screen:
-        for fence in chosen or DEFAULT_FENCES:
-            for name in asked or properties.NAMES:
-                with held:
-                    results.append(
-                        prove_one(
-                            fences.parse(fence),
-                            properties.named(name),
-                            assume=assume,
-                            nodes=None if nodes == "any" else int(nodes),
-                            progress=screen.task(f"{name} under {fence}"),
-                        )
-                    )
-                if results and results[-1].note.startswith("interrupted"):
-                    break
+        results = prove_all(
+            asked_for,
+            assume=assume,
+            nodes=None if nodes == "any" else int(nodes),
+            progress=screen.task,
+            apart=held,
+        )
     written = _write_runs(
         runs,
         {(p.fence, p.property): p.counterexample for p in results if p.counterexample is not None},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..model import fence as fences
 from ..model.allocator import DEMAND_LEFT
 from ..model.instance import BUDGET_LEFT, REDUCTIONS, Configuration, Instance
+from ..specs.lemmas import outside
 from ..specs.properties import Property
 from ..specs.scenario import Scenario
 from .engine import Engine, Plain, WorkerLost
@@ -71,7 +72,8 @@ class Finding:
 class Exploration:
     """A finished search: ``cut_by`` says what ended it early, ``never_fired`` and ``never_refused`` what
     the scenario did not exercise, ``spent`` which of its limits stopped some run; ``reductions``: what the
-    search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once."""
+    search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once; ``outside``: by
+    property, the constraints of its proof under this fence that the scenario does not meet."""
 
     scenario: str
     fence: str
@@ -87,6 +89,7 @@ class Exploration:
     reductions: tuple[str, ...] = ()
     exchanged: tuple[tuple[str, ...], ...] = ()
     merged: tuple[str, ...] = ()
+    outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -262,7 +265,16 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
         tuple(name for name in REDUCTIONS if name in reductions),
         tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
         tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
+        _outside(asked, expander.configuration.constants),
     )
+
+
+def _outside(asked: _Question, constants: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    if asked.dropped:  # without one of its guards nothing is proved of a fence
+        return {}
+    fence = fences.parse(asked.fence)
+    unmet = {prop.name: outside(fence, prop.name, constants) for prop in asked.properties}
+    return {name: tuple(each.formula for each in found) for name, found in unmet.items() if found}
 
 
 def _both(watch: Watch, other: Watch) -> Watch:

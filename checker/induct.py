@@ -1,14 +1,15 @@
 """Induction: does every transition keep the lemmas, and do they forbid what breaks the property?
 
 One obligation for each transition and lemma, decided by z3 without quantifiers (see `model.smt`),
-and the guards without which it fails.
+the guards without which it fails, and the constraints on constants on which all of them rest.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import z3
@@ -16,11 +17,13 @@ import z3
 from ..model import system
 from ..model.expr import NODE, TIME, Expr, Sort
 from ..model.fence import Fence
-from ..model.smt import Term, View, World, negated, number
+from ..model.smt import Term, View, World, existing, negated, number, spoken_of
 from ..model.state import VOCABULARY
 from ..model.transition import SELF, Kind, Transition
-from ..specs.lemmas import CONSTANTS, FIRST, PARAMETERS, Assumption, Lemma, lemmas
+from ..specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
+from ..specs.lemmas import FIRST, Assumption, Lemma, lemmas
 from ..specs.properties import Property
+from .interruption import heed
 
 SOLVER = "z3"
 #: the name under which the first states stand among the transitions
@@ -39,13 +42,15 @@ class Obligation:
     """One step of the induction.
 
     ``result`` is ``proved``, ``failed`` (a counterexample exists) or ``unknown`` (z3 gave up);
-    ``guards_used``: the guards of the transition each of which alone, left out, makes it fail.
+    ``guards_used``: the guards of the transition each of which alone, left out, makes it fail;
+    ``guards_undecided``: those of which z3 could not tell.
     """
 
     transition: str
     lemma: str
     result: str
     guards_used: tuple[str, ...]
+    guards_undecided: tuple[str, ...]
     solver: str
     seconds: float
 
@@ -75,9 +80,58 @@ class Decided:
     why: Counterexample | None
 
 
-def _switch(label: str) -> Term:
-    """The literal that turns a guard on."""
-    return z3.Bool(f"guard {label}")
+#: the literal that turns each constraint on
+_CONSTRAINED = {constraint: z3.Bool(f"constraint {constraint.formula}") for constraint in CONSTRAINTS}
+
+
+def _constraints_in(core: Iterable[Term]) -> frozenset[Constraint]:
+    names = {str(switch) for switch in core}
+    return frozenset(each for each, switch in _CONSTRAINED.items() if str(switch) in names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a solver knows of a state: ``guards`` are literals that turn those of the step on, by label."""
+
+    view: View
+    solver: z3.Solver
+    guards: Mapping[str, Term] = field(default_factory=dict)
+
+    def check(self, constraints: Iterable[Constraint], without: str | None = None) -> z3.CheckSatResult:
+        """Is it possible, under these constraints and without that guard?
+
+        Raises:
+            KeyboardInterrupt: see `interruption`.
+        """
+        heed()
+        guards = (guard for label, guard in self.guards.items() if label != without)
+        return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints))
+
+    @contextmanager
+    def supposing(self, goal: Term) -> Iterator[None]:
+        """And for a while this, too."""
+        self.solver.push()
+        try:
+            self.solver.add(goal)
+            yield
+        finally:
+            self.solver.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refuted:
+    """What was shown to be impossible, and constraints under which that is so."""
+
+    known: _Known
+    goal: Term
+    constraints: frozenset[Constraint]
+
+    def under(self, constraints: Collection[Constraint]) -> _Refuted | None:
+        """Refuted again, under these at most; None: z3 does not show it."""
+        with self.known.supposing(self.goal):
+            if self.known.check(constraints) != z3.unsat:
+                return None
+            return replace(self, constraints=_constraints_in(self.known.solver.unsat_core()))
 
 
 class Induction:
@@ -101,16 +155,10 @@ class Induction:
         self.lemmas = lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
         self.world = World(nodes)
         self._actor = self.world.constant(SELF.name, NODE)
-        #: the servers of which a lemma fails; no lemma speaks of more than two
-        self._witnesses = tuple(self.world.constant(name, NODE) for name in ("a", "b"))
-
-    @cached_property
-    def _view(self) -> View:
-        """A state of which nothing is known, with every server that can matter in its universe."""
-        view = self.world.view(VOCABULARY)
-        holders = [view.shared[v.name] for v in VOCABULARY.variables.values() if v.sort == NODE]
-        terms = self.world.servers or (self._actor, *self._witnesses, *holders)
-        return replace(view, universe=terms).binding(SELF.name, self._actor)
+        #: by how many servers there are of which nothing is said but that they are there
+        self._states: dict[int, tuple[View, list[Term]]] = {}
+        #: what was refuted with the help of constraints
+        self._refuted: list[_Refuted] = []
 
     def __len__(self) -> int:
         """How many obligations there are."""
@@ -118,99 +166,165 @@ class Induction:
         return (1 + len(self.transitions)) * len(self.lemmas) + judged
 
     def decide(self) -> Iterator[Decided]:
-        """Every obligation, the first states' first."""
-        first = self._solver(self._view.of(fact) for fact in FIRST)
-        for lemma in self.lemmas:
-            yield self._decide(first, None, lemma, negated(self._view, lemma.claim, self._witnesses))
+        """Every obligation, the first states' first.
+
+        Raises:
+            ValueError: a lemma, a guard or an effect says that for every server there is another.
+        """
+        self._refuted.clear()
+        yield from self.decide_first()
         for transition in self.transitions:
-            solver = self._before(transition)
-            for label, guard in transition.step.guard.items():
-                solver.add(z3.Implies(_switch(label), self._view.of(guard)))
+            known = self._before(transition)
+            view, step = known.view, transition.step
+            for label, guard in step.guard.items():
+                known.solver.add(z3.Implies(known.guards[label], view.of(guard)))
             broken_by = self.prop.broken_by(transition)
             if broken_by is not None:
-                yield self._decide(solver, transition, None, self._view.of(broken_by))
-            after = self._view.after(transition.step.effect, self._actor)
+                yield self._decide(known, transition, None, view.of(broken_by))
+            after = view.after(step.effect, self._actor)
             for lemma in self.lemmas:
-                yield self._decide(solver, transition, lemma, negated(after, lemma.claim, self._witnesses))
+                yield self._decide(known, transition, lemma, negated(after, lemma.claim, self._witnesses))
 
-    def impossible(self) -> tuple[str, ...]:
-        """The transitions that cannot happen where all lemmas hold: a proof says little of them."""
-        return tuple(t.name for t in self.transitions if not self._can_happen(t))
+    def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
+        """The obligations of the first states, of which these are the facts."""
+        view, _ = self._state(self._unnamed + sum(map(existing, facts)))
+        known = _Known(view, self._solver(view.of(fact) for fact in facts))
+        for lemma in self.lemmas:
+            yield self._decide(known, None, lemma, negated(view, lemma.claim, self._witnesses))
 
-    def is_tested(self) -> bool:
-        """Can some step meet the premise of the property?"""
-        return any(
-            self._can_happen(transition, premise)
-            for transition in self.transitions
-            if (premise := self.prop.tested_by(transition)) is not None
-        )
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Constraints on constants that suffice for all that was proved; without any one of them z3 does not
+        show it."""
+        refuted = list(self._refuted)
+        needed = frozenset(constraint for each in refuted for constraint in each.constraints)
+        for constraint in CONSTRAINTS:
+            if constraint not in needed:
+                continue
+            fewer = needed - {constraint}
+            # What is known to do without it need not be asked.
+            again = [each.under(fewer) if constraint in each.constraints else each for each in refuted]
+            kept = [each for each in again if each is not None]
+            if len(kept) == len(refuted):
+                refuted, needed = kept, fewer
+        return tuple(constraint for constraint in CONSTRAINTS if constraint in needed)
 
-    def _can_happen(self, transition: Transition, *premises: Expr) -> bool:
-        solver = self._before(transition)
-        solver.add([self._view.of(condition) for condition in (*transition.step.guard.values(), *premises)])
-        return bool(solver.check() != z3.unsat)
+    def possible(self) -> dict[str, bool | None]:
+        """By transition: can it happen where all lemmas hold?  A proof says little of one that cannot.
+
+        None: z3 gave up.
+        """
+        return {transition.name: self._can_happen(transition) for transition in self.transitions}
+
+    def is_tested(self) -> bool | None:
+        """Can some step meet the premise of the property?  None: z3 gave up."""
+        answer: bool | None = False
+        for transition in self.transitions:
+            premise = self.prop.tested_by(transition)
+            met = False if premise is None else self._can_happen(transition, premise)
+            if met:
+                return True
+            answer = None if met is None else answer
+        return answer
+
+    def _can_happen(self, transition: Transition, *premises: Expr) -> bool | None:
+        known = self._before(transition)
+        known.solver.add([known.view.of(each) for each in (*transition.step.guard.values(), *premises)])
+        return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
+
+    @cached_property
+    def _witnesses(self) -> tuple[Term, ...]:
+        """The servers of which a lemma fails."""
+        many = max((spoken_of(lemma.claim) for lemma in self.lemmas), default=0)
+        return tuple(self.world.constant(f"witness {number}", NODE) for number in range(many))
+
+    @cached_property
+    def _unnamed(self) -> int:
+        """How many more servers there are where all lemmas hold and one fails after a step."""
+        if self.world.servers:
+            return 0
+        claims = [lemma.claim for lemma in self.lemmas]
+        failing = (existing(claim, [False]) - spoken_of(claim) for claim in claims)
+        return sum(map(existing, claims)) + max(failing, default=0)
+
+    def _state(self, unnamed: int) -> tuple[View, list[Term]]:
+        """A state of which nothing is known, with every server that can matter in its universe; and that
+        all lemmas hold in it."""
+        if unnamed not in self._states:
+            view = self.world.view(VOCABULARY)
+            holders = [view.shared[v.name] for v in VOCABULARY.variables.values() if v.sort == NODE]
+            others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
+            terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
+            view = replace(view, universe=terms).binding(SELF.name, self._actor)
+            self._states[unnamed] = view, [view.of(lemma.claim) for lemma in self.lemmas]
+        return self._states[unnamed]
 
     def _solver(self, facts: Iterable[Term]) -> z3.Solver:
+        view, _ = self._state(self._unnamed)
         solver = z3.Solver()
         solver.set("timeout", _PATIENCE)
-        solver.add([self._view.of(fact) for fact in CONSTANTS])
+        solver.add([z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()])
         solver.add(list(facts))
         return solver
 
-    @cached_property
-    def _lemmas_hold(self) -> list[Term]:
-        return [self._view.of(lemma.claim) for lemma in self.lemmas]
-
-    def _before(self, transition: Transition) -> z3.Solver:
+    def _before(self, transition: Transition) -> _Known:
         """All lemmas, the kind of the acting server and what is assumed of the step."""
-        solver = self._solver(self._lemmas_hold)
+        step = transition.step
+        assumed = [guard for each in self.assumptions if (guard := each.guard(transition)) is not None]
+        judged = [self.prop.broken_by(transition), self.prop.tested_by(transition)]
+        stated = [*assumed, *step.guard.values(), *(each for each in judged if each is not None)]
+        unnamed = self._unnamed
+        if not self.world.servers:
+            unnamed += sum(map(existing, stated))
+            # An effect may make a lemma true or false.
+            unnamed += sum(existing(value, (True, False)) for value in step.effect.values())
+        view, lemmas_hold = self._state(unnamed)
+        solver = self._solver(lemmas_hold)
         solver.add(self._actor != self.world.nobody)
         if transition.rule.kind in (Kind.PD, Kind.TSO):
-            solver.add(self._view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
-        for assumed in self.assumptions:
-            guard = assumed.guard(transition)
-            if guard is not None:
-                solver.add(self._view.of(guard))
-        return solver
+            solver.add(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
+        solver.add([view.of(guard) for guard in assumed])
+        return _Known(view, solver, {label: z3.Bool(f"guard {label}") for label in step.guard})
 
     def _decide(
-        self, solver: z3.Solver, transition: Transition | None, lemma: Lemma | None, goal: Term
+        self, known: _Known, transition: Transition | None, lemma: Lemma | None, goal: Term
     ) -> Decided:
         """Refute ``goal``, the failure of the lemma or of the property."""
         began = time.monotonic()
-        switches = {} if transition is None else {label: _switch(label) for label in transition.step.guard}
-        solver.push()
-        solver.add(goal)
-        answer = solver.check(*switches.values())
-        used: tuple[str, ...] = ()
+        used: list[str] = []
+        undecided: list[str] = []
         why = None
-        if answer == z3.unsat:
-            # A core may name guards that others can stand in for, so each is put to the test.
-            core = {str(switch) for switch in solver.unsat_core()}
-            used = tuple(
-                label
-                for label, switch in switches.items()
-                if str(switch) in core
-                and solver.check(*(kept for other, kept in switches.items() if other != label)) == z3.sat
-            )
-        elif answer == z3.sat:
-            why = self._counterexample(solver.model(), transition, lemma)
-        solver.pop()
+        with known.supposing(goal):
+            # Without any constraint first: what is refuted so needs none.
+            answer = known.check(())
+            if answer != z3.unsat:
+                answer = known.check(CONSTRAINTS)
+            if answer == z3.unsat:
+                core = known.solver.unsat_core()
+                needs = _constraints_in(core)
+                if needs:
+                    self._refuted.append(_Refuted(known, goal, needs))
+                # A core may name guards that others can stand in for, so each is put to the test.
+                named = {str(switch) for switch in core}
+                for label in (label for label, switch in known.guards.items() if str(switch) in named):
+                    alone = known.check(CONSTRAINTS, without=label)
+                    if alone != z3.unsat:
+                        (used if alone == z3.sat else undecided).append(label)
+            elif answer == z3.sat:
+                why = self._counterexample(known.view, known.solver.model(), transition, lemma)
         obligation = Obligation(
             FIRST_STATE if transition is None else transition.name,
             PROPERTY if lemma is None else lemma.name,
             {"unsat": "proved", "sat": "failed"}.get(str(answer), "unknown"),
-            used,
+            tuple(used),
+            tuple(undecided),
             SOLVER,
             time.monotonic() - began,
         )
         return Decided(obligation, why)
 
     def _counterexample(
-        self, model: z3.ModelRef, transition: Transition | None, lemma: Lemma | None
+        self, view: View, model: z3.ModelRef, transition: Transition | None, lemma: Lemma | None
     ) -> Counterexample:
-        view = self._view
-
         def value(term: Term) -> Term:
             return model.eval(term, model_completion=True)
 

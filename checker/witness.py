@@ -14,17 +14,26 @@ from ..model.smt import Term, View, World, number
 from ..model.state import VOCABULARY
 from ..model.transition import SELF, Kind
 from ..specs import scenario as scenarios
-from ..specs.lemmas import CONSTANTS, PARAMETERS, Assumption, Lemma
+from ..specs.constraints import CONSTRAINTS, PARAMETERS
+from ..specs.lemmas import Assumption, Lemma
 from ..specs.properties import Property
 from .explore import explore
 from .induct import Counterexample
+from .interruption import heed, noted
 from .run import Move, Run, RunError, breaks, follow
 
 #: how many states of each scenario are looked at for a run: first few of each, then more
 _ROUNDS = (40_000, 400_000)
 #: PD's own figures, in ms (one day for `maxResetTSGap`)
-_FIGURES = {"window": 3000, "guard": 1, "unit": 1, "lease": 5000, "limit": 1 << 18}
-_FIGURES |= {"max_reset": 86_400_000, "ahead": 86_400_000}
+_FIGURES = {
+    "window": 3000,
+    "guard": 1,
+    "unit": 1,
+    "lease": 5000,
+    "limit": 1 << 18,
+    "max_reset": 86_400_000,
+    "ahead": 86_400_000,
+}
 #: ms by which clocks differ where a run needs that they do
 _SKEW = 10
 #: the true time at which a run is told
@@ -85,12 +94,17 @@ def real_run(
 
     Its steps are found in the small scenarios; times, constants and inputs are then left open and
     solved for, so that it is told in PD's own figures where that is possible.
+
+    Raises:
+        KeyboardInterrupt: see `interruption`.
     """
     for few in _ROUNDS:
         for scenario in map(scenarios.load, scenarios.names()):
             if nodes is not None and scenario.pd + scenario.tso > nodes:
                 continue
-            found = explore(scenario, fence, [prop], dropped=dropped, max_states=few).findings[0].run
+            searched = explore(scenario, fence, [prop], dropped=dropped, max_states=few, stop=noted)
+            heed()
+            found = searched.findings[0].run
             if found is not None and _meets(found, assumptions):
                 return in_figures(found, prop) or found
     return None
@@ -137,7 +151,7 @@ class _Path:
         for expr in PARAMETERS:
             value = self._world.literal(expr.sort, constants[expr.name])
             self.solver.add(self._world.parameter(expr) == value)
-        self.solver.add([first.of(fact) for fact in CONSTANTS])
+        self.solver.add([first.of(each.claim) for each in CONSTRAINTS])
         for owner in self._world.servers:
             skew = first.read("skew", owner)
             self.solver.add(-constants["skew_bound"] <= skew, skew <= constants["skew_bound"])

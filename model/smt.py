@@ -1,15 +1,21 @@
 """Expressions as z3 terms: time unbounded, servers known only by what is said of them.
 
 A `World` fixes the sorts and the constants, a `View` is one state of it.  Fields are functions of a
-server; quantifiers range over the view's ``universe``, a finite list of server terms.  The language
-has no function that gives a server of a server, so a contradiction needs no other terms than those
-that occur (acting server, holders of keys, witnesses): with all of them in the universe nothing is
-lost, no quantifier is left to a heuristic, and every model is a finite system.
+server; quantifiers range over the view's ``universe``, a finite list of server terms, so that no
+quantifier is left to a heuristic and every model is a finite system.  Why nothing is lost by that:
+
+- What is said of every server is used of those in the universe only: less to prove with, never more.
+- What is said to exist needs a constant of its own in the universe (`existing` counts them).  If there
+  is such a server, let the constant be it; if there is none, none of the universe is one.  So the
+  finite reading agrees with the statement whichever way round it is used: in a guard, in a lemma that
+  is to fail, in a condition within an effect.  Otherwise it would have to be one of those named already.
+- That there is one *for every* server would take a constant for every constant, without end: refused.
+- No function gives a server of a server, so no other servers occur.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -73,10 +79,16 @@ class World:
         return self.constant(f"param {expr.name}", expr.sort)
 
     def view(self, vocabulary: Vocabulary) -> View:
-        """A state of which nothing is known."""
+        """A state of which nothing is known.
+
+        Raises:
+            ValueError: a variable that gives a server of a server.
+        """
         variables = vocabulary.variables.values()
         # The kind of a server is no variable: it never changes.
         sorts = {"is_tso": BOOL, **{v.name: v.sort for v in variables if v.per_server}}
+        if NODE in sorts.values():
+            raise ValueError("a variable that gives a server of a server: then no finite universe is enough")
         fields = {name: z3.Function(name, self.node_sort, self.sort(sort)) for name, sort in sorts.items()}
         shared = {v.name: self.constant(v.name, v.sort) for v in variables if not v.per_server}
         now = self.constant("now", TIME)
@@ -164,12 +176,47 @@ def number(value: Term, sort: Sort) -> int:
     return int(z3.is_true(value)) if sort == BOOL else int(value.as_long())
 
 
-def negated(view: View, claim: Expr, witnesses: tuple[Term, ...]) -> Term:
-    """That a claim fails: the servers over which it says ``forall`` first are the witnesses."""
-    there = []
-    for witness in witnesses:
-        if claim.op != "forall":
-            break
+def existing(expr: Expr, stated: Collection[bool] = (True,), every: Collection[bool] = ()) -> int:
+    """How many servers an expression says there are, beyond those it names.
+
+    ``stated``: whether it is taken to be true (True), false (False: then a ``forall`` says that one exists),
+    or either; ``every``: in which of these cases it is said of every server.
+
+    Raises:
+        ValueError: it says that there is a server for every server.
+    """
+    match expr.op:
+        case "exists" | "forall":
+            exists = {case for case in stated if case == (expr.op == "exists")}
+            if exists & set(every):
+                raise ValueError(f"says of every server that there is another for it: {expr}")
+            inner = existing(expr.args[0], stated, {*every, *stated} - exists)
+            return bool(exists) + inner
+        case "not":
+            return existing(expr.args[0], {not case for case in stated}, {not case for case in every})
+        case "and" | "or":
+            return sum(existing(arg, stated, every) for arg in expr.args)
+    # What stands within a term or a comparison may turn out either way.
+    either = (True, False)
+    return sum(existing(arg, either, either if every else ()) for arg in expr.args)
+
+
+def spoken_of(claim: Expr) -> int:
+    """Of how many servers a claim is said: the ``forall`` with which it begins."""
+    return 1 + spoken_of(claim.args[0]) if claim.op == "forall" else 0
+
+
+def negated(view: View, claim: Expr, witnesses: Sequence[Term]) -> Term:
+    """That a claim fails: the servers over which it says ``forall`` first are the witnesses.
+
+    Raises:
+        ValueError: it speaks of more servers than there are witnesses.
+    """
+    there: list[Term] = []
+    while claim.op == "forall":
+        if len(there) == len(witnesses):
+            raise ValueError(f"speaks of more servers than the {len(witnesses)} that may fail it: {claim}")
+        witness = witnesses[len(there)]
         there.append(witness != view.world.nobody)
         view, claim = view.binding(claim.name, witness), claim.args[0]
     return z3.And(*there, z3.Not(view.of(claim)))

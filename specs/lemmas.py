@@ -7,7 +7,7 @@ are what is taken for granted beyond the fence; they are chosen by name and prin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..model import state as s
@@ -25,26 +25,23 @@ from ..model.expr import (
     negate,
 )
 from ..model.fence import Check, Fence
+from ..model.fold import Known, fold
 from ..model.save import new_window
 from ..model.state import (
     CLIENTS,
     GUARD,
     JOB,
-    LEASE,
-    LIMIT,
-    MARGIN,
     NO_TIME,
     OWN,
     POLLED,
     ROLE,
     SKEW,
     STAGE,
-    UNIT,
-    WINDOW,
     Slot,
 )
 from ..model.transition import SELF, Kind, Transition
 from ..model.vocabulary import PerServer, Variable
+from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +62,7 @@ class Assumption:
     guard: Callable[[Transition], Expr | None]
 
 
-# --- constants and first states --------------------------------------------------------------------
-
-PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.AHEAD, s.DYNAMIC, s.REGISTRY)
-
-#: what the constants meet: any that PD could be configured with
-CONSTANTS = (
-    NO_TIME < UNIT,
-    UNIT <= GUARD,
-    GUARD + GUARD <= WINDOW,
-    NO_TIME < LEASE,
-    s.NO_LOGICAL + 2 <= LIMIT,
-    NO_TIME <= SKEW,
-    # wait-out waits for the slowest clock, as read on the fastest
-    SKEW + SKEW <= MARGIN,
-    NO_TIME < s.MAX_RESET,
-)
+# --- first states ----------------------------------------------------------------------------------
 
 
 def _each(body: Callable[[Expr], Expr]) -> Expr:
@@ -109,13 +91,21 @@ def _first(variable: Variable) -> Expr:
     return Expr("var", variable.sort, name=variable.name) == value
 
 
-#: left open in a first state: any clocks, any PDs in API mode, and anybody leads the raft group
-_OPEN = ("raft_leader", "skew", "api")
-#: what every first state meets: the declared first values of all else
-FIRST = (
-    _CLOCKS.claim,
-    *(_first(v) for v in s.VOCABULARY.variables.values() if v.name not in _OPEN),
+#: What a first state has of the declared first values.  All else is open, so that a cluster may have been
+#: used before it stopped: what its keys hold (but for a TSO primary's), who is registered or has yielded.
+_AT_REST = (
+    "primary",
+    "role",
+    "initialised",
+    "job",
+    "stage",
+    "client_stage",
+    "polled",
+    "noted",
+    "noted_found",
 )
+#: what every first state meets; each is needed by some proof
+FIRST = (_CLOCKS.claim, *(_first(s.VOCABULARY.variables[name]) for name in _AT_REST))
 
 
 # --- any fence -----------------------------------------------------------------------------------
@@ -430,12 +420,13 @@ _ON_GRANTS = ("unique", "real-time", "session")
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """Lemmas from which properties follow under some fences, given assumptions."""
+    """Lemmas from which properties follow under some fences, given assumptions, and ``where``."""
 
     properties: tuple[str, ...]
     fits: Callable[[Fence], bool]
     needs: tuple[str, ...]
     lemmas: tuple[Lemma, ...]
+    where: tuple[Constraint, ...] = ()
 
 
 def _any(fence: Fence) -> bool:
@@ -455,22 +446,22 @@ def _after_check(check: Check, mode: str, *more: Lemma) -> tuple[_Ground, ...]:
     handed_over = ("first-primary-stays", mode, "no-client-syncs")
     return (
         _Ground(("single-writer",), checks, (mode,), more),
-        _Ground(("unique",), checks, handed_over, (*more, *_HANDOVER)),
-        _Ground(("session",), checks, handed_over, (*more, *_HANDOVER_FOUND)),
+        _Ground(("unique",), checks, handed_over, (*more, *_HANDOVER), WINDOWS),
+        _Ground(("session",), checks, handed_over, (*more, *_HANDOVER_FOUND), WINDOWS),
     )
 
 
 _GROUNDS = (
     _Ground(("key-monotone",), _any, (), _MONOTONE),
-    _Ground(("window",), _any, (), _WINDOW),
-    _Ground(("unique",), lambda fence: fence.save_cas, (), _CAS_UNIQUE),
-    _Ground(_ON_GRANTS, _waits, (), _WAITING),
+    _Ground(("window",), _any, (), _WINDOW, WINDOWS),
+    _Ground(("unique",), lambda fence: fence.save_cas, (), _CAS_UNIQUE, WINDOWS),
+    _Ground(_ON_GRANTS, _waits, (), _WAITING, (*WINDOWS, WAITS_FOR_ALL)),
     *_after_check(Check.EVERY_SAVE, "service-mode-only"),
     *_after_check(Check.HOOK, "service-mode-only"),
     *_after_check(Check.SWITCHING, "api-mode-only", _IDLE),
     _Ground(("single-writer",), _any, ("no-tso-servers",), (_NO_PRIMARY,)),
-    _Ground(("one-live",), _any, ("no-tso-servers",), (_SERVING_OWNS, _NO_PRIMARY)),
-    _Ground(_ON_GRANTS, _any, ("no-tso-servers",), _PD_ONLY),
+    _Ground(("one-live",), _any, ("no-tso-servers",), (_SERVING_OWNS, _NO_PRIMARY), (UNIT_PASSES,)),
+    _Ground(_ON_GRANTS, _any, ("no-tso-servers",), _PD_ONLY, WINDOWS),
 )
 
 
@@ -487,3 +478,14 @@ def lemmas(fence: Fence, prop: str, assume: Collection[str] = ()) -> tuple[Lemma
 def enough(fence: Fence, prop: str) -> tuple[str, ...]:
     """The assumptions under which there are lemmas that prove the property; none, where nothing is known."""
     return next((ground.needs for ground in _grounds(fence, prop)), ())
+
+
+def where(fence: Fence, prop: str) -> tuple[Constraint, ...]:
+    """The constraints on constants under which those assumptions are enough."""
+    return next((ground.where for ground in _grounds(fence, prop)), ())
+
+
+def outside(fence: Fence, prop: str, constants: Mapping[str, int]) -> tuple[Constraint, ...]:
+    """Which of them these constants do not meet: what is proved of the property says nothing there."""
+    known = Known(servers=0, constants=constants)
+    return tuple(each for each in where(fence, prop) if not fold(each.claim, known).value)

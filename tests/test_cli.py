@@ -179,9 +179,20 @@ def test_prove() -> None:
     (result,) = found["results"]
     assert (result["verdict"], result["nodes"], result["counterexample"]) == ("proved", "any", None)
     assert result["assumptions"] == assumed
-    assert {"transition", "lemma", "result", "guards_used", "solver", "seconds"} == set(
-        result["obligations"][0]
-    )
+    assert {
+        "transition",
+        "lemma",
+        "result",
+        "guards_used",
+        "guards_undecided",
+        "solver",
+        "seconds",
+    } == set(result["obligations"][0])
+    assert [each["formula"] for each in result["constraints"]] == [
+        "0 < unit",
+        "unit ≤ guard",
+        "2·guard ≤ window",
+    ]
     assert any(
         o["transition"] == "grant" and o["lemma"] == "property" and o["guards_used"]
         for o in result["obligations"]

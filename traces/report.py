@@ -227,6 +227,7 @@ def explored(
         for note in notes:
             which = [f.property for f in found.findings if f"{f.verdict}: {f.note}" == note]
             parts.append(_indented(f"{', '.join(which)} {note}", "yellow"))
+        parts += [_indented(line, "yellow") for line in _outside(found)]
         parts += [_indented(line, "dim") for line in (*_reduced(found), *_fairness(found))]
         if found.spent:
             parts.append(
@@ -261,6 +262,18 @@ def explored(
 
 def _files(written: Mapping[tuple[str, str], str]) -> list[RenderableType]:
     return [Text(clean(f"run written: {path}"), style="dim") for path in written.values()]
+
+
+def _outside(found: Exploration) -> list[str]:
+    """What is proved of this fence, but not of this scenario, a line for the same constraints."""
+    which: dict[tuple[str, ...], list[str]] = {}
+    for name, unmet in found.outside.items():
+        which.setdefault(unmet, []).append(name)
+    return [
+        f"{', '.join(names)} under this fence: proved only where {' and '.join(unmet)}, "
+        "which this scenario does not meet"
+        for unmet, names in which.items()
+    ]
 
 
 def _reduced(found: Exploration) -> list[str]:
@@ -321,6 +334,7 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
                 "tested": finding.tested,
                 "note": finding.note,
                 "fairness": list(finding.fairness),
+                "outside": list(found.outside.get(finding.property, ())),
             }
             for finding in found.findings
         ],
@@ -335,15 +349,18 @@ def proved(
     for proof in results:
         failed = sum(obligation.result != "proved" for obligation in proof.obligations)
         done = f"{len(proof.obligations) - failed} of {len(proof.obligations)}"
-        seconds = sum(obligation.seconds for obligation in proof.obligations)
         rests = [f"assuming {name}" for name in proof.assumptions]
         rests.append("any number of servers" if proof.nodes is None else f"{proof.nodes} servers")
+        # no line ends within a formula
+        rests += [each.formula.replace(" ", "\N{NO-BREAK SPACE}") for each in proof.constraints]
         if proof.note:
             rests.append(proof.note)
-        table.add_row(
-            proof.fence, proof.property, verdict_text(proof.verdict), done, f"{seconds:.2f}", "; ".join(rests)
-        )
+        verdict = verdict_text(proof.verdict)
+        table.add_row(proof.fence, proof.property, verdict, done, f"{proof.seconds:.2f}", "; ".join(rests))
     parts: list[RenderableType] = [table]
+    for constraint in dict.fromkeys(each for proof in results for each in proof.constraints):
+        parts.append(_indented(f"{constraint.formula}: {constraint.meaning}", "dim"))
+    parts += [_indented(line, "yellow") for proof in results for line in _undecided(proof)]
     if details:
         parts += [part for proof in results for part in _proof_details(proof)]
     for proof in results:
@@ -351,6 +368,22 @@ def proved(
             parts += [Text(), show.text(proof.counterexample)]
     parts += _files(written)
     return Group(*parts)
+
+
+def _undecided(proof: Proof) -> list[str]:
+    """What z3 could not tell beside the obligations, a line for each such question."""
+    which = f"{proof.property} under {proof.fence}: z3 gave up on whether"
+    guards = [
+        f"{obligation.transition} ({label})"
+        for obligation in proof.obligations
+        for label in obligation.guards_undecided
+    ]
+    lines = []
+    if proof.undecided:
+        lines.append(f"{which} these can happen where the lemmas hold: {', '.join(proof.undecided)}")
+    if guards:
+        lines.append(f"{which} these guards are needed: {', '.join(dict.fromkeys(guards))}")
+    return lines
 
 
 def _proof_details(proof: Proof) -> list[RenderableType]:
@@ -382,14 +415,20 @@ def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str
         "verdict": proof.verdict,
         "nodes": "any" if proof.nodes is None else proof.nodes,
         "assumptions": list(proof.assumptions),
+        "constraints": [
+            {"formula": constraint.formula, "meaning": constraint.meaning} for constraint in proof.constraints
+        ],
         "note": proof.note,
+        "seconds": round(proof.seconds, 3),
         "never_fires": list(proof.never_fires),
+        "undecided": list(proof.undecided),
         "obligations": [
             {
                 "transition": obligation.transition,
                 "lemma": obligation.lemma,
                 "result": obligation.result,
                 "guards_used": list(obligation.guards_used),
+                "guards_undecided": list(obligation.guards_undecided),
                 "solver": obligation.solver,
                 "seconds": round(obligation.seconds, 6),
             }

@@ -1,0 +1,47 @@
+"""The constants of a scenario, and what a proof may take for granted of them.
+
+An exploration has them as numbers; a proof leaves them open but for these constraints, and says which of
+them it needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model import state as s
+from ..model.expr import Expr
+from ..model.state import GUARD, LEASE, LIMIT, MARGIN, NO_TIME, SKEW, UNIT, WINDOW
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Constraint:
+    """What is taken for granted of the constants: in words, as a formula to print, as it is used."""
+
+    meaning: str
+    formula: str
+    claim: Expr
+
+
+PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.AHEAD, s.DYNAMIC, s.REGISTRY)
+
+UNIT_PASSES = Constraint("physical time has a least step", "0 < unit", NO_TIME < UNIT)
+GUARD_WORKS = Constraint("the guard is at least that step", "unit ≤ guard", UNIT <= GUARD)
+WINDOW_WIDE = Constraint(
+    "the save interval is at least twice the guard", "2·guard ≤ window", GUARD + GUARD <= WINDOW
+)
+WAITS_FOR_ALL = Constraint(
+    "wait-out waits for the slowest clock, as read on the fastest", "2·skew ≤ margin", SKEW + SKEW <= MARGIN
+)
+#: what a proof may take for granted of the constants: any that PD could be configured with
+CONSTRAINTS = (
+    UNIT_PASSES,
+    GUARD_WORKS,
+    WINDOW_WIDE,
+    Constraint("a lease lives for a while", "0 < lease", NO_TIME < LEASE),
+    Constraint("the logical part has room for a timestamp", "2 ≤ limit", s.NO_LOGICAL + 2 <= LIMIT),
+    Constraint("there is a bound on clock skew", "0 ≤ skew", NO_TIME <= SKEW),
+    WAITS_FOR_ALL,
+    Constraint("an admin may reset some way ahead", "0 < max_reset", NO_TIME < s.MAX_RESET),
+)
+#: what every window rests on
+WINDOWS = (UNIT_PASSES, GUARD_WORKS, WINDOW_WIDE)
