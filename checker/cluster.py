@@ -96,7 +96,7 @@ class Shard:
             most = min(most, int(memory / (8 * packing.words + SLOT_BYTES + 8)))
         compiled = _compile(packing.words)
         self._table = Table(compiled, packing.words, min(most, MOST_ROWS))
-        self._origins: Origins = np.empty(most, np.int64)
+        self._origins = self._table.beside(1, np.int64)
         pointers = [ctypes.c_void_p] * 4
         self._take = compiled.function("take", None, *pointers, ctypes.c_int64)
         self._hits: dict[int, Hit] = {}
@@ -114,7 +114,7 @@ class Shard:
 
     def memory(self) -> int:
         """Bytes in use for states."""
-        return self._table.memory + len(self) * self._origins.itemsize
+        return self._table.memory + len(self) * self._origins.rows.itemsize
 
     def expand(self, first: int, last: int) -> list[Part] | Part:
         """What these states of this shard lead to, by owner; one owner: as Ray has it, no list."""
@@ -137,12 +137,12 @@ class Shard:
         Raises:
             MemoryError: there is no room for them.
         """
-        kept = self._origins.ctypes.data
         for rows, origins in parts:
             # most are old: room for all of them at once would be far too much
             for start in range(0, len(rows), _PIECE):
                 some, theirs = rows[start : start + _PIECE], origins[start : start + _PIECE]
                 self._table.make_room(len(some))
+                kept = self._origins.address  # which moves as room is made
                 self._take(self._table.address, some.ctypes.data, theirs.ctypes.data, kept, len(some))
         return len(self)
 
@@ -157,7 +157,7 @@ class Shard:
 
     def origin(self, index: int) -> int:
         """What led to a state of this shard, as in `Origins`; negative: it is a first state."""
-        return int(self._origins[index])
+        return int(self._origins.rows[index, 0])
 
     def process(self) -> int:
         """The process that this shard lives in."""

@@ -44,7 +44,7 @@ class Native(Engine):
         if most < len(plain):
             raise MemoryError(f"there is no room for {len(plain)} states")
         self._states = Table(code.compiled, self._packing.words, most)
-        self._children = np.zeros(most, f"u{code.child_bits // 8}")
+        self._room = self._states.beside(1, f"u{code.child_bits // 8}")
         width = len(self.expander.layout)
         self._states.fill(
             self._packing.pack(np.frombuffer(b"".join(plain.order), np.uint8).reshape(-1, width))
@@ -52,10 +52,15 @@ class Native(Engine):
         parents = np.asarray(plain.parent)[self._starts :]
         self._children[: len(plain)] = np.bincount(parents, minlength=len(plain))
         self._notes = from_watch(plain.watch)
-        self._lanes = [Lane(code, self._states, self._children, most)]
+        self._lanes = [Lane(code, self._states, self._room, most)]
         self._most = most
         self._counted = 0, np.empty(0, np.int64)  # of how many states, and see `_ends`
         self._team: Team | None = None
+
+    @property
+    def _children(self) -> NDArray[Any]:
+        """How many states each was the first to lead to, and room for more."""
+        return self._room.rows[:, 0]
 
     @property
     def watch(self) -> Watch:
@@ -103,8 +108,9 @@ class Native(Engine):
     def _together(self) -> Team:
         if self._team is None or self._team.size != self.threads:
             while len(self._lanes) < self.threads:
-                self._lanes.append(Lane(self._code, self._states, self._children, self._most))
-            self._team = Team(self._code, self._states, self._lanes[: self.threads], self._notes)
+                self._lanes.append(Lane(self._code, self._states, self._room, self._most))
+            lanes = self._lanes[: self.threads]
+            self._team = Team(self._code, self._states, self._room, lanes, self._notes)
         return self._team
 
     # Checkpoints: rows, counts of children, and notes, one after the other.
@@ -119,7 +125,7 @@ class Native(Engine):
         return hashlib.sha256(told.encode()).hexdigest()
 
     def _parts(self, states: int) -> list[NDArray[Any]]:
-        return [self._states.whole[:states], self._children[:states], *self._notes.values()]
+        return [self._states.blank(states), self._children[:states], *self._notes.values()]
 
     def written_bytes(self, states: int) -> int:
         """How long the file of so many states is."""
@@ -141,7 +147,7 @@ class Native(Engine):
             raise MemoryError(f"there is no room for {states} states")
         for part in self._parts(states):
             file.readinto(part.data.cast("B"))  # type: ignore[attr-defined]  # every binary file has it
-        self._states.fill(self._states.whole[:states])
+        self._states.filled(states)
 
     def before(self, index: int) -> int | None:
         born = index - self._starts
