@@ -70,7 +70,8 @@ class Finding:
 class Exploration:
     """A finished search: ``cut_by`` says what ended it early, ``never_fired`` and ``never_refused`` what
     the scenario did not exercise, ``spent`` which of its limits stopped some run; ``reductions``: what the
-    search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once."""
+    search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once; ``notes``: what
+    else went wrong, without making a verdict worth less."""
 
     scenario: str
     fence: str
@@ -86,6 +87,7 @@ class Exploration:
     reductions: tuple[str, ...] = ()
     exchanged: tuple[tuple[str, ...], ...] = ()
     merged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -174,18 +176,26 @@ def explore(
     the plain engine's.
 
     Raises:
-        ValueError: unknown fence; a checkpoint of another model.
+        ValueError: unknown fence.
+        CheckpointError: a checkpoint of another model, a damaged one, or one that another process uses.
         KeyError: a guard to drop that does not exist.
     """
     asked = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
     )
-    search = asked.search()
-    file = None
-    if checkpoint is not None:
-        from .checkpoint import Checkpoint
+    if checkpoint is None:
+        return _searched(asked, engine, reductions, None)
+    from .checkpoint import Checkpoint
 
-        file = Checkpoint(checkpoint)
+    with Checkpoint(checkpoint) as file:
+        found = _searched(asked, engine, reductions, file)
+        return replace(found, notes=(file.trouble,)) if file.trouble else found
+
+
+def _searched(
+    asked: _Question, engine: str, reductions: Collection[str], file: Checkpoint | None
+) -> Exploration:
+    search = asked.search()
     if not reductions:
         if engine == "cluster":
             search.engine = _cluster(search.expander, asked)
@@ -193,8 +203,8 @@ def explore(
         return _explored(asked, search)
     # A small search without reductions comes first; for what only the large one finds broken it goes on, so
     # that every run that is shown is a shortest one.
-    _try(search, replace(asked, max_states=min(max_states, _SMALL)), None, None)
-    if max_states <= _SMALL or not any(cut.startswith("more than") for cut in search.cut):
+    _try(search, replace(asked, max_states=min(asked.max_states, _SMALL)), None, None)
+    if asked.max_states <= _SMALL or not any(cut.startswith("more than") for cut in search.cut):
         return _explored(asked, search)
     asked = replace(asked, known=search.violated())
     large = asked.search(reductions)
@@ -323,12 +333,12 @@ def _walk(
 
 def _save(search: _Search, checkpoint: Checkpoint) -> None:
     """Write where the search is, unless it is still so small that plain Python does it."""
+    from .checkpoint import Position
     from .native import Native
 
     if isinstance(search.engine, Native):
         seconds = time.monotonic() - search.began
-        position = {"at": search.at, "last": search.last, "levels": search.levels, "seconds": seconds}
-        checkpoint.write(search.engine, position)
+        checkpoint.write(search.engine, Position(search.at, search.last, search.levels, seconds))
 
 
 def _go_on(search: _Search, checkpoint: Checkpoint) -> None:
@@ -336,8 +346,8 @@ def _go_on(search: _Search, checkpoint: Checkpoint) -> None:
 
     if isinstance(search.engine, Native):
         position = checkpoint.read(search.engine)
-        search.at, search.last, search.levels = position["at"], position["last"], position["levels"]
-        search.began -= position["seconds"]
+        search.at, search.last, search.levels = position.at, position.last, position.levels
+        search.began -= position.seconds
 
 
 def _native(engine: Engine, most: int, memory: int) -> Engine:

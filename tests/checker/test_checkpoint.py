@@ -6,18 +6,22 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from tsofence.checker.checkpoint import Checkpoint
 from tsofence.checker.engine import CheckpointError
 from tsofence.checker.explore import Exploration, Progress, explore
 from tsofence.cli import main
-from tsofence.specs.properties import PROPERTIES, named
-from tsofence.specs.scenario import load
+from tsofence.model.instance import REDUCTIONS
+from tsofence.specs.properties import PROPERTIES, Property, named
+from tsofence.specs.scenario import Scenario, load
 
 WORLD = load("rolling-upgrade")
 #: a search that writes as often as it can, so that it is often killed while it writes
@@ -82,23 +86,38 @@ def test_what_is_not_this_search_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "off.search"
     explore(WORLD, "off", PROPERTIES, max_states=30_000, checkpoint=file)
     smaller = replace(WORLD, budgets={**WORLD.budgets, "pd.term": 1})
-    for world, fence, properties in (
-        (smaller, "off", PROPERTIES),
-        (WORLD, "save-cas", PROPERTIES),
-        (WORLD, "off", [named("key-monotone")]),
-        (WORLD, "off", PROPERTIES[::-1]),
-    ):
+    others: tuple[tuple[Scenario, str, Sequence[Property], dict[str, Any]], ...] = (
+        (smaller, "off", PROPERTIES, {}),
+        (replace(WORLD, window=WORLD.window + 1), "off", PROPERTIES, {}),
+        (replace(WORLD, skew=WORLD.skew + 1), "off", PROPERTIES, {}),
+        (WORLD, "save-cas", PROPERTIES, {}),
+        (WORLD, "off", [named("key-monotone")], {}),
+        (WORLD, "off", PROPERTIES[::-1], {}),
+        (WORLD, "off", PROPERTIES, {"dropped": [("grant", "serving")]}),
+        *((WORLD, "off", PROPERTIES, {"reductions": {*REDUCTIONS} - {name}}) for name in REDUCTIONS),
+    )
+    for world, fence, properties, more in others:
         with pytest.raises(CheckpointError, match="another model"):
-            explore(world, fence, properties, checkpoint=file)
+            explore(world, fence, properties, checkpoint=file, **more)
     whole = file.read_bytes()
     for damaged, told in (
         (whole[:-1], "damaged"),
+        (whole + b"x", "damaged"),
         (whole[7:], "not a checkpoint"),
         (b"", "not a checkpoint"),
+        (b"[" * 100_000, "not a checkpoint"),
+        (b"0" * 100_000, "not a checkpoint"),
     ):
         file.write_bytes(damaged)
         with pytest.raises(CheckpointError, match=told):
             explore(WORLD, "off", PROPERTIES, checkpoint=file)
+
+
+def test_another_process_keeps_away(tmp_path: Path) -> None:
+    file = tmp_path / "off.search"
+    with Checkpoint(file), pytest.raises(CheckpointError, match="another process is at this search"):
+        explore(WORLD, "off", PROPERTIES, max_states=9_000, checkpoint=file)
+    explore(WORLD, "off", PROPERTIES, max_states=9_000, checkpoint=file)
 
 
 def test_the_command_line_says_so_in_one_line(tmp_path: Path) -> None:
