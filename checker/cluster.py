@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+import threading
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -368,7 +370,10 @@ def start(ray: Any, workers: int | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     address = os.environ.get("RAY_ADDRESS")
+    ends = signal.getsignal(signal.SIGTERM)
     if address:
         ray.init(address=address, **quiet)
     else:
         ray.init(address="local", num_cpus=workers or os.cpu_count(), include_dashboard=False, **quiet)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ends)  # Ray's handler would end this process, and what it found

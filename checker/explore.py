@@ -311,14 +311,16 @@ def _walk(
                 return [f"more than {asked.max_states} states: raise --max-states"]
             if search.engine.memory > memory:
                 raise MemoryError
-            if stop is not None and stop():
-                return ["interrupted"]
             if native_from is not None and len(search.engine) >= native_from:
                 search.engine = _native(search.engine, most, memory)
             search.engine.threads = asked.threads()
             upto = min(search.at + chunk, search.last)
-            search.engine.expand(search.at, upto)
-            search.at = upto
+            while search.at < upto:
+                if stop is not None and stop():
+                    return ["interrupted"]
+                part = min(search.at + search.engine.stride, upto)
+                search.engine.expand(search.at, part)
+                search.at = part
             if asked.progress is not None:
                 asked.progress(_progress(search, asked))
             if checkpoint is not None and checkpoint.due():
@@ -386,11 +388,9 @@ def _finding(
     for each in (without, search):
         if each is not None and number in each.engine.watch.hits:
             run = _run(asked, each, number)
-            note = (
-                ""
-                if each is (without or search)
-                else "there may be a shorter run: raise --max-states or --memory"
-            )
+            note = ""
+            if without is not None and each is search:
+                note = f"there may be a shorter run, the search for it was cut: {', '.join(without.cut)}"
             return Finding(prop.name, "violated", len(run.moves), run, tested, note)
     if search.cut:
         return Finding(prop.name, "unknown", tested=tested)
