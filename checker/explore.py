@@ -211,6 +211,9 @@ def _searched(
     if engine == "cluster":
         large.engine = _cluster(large.expander, asked)
     _try(large, asked, None if engine in ("plain", "cluster") else 0, file)
+    if large.cut and len(large.engine) < len(search.engine):
+        search.cut = large.cut  # which was cut before it had told anything new
+        return _explored(asked, search)
     missed = large.engine.watch.hits.keys() - search.engine.watch.hits.keys()
     if missed:
         asked = replace(asked, memory=max(1, asked.memory - large.engine.memory))
