@@ -108,7 +108,7 @@ class Checkpoint:
             self.trouble = ""
         except OSError as error:
             # the search is worth more than its file
-            self.trouble = f"{self.path} was not written: {error.strerror}; what was there before is whole"
+            self.trouble = f"{self.path} was not written: {error.strerror}; an earlier one is kept"
             with suppress(OSError):
                 aside.unlink(missing_ok=True)
         self._written = time.monotonic()

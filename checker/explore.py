@@ -211,10 +211,10 @@ def _searched(
     if engine == "cluster":
         large.engine = _cluster(large.expander, asked)
     _try(large, asked, None if engine in ("plain", "cluster") else 0, file)
-    if large.cut and len(large.engine) < len(search.engine):
+    missed = large.engine.watch.hits.keys() - search.engine.watch.hits.keys()
+    if large.cut and not missed and len(large.engine) < len(search.engine):
         search.cut = large.cut  # which was cut before it had told anything new
         return _explored(asked, search)
-    missed = large.engine.watch.hits.keys() - search.engine.watch.hits.keys()
     if missed:
         asked = replace(asked, memory=max(1, asked.memory - large.engine.memory))
         _try(search, asked, _NATIVE_FROM["plain" if engine == "plain" else "auto"], None, until=missed)

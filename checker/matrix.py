@@ -45,7 +45,7 @@ def explore_all(
     progress: Callable[[str, Progress], None],
     done: Callable[[Exploration], None],
 ) -> list[Exploration]:
-    """Explore the scenario under each fence; ``done`` is called as each search ends.
+    """Explore the scenario under each fence, once; ``done`` is called as each search ends.
 
     ``memory`` (in bytes) is shared among those that run at a time; ``max_states`` is for each.
     ``checkpoint``: a folder with a file for each search, to go on from and to write now and then.
@@ -59,6 +59,7 @@ def explore_all(
         KeyboardInterrupt: Ctrl-C or SIGTERM came before anything was found, or twice.
     """
     # a cluster takes every core that it may have for one search
+    fences = tuple(dict.fromkeys(fences))
     at_a_time = 1 if engine == "cluster" else min(len(fences), cores())
     share = (memory or default_bound()) // at_a_time
     asked = tuple(properties)

@@ -70,6 +70,7 @@ telling(Exploring, "progress", lambda _, fence, state: f"progress {fence} {len(s
 telling(Steps, "task", lambda *_: "proving")
 telling(Steps, "reading", lambda *_: "reading")
 telling(Steps, "explaining", lambda *_: "explaining")
+telling(_Searches, "_hear", lambda _self, _worker, told: f"heard {type(told).__name__}")
 telling(_Searches, "start", lambda self, *_: f"started {self.running[-1]._process.pid}")
 interrupt = _Searches._interrupt
 def told(self, *args):
@@ -180,6 +181,21 @@ def test_a_signal_while_searches_begin_ends_them(huge: Path, tmp_path: Path) -> 
 
 
 @needs_proc
+def test_a_signal_while_liveness_is_decided_keeps_the_rest(tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny.toml"
+    tiny.write_text(TINY, encoding="utf-8")
+    asked = ("--fence", "off", "--property", "unique", "--property", "takeover", "--property", "availability")
+    with command(*options(tiny, tmp_path / "json", *asked)) as running:
+        running.until("heard", "Exploration")
+        os.killpg(running.process.pid, signal.SIGINT)
+        assert running.end() == (1, "")
+    (result,) = json.loads((tmp_path / "json").read_text())["results"]
+    assert result["properties"][0]["verdict"] == "violated"
+    assert result["properties"][2]["verdict"] == "unknown"
+    assert "interrupted" in {prop["note"] for prop in result["properties"]}
+
+
+@needs_proc
 def test_the_second_signal_does_not_wait(huge: Path, tmp_path: Path) -> None:
     with command(*options(huge, tmp_path / "json", "--fence", "off")) as running:
         worker = int(running.until("started")[1])
@@ -236,11 +252,13 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> dict[str, Exploration]:
     return {}
 
 
-def searched(ended: dict[str, Exploration], fences: list[str], progress: Any) -> list[Exploration]:
+def searched(
+    ended: dict[str, Exploration], fences: list[str], progress: Any, most: int = 30_000
+) -> list[Exploration]:
     def done(found: Exploration) -> None:
         ended[found.fence] = found
 
-    return explore_all(WORLD, fences, ["window"], 30_000, progress=progress, done=done)
+    return explore_all(WORLD, fences, ["window"], most, progress=progress, done=done)
 
 
 def test_a_worker_that_is_killed_costs_its_fence(ended: dict[str, Exploration]) -> None:
@@ -254,6 +272,12 @@ def test_a_worker_that_is_killed_costs_its_fence(ended: dict[str, Exploration]) 
     assert off.states > 0
     assert other.states > 30_000
     assert "--max-states" in other.cut_by[0]
+
+
+def test_a_fence_named_twice_is_searched_once(ended: dict[str, Exploration]) -> None:
+    (found,) = searched(ended, ["off", "off"], lambda *_: None, 100)
+    assert found.states > 100
+    assert len(Seen.all) == 1
 
 
 def test_a_fault_costs_its_fence(ended: dict[str, Exploration]) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tsofence.checker import room
+from tsofence.checker import native, room, team
+from tsofence.checker.engine import Plain
+from tsofence.checker.expand import Expander
+from tsofence.checker.native import Native
 from tsofence.checker.room import Room
+from tsofence.model import fence as fences
+from tsofence.model.instance import REDUCTIONS
+from tsofence.specs.properties import PROPERTIES
+from tsofence.specs.scenario import load
 
 MOST = 1 << 40
 
@@ -69,6 +77,27 @@ def test_it_takes_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     made.grow(most, 1000)
     with pytest.raises(MemoryError):
         made.grow(most + 1, 1000)
+
+
+def test_a_search_is_the_same_wherever_its_rows_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_FIRST", 64)
+    for module in (native, team):
+        monkeypatch.setattr(module, "BATCH", 64)
+    world = load("rolling-upgrade")
+    configuration = replace(world.configuration(fences.parse("off")), reductions=frozenset(REDUCTIONS))
+    expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
+    plain, one, two = Plain(expander), Native(Plain(expander), MOST), Native(Plain(expander), MOST)
+    two.threads = 2
+    done = 0
+    while len(plain) < 3_000:
+        upto = len(plain)
+        for engine in (plain, one, two):
+            engine.expand(done, upto)
+        done = upto
+    for engine in (one, two):
+        assert [*engine.states()] == plain.order
+        assert engine.watch == plain.watch
+        assert engine.path(len(plain) - 1) == plain.path(len(plain) - 1)
 
 
 def test_a_small_search_fits_into_little_address_space(tmp_path: Path) -> None:
