@@ -59,6 +59,7 @@ def same(found: Exploration) -> Exploration:
     return replace(found, seconds=0)
 
 
+@pytest.mark.large
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     file, chance, kills = tmp_path / "off.search", random.Random(4), 0
     for _ in range(30):
@@ -146,18 +147,6 @@ def test_what_is_not_this_search_is_refused(tmp_path: Path, monkeypatch: pytest.
     explore(WORLD, "off", PROPERTIES, max_states=100, engine="native", reductions=(), checkpoint=file)
     with pytest.raises(CheckpointError, match="another model"):
         explore(WORLD, "off", PROPERTIES[::-1], engine="native", reductions=(), checkpoint=file)
-    whole = file.read_bytes()
-    for damaged, told in (
-        (whole[:-1], "damaged"),
-        (whole + b"x", "damaged"),
-        (whole[7:], "not a checkpoint"),
-        (b"", "not a checkpoint"),
-        (b"[" * 100_000, "not a checkpoint"),
-        (b"0" * 100_000, "not a checkpoint"),
-    ):
-        file.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match=told):
-            explore(WORLD, "off", PROPERTIES, engine="native", reductions=(), checkpoint=file)
 
 
 def test_another_process_keeps_away(tmp_path: Path) -> None:

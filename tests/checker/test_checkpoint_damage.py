@@ -101,7 +101,8 @@ def test_every_length_counts(file: Path, reader: Native) -> None:
     whole, chance = file.read_bytes(), random.Random(11)
     for length in (*range(64), *chance.sample(range(len(whole)), 300), len(whole) - 1):
         assert refused(file, whole[:length], reader), length
-    assert refused(file, whole + whole, reader)
+    for other in (whole + whole, whole + b"x", whole[7:], b"[" * 100_000, b"0" * 100_000, b"{}\n"):
+        assert refused(file, other, reader)
 
 
 @pytest.mark.parametrize(
