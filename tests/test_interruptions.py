@@ -77,6 +77,7 @@ def told(self, *args):
     print("signal", flush=True)
     interrupt(self, *args)
 _Searches._interrupt = told
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
 print("ready", flush=True)
 main()
 """
