@@ -30,13 +30,15 @@ WORLD = replace(load("rolling-upgrade"), window=3)
 #: a search that writes as often as it can, so that it is often killed while it writes
 SEARCH = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tsofence.checker import checkpoint
 from tsofence.checker.explore import explore
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
 checkpoint._PAUSE, checkpoint._SHARE = 0, 0
-explore(load("rolling-upgrade"), "off", PROPERTIES, checkpoint=Path(sys.argv[1]), threads=lambda: 2)
+world = replace(load("rolling-upgrade"), window=3)
+explore(world, "off", PROPERTIES, checkpoint=Path(sys.argv[1]), threads=lambda: 2)
 """
 #: of the search under no fence, told by another process
 FINGERPRINT = """
@@ -48,7 +50,7 @@ from tsofence.model import fence as fences
 from tsofence.model.instance import REDUCTIONS
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
-world = replace(load("rolling-upgrade"), pd=1, tso=1)
+world = replace(load("rolling-upgrade"), window=3, pd=1, tso=1)
 configuration = replace(world.configuration(fences.parse("off")), reductions=frozenset(REDUCTIONS))
 expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
 print(Native(Plain(expander), 1000).fingerprint, end="")
