@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tsofence.specs import scenario
-from tsofence.traces import faults, judge, lines, pdlog, report, show, sources
+from tsofence.traces import explain, faults, judge, lines, pdlog, report, show, sources, timeline
 from tsofence.traces import replay as replaying
 from tsofence.traces import run as run_files
 from tsofence.traces.observation import BadInput
@@ -301,6 +301,60 @@ def test_servers_that_cannot_be_told_apart(tmp_path: Path) -> None:
         assert {each.verdict for each in told.properties if each.property == "single-writer"} == {"unknown"}
 
 
+def saves(path: Path, count: int) -> Path:
+    """A PD that saves a window every three seconds."""
+    leader = event(2, "/pd/1/leader", field(1, "pd1") + field(4, "http://pd1"))
+    written = [((10**9 + (at + 1) * 3_001) * 10**6).to_bytes(8, "big") for at in range(count)]
+    path.write_text(watch(leader, *(event(3 + at, "/pd/1/timestamp", w) for at, w in enumerate(written))))
+    return path
+
+
+def test_explanations_have_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = sources.read([saves(tmp_path / "watch", 60)])
+    (whole,) = replaying.replay(trace, ["off"]).fences
+    assert whole.conforms is True
+    monkeypatch.setattr(replaying, "MAX_BYTES", 100_000)
+    (cut,) = replaying.replay(trace, ["off"]).fences
+    assert cut.conforms is None
+    assert "the room for explanations ended after" in cut.note
+    assert cut.explanations
+    monkeypatch.setattr(replaying, "MAX_BYTES", 100)
+    assert [each.conforms for each in replaying.replay(trace, ["off"]).fences] == [None]
+
+
+def test_layers_that_are_forgotten_only_shorten_detours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for all explanations, but not for all that did not become one."""
+    folder = Path(__file__).parents[1] / "recordings" / "upgrade-unfenced"
+    trace = sources.read([folder / "etcd.jsonl.gz"])
+    for memory in (200_000, 1_000_000, explain.MAX_BYTES):
+        monkeypatch.setattr(replaying, "MAX_BYTES", memory)
+        off, fenced = replaying.replay(trace).fences
+        assert off.conforms in (True, None)
+        assert fenced.conforms in (False, None)
+    assert (off.conforms, fenced.conforms) == (True, False)
+
+
+def test_what_is_too_much_to_explain_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves(tmp_path / "watch", 3)
+    calls = [call("c", 10**15 + at * 10**6, 10**9 + at, "http://pd1") for at in range(20)]
+    (tmp_path / "calls").write_text("".join(calls))
+    trace = sources.read([tmp_path])
+    monkeypatch.setattr(timeline, "MAX_SEEN", 10)
+    (told,) = replaying.replay(trace, ["off"]).fences
+    assert (told.conforms, told.note) == (
+        None,
+        "20 calls are too many to be explained; replay a shorter time",
+    )
+    monkeypatch.setattr(timeline, "MAX_SEEN", 3)
+    found = replaying.replay(trace, ["off"])
+    assert found.fences[0].note == "not explained: 4 observations, where 3 can be explained"
+    assert {each.property: each.verdict for each in found.properties}["unique"] == "holds"
+
+
 # --- faults ----------------------------------------------------------------------------------------
 
 
@@ -323,6 +377,17 @@ def test_a_fault_costs_only_what_it_is_about(tmp_path: Path, monkeypatch: pytest
     told = replaying.replay(trace, ["off"], properties=["unique"], held=held)
     assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
     assert [each.verdict for each in told.properties] == ["violated"]
+    assert isinstance(held.error, KeyError)
+    with pytest.raises(KeyError):
+        replaying.replay(trace, ["off"])
+    # a fault before anything is explained
+    monkeypatch.setattr(replaying, "timeline", broken)
+    held = faults.Held()
+    told = replaying.replay(trace, ["off"], held=held)
+    verdicts = {each.property: (each.verdict, each.note) for each in told.properties}
+    assert verdicts["unique"][0] == "violated"
+    assert verdicts["session"] == verdicts["single-writer"] == ("unknown", replaying.FAULT)
+    assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
     assert isinstance(held.error, KeyError)
     with pytest.raises(KeyError):
         replaying.replay(trace, ["off"])
