@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
@@ -123,6 +124,8 @@ class _OneLine(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         extra["standalone_mode"] = False
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was found is told then, too
         try:
             sys.exit(super().main(*args, **extra))
         except click.exceptions.Abort:

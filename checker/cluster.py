@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+import threading
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -96,7 +98,7 @@ class Shard:
             most = min(most, int(memory / (8 * packing.words + SLOT_BYTES + 8)))
         compiled = _compile(packing.words)
         self._table = Table(compiled, packing.words, min(most, MOST_ROWS))
-        self._origins: Origins = np.empty(most, np.int64)
+        self._origins = self._table.beside(1, np.int64)
         pointers = [ctypes.c_void_p] * 4
         self._take = compiled.function("take", None, *pointers, ctypes.c_int64)
         self._hits: dict[int, Hit] = {}
@@ -114,7 +116,7 @@ class Shard:
 
     def memory(self) -> int:
         """Bytes in use for states."""
-        return self._table.memory + len(self) * self._origins.itemsize
+        return self._table.memory + len(self) * self._origins.rows.itemsize
 
     def expand(self, first: int, last: int) -> list[Part] | Part:
         """What these states of this shard lead to, by owner; one owner: as Ray has it, no list."""
@@ -137,12 +139,12 @@ class Shard:
         Raises:
             MemoryError: there is no room for them.
         """
-        kept = self._origins.ctypes.data
         for rows, origins in parts:
             # most are old: room for all of them at once would be far too much
             for start in range(0, len(rows), _PIECE):
                 some, theirs = rows[start : start + _PIECE], origins[start : start + _PIECE]
                 self._table.make_room(len(some))
+                kept = self._origins.address  # which moves as room is made
                 self._take(self._table.address, some.ctypes.data, theirs.ctypes.data, kept, len(some))
         return len(self)
 
@@ -157,7 +159,7 @@ class Shard:
 
     def origin(self, index: int) -> int:
         """What led to a state of this shard, as in `Origins`; negative: it is a first state."""
-        return int(self._origins[index])
+        return int(self._origins.rows[index, 0])
 
     def process(self) -> int:
         """The process that this shard lives in."""
@@ -368,7 +370,10 @@ def start(ray: Any, workers: int | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     address = os.environ.get("RAY_ADDRESS")
+    ends = signal.getsignal(signal.SIGTERM)
     if address:
         ray.init(address=address, **quiet)
     else:
         ray.init(address="local", num_cpus=workers or os.cpu_count(), include_dashboard=False, **quiet)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ends)  # Ray's handler would end this process, and what it found

@@ -59,13 +59,13 @@ def _native(engine: Native) -> Graph:
     most, words = many + 1 + len(engine.expander.instances), code.packing.words
     states, pasts, presents = (Table(code.compiled, words, most) for _ in range(3))
     states.fill(engine.rows)
-    folded, settled = (np.empty((most, words), np.uint64) for _ in range(2))
+    folded, settled = (times.beside(words, np.uint64) for times in (pasts, presents))
     edges = Edges(
         states=states.address,
         pasts=pasts.address,
-        folded=folded.ctypes.data,
+        folded=folded.address,
         presents=presents.address,
-        settled=settled.ctypes.data,
+        settled=settled.address,
         offset=graph.offset.ctypes.data,
         target=graph.target.ctypes.data,
         label=graph.label.ctypes.data,
@@ -75,6 +75,7 @@ def _native(engine: Native) -> Graph:
     while (done := code.expand(ctypes.addressof(edges), done, many)) < many and edges.many <= total:
         pasts.make_room(1)
         presents.make_room(len(engine.expander.instances))
+        edges.folded, edges.settled = folded.address, settled.address
     if done < many or edges.many != total or (graph.target[:total] < 0).any():
         raise ValueError("the search is not finished")
     graph.offset[many] = total

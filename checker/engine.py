@@ -31,6 +31,8 @@ class Engine(ABC):
     expander: Expander
     #: states to expand between two looks at the clock: few at first, more in a large search
     chunk, large_chunk = 4096, 1 << 17
+    #: states to expand between two looks at whether anybody still waits: none takes longer than that
+    stride = large_chunk
     #: how many threads may take part in `expand`; the answer does not depend on it
     threads: int = 1
 
@@ -91,6 +93,8 @@ _PLAIN_STATE = 240
 
 class Plain(Engine):
     """The reference: generated Python over bytes."""
+
+    stride = Engine.chunk
 
     def __init__(self, expander: Expander, first: Sequence[State] | None = None) -> None:
         """Begin at the expander's first states, or at these."""

@@ -73,7 +73,8 @@ class Exploration:
     """A finished search: ``cut_by`` says what ended it early, ``never_fired`` and ``never_refused`` what
     the scenario did not exercise, ``spent`` which of its limits stopped some run; ``reductions``: what the
     search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once; ``outside``: by
-    property, the constraints of its proof under this fence that the scenario does not meet."""
+    property, the constraints of its proof under this fence that the scenario does not meet; ``notes``: what
+    else went wrong, without making a verdict worth less."""
 
     scenario: str
     fence: str
@@ -90,6 +91,7 @@ class Exploration:
     exchanged: tuple[tuple[str, ...], ...] = ()
     merged: tuple[str, ...] = ()
     outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -178,18 +180,26 @@ def explore(
     the plain engine's.
 
     Raises:
-        ValueError: unknown fence; a checkpoint of another model.
+        ValueError: unknown fence.
+        CheckpointError: a checkpoint of another model, a damaged one, or one that another process uses.
         KeyError: a guard to drop that does not exist.
     """
     asked = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
     )
-    search = asked.search()
-    file = None
-    if checkpoint is not None:
-        from .checkpoint import Checkpoint
+    if checkpoint is None:
+        return _searched(asked, engine, reductions, None)
+    from .checkpoint import Checkpoint
 
-        file = Checkpoint(checkpoint)
+    with Checkpoint(checkpoint) as file:
+        found = _searched(asked, engine, reductions, file)
+        return replace(found, notes=(file.trouble,)) if file.trouble else found
+
+
+def _searched(
+    asked: _Question, engine: str, reductions: Collection[str], file: Checkpoint | None
+) -> Exploration:
+    search = asked.search()
     if not reductions:
         if engine == "cluster":
             search.engine = _cluster(search.expander, asked)
@@ -197,8 +207,8 @@ def explore(
         return _explored(asked, search)
     # A small search without reductions comes first; for what only the large one finds broken it goes on, so
     # that every run that is shown is a shortest one.
-    _try(search, replace(asked, max_states=min(max_states, _SMALL)), None, None)
-    if max_states <= _SMALL or not any(cut.startswith("more than") for cut in search.cut):
+    _try(search, replace(asked, max_states=min(asked.max_states, _SMALL)), None, None)
+    if asked.max_states <= _SMALL or not any(cut.startswith("more than") for cut in search.cut):
         return _explored(asked, search)
     asked = replace(asked, known=search.violated())
     large = asked.search(reductions)
@@ -206,6 +216,9 @@ def explore(
         large.engine = _cluster(large.expander, asked)
     _try(large, asked, None if engine in ("plain", "cluster") else 0, file)
     missed = large.engine.watch.hits.keys() - search.engine.watch.hits.keys()
+    if large.cut and not missed and len(large.engine) < len(search.engine):
+        search.cut = large.cut  # which was cut before it had told anything new
+        return _explored(asked, search)
     if missed:
         asked = replace(asked, memory=max(1, asked.memory - large.engine.memory))
         _try(search, asked, _NATIVE_FROM["plain" if engine == "plain" else "auto"], None, until=missed)
@@ -314,14 +327,16 @@ def _walk(
                 return [f"more than {asked.max_states} states: raise --max-states"]
             if search.engine.memory > memory:
                 raise MemoryError
-            if stop is not None and stop():
-                return ["interrupted"]
             if native_from is not None and len(search.engine) >= native_from:
                 search.engine = _native(search.engine, most, memory)
             search.engine.threads = asked.threads()
             upto = min(search.at + chunk, search.last)
-            search.engine.expand(search.at, upto)
-            search.at = upto
+            while search.at < upto:
+                if stop is not None and stop():
+                    return ["interrupted"]
+                part = min(search.at + search.engine.stride, upto)
+                search.engine.expand(search.at, part)
+                search.at = part
             if asked.progress is not None:
                 asked.progress(_progress(search, asked))
             if checkpoint is not None and checkpoint.due():
@@ -336,12 +351,12 @@ def _walk(
 
 def _save(search: _Search, checkpoint: Checkpoint) -> None:
     """Write where the search is, unless it is still so small that plain Python does it."""
+    from .checkpoint import Position
     from .native import Native
 
     if isinstance(search.engine, Native):
         seconds = time.monotonic() - search.began
-        position = {"at": search.at, "last": search.last, "levels": search.levels, "seconds": seconds}
-        checkpoint.write(search.engine, position)
+        checkpoint.write(search.engine, Position(search.at, search.last, search.levels, seconds))
 
 
 def _go_on(search: _Search, checkpoint: Checkpoint) -> None:
@@ -349,8 +364,8 @@ def _go_on(search: _Search, checkpoint: Checkpoint) -> None:
 
     if isinstance(search.engine, Native):
         position = checkpoint.read(search.engine)
-        search.at, search.last, search.levels = position["at"], position["last"], position["levels"]
-        search.began -= position["seconds"]
+        search.at, search.last, search.levels = position.at, position.last, position.levels
+        search.began -= position.seconds
 
 
 def _native(engine: Engine, most: int, memory: int) -> Engine:
@@ -389,11 +404,9 @@ def _finding(
     for each in (without, search):
         if each is not None and number in each.engine.watch.hits:
             run = _run(asked, each, number)
-            note = (
-                ""
-                if each is (without or search)
-                else "there may be a shorter run: raise --max-states or --memory"
-            )
+            note = ""
+            if without is not None and each is search:
+                note = f"there may be a shorter run, the search for it was cut: {', '.join(without.cut)}"
             return Finding(prop.name, "violated", len(run.moves), run, tested, note)
     if search.cut:
         return Finding(prop.name, "unknown", tested=tested)

@@ -7,7 +7,7 @@ that only a limit refuses counts as possible, so that a run does not look stuck 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -269,16 +269,15 @@ def findings(
     *,
     max_states: int,
     memory: int,
-    stop: Callable[[], bool] | None = None,
-) -> tuple[Finding, ...]:
+) -> Iterator[Finding]:
     """These properties as columns of the matrix; ``unknown`` where the states do not fit."""
-    if not properties:
-        return ()
     try:
-        states = States(scenario, fence, max_states=max_states, memory=memory, stop=stop)
+        states = States(scenario, fence, max_states=max_states, memory=memory)
     except Cut as cut:
-        return tuple(Finding(prop.name, "unknown", note=str(cut)) for prop in properties)
-    return tuple(_finding(decide(states, prop)) for prop in properties)
+        yield from (Finding(prop.name, "unknown", note=str(cut)) for prop in properties)
+        return
+    for prop in properties:
+        yield _finding(decide(states, prop))
 
 
 def _finding(found: Decision) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import IO, Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,14 @@ from .team import BATCH, Lane, Team, from_watch, to_watch
 
 #: states that numpy looks at in one go
 _BLOCK = 1 << 16
+
+
+class _Writes(Protocol):
+    def write(self, data: Any, /) -> object: ...
+
+
+class _Reads(Protocol):
+    def readinto(self, into: Any, /) -> object: ...
 
 
 class Native(Engine):
@@ -44,7 +53,7 @@ class Native(Engine):
         if most < len(plain):
             raise MemoryError(f"there is no room for {len(plain)} states")
         self._states = Table(code.compiled, self._packing.words, most)
-        self._children = np.zeros(most, f"u{code.child_bits // 8}")
+        self._room = self._states.beside(1, f"u{code.child_bits // 8}")
         width = len(self.expander.layout)
         self._states.fill(
             self._packing.pack(np.frombuffer(b"".join(plain.order), np.uint8).reshape(-1, width))
@@ -52,10 +61,15 @@ class Native(Engine):
         parents = np.asarray(plain.parent)[self._starts :]
         self._children[: len(plain)] = np.bincount(parents, minlength=len(plain))
         self._notes = from_watch(plain.watch)
-        self._lanes = [Lane(code, self._states, self._children, most)]
+        self._lanes = [Lane(code, self._states, self._room, most)]
         self._most = most
         self._counted = 0, np.empty(0, np.int64)  # of how many states, and see `_ends`
         self._team: Team | None = None
+
+    @property
+    def _children(self) -> NDArray[Any]:
+        """How many states each was the first to lead to, and room for more."""
+        return self._room.rows[:, 0]
 
     @property
     def watch(self) -> Watch:
@@ -103,36 +117,46 @@ class Native(Engine):
     def _together(self) -> Team:
         if self._team is None or self._team.size != self.threads:
             while len(self._lanes) < self.threads:
-                self._lanes.append(Lane(self._code, self._states, self._children, self._most))
-            self._team = Team(self._code, self._states, self._lanes[: self.threads], self._notes)
+                self._lanes.append(Lane(self._code, self._states, self._room, self._most))
+            lanes = self._lanes[: self.threads]
+            self._team = Team(self._code, self._states, self._room, lanes, self._notes)
         return self._team
 
     # Checkpoints: rows, counts of children, and notes, one after the other.
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Tells this model and its properties from others: its code, its steps' names, its first states."""
-        names = [(step.name, step.number, step.inputs) for step in self.expander.instances]
-        asked = [prop.name for prop in self.expander.properties]
-        starts = list(self.states(0, self._starts))
-        told = f"{self._code.compiled.digest} {names} {asked} {starts}"
-        return hashlib.sha256(told.encode()).hexdigest()
+        """Tells this search from others: its code, how states are packed, its steps, guards and properties by
+        name, what counts as one state, and its first states."""
+        expander = self.expander
+        told = (
+            self._code.compiled.digest,
+            self._packing.fields,
+            expander.source,
+            [(step.name, step.number, step.inputs) for step in expander.instances],
+            expander.guards,
+            [prop.name for prop in expander.properties],
+            sorted(expander.configuration.reductions),
+            self.starts,
+        )
+        return hashlib.sha256(repr(told).encode()).hexdigest()
 
-    def _parts(self, states: int) -> list[NDArray[Any]]:
-        return [self._states.whole[:states], self._children[:states], *self._notes.values()]
+    def _parts(self, states: int) -> Iterator[NDArray[np.uint8]]:
+        parts = [self._states.blank(states), self._room.rows[:states], *self._notes.values()]
+        return (part.reshape(-1).view(np.uint8) for part in parts)
 
     def written_bytes(self, states: int) -> int:
         """How long the file of so many states is."""
         row = 8 * self._packing.words + self._children.itemsize
         return states * row + sum(values.nbytes for values in self._notes.values())
 
-    def write(self, file: IO[bytes]) -> None:
+    def write(self, file: _Writes) -> None:
         """Write all states and what was noted."""
         for part in self._parts(len(self)):
-            file.write(part.data)
+            file.write(part)
 
-    def read(self, file: IO[bytes], states: int) -> None:
-        """Hold what was written instead of what is held now.
+    def read(self, file: _Reads, states: int) -> None:
+        """Read what was written, which nothing may look at before `take_in`.
 
         Raises:
             MemoryError: there is no room for so many states.
@@ -140,8 +164,16 @@ class Native(Engine):
         if states > self._most:
             raise MemoryError(f"there is no room for {states} states")
         for part in self._parts(states):
-            file.readinto(part.data.cast("B"))  # type: ignore[attr-defined]  # every binary file has it
-        self._states.fill(self._states.whole[:states])
+            file.readinto(part)
+
+    def take_in(self, states: int) -> bool:
+        """Hold what was read instead of what was held; False: it cannot be a search."""
+        children, hits = self._children[:states], self._notes["hit_at"]
+        # each state but the first ones was found from one before it
+        if self._starts + int(children.sum(dtype=np.int64)) != states or (hits >= states).any():
+            return False
+        self._states.filled(states)
+        return True
 
     def before(self, index: int) -> int | None:
         born = index - self._starts

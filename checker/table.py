@@ -1,9 +1,9 @@
 """A set of rows of words, in the order in which they were added: open addressing, exact.
 
 One thread adds at a time; others may look rows up meanwhile, and may miss those that are just being added.
-Rows stand one after the other and never move.  The slots that find them hold 32 bits each: the
-number of the row and, in the bits that this leaves, a part of its hash, so that a slot that belongs
-to another row seldom has to be followed.
+Rows stand one after the other; they move only while room is made for more.  The slots that find them hold
+32 bits each: the number of the row and, in the bits that this leaves, a part of its hash, so that a slot
+that belongs to another row seldom has to be followed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ctypes
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from .machine_code import (
     I32,
@@ -27,6 +27,7 @@ from .machine_code import (
     prefetcher,
     word,
 )
+from .room import Room
 
 #: which part of the slots is in use at most, and how many times as many there are then
 _FULL, _GROWTH = 0.85, 1.4
@@ -225,24 +226,34 @@ class TableCode:
 
 
 class Table:
-    """A table in memory, which takes up what its rows need: room that is only reserved costs nothing.
+    """A table in memory, of at most ``most`` rows, which takes up what its rows need.
 
-    ``most`` rows fit in all.  Raises MemoryError where not even that many can be reserved.
+    Raises MemoryError where there is no room even for a few.
     """
 
     def __init__(self, compiled: Compiled, words: int, most: int) -> None:
         if most > MOST_ROWS:
             raise MemoryError(f"a table numbers at most {MOST_ROWS} rows, not {most}")
-        self._rows = np.empty((most, words), np.uint64)
+        self.most = most
+        self._room = Room(most, words, np.uint64)
+        self._beside: list[Room] = []
         self._slots = np.empty(0, np.uint32)
-        self._shared = _Shared(rows=self._rows.ctypes.data, numbers=(1 << most.bit_length()) - 1)
+        self._shared = _Shared(numbers=(1 << most.bit_length()) - 1)
         self._add = compiled.function("add", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
         self._rebuild = compiled.function("rebuild", None, ctypes.c_void_p)
         self.address = ctypes.addressof(self._shared)
+        self._reserve(min(most, 1))
         self._resize(_FIRST_SIZE)
 
     def __len__(self) -> int:
         return int(self._shared.count)
+
+    def beside(self, columns: int, dtype: DTypeLike) -> Room:
+        """An array with room for a row of its own beside each row here; it grows with the table."""
+        made = Room(self.most, columns, dtype)
+        made.grow(len(self._room), 0)
+        self._beside.append(made)
+        return made
 
     def has_room(self, more: int) -> bool:
         """Can so many rows be added without `make_room`?"""
@@ -251,12 +262,7 @@ class Table:
     @property
     def rows(self) -> NDArray[np.uint64]:
         """The rows so far."""
-        return self._rows[: len(self)]
-
-    @property
-    def whole(self) -> NDArray[np.uint64]:
-        """The rows, and the room for those to come."""
-        return self._rows
+        return self._room.rows[: len(self)]
 
     @property
     def memory(self) -> int:
@@ -269,26 +275,55 @@ class Table:
         return int(self._add(self.address, row.ctypes.data))
 
     def fill(self, rows: NDArray[np.uint64]) -> None:
-        """Hold these rows, which differ from each other, and no others."""
-        self._rows[: len(rows)] = rows
-        self._shared.count = len(rows)
-        self._resize(max(_FIRST_SIZE, int(len(rows) / _FULL * _GROWTH)))
-
-    def make_room(self, more: int) -> None:
-        """See to it that so many rows can be added.
+        """Hold these rows, which differ from each other, and no others.
 
         Raises:
             MemoryError: there is no room for them.
         """
-        if len(self) + more > len(self._rows):
-            raise MemoryError(f"{len(self._rows)} rows are all there is room for")
-        while len(self) + more > self._shared.limit:
-            self._resize(int(self._shared.size * (_GROWTH if self._shared.size >= _FEW else 4)))
+        self.blank(len(rows))[:] = rows
+        self.filled(len(rows))
+
+    def blank(self, many: int) -> NDArray[np.uint64]:
+        """Where so many rows may be written, before `filled` says that they were.
+
+        Raises:
+            MemoryError: there is no room for them.
+        """
+        self._reserve(many)
+        return self._room.rows[:many]
+
+    def filled(self, many: int) -> None:
+        """Hold so many rows, which differ from each other."""
+        self._shared.count = many
+        self._resize(max(_FIRST_SIZE, int(many / _FULL * _GROWTH)))
+
+    def make_room(self, more: int) -> None:
+        """See to it that so many rows can be added; rows and what is beside them may move.
+
+        Raises:
+            MemoryError: there is no room for them.
+        """
+        self._reserve(len(self) + more)
+        size = self._shared.size
+        while len(self) + more > int(size * _FULL):
+            size = int(size * (_GROWTH if size >= _FEW else 4))
+        if size > self._shared.size:
+            self._resize(size)
+
+    def _reserve(self, rows: int) -> None:
+        # what is beside them first: there is never less of that than of rows
+        for room in (*self._beside, self._room):
+            room.grow(rows, len(self))
+        self._shared.rows = self._room.address
+        self._limit()
+
+    def _limit(self) -> None:
+        self._shared.limit = min(int(self._shared.size * _FULL), len(self._room))
 
     def _resize(self, size: int) -> None:
-        self._slots = np.empty(0, np.uint32)  # let go of the old slots first: the rows say it all
-        self._slots = np.zeros(size, np.uint32)
+        slots = np.zeros(size, np.uint32)  # which takes no memory yet
+        self._slots = slots  # let go of the old slots first: the rows say it all
         self._shared.slots = self._slots.ctypes.data
         self._shared.size = size
-        self._shared.limit = min(int(size * _FULL), len(self._rows))
+        self._limit()
         self._rebuild(self.address)

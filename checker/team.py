@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .expand import Watch
 from .native_code import NativeCode, Shared
+from .room import Room
 from .table import Table
 
 #: states that a thread expands at a time: some milliseconds of work
@@ -70,20 +71,20 @@ def _add_notes(to: Notes, later: Notes) -> None:
 class Lane:
     """What one thread has to itself: its queue, and the times that it met with what becomes of them."""
 
-    def __init__(self, code: NativeCode, states: Table, children: NDArray[Any], most: int) -> None:
+    def __init__(self, code: NativeCode, states: Table, children: Room, most: int) -> None:
         self._expand = code.expand
         words = code.packing.words
         self._steps = len(code.expander.instances)
         self._pasts, self._presents = (Table(code.compiled, words, most) for _ in range(2))
-        self._folded, self._settled = (np.empty((most, words), np.uint64) for _ in range(2))
+        self._folded, self._settled = (
+            times.beside(words, np.uint64) for times in (self._pasts, self._presents)
+        )
         self._queue = np.empty(code.queue_words, np.uint64)
+        self._children = children
         self.shared = Shared(
             states=states.address,
             pasts=self._pasts.address,
-            folded=self._folded.ctypes.data,
             presents=self._presents.address,
-            settled=self._settled.ctypes.data,
-            children=children.ctypes.data,
             queue=self._queue.ctypes.data,
         )
 
@@ -95,7 +96,7 @@ class Lane:
     def forget_many(self) -> None:
         """Give up the times met so far once they fill half of the room for them."""
         for times in (self._pasts, self._presents):
-            if len(times) > len(times.whole) // 2:
+            if len(times) > times.most // 2:
                 times.fill(times.rows[:0])
 
     def note_in(self, notes: Notes) -> None:
@@ -109,6 +110,9 @@ class Lane:
         Raises:
             MemoryError: there is no room for more times.
         """
+        # these move when they grow
+        self.shared.folded, self.shared.settled = self._folded.address, self._settled.address
+        self.shared.children = self._children.address
         stopped = int(self._expand(ctypes.addressof(self.shared), first, last))
         if stopped < last:
             self._pasts.make_room(1)
@@ -128,9 +132,12 @@ class _Batch:
 class Team:
     """Threads that expand the same states, ``size`` of them."""
 
-    def __init__(self, code: NativeCode, states: Table, lanes: list[Lane], notes: Notes) -> None:
+    def __init__(
+        self, code: NativeCode, states: Table, children: Room, lanes: list[Lane], notes: Notes
+    ) -> None:
         self._code = code
         self._states = states
+        self._children = children
         self._lanes = lanes
         self.size = len(lanes)
         self._notes = notes
@@ -162,7 +169,7 @@ class Team:
                 self._work(self._lanes[0])
                 for other in others:
                     other.result()
-                if self._next in self._ready:  # the slots may only move while nobody reads them
+                if self._next in self._ready:  # states and slots may only move while nobody reads them
                     self._states.make_room(self._ready[self._next].many)
 
     def _work(self, lane: Lane) -> None:
@@ -195,7 +202,7 @@ class Team:
             self._busy += 1
         shared = Shared(
             states=self._states.address,
-            children=self._lanes[0].shared.children,
+            children=self._children.address,
             kept=batch.kept.ctypes.data,
             many_kept=batch.many,
         )

@@ -221,6 +221,7 @@ def explored(
             )
         )
         parts += [Text(f"  cut: {reason}", style="bold yellow") for reason in found.cut_by]
+        parts += [_indented(note, "yellow") for note in found.notes]
         notes = dict.fromkeys(
             f"{finding.verdict}: {finding.note}" for finding in found.findings if finding.note
         )
@@ -319,6 +320,7 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
         "seconds": round(found.seconds, 3),
         "complete": found.complete,
         "cut_by": list(found.cut_by),
+        "notes": list(found.notes),
         "never_fired": list(found.never_fired),
         "never_refused": list(found.never_refused),
         "spent": list(found.spent),

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tsofence.checker.engine import CheckpointError
+from tsofence.checker import machine_code
+from tsofence.checker.checkpoint import Checkpoint
+from tsofence.checker.engine import CheckpointError, Plain
+from tsofence.checker.expand import Expander
 from tsofence.checker.explore import Exploration, Progress, explore
+from tsofence.checker.native import Native
 from tsofence.cli import main
-from tsofence.specs.properties import PROPERTIES, named
-from tsofence.specs.scenario import load
+from tsofence.model import fence as fences
+from tsofence.model.instance import REDUCTIONS
+from tsofence.specs.properties import PROPERTIES, Property
+from tsofence.specs.scenario import Scenario, load
 
 WORLD = replace(load("rolling-upgrade"), window=3)
 #: a search that writes as often as it can, so that it is often killed while it writes
@@ -31,12 +38,28 @@ from tsofence.specs.scenario import load
 checkpoint._PAUSE, checkpoint._SHARE = 0, 0
 explore(load("rolling-upgrade"), "off", PROPERTIES, checkpoint=Path(sys.argv[1]), threads=lambda: 2)
 """
+#: of the search under no fence, told by another process
+FINGERPRINT = """
+from dataclasses import replace
+from tsofence.checker.engine import Plain
+from tsofence.checker.expand import Expander
+from tsofence.checker.native import Native
+from tsofence.model import fence as fences
+from tsofence.model.instance import REDUCTIONS
+from tsofence.specs.properties import PROPERTIES
+from tsofence.specs.scenario import load
+world = replace(load("rolling-upgrade"), pd=1, tso=1)
+configuration = replace(world.configuration(fences.parse("off")), reductions=frozenset(REDUCTIONS))
+expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
+print(Native(Plain(expander), 1000).fingerprint, end="")
+"""
 
 
 def same(found: Exploration) -> Exploration:
     return replace(found, seconds=0)
 
 
+@pytest.mark.large
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     file, chance, kills = tmp_path / "off.search", random.Random(4), 0
     for _ in range(30):
@@ -78,27 +101,59 @@ def test_a_bound_and_an_interruption_leave_a_checkpoint(tmp_path: Path) -> None:
     )  # it is there already
 
 
-def test_what_is_not_this_search_is_refused(tmp_path: Path) -> None:
+def test_each_search_has_a_fingerprint_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever changes states, their order or what is noted of them; and it is the same in every process."""
+    monkeypatch.setattr(machine_code, "_LEVEL", 0)  # nothing is run: how quick it would be does not matter
+
+    small = replace(WORLD, pd=1, tso=1)
+
+    def fingerprint(
+        world: Scenario = small,
+        fence: str = "off",
+        properties: Sequence[Property] = PROPERTIES,
+        dropped: Sequence[tuple[str, str]] = (),
+        reductions: Collection[str] = REDUCTIONS,
+    ) -> str:
+        configuration = world.configuration(fences.parse(fence), dropped)
+        configuration = replace(configuration, reductions=frozenset(reductions))
+        expander = Expander(configuration, properties, list(world.first_states(configuration)))
+        return Native(Plain(expander), 1000).fingerprint
+
+    found = [
+        fingerprint(),
+        fingerprint(replace(small, budgets={**small.budgets, "pd.term": 7})),
+        fingerprint(replace(small, window=small.window + 1)),
+        fingerprint(replace(small, skew=small.skew + 1)),
+        fingerprint(replace(small, counts=(1, 2), limit=3)),
+        fingerprint(fence="save-cas"),
+        fingerprint(properties=PROPERTIES[::-1]),
+        fingerprint(dropped=[("grant", "serving")]),
+        *(fingerprint(reductions={*REDUCTIONS} - {name}) for name in REDUCTIONS),
+    ]
+    assert len({*found}) == len(found)
+    again = subprocess.run(
+        [sys.executable, "-c", FINGERPRINT],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONHASHSEED": "7"},
+    )
+    assert again.stdout == found[0]
+
+
+def test_what_is_not_this_search_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_code, "_LEVEL", 0)
     file = tmp_path / "off.search"
-    explore(WORLD, "off", PROPERTIES, max_states=30_000, checkpoint=file)
-    smaller = replace(WORLD, budgets={**WORLD.budgets, "pd.term": 1})
-    for world, fence, properties in (
-        (smaller, "off", PROPERTIES),
-        (WORLD, "save-cas", PROPERTIES),
-        (WORLD, "off", [named("key-monotone")]),
-        (WORLD, "off", PROPERTIES[::-1]),
-    ):
-        with pytest.raises(CheckpointError, match="another model"):
-            explore(world, fence, properties, checkpoint=file)
-    whole = file.read_bytes()
-    for damaged, told in (
-        (whole[:-1], "damaged"),
-        (whole[7:], "not a checkpoint"),
-        (b"", "not a checkpoint"),
-    ):
-        file.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match=told):
-            explore(WORLD, "off", PROPERTIES, checkpoint=file)
+    explore(WORLD, "off", PROPERTIES, max_states=100, engine="native", reductions=(), checkpoint=file)
+    with pytest.raises(CheckpointError, match="another model"):
+        explore(WORLD, "off", PROPERTIES[::-1], engine="native", reductions=(), checkpoint=file)
+
+
+def test_another_process_keeps_away(tmp_path: Path) -> None:
+    file = tmp_path / "off.search"
+    with Checkpoint(file), pytest.raises(CheckpointError, match="another process is at this search"):
+        explore(WORLD, "off", PROPERTIES, max_states=100, checkpoint=file)
+    explore(WORLD, "off", PROPERTIES, max_states=100, checkpoint=file)
 
 
 def test_the_command_line_says_so_in_one_line(tmp_path: Path) -> None:
