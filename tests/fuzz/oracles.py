@@ -22,7 +22,8 @@ from tsofence.traces.terminal import Terminal, one_line
 _ONE_LINE = 2_100
 
 
-def _told(error: Exception) -> None:
+def told(error: Exception) -> None:
+    """A refusal, in one line that a terminal can be given."""
     line = one_line(error)
     assert line.isprintable()
     assert len(line) < _ONE_LINE
@@ -43,7 +44,7 @@ def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | Non
     try:
         trace = sources.read(paths)
     except BadInput as error:
-        _told(error)
+        told(error)
         return None
     found = replaying.replay(trace, fences)
     assert found.sources
@@ -61,7 +62,7 @@ def run_file(path: Path) -> None:
     try:
         run = run_files.load(path)
     except BadInput as error:
-        _told(error)
+        told(error)
         return
     _printed(show.text(run), report.rerun_text(rerun(run, [run.fence, "off", "save-cas"], [])))
     assert show.mermaid(run)
@@ -74,7 +75,7 @@ def scenario_file(path: Path) -> None:
     try:
         world = scenario.load(str(path))
     except scenario.ScenarioError as error:
-        _told(error)
+        told(error)
         return
     screen = report.Exploring(Terminal(file=io.StringIO()), world, ["off"], ["unique"], live=False)
     _printed(screen._render(), report.explored(world, [], {}, tell_runs=True))

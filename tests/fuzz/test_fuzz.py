@@ -7,21 +7,15 @@ failed is kept in `corpus/`, which every run of the tests goes through first.
 from __future__ import annotations
 
 import gzip
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tsofence.specs import scenario
 
 from . import oracles
 from .damage import damaged, one_damaged, one_with_unreadable_lines
-
-T = TypeVar("T")
+from .examples import each, examples
 
 CORPUS = Path(__file__).parent / "corpus"
 TESTS = CORPUS.parents[1]
@@ -32,37 +26,17 @@ FILES = RECORDED + sorted(CORPUS.glob("files/*"))
 UNFENCED, FENCED = ("off",), ("check-tso-primary",)
 SCENARIOS = sorted(CORPUS.glob("scenarios/*"))
 
-#: examples of `make fuzz`, instead of those of the large tests
-_MANY = os.environ.get("TSOFENCE_FUZZ")
-
-
-def examples(few: int, many: int) -> pytest.MarkDecorator:
-    """How many examples: every day, and in the large tests."""
-    large = pytest.param(int(_MANY or many), marks=pytest.mark.large, id="many")
-    return pytest.mark.parametrize("number", [pytest.param(few, id="few"), large])
-
-
-def each(strategy: st.SearchStrategy[T], number: int, check: Callable[[T], object]) -> None:
-    """Check so many examples: every day the same ones, `make fuzz` has others each time."""
-
-    @settings(max_examples=number, derandomize=not _MANY, suppress_health_check=list(HealthCheck))
-    @given(strategy)
-    def one(example: T) -> None:
-        check(example)
-
-    one()
-
-
-def plain(path: Path) -> bytes:
-    content = path.read_bytes()
-    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-
 
 def with_one_instead(folder: Path, name: str, content: bytes) -> list[Path]:
     """The recorded files, but another content in one of them."""
     path = folder / name
     path.write_bytes(content)
     return [path if other.name == name else other for other in RECORDED]
+
+
+def plain(path: Path) -> bytes:
+    content = path.read_bytes()
+    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
 
 
 def seeds(paths: list[Path]) -> list[bytes]:
