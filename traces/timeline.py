@@ -24,12 +24,12 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, chain, pairwise
 
 from ..model.transition import Kind
-from .observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Where
+from .observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Where
 from .servers import Servers, Unclear
 from .sources import Gap, Trace
 
 LATE_NS = 1_000 * NS_PER_MS
-FOREVER = 1 << 62
+FOREVER = MAX_NS
 GUARD_NS = NS_PER_MS
 #: how many observations can be explained: each takes about 1 KiB until then
 MAX_SEEN = 300_000
@@ -441,7 +441,7 @@ def _log_stream(
         elif line.step in (LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED):
             low, high = _read_between(line.last_ns, saves)
         elif line.refusal is Refusal.NOT_GREATER and (values := _TRIED.search(line.text)):
-            tried = int(values[1])
+            tried = int(values[1]) if int(values[1]) < MAX_NS else None
             low, high = _read_between(int(values[2]), saves)
         after = max(after, low)
         found.append(

@@ -19,7 +19,7 @@ from tsofence.specs import scenario
 from tsofence.traces import explain, faults, judge, lines, pdlog, report, show, sources, timeline
 from tsofence.traces import replay as replaying
 from tsofence.traces import run as run_files
-from tsofence.traces.observation import BadInput
+from tsofence.traces.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
 from tsofence.traces.rerun import rerun
 from tsofence.traces.servers import MAX_SERVERS
 from tsofence.traces.terminal import Terminal, clean, one_line
@@ -284,6 +284,40 @@ def test_an_election_key_that_names_nobody(tmp_path: Path, key: str, value: byte
     (tmp_path / "watch").write_text(watch(event(2, "/pd/1/leader", known), event(3, key, value)))
     trace = sources.read([tmp_path])
     assert trace.sources[0].reasons == ("1 x value that cannot be decoded (first: line 1)",)
+    assert {each.conforms for each in replaying.replay(trace).fences} == {None}
+
+
+def test_what_is_no_time_in_any_file(tmp_path: Path) -> None:
+    """Times after 2116 or before 1970: else an explanation would have them, and its own file be refused."""
+    beyond = MAX_NS.to_bytes(8, "big")
+    events = [event(2, "/pd/1/leader", field(1, "pd1") + field(4, "http://pd1"))]
+    events += [event(3, "/pd/1/timestamp", beyond), event(4, "/pd/1/timestamp", b"\xff" * 8)]
+    (tmp_path / "watch").write_text(
+        json.dumps({"recv_unix_ns": MAX_NS, "response": json.loads(watch(*events))}) + "\n"
+    )
+    (tmp_path / "calls").write_text(
+        call("c", 1, 1) + call("c", 1, MAX_NS // NS_PER_MS) + call("c", MAX_NS - 1, 1)
+    )
+    times = (
+        "2200/01/01 00:00:00.000 +00:00",
+        "1969/12/31 23:59:59.999 +00:00",
+        "1970/01/01 00:00:00.000 +01:00",
+    )
+    granted = HEAD.replace("reset-ts", "lease granted") + "[lease-timeout=9999999999]\n"
+    reset = HEAD + f"[new-ts={10**19 - 1}]\n"
+    config = json.dumps(json.dumps({"name": "pd1", "lease": 1 << 31, "tso-save-interval": "2000000h"}))
+    start = HEAD.replace("reset-ts", "PD config") + f"[config={config}]\n"
+    late = "".join(reset.replace("2026/11/23 07:09:28.483 +00:00", time) for time in times)
+    (tmp_path / "log").write_text(start + granted + reset + late)
+    trace = sources.read([tmp_path])
+    assert [(each.revision, each.latest_ns) for each in trace.keys] == [(2, None)]
+    assert [where.line for where in trace.undecoded] == [1, 1]
+    assert len(trace.calls) == 1
+    assert [(each.step, each.lease_s, each.next_ns) for each in trace.logs[1:]] == [
+        (LogStep.LEASE_GRANTED, None, None),
+        (LogStep.ADMIN_RESET, None, None),
+    ]
+    assert (trace.settings.lease_s, trace.settings.save_interval_ns) == (None, None)
     assert {each.conforms for each in replaying.replay(trace).fences} == {None}
 
 
