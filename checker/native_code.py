@@ -359,6 +359,14 @@ class NativeCode:
             deadlines[slot] = code.select(ahead, code.sub(value, number(1)), number(0))
         return self.written(code, later, deadlines)
 
+    def too_far_back(self, code: Code, state: Sequence[Value]) -> Value | None:
+        """Does a unit of time lead out of what a state can hold: does some time lie as far back as it can?"""
+        outside = None
+        for slot in self.layout.time_slots if self._past is not None else ():
+            last = code.icmp_signed("==", number(1), self.stored(code, slot, state))
+            outside = last if outside is None else code.or_(outside, last)
+        return outside
+
     # Expressions.
 
     def stored(self, code: Code, slot: int, state: Sequence[Value]) -> Value:
@@ -491,11 +499,12 @@ class _Steps:
                 with code.if_then(self._native.truth(code, broken, self._state), likely=False):
                     self._hit(which, index)
         if passes(instance):
-            self._arrive(self._later, unsettled=True)
-            return
-        values, outside = self._native.values_after(code, instance, self._state)
-        after = self._native.written(code, self._state, values)
-        unsettled = expander.unsettles(instance)
+            outside = self._native.too_far_back(code, self._state)
+            after, unsettled = self._later, True
+        else:
+            values, outside = self._native.values_after(code, instance, self._state)
+            after = self._native.written(code, self._state, values)
+            unsettled = expander.unsettles(instance)
         if outside is None:
             self._arrive(after, unsettled=unsettled)
             return

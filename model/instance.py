@@ -99,9 +99,14 @@ class Configuration:
         positive = sorted(name for name, limit in self.budgets.items() if limit > 0)
         return Layout(self.vocabulary, len(self.kinds), positive, relative=self.relative)
 
+    @property
+    def kind_names(self) -> tuple[str, ...]:
+        """Under which names budgets are kept: each kind of server once."""
+        return tuple(dict.fromkeys(kind.name.lower() for kind in self.kinds))
+
     def allows(self, fault: str) -> bool:
         """May some server suffer that fault?"""
-        return any(self.budgets.get(f"{kind.name.lower()}.{fault}") != 0 for kind in self.kinds)
+        return any(self.budgets.get(f"{kind}.{fault}") != 0 for kind in self.kind_names)
 
     def budget_of(self, transition: Transition, number: int) -> str | None:
         """Which budget that server's step spends: that of its kind."""

@@ -82,7 +82,7 @@ def forgets(*, intact: bool) -> tuple[tuple[tuple[str, ...], Expr, bool], ...]:
 class Past:
     """The distances between times that matter under a fence, with the constants of a scenario.
 
-    ``resets``: how far an admin may reset a timestamp; ``syncs_again``: may a sync find memory set?
+    ``resets``: how far admins may reset a timestamp in all; ``syncs_again``: may a sync find memory set?
     ``intact``: every guard is in place; without one, servers may do what the bounds below rule out,
     so that every distance counts that one addition and one comparison can bridge.
     """
@@ -126,12 +126,13 @@ class Past:
 
     def _matters_from_now(self, name: str) -> int:
         """How far below the clocks' least reading a time still matters."""
-        # A window of its own may be saved from `next` and then be loaded by another server's sync.
+        # A window of its own may be saved from `next` and then be loaded by another server's sync; once it is
+        # in memory, admins may reset it before that.
         loaded = max(self._guard, self._margin)
         saving = self._window + max(self._guard + 1, self._margin)
         distance = {
-            "next": saving,
-            # the physical part moves on within its window, or by an admin reset to a new one; an update asks
+            "next": saving + self._resets,
+            # the physical part moves on within its window, or by admin resets to new ones; an update asks
             # whether the clock is further ahead than the guard
             "physical": saving + self._resets if self._resets else max(self._window, self._guard + 1),
             "saved": 1 if self._fence.window_lease else 0,
@@ -155,11 +156,11 @@ class Past:
             return window  # does the window to save grow?
         if (above, below) == ("saved", "physical") and same:
             return window
-        if above == below == "next" and not same:
+        if above == below == "next":
             return window  # where one save lands decides whether the other's window still grows
         if pair <= memory:
-            # one may become the remembered grant, the other come up to it
-            return window if not noted else int(same)
+            # one may become the remembered grant, the other come up to it; resets lead from memory to saves
+            return window if not noted or self._resets else int(same)
         if "timestamp" in pair:
             return int(bool(pair & {"seen", "physical"}) or (self._compares_saved and "saved" in pair))
         return int(pair == {"saved", "seen"} and same and self._compares_saved)
@@ -168,11 +169,16 @@ class Past:
         """The state ``by`` later, folded.
 
         A deadline that has passed is forgotten: it is only compared with now, and none is in the past too.
+
+        Raises:
+            ValueError: a time would lie further back than a state can hold, where it means ZERO.
         """
         for slot in self._layout.deadline_slots:
             ahead = values[slot] - RELATIVE_NOW
             values[slot] = values[slot] - by if by < ahead else 0
         slots = self._layout.time_slots
+        if by and any(0 < values[slot] <= by for slot in slots):
+            raise ValueError("a time lies too far back")
         times = tuple(values[slot] and values[slot] - by for slot in slots)
         key = (times, values[self._noted])
         folded = self._memo.get(key)

@@ -138,11 +138,20 @@ def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, 
         layout,
         fence,
         configuration.constants,
-        resets=max(configuration.domains.get("by", ()), default=0) if configuration.allows("admin") else 0,
+        resets=_resets(configuration),
         syncs_again=configuration.allows("client_sync"),
         intact=configuration.intact,
     )
     return past, functions["forget"]
+
+
+def _resets(configuration: Configuration) -> int:
+    """How far admins may reset a timestamp in all.
+
+    Without a limit times outgrow what a state can hold, and nothing is found to hold: then once.
+    """
+    times = sum(configuration.budgets.get(f"{kind}.admin", 1) for kind in configuration.kind_names)
+    return times * max(configuration.domains.get("by", ()), default=0)
 
 
 def forgotten(configuration: Configuration, layout: Layout) -> list[tuple[Expr, list[int]]]:

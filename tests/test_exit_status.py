@@ -279,6 +279,7 @@ def test_a_fault_says_where_and_shows_its_traceback_when_asked(
 
 INTERRUPTED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 import tsofence.__main__ as entry
 
 class Finder:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from ..checker.run import Frame, Run, follow
 from ..model.layout import Layout
-from ..model.state import CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
+from ..model.state import AHEAD, CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
 from ..model.transition import Kind
 from . import why
 from .spelling import Spelling, State
@@ -112,11 +112,12 @@ def _facts(run: Run, say: Spelling) -> Iterator[str]:
         yield f"times in ms from {datetime.fromtimestamp(say.start // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC"
     else:
         yield "times from the start of the run, in units of the physical part (1 ms in PD)"
-    switches = (DYNAMIC.name, REGISTRY.name)
+    # what else is said below, and a bound of the scenario's, not the cluster's
+    untold = (DYNAMIC.name, REGISTRY.name, AHEAD.name)
     yield ", ".join(
         f"{name.replace('_', ' ')} {value if name == LIMIT.name else say.span(value)}"
         for name, value in run.constants.items()
-        if name not in switches
+        if name not in untold
     )
     if run.constants.get(DYNAMIC.name):
         yield "dynamic switching is on"

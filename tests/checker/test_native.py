@@ -94,6 +94,28 @@ def test_every_step_is_the_same(name: str, fence: str, reductions: tuple[str, ..
         assert native.path(index) == plain.path(index)
 
 
+def test_no_time_is_taken_for_none_by_getting_old() -> None:
+    """As far back as a state can hold a time, it is not forgotten a unit later: that search is cut."""
+    world = replace(BUSY, pd=1, tso=0, window=12, reset_by=(12,), budgets={"pd.admin": 9})
+    configuration = world.configuration(fences.parse("off"))
+    expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
+    (first,) = world.first_states(configuration)
+    state = bytearray(first)
+    for name, number, value in (
+        ("timestamp", 0, 13),
+        ("physical", 1, 1),
+        ("saved", 1, 13),
+        ("initialised", 1, 1),
+    ):
+        state[expander.layout.slots[name, number]] = value
+    plain, native = Plain(expander, [state]), Native(Plain(expander, [state]), 1_000)
+    for engine in (plain, native):
+        engine.expand(0, 1)
+    tick = next(index for index, instance in enumerate(expander.instances) if instance.name == "tick")
+    assert plain.watch.cut[tick] == 1
+    compare(plain, native)
+
+
 @pytest.mark.parametrize(
     "dropped", [("load_window", "window grows"), ("overflow", "window has room"), ("grant", "serving")]
 )

@@ -7,12 +7,16 @@ state, and at each state every step is taken on both sides.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from tsofence.model import fence as fences
+from tsofence.model.instance import Configuration
 from tsofence.model.layout import RELATIVE_NOW, Layout
+from tsofence.model.past import Past
 from tsofence.model.python import Machine, folding
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, judged
@@ -62,6 +66,40 @@ def relative(state: tuple[int, ...], layout: Layout, folded: Layout) -> list[int
     return values
 
 
+class Folding:
+    """How a search folds, and when two folded states are alike: each reset that is spent, less matters."""
+
+    def __init__(self, configuration: Configuration, layout: Layout) -> None:
+        past, self._forget = folding(configuration, layout)
+        assert past is not None
+        self._past = past
+        self._configuration = configuration
+        self._layout = layout
+        budgets = [(f"left {kind}.admin", 0) for kind in configuration.kind_names]
+        self._resets = [layout.slots[budget] for budget in budgets if budget in layout.slots]
+        self._after = cache(self._past_after)
+
+    def fold(self, values: Sequence[int]) -> tuple[int, ...]:
+        return tuple(self._past.go_on(self._forget(list(values)), 0))
+
+    def alike(self, values: Sequence[int]) -> tuple[int, ...]:
+        """The same for states that are alike."""
+        left = sum(values[slot] for slot in self._resets)
+        return tuple(self._after(left).go_on(self._forget(list(values)), 0))
+
+    def _past_after(self, left: int) -> Past:
+        configuration = self._configuration
+        assert configuration.fence is not None
+        return Past(
+            self._layout,
+            configuration.fence,
+            configuration.constants,
+            resets=left * max(configuration.domains["by"]),
+            syncs_again=configuration.allows("client_sync"),
+            intact=True,
+        )
+
+
 FENCES = (*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out")
 #: every scenario under every fence; every day half of them, for a short while
 CELLS = [
@@ -79,14 +117,9 @@ def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: 
     configuration = world.configuration(fences.parse(fence))
     folded = Machine(configuration, choose=True)
     truth = Machine(replace(configuration, relative=False), choose=True)
-    past, forget = folding(configuration, folded.layout)
-    assert past is not None
+    folds = Folding(configuration, folded.layout)
     names = [instance.name for instance in truth.instances]
     assert names == [instance.name for instance in folded.instances]
-
-    def fold(values: list[int]) -> tuple[int, ...]:
-        return tuple(forget(past.go_on(forget(values), 0)))
-
     compared = 0
     for _ in range(runs):
         skews = {
@@ -99,16 +132,16 @@ def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: 
             for index, instance in enumerate(truth.instances):
                 if not truth.refused(state, index, instance.inputs):
                     real[index] = truth.apply(state, index, instance.inputs)
-            small = fold(relative(state, truth.layout, folded.layout))
+            small = folds.fold(relative(state, truth.layout, folded.layout))
             expected = {
-                (names[index], fold(relative(after, truth.layout, folded.layout)))
+                (names[index], folds.alike(relative(after, truth.layout, folded.layout)))
                 for index, after in real.items()
             }
             got = set()
             for index, instance in enumerate(folded.instances):
                 if not folded.refused(small, index, instance.inputs):
-                    after = fold(list(folded.apply(small, index, instance.inputs)))
-                    got.add((names[index], after))
+                    after = folded.apply(small, index, instance.inputs)
+                    got.add((names[index], folds.alike(after)))
                     for prop in PROPERTIES:
                         if index in real:
                             assert judged(prop.broken_by, truth, index, state, instance.inputs) == judged(
@@ -122,22 +155,62 @@ def check(world: Scenario, fence: str, chance: random.Random, runs: int, steps: 
     return compared
 
 
-def test_where_a_save_lands_decides_what_another_may_save() -> None:
-    """A PD updates after a pause while a TSO server's first save is under way: once a grant was remembered,
-    how far the two saves lie apart still decides whether the later one's window grows."""
-    ticks = [("tick", 0)]
-    moves = [
-        *[("campaign", 1), ("sync_load", 1), ("sync_begin", 1), ("find_own_key", 1), ("load_window", 1)],
-        *[("commit", 1), ("grant", 1), *ticks * 6, ("update_begin", 1), ("find_own_key", 1)],
-        *[("campaign", 2), ("sync_load", 2), *ticks, ("sync_begin", 2), *ticks * 12],
-        *[("load_window", 1), ("commit", 1), ("find_own_key", 2), ("load_window", 2)],
-    ]
-    world = replace(scenarios.load("rolling-upgrade"), window=3)
+TICKS = [("tick", 0)]
+STARTS = [
+    (step, 1) for step in ("campaign", "sync_load", "sync_begin", "find_own_key", "load_window", "commit")
+]
+RESETS = [(step, 1) for step in ("admin_reset_begin", "find_own_key", "load_window", "commit")]
+#: what is tried, with absolute times and with folded ones: limits of the scenario, and steps of the servers
+RUNS: dict[str, tuple[dict[str, int], tuple[int, ...], list[tuple[str, int]]]] = {
+    # A PD updates after a pause while a TSO server's first save is under way: once a grant was remembered,
+    # how far the two saves lie apart still decides whether the later one's window grows.
+    "where a save lands decides what another may save": (
+        {},
+        (2,),
+        [
+            *[*STARTS, ("grant", 1), *TICKS * 6, ("update_begin", 1), ("find_own_key", 1)],
+            *[("campaign", 2), ("sync_load", 2), *TICKS, ("sync_begin", 2), *TICKS * 12],
+            *[("load_window", 1), ("commit", 1), ("find_own_key", 2), ("load_window", 2)],
+        ],
+    ),
+    # A save is old when it lands, then an admin resets what it put into memory: whether the TSO server's
+    # sync starts at its clock still depends on how old.
+    "what a save puts into memory may be reset": (
+        {"pd.admin": 1},
+        (2,),
+        [
+            *[*STARTS, *TICKS * 5, ("update_begin", 1), ("find_own_key", 1), ("load_window", 1), *TICKS * 6],
+            *[("commit", 1), *RESETS, ("campaign", 2), ("sync_load", 2), ("sync_begin", 2)],
+            *[("find_own_key", 2), ("load_window", 2), ("commit", 2), *TICKS * 2, ("update_begin", 2)],
+        ],
+    ),
+    # Each reset brings a PD that fell behind nearer to its clock.
+    "one reset follows another": (
+        {"pd.admin": 3},
+        (2,),
+        [*STARTS, *TICKS * 20, *RESETS * 3, ("update_begin", 1)],
+    ),
+    # A reset by more than a window leads a PD's save past all that was saved, and past a TSO server's or not.
+    "a reset leads beyond what was saved": (
+        {"pd.admin": 1},
+        (5,),
+        [
+            *[*STARTS, ("grant", 1), *TICKS * 6, ("campaign", 2), ("sync_load", 2), *TICKS * 2],
+            *[("sync_begin", 2), *TICKS * 12, *RESETS, ("find_own_key", 2), ("load_window", 2)],
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_is_not_lost_in_folding(name: str) -> None:
+    limits, reset_by, moves = RUNS[name]
+    shipped = scenarios.load("rolling-upgrade")
+    world = replace(shipped, window=3, reset_by=reset_by, budgets={**shipped.budgets, **limits})
     configuration = world.configuration(fences.parse("off"))
     truth = Machine(replace(configuration, relative=False), choose=True)
     folded = Machine(configuration, choose=True)
-    past, forget = folding(configuration, folded.layout)
-    assert past is not None
+    folds = Folding(configuration, folded.layout)
     real = truth.layout.initial({("now", 0): START}, world.budgets)
     small = folded.layout.initial({}, world.budgets)
     for step, number in moves:
@@ -145,8 +218,8 @@ def test_where_a_save_lands_decides_what_another_may_save() -> None:
             index = _remembering(machine, step, number)
             assert not machine.refused(state, index, machine.instances[index].inputs), step
         real = _taken(truth, real, step, number)
-        small = tuple(past.go_on(forget(list(_taken(folded, small, step, number))), 0))
-        assert small == tuple(past.go_on(forget(relative(real, truth.layout, folded.layout)), 0)), step
+        small = folds.fold(_taken(folded, small, step, number))
+        assert folds.alike(small) == folds.alike(relative(real, truth.layout, folded.layout)), step
 
 
 def _remembering(machine: Machine, step: str, number: int) -> int:

@@ -98,8 +98,8 @@ def test_parts_that_stay_are_not_told(before: str, after: str, told: tuple[str, 
 
 
 CONCLUSIONS = {
-    "unique": "tso1 grants (t+1, 1) in step 17; pd1 had granted (t+1, 1) in step 14.",
-    "real-time": "pd1 grants (t+0, 1) in step 14; tso1 had granted (t+4, 1) in step 13.",
+    "unique": "tso1 grants (t+2, 1) in step 17; pd1 had granted (t+2, 1) in step 14.",
+    "real-time": "pd1 grants (t+0, 1) in step 14; tso1 had granted (t+5, 1) in step 13.",
     "session": "tso1 grants (t+0, 1) in step 18; pd1 had granted (t+4, 1) in step 16.",
     "single-writer": "The save of pd1, a PD, lands while tso1 is TSO primary.",
     "one-live": "pd1 grants (t+0, 1) while tso1 could grant as well.",
@@ -199,7 +199,7 @@ def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
     """A run of random steps under a random fence; few of them are faults, or nothing else would happen."""
     rng = random.Random(seed)
     constants = {"window": 3, "guard": 1, "unit": 1, "lease": 2, "limit": 6, "margin": 1}
-    constants |= {"skew_bound": 2, "max_reset": 4, "dynamic": 1, "registry": 1}
+    constants |= {"skew_bound": 2, "max_reset": 4, "ahead": 6, "dynamic": 1, "registry": 1}
     names = tuple(f"server{n}" for n, _ in enumerate(kinds, 1))
     run = Run("walk", rng.choice(fences.ALL), kinds, names, constants, {("now", 0): 1000}, ())
     machine = run.machine()
