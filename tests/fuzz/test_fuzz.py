@@ -57,7 +57,7 @@ def shipped() -> list[bytes]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_recordings_that_were_kept(path: Path) -> None:
-    oracles.recording([path])
+    oracles.recording([path], FENCED)
 
 
 def test_kept_recordings_together() -> None:
@@ -79,7 +79,7 @@ def test_scenarios_that_were_kept(path: Path) -> None:
 # --- decoders --------------------------------------------------------------------------------------
 
 
-@examples(40, 1_500)
+@examples(30, 1_500)
 def test_one_damaged_file(number: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
 
@@ -90,7 +90,7 @@ def test_one_damaged_file(number: int, tmp_path: Path) -> None:
     each(damaged(seeds(FILES)), number, check)
 
 
-@examples(5, 400)
+@examples(3, 400)
 def test_one_damaged_file_beside_others(number: int, tmp_path: Path) -> None:
     def check(damage: tuple[str, bytes]) -> None:
         oracles.recording(with_one_instead(tmp_path, *damage), UNFENCED)
@@ -98,7 +98,7 @@ def test_one_damaged_file_beside_others(number: int, tmp_path: Path) -> None:
     each(one_damaged({path.name: seeds([path]) for path in RECORDED}), number, check)
 
 
-@examples(40, 1_000)
+@examples(30, 1_000)
 def test_a_damaged_run_file(number: int, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
 
@@ -123,7 +123,7 @@ def test_a_damaged_scenario(number: int, tmp_path: Path) -> None:
 # --- verdicts --------------------------------------------------------------------------------------
 
 
-@examples(5, 400)
+@examples(3, 400)
 def test_lines_that_cannot_be_read_accuse_nobody(number: int, tmp_path: Path) -> None:
     """Between the lines of a file, or in their place: a verdict stays, or is unknown."""
     undamaged = oracles.recording(RECORDED, UNFENCED)
@@ -144,7 +144,7 @@ def test_lines_that_cannot_be_read_accuse_nobody(number: int, tmp_path: Path) ->
 # --- the whole command -----------------------------------------------------------------------------
 
 
-@examples(15, 300)
+@examples(10, 300)
 def test_replay_of_anything(number: int, tmp_path: Path) -> None:
     """1 is said of what is violated or refused, and of nothing else."""
     path = tmp_path / "x[red]"
@@ -160,7 +160,7 @@ def test_replay_of_anything(number: int, tmp_path: Path) -> None:
     each(damaged(seeds([*FILES, *RUNS])), number, check)
 
 
-@examples(10, 200)
+@examples(8, 200)
 def test_explore_of_anything(number: int, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     asked = ("--fence", "off", "--max-states", "50", "--engine", "plain")
