@@ -187,7 +187,7 @@ def test_a_pipe_is_written_to(folder: Path) -> None:
 def test_files_that_may_grow_no_further(folder: Path) -> None:
     """A limit on the size of files, in a process of its own: the first 1024 bytes are written, then none."""
     limited = 'ulimit -f 1; "$@"'
-    args = [TSOFENCE, "replay", str(WATCH), "--quiet", "--json", "old"]
+    args = [str(TSOFENCE), "replay", str(WATCH), "--quiet", "--json", "old"]
     done = subprocess.run(["bash", "-c", limited, "-", *args], stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
