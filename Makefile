@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-large test-cluster test-all check lock bench clean
+.PHONY: demo test test-large test-cluster test-all fuzz check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -31,6 +31,11 @@ test-all:
 	$(MAKE) test
 	$(MAKE) test-large
 	$(MAKE) test-cluster
+
+# Damaged and hostile files, others each time: so many of each kind. What fails goes to tests/fuzz/corpus.
+EXAMPLES ?= 10000
+fuzz: $(READY)
+	TSOFENCE_FUZZ=$(EXAMPLES) $(PYTEST) -m large tests/fuzz
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -28,6 +28,7 @@ from .traces.observation import BadInput
 from .traces.rerun import Rerun, rerun
 from .traces.settings import duration_ns, given
 from .traces.terminal import Terminal, clean_lines, one_line
+from .traces.writing import write
 
 VIOLATED, BAD_INPUT, UNKNOWN, FAULT, INTERRUPTED = 1, 2, 3, 70, 130
 #: more than any machine has; what is larger is no number that a search can be given
@@ -208,17 +209,7 @@ def _write_json(result: dict[str, Any], to: str | None, held: Held) -> None:
     if to == "-":
         click.echo(text, nl=False)
     else:
-        _write(Path(to), text)
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file; a failure names it."""
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(
-            str(file), None, "a file that can be written", f"check the path and its disk ({error.strerror})"
-        ) from None
+        write(Path(to), text)
 
 
 def _status(verdicts: Iterable[str]) -> int:
@@ -382,7 +373,7 @@ def _write_runs(
     for (fence, prop), run in found.items():
         path = folder / f"{fence}.{prop}.json"
         with held:
-            _write(path, dumps(run))
+            write(path, dumps(run))
             written[fence, prop] = str(path)
     return written
 
@@ -551,7 +542,7 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
     else:
         text = clean_lines(telling.html(found) if form == "html" else telling.mermaid(found))
     if target is not None:
-        _write(target, text)
+        write(target, text)
     elif text:
         click.echo(text)
     return 0

@@ -247,10 +247,10 @@ def test_a_fault_in_a_replay_keeps_the_others(
 def test_a_run_that_cannot_be_written_keeps_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: object, **__: object) -> int:
+    def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     args = ["prove", "--fence", "off", "--property", "single-writer", "--runs", str(tmp_path)]
     status, told, line = ends(args, capsys)
     assert status == 2

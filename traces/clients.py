@@ -15,11 +15,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from .lines import Tally, json_object
-from .observation import LOGICAL_BITS, MAX_NAME, MAX_TEXT, Call
+from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Call
 
 _FIELDS = ("client", "kind", "endpoint", "start_unix_ns", "end_unix_ns", "physical", "logical", "count")
-_MAX_TIME = 1 << 63
-_MAX_PHYSICAL = 1 << 46  # a TSO of 64 bits keeps 46 for the milliseconds
+_MAX_PHYSICAL = MAX_NS // NS_PER_MS
 _MAX_LOGICAL = 1 << LOGICAL_BITS
 
 
@@ -56,7 +55,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             tally.skip(number, "field of the wrong type")
         elif max(map(len, (client, kind, endpoint))) > MAX_NAME:
             tally.skip(number, f"name of more than {MAX_NAME} characters")
-        elif not 0 <= start <= end < _MAX_TIME:
+        elif not 0 <= start <= end < MAX_NS:
             tally.skip(number, "call that ends before it starts")
         elif error is None and not (
             0 < physical < _MAX_PHYSICAL and 0 < count <= logical + 1 <= _MAX_LOGICAL

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .lines import Tally, json_object
-from .observation import MAX_NAME, MAX_TEXT, Key, KeyEvent, Where
+from .observation import MAX_NAME, MAX_NS, MAX_TEXT, Key, KeyEvent, Where
 
 _PATH = re.compile(
     r"/(?:pd/(?P<pd>\d{1,20})/(?P<pd_key>leader|timestamp)"
@@ -81,7 +81,8 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             tally.skip(number, "not a watch response")
             continue
         watch.reached = max(watch.reached, _integer(_get(answer, "header").get("revision")) or 0)
-        latest = _integer(document.get("recv_unix_ns"))
+        received = _integer(document.get("recv_unix_ns"))
+        latest = received if received is None or received < MAX_NS else None
         events = _get(answer, "events") or []
         if not isinstance(events, list):
             tally.skip(number, "events are not a list")
@@ -204,7 +205,8 @@ def _key(found: re.Match[str]) -> Key:
 def _meaning(key: Key, value: bytes) -> dict[str, Any] | None:
     """The fields of a `KeyEvent` that a written value fills; `None` if it has no meaning for this key."""
     if key is Key.TIMESTAMP:
-        return {"timestamp_ns": int.from_bytes(value, "big")} if len(value) == 8 else None
+        saved = int.from_bytes(value, "big")
+        return {"timestamp_ns": saved} if len(value) == 8 and saved < MAX_NS else None
     found = None if key is Key.REGISTRY else member(value)
     if found is None:
         # whoever holds an election key is named in it

@@ -28,6 +28,9 @@ MAX_FIRST = 20_000
 MAX_DETOURS = 50_000
 #: the same where not finding an explanation would decide nothing
 FEW_DETOURS = 4_000
+#: what all searches of a replay may keep, in bytes, about
+MAX_BYTES = 512 << 20
+_NODE, _VALUE = 1_200, 16  # bytes of a node with its place in a layer, and of each value of its state
 #: how far a detour goes back, and whether it tries wide proposals
 _DETOURS = ((8, False), (64, False), (8, True), (64, True), (512, True), (FOREVER, True))
 _ENOUGH = 64  # explanations found on a detour
@@ -82,8 +85,8 @@ class Outcome:
     """What a search found: `explanations` of the first `reached` observations, the least surprising first.
 
     `stuck`: none of them explains the next one, because of what is in `refused`. `complete`: no limit and no
-    Ctrl-C (`interrupted`) cut the search, so that `stuck` is certain. `steps` counts observations explained,
-    detours included.
+    Ctrl-C (`interrupted`) cut the search, so that `stuck` is certain. Neither stuck nor interrupted, and not
+    at the end: there was no room for more. `steps` counts observations explained, detours included.
     """
 
     explanations: tuple[Node, ...]
@@ -96,9 +99,14 @@ class Outcome:
 
 
 class Search:
-    """The search under one fence, over some observations of a timeline (of etcd's, all that come before)."""
+    """The search under one fence, over some observations of a timeline (of etcd's, all that come before).
 
-    def __init__(self, world: World, timeline: Timeline, seen: Sequence[Seen], detours: int) -> None:
+    It keeps at most ``memory`` bytes, about.
+    """
+
+    def __init__(
+        self, world: World, timeline: Timeline, seen: Sequence[Seen], detours: int, memory: int
+    ) -> None:
         self._world = world
         self._timeline = timeline
         self._seen = seen
@@ -106,6 +114,8 @@ class Search:
         self._layers: list[Layer] = []
         self._left = detours
         self._kept = detours  # no detour could come back from further away
+        self._oldest = self._nodes = 0  # the first layer that is kept, and the nodes of all
+        self._room = memory // (_NODE + _VALUE * len(world.machine.layout.slots))
         self._complete = True
         self._interrupted = False
         self._steps = 0
@@ -114,15 +124,16 @@ class Search:
         """Explain one observation after another; Ctrl-C ends it with what was found."""
         first = list(islice(self._first(), MAX_FIRST + 1))
         self._complete = len(first) <= MAX_FIRST
-        layer = _layer(first[:MAX_FIRST])
+        layer = _layer(first, MAX_FIRST)
         reached = 0
         stuck = False
         try:
             for index in range(len(self._seen)):
-                self._layers.append(layer)
-                if index >= self._kept:
-                    self._layers[index - self._kept] = {}
-                further = _layer(self._step(layer, index))
+                self._keep(layer)
+                if self._nodes + index > self._room:
+                    self._complete = False
+                    break
+                further = self._distinct(self._step(layer, index))
                 if not further and self._proposals.possible(self._world, self._seen[index]):
                     further = self._detour(index)
                 if not further:
@@ -130,7 +141,7 @@ class Search:
                     break
                 if len(further) > MAX_EXPLANATIONS:
                     self._complete = False
-                    further = _layer(sorted(further.values(), key=_cost)[:MAX_EXPLANATIONS])
+                    further = _layer(sorted(further.values(), key=_cost), MAX_EXPLANATIONS)
                 layer, reached = further, index + 1
                 if progress:
                     progress(reached, len(self._seen))
@@ -139,6 +150,24 @@ class Search:
         found = sorted(layer.values(), key=_cost)
         refused = self._refusals(found, reached) if stuck else ()
         return Outcome(tuple(found), reached, stuck, self._complete, self._interrupted, refused, self._steps)
+
+    def _keep(self, layer: Layer) -> None:
+        """Keep a layer for detours, and forget the oldest where there is no room for more."""
+        self._layers.append(layer)
+        self._nodes += len(layer)
+        newest = len(self._layers) - 1
+        while self._oldest < newest and (
+            newest - self._oldest >= self._kept or self._nodes + newest > self._room
+        ):
+            self._nodes -= len(self._layers[self._oldest])
+            self._layers[self._oldest] = {}
+            self._oldest += 1
+
+    def _distinct(self, nodes: Iterable[Node]) -> Layer:
+        """A layer of these, as far as there is room."""
+        layer = _layer(nodes, self._room)
+        self._complete &= len(layer) < self._room
+        return layer
 
     def _first(self) -> Iterator[Node]:
         """The states in which the trace can begin: nothing was ever used, or some history is missing."""
@@ -174,10 +203,10 @@ class Search:
         """Explanations of everything up to ``goal`` that the estimated order or modest proposals miss."""
         for back, wide in _DETOURS:
             start = max(goal + 1 - back, 0)
-            if goal - start >= self._kept:
+            if start < self._oldest:
                 self._complete = False
                 return {}
-            found = _layer(self._orders(start, goal, wide))
+            found = self._distinct(self._orders(start, goal, wide))
             if found or not self._complete or (wide and not start):
                 return found
         return {}
@@ -205,7 +234,7 @@ class Search:
                 found += 1
                 yield replace(node, extra=window.beyond(taken))
                 continue
-            if not self._left:
+            if not self._left or len(waiting) > self._room:
                 self._complete = False
                 return
             self._left -= 1
@@ -333,14 +362,16 @@ def _late_states(
             yield given
 
 
-def _layer(nodes: Iterable[Node]) -> Layer:
-    """Each state once, by its least surprising explanation."""
+def _layer(nodes: Iterable[Node], most: int) -> Layer:
+    """Each state once, by its least surprising explanation; at most so many."""
     layer: Layer = {}
     for node in nodes:
         key = node.state, node.extra, node.broken
         other = layer.get(key)
         if other is None or node.cost < other.cost:
             layer[key] = node
+        if len(layer) >= most:
+            break
     return layer
 
 

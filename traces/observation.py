@@ -16,6 +16,9 @@ from enum import Enum
 
 NS_PER_MS = 1_000_000
 
+#: a time since 1970 or a span that is longer (it is 2116 then) is none: sums of two are still times of a run
+MAX_NS = 1 << 62
+MAX_LEASE_S = 1 << 31
 #: a name or an address that is longer is none
 MAX_NAME = 500
 #: of other text, what goes on is left out

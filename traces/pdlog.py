@@ -57,7 +57,9 @@ from pathlib import PurePath
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
 from .observation import (
+    MAX_LEASE_S,
     MAX_NAME,
+    MAX_NS,
     MAX_TEXT,
     NS_PER_MS,
     Attempt,
@@ -247,15 +249,19 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
 def time_ns(text: str) -> int | None:
     """A zap time, `2026/11/23 07:09:28.483 +00:00`, in Unix nanoseconds.
 
-    `None` for Go's zero time, in whatever offset it is shown, and for what is no time.
+    `None` for Go's zero time, in whatever offset it is shown, and for what is no time since 1970.
     """
     try:
         moment = datetime.fromisoformat(text.replace("/", "-").replace(" ", "T", 1).replace(" ", ""))
     except ValueError:
         return None
-    if moment.year == 1 or moment.tzinfo is None:
+    if moment.tzinfo is None:
         return None
-    return (moment - _EPOCH) // _MICROSECOND * 1000
+    return _time((moment - _EPOCH) // _MICROSECOND * 1000)
+
+
+def _time(ns: int) -> int | None:
+    return ns if 0 <= ns < MAX_NS else None
 
 
 class _Refused:
@@ -297,8 +303,11 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
             revision = _elected_at(fields.get("resp", ""))
             return None if revision is None else replace(event, revision=revision)
         case LogStep.LEASE_GRANTED:
+            lease_s = _integer(fields.get("lease-timeout"))
             return replace(
-                event, lease=_integer(fields.get("lease-id")), lease_s=_integer(fields.get("lease-timeout"))
+                event,
+                lease=_integer(fields.get("lease-id")),
+                lease_s=lease_s if lease_s is None or lease_s < MAX_LEASE_S else None,
             )
         case LogStep.WINDOW_LOADED:
             return replace(event, last_ns=time_ns(fields.get("ts-window", "")))
@@ -314,7 +323,8 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
         case LogStep.ADMIN_RESET:
             timestamp = _integer(fields.get("new-ts"))
             return replace(
-                event, next_ns=None if timestamp is None else (timestamp >> _TSO_LOGICAL_BITS) * NS_PER_MS
+                event,
+                next_ns=None if timestamp is None else _time((timestamp >> _TSO_LOGICAL_BITS) * NS_PER_MS),
             )
         case LogStep.TRANSFER:
             return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}"[:MAX_TEXT])

@@ -18,7 +18,7 @@ from itertools import pairwise
 from ..checker.run import Run
 from ..specs import properties as specs
 from . import judge
-from .explain import FEW_DETOURS, MAX_DETOURS, Node, Outcome, Search
+from .explain import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Node, Outcome, Search
 from .faults import Held
 from .judge import Judgement
 from .observation import Key, KeyEvent, LogEvent, LogStep, Observation, Where
@@ -105,21 +105,32 @@ def replay(
     for name in asked:
         if name not in NAMES:
             raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
+    parts = held or Held()
+    report = None
+    with parts:
+        report = _explaining(trace, asked, fences or DEFAULT_FENCES, progress, parts)
+    report = report or _unexplained(trace, asked, fences or DEFAULT_FENCES, FAULT, parts)
+    if held is None:
+        parts.release()
+    return report
+
+
+def _explaining(
+    trace: Trace, asked: Sequence[str], fences: Sequence[str], progress: Progress | None, held: Held
+) -> Report:
+    """The trace explained, and judged on its explanations as well."""
     try:
         order = timeline(trace)
     except Unclear as error:
-        return _unexplained(trace, asked, fences or DEFAULT_FENCES, f"not explained: {error}")
+        return _unexplained(trace, asked, fences, f"not explained: {error}", held)
     silent = _silent(trace, order)
     if trace.api_mode and not order.mode_text and (cut := [name for name in silent if _leads(order, name)]):
         text = (
             f"a PD was in API mode, and where the log of {' and '.join(cut)} is silent nothing tells the mode"
         )
         order = replace(order, mode_text=text)
-    parts = held or Held()
-    tried = _try(order, fences or DEFAULT_FENCES, progress, parts)
-    found = [_judged(name, trace, order, tried, silent, parts) for name in asked]
-    if held is None:
-        parts.release()
+    tried = _try(order, fences, progress, held)
+    found = [_judged(name, trace, order, tried, silent, held) for name in asked]
     return Report(
         trace.sources,
         trace.settings,
@@ -129,25 +140,34 @@ def replay(
     )
 
 
-def _unexplained(trace: Trace, asked: Sequence[str], fences: Sequence[str], why: str) -> Report:
+def _unexplained(trace: Trace, asked: Sequence[str], fences: Sequence[str], why: str, held: Held) -> Report:
     """What the observations tell by themselves."""
-    exact = {each.property: each for each in judge.judge(trace, [n for n in asked if n in judge.PROPERTIES])}
     return Report(
         trace.sources,
         trace.settings,
-        tuple(exact.get(name) or Judgement(name, "unknown", note=why) for name in asked),
+        tuple(
+            _exact(name, trace, held) if name in judge.PROPERTIES else Judgement(name, "unknown", note=why)
+            for name in asked
+        ),
         tuple(_undecided(name, why) for name in dict.fromkeys(fences)),
         (),
     )
+
+
+def _exact(name: str, trace: Trace, held: Held) -> Judgement:
+    """A property that the observations tell."""
+    with held:
+        return judge.judge(trace, [name])[0]
+    return Judgement(name, "unknown", note=FAULT)
 
 
 def _judged(
     name: str, trace: Trace, order: Timeline, tried: Sequence[_Tried], silent: Sequence[str], held: Held
 ) -> Judgement:
     """A property, on the observations if they tell, else on the explanations."""
+    if name in judge.PROPERTIES:
+        return _exact(name, trace, held)
     with held:
-        if name in judge.PROPERTIES:
-            return judge.judge(trace, [name])[0]
         return _explained(name, order, tried, silent)
     return Judgement(name, "unknown", note=FAULT)
 
@@ -251,7 +271,8 @@ def _try(order: Timeline, names: Sequence[str], progress: Progress | None, held:
         one = _Tried(_undecided(name, FAULT), None, None)
         stopped = any(each.outcome and each.outcome.interrupted for each in tried)
         with held:
-            one = _try_one(order, name, () if stopped else stages, _from(progress, number * of_each, total))
+            of_this = _from(progress, number * of_each, total)
+            one = _try_one(order, name, () if stopped else stages, MAX_BYTES // len(names), of_this)
         tried.append(one)
     if progress:
         progress(total, total)
@@ -267,15 +288,16 @@ def _undecided(fence: str, why: str) -> FenceVerdict:
     return FenceVerdict(fence, None, None, None, (), 0, None, why, 0.0)
 
 
-def _try_one(order: Timeline, name: str, stages: Sequence[_Stage], progress: Progress) -> _Tried:
+def _try_one(order: Timeline, name: str, stages: Sequence[_Stage], memory: int, progress: Progress) -> _Tried:
     world = World(name, order)
     stage, outcome, rate, done = None, None, 0.0, 0
     for stage in stages:
         started = time.perf_counter()
-        outcome = Search(world, order, stage.seen, _budget(order, stage)).run(_from(progress, done, 0))
+        search = Search(world, order, stage.seen, _budget(order, stage), memory)
+        outcome = search.run(_from(progress, done, 0))
         rate = outcome.reached / (time.perf_counter() - started)
         done += len(stage.seen)
-        if outcome.interrupted or outcome.stuck:
+        if outcome.reached < len(stage.seen):
             break
     return _Tried(_verdict(world, order, stage, outcome, rate), stage, outcome)
 
@@ -334,10 +356,15 @@ def _doubt(world: World, order: Timeline, stage: _Stage, outcome: Outcome) -> st
     if outcome.interrupted:
         return f"interrupted after {outcome.reached} of {len(stage.seen)} observations"
     if not outcome.stuck:
+        if outcome.reached < len(stage.seen):
+            left = f"{outcome.reached} of {len(stage.seen)} observations"
+            return f"the room for explanations ended after {left}; replay a shorter time"
         if _saves_missing(order):
             return f"writes of the timestamp key are missing: {order.gap_text}"
         if order.undecoded:
             return f"{order.undecoded[0]} has a value that cannot be decoded"
+        if order.cut:
+            return order.cut
         return order.mode_text if order.mode_open else ""
     one = stage.seen[outcome.reached]
     if not Proposals(order).possible(world, one):

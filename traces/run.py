@@ -115,15 +115,6 @@ def _move(move: Move, names: tuple[str, ...]) -> dict[str, Any]:
     return written
 
 
-def save(run: Run, path: Path) -> None:
-    """Write the run to a file.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    path.write_text(dumps(run), encoding="ascii")
-
-
 def load(path: Path | str) -> Run:
     """A run from a file, one that its own transitions allow.
 

@@ -13,7 +13,7 @@ UNNAMED_PD, UNNAMED_TSO = "a PD that nothing names", "a TSO server that nothing 
 
 
 class Unclear(Exception):
-    """The trace does not tell its servers apart well enough to explain what they did; says why."""
+    """What a trace tells cannot be explained: there is too much, or its servers cannot be told apart."""
 
 
 class Servers:

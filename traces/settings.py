@@ -26,7 +26,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from .observation import MAX_NAME, MAX_TEXT, NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Service, Where
+from .observation import (
+    MAX_LEASE_S,
+    MAX_NAME,
+    MAX_NS,
+    MAX_TEXT,
+    NS_PER_MS,
+    Key,
+    KeyEvent,
+    LogEvent,
+    LogStep,
+    Service,
+    Where,
+)
 
 _DURATION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(h|ms|m|s|us|µs|ns)")
 _UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
@@ -118,7 +130,7 @@ def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, s
         urls=tuple(url for url in urls.split(",") if url),
         save_interval_ns=duration_ns(_text(config.get("tso-save-interval"))),
         update_interval_ns=duration_ns(_text(config.get("tso-update-physical-interval"))),
-        lease_s=lease if type(lease) is int and 0 < lease < 1 << 31 else None,
+        lease_s=lease if type(lease) is int and 0 < lease < MAX_LEASE_S else None,
     )
 
 
@@ -158,7 +170,7 @@ def given(
 def duration_ns(text: str) -> int | None:
     """A Go duration such as `3s`, `50ms` or `1h0m0.5s` in nanoseconds; `None` if `text` is not one.
 
-    Like Go's, it ends before 2^63 ns.
+    It ends before `MAX_NS`; Go's before 2^63 ns.
     """
     parts = list(_DURATION.finditer(text))
     if not parts or "".join(part[0] for part in parts) != text:
@@ -167,7 +179,7 @@ def duration_ns(text: str) -> int | None:
         int(part[1]) * _UNITS[part[3]] + int((part[2] or "0").ljust(9, "0")) * _UNITS[part[3]] // 10**9
         for part in parts
     )
-    return found if found < 1 << 63 else None
+    return found if found < MAX_NS else None
 
 
 def _dumped(starts: Sequence[ServerStart], name: Name) -> Setting | None:

@@ -21,16 +21,18 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 
 from ..model.transition import Kind
-from .observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Where
-from .servers import Servers
+from .observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Where
+from .servers import Servers, Unclear
 from .sources import Gap, Trace
 
 LATE_NS = 1_000 * NS_PER_MS
-FOREVER = 1 << 62
+FOREVER = MAX_NS
 GUARD_NS = NS_PER_MS
+#: how many observations can be explained: each takes about 1 KiB until then
+MAX_SEEN = 300_000
 _SAVE_NS = 2 * NS_PER_MS  # what a save takes, about
 _ANSWER_NS = 50 * NS_PER_MS  # how long after etcd applied a save the server may learn of it
 _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
@@ -139,13 +141,14 @@ class Timeline:
     mode_open: bool
     unused: Mapping[str, int]
     undecoded: tuple[Where, ...] = ()
+    cut: str = ""
 
 
 def timeline(trace: Trace) -> Timeline:
     """Order a trace for replay.
 
     Raises:
-        Unclear: see `Servers`.
+        Unclear: there are more than `MAX_SEEN` observations; and see `Servers`.
     """
     servers = Servers(trace)
     window = trace.settings.save_interval_ns or _exact_window(trace.keys)
@@ -167,6 +170,14 @@ def timeline(trace: Trace) -> Timeline:
     for number, log in lines.items():
         streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
     own, sent_on = _granted(trace, servers, unused)
+    room = MAX_SEEN - len(events) - sum(line.step in _BINDING for log in lines.values() for line in log)
+    if room < 0:
+        raise Unclear(f"{MAX_SEEN - room:,} observations, where {MAX_SEEN:,} can be explained")
+    cut = ""
+    if (bound := sum(map(len, chain(own.values(), sent_on.values())))) > room:
+        cut = f"{bound:,} calls are too many to be explained; replay a shorter time"
+        unused["calls that are too many to be explained"] += bound
+        own, sent_on = {}, {}
     for number, calls in own.items():
         streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=False))
     for number, calls in sent_on.items():
@@ -198,6 +209,7 @@ def timeline(trace: Trace) -> Timeline:
         mode_open=trace.api_mode and bool(servers.untold),
         unused={what: count for what, count in unused.items() if count},
         undecoded=trace.undecoded,
+        cut=cut,
     )
 
 
@@ -429,7 +441,7 @@ def _log_stream(
         elif line.step in (LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED):
             low, high = _read_between(line.last_ns, saves)
         elif line.refusal is Refusal.NOT_GREATER and (values := _TRIED.search(line.text)):
-            tried = int(values[1])
+            tried = int(values[1]) if int(values[1]) < MAX_NS else None
             low, high = _read_between(int(values[2]), saves)
         after = max(after, low)
         found.append(

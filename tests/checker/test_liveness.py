@@ -149,7 +149,7 @@ def test_all_states_at_once_as_one_by_one() -> None:
 
 def test_a_lasso_is_written_read_and_told(tmp_path: Path) -> None:
     run = replace(run_of(without("commit")), breaks="availability")
-    files.save(run, tmp_path / "run.json")
+    (tmp_path / "run.json").write_text(files.dumps(run))
     assert files.load(tmp_path / "run.json") == run
     assert "then repeat forever" in mermaid(run)
     assert "repeats forever" in html(run)

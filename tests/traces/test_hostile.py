@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from tsofence.specs import scenario
-from tsofence.traces import faults, judge, lines, pdlog, report, show, sources
+from tsofence.traces import explain, faults, judge, lines, pdlog, report, show, sources, timeline
 from tsofence.traces import replay as replaying
 from tsofence.traces import run as run_files
-from tsofence.traces.observation import BadInput
+from tsofence.traces.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
 from tsofence.traces.rerun import rerun
 from tsofence.traces.servers import MAX_SERVERS
 from tsofence.traces.terminal import Terminal, clean, one_line
@@ -287,6 +287,40 @@ def test_an_election_key_that_names_nobody(tmp_path: Path, key: str, value: byte
     assert {each.conforms for each in replaying.replay(trace).fences} == {None}
 
 
+def test_what_is_no_time_in_any_file(tmp_path: Path) -> None:
+    """Times after 2116 or before 1970: else an explanation would have them, and its own file be refused."""
+    beyond = MAX_NS.to_bytes(8, "big")
+    events = [event(2, "/pd/1/leader", field(1, "pd1") + field(4, "http://pd1"))]
+    events += [event(3, "/pd/1/timestamp", beyond), event(4, "/pd/1/timestamp", b"\xff" * 8)]
+    (tmp_path / "watch").write_text(
+        json.dumps({"recv_unix_ns": MAX_NS, "response": json.loads(watch(*events))}) + "\n"
+    )
+    (tmp_path / "calls").write_text(
+        call("c", 1, 1) + call("c", 1, MAX_NS // NS_PER_MS) + call("c", MAX_NS - 1, 1)
+    )
+    times = (
+        "2200/01/01 00:00:00.000 +00:00",
+        "1969/12/31 23:59:59.999 +00:00",
+        "1970/01/01 00:00:00.000 +01:00",
+    )
+    granted = HEAD.replace("reset-ts", "lease granted") + "[lease-timeout=9999999999]\n"
+    reset = HEAD + f"[new-ts={10**19 - 1}]\n"
+    config = json.dumps(json.dumps({"name": "pd1", "lease": 1 << 31, "tso-save-interval": "2000000h"}))
+    start = HEAD.replace("reset-ts", "PD config") + f"[config={config}]\n"
+    late = "".join(reset.replace("2026/11/23 07:09:28.483 +00:00", time) for time in times)
+    (tmp_path / "log").write_text(start + granted + reset + late)
+    trace = sources.read([tmp_path])
+    assert [(each.revision, each.latest_ns) for each in trace.keys] == [(2, None)]
+    assert [where.line for where in trace.undecoded] == [1, 1]
+    assert len(trace.calls) == 1
+    assert [(each.step, each.lease_s, each.next_ns) for each in trace.logs[1:]] == [
+        (LogStep.LEASE_GRANTED, None, None),
+        (LogStep.ADMIN_RESET, None, None),
+    ]
+    assert (trace.settings.lease_s, trace.settings.save_interval_ns) == (None, None)
+    assert {each.conforms for each in replaying.replay(trace).fences} == {None}
+
+
 def test_servers_that_cannot_be_told_apart(tmp_path: Path) -> None:
     same = field(1, "http://a") + field(3, "http://a")
     events = [event(2, "/pd/1/leader", same), event(3, "/ms/1/tso/00000/primary", same)]
@@ -299,6 +333,60 @@ def test_servers_that_cannot_be_told_apart(tmp_path: Path) -> None:
         told = replaying.replay(sources.read([tmp_path]))
         assert {(each.conforms, why in each.note) for each in told.fences} == {(None, True)}
         assert {each.verdict for each in told.properties if each.property == "single-writer"} == {"unknown"}
+
+
+def saves(path: Path, count: int) -> Path:
+    """A PD that saves a window every three seconds."""
+    leader = event(2, "/pd/1/leader", field(1, "pd1") + field(4, "http://pd1"))
+    written = [((10**9 + (at + 1) * 3_001) * 10**6).to_bytes(8, "big") for at in range(count)]
+    path.write_text(watch(leader, *(event(3 + at, "/pd/1/timestamp", w) for at, w in enumerate(written))))
+    return path
+
+
+def test_explanations_have_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = sources.read([saves(tmp_path / "watch", 60)])
+    (whole,) = replaying.replay(trace, ["off"]).fences
+    assert whole.conforms is True
+    monkeypatch.setattr(replaying, "MAX_BYTES", 100_000)
+    (cut,) = replaying.replay(trace, ["off"]).fences
+    assert cut.conforms is None
+    assert "the room for explanations ended after" in cut.note
+    assert cut.explanations
+    monkeypatch.setattr(replaying, "MAX_BYTES", 100)
+    assert [each.conforms for each in replaying.replay(trace, ["off"]).fences] == [None]
+
+
+def test_layers_that_are_forgotten_only_shorten_detours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for all explanations, but not for all that did not become one."""
+    folder = Path(__file__).parents[1] / "recordings" / "upgrade-unfenced"
+    trace = sources.read([folder / "etcd.jsonl.gz"])
+    for memory in (200_000, 1_000_000, explain.MAX_BYTES):
+        monkeypatch.setattr(replaying, "MAX_BYTES", memory)
+        off, fenced = replaying.replay(trace).fences
+        assert off.conforms in (True, None)
+        assert fenced.conforms in (False, None)
+    assert (off.conforms, fenced.conforms) == (True, False)
+
+
+def test_what_is_too_much_to_explain_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves(tmp_path / "watch", 3)
+    calls = [call("c", 10**15 + at * 10**6, 10**9 + at, "http://pd1") for at in range(20)]
+    (tmp_path / "calls").write_text("".join(calls))
+    trace = sources.read([tmp_path])
+    monkeypatch.setattr(timeline, "MAX_SEEN", 10)
+    (told,) = replaying.replay(trace, ["off"]).fences
+    assert (told.conforms, told.note) == (
+        None,
+        "20 calls are too many to be explained; replay a shorter time",
+    )
+    monkeypatch.setattr(timeline, "MAX_SEEN", 3)
+    found = replaying.replay(trace, ["off"])
+    assert found.fences[0].note == "not explained: 4 observations, where 3 can be explained"
+    assert {each.property: each.verdict for each in found.properties}["unique"] == "holds"
 
 
 # --- faults ----------------------------------------------------------------------------------------
@@ -323,6 +411,17 @@ def test_a_fault_costs_only_what_it_is_about(tmp_path: Path, monkeypatch: pytest
     told = replaying.replay(trace, ["off"], properties=["unique"], held=held)
     assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
     assert [each.verdict for each in told.properties] == ["violated"]
+    assert isinstance(held.error, KeyError)
+    with pytest.raises(KeyError):
+        replaying.replay(trace, ["off"])
+    # a fault before anything is explained
+    monkeypatch.setattr(replaying, "timeline", broken)
+    held = faults.Held()
+    told = replaying.replay(trace, ["off"], held=held)
+    verdicts = {each.property: (each.verdict, each.note) for each in told.properties}
+    assert verdicts["unique"][0] == "violated"
+    assert verdicts["session"] == verdicts["single-writer"] == ("unknown", replaying.FAULT)
+    assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
     assert isinstance(held.error, KeyError)
     with pytest.raises(KeyError):
         replaying.replay(trace, ["off"])
