@@ -33,8 +33,9 @@ class Ranges:
         """``first``: the first states, and whatever else may be put into a place at any time."""
         self._layout = layout
         start = [(min(column), max(column)) for column in zip(*first, strict=True)]
-        # Time passes in every one of these: their distances from now are the folding's affair.
-        times = {*layout.time_slots, *layout.deadline_slots}
+        # Time passes in every one of these: their distances from now are the folding's affair.  A deadline only
+        # comes nearer, from what a step makes of it to nothing.
+        times = set(layout.time_slots)
         self._start = [BYTE if slot in times else known for slot, known in enumerate(start)]
         self.of_slot = list(self._start)
         for patience in range(_PATIENCE, -1, -1):

@@ -37,8 +37,8 @@ def _twice(count: Expr) -> Expr:
 
 
 def _half_used(n: Expr) -> Expr:
-    """More than half of the logical part is used."""
-    return LIMIT < _twice(s.logical[n])
+    """More than half of the logical part is used: never where it has room for one grant only."""
+    return both(s.NO_LOGICAL + 2 < LIMIT, LIMIT < _twice(s.logical[n]))
 
 
 def _clock_moved(n: Expr) -> Expr:
@@ -195,7 +195,7 @@ def _updates(n: Expr) -> dict[str, Expr]:
 
 def _looks_again(n: Expr) -> Expr:
     """Else one update could follow the other before the clock moves, and windows run ahead of it forever."""
-    return ite(_clock_moved(n), s.update_due[n], NOW + UNIT)
+    return ite(both(negate(_clock_moved(n)), _half_used(n)), NOW + UNIT, s.update_due[n])
 
 
 @transition()

@@ -187,7 +187,7 @@ def test_no_memory_makes_it_unknown() -> None:
 
 
 def test_memory_is_counted() -> None:
-    world = load("rolling-upgrade")
+    world = replace(load("rolling-upgrade"), window=3)
     configuration = world.configuration(fences.parse("off"))
     engine = Native(Plain(Expander(configuration, (), list(world.first_states(configuration)))), 200_000)
     last = 0
