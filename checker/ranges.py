@@ -33,7 +33,7 @@ class Ranges:
         """``first``: the first states, and whatever else may be put into a place at any time."""
         self._layout = layout
         start = [(min(column), max(column)) for column in zip(*first, strict=True)]
-        # Time passes in every one of these: their distances from now are the folding's affair.  A deadline only
+        # Time passes in all of these, and their distances from now are the folding's affair; a deadline only
         # comes nearer, from what a step makes of it to nothing.
         times = set(layout.time_slots)
         self._start = [BYTE if slot in times else known for slot, known in enumerate(start)]
