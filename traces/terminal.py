@@ -37,7 +37,12 @@ def clean(text: str) -> str:
     """Text of unknown origin without anything that a terminal could obey, line breaks included."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join(letter if _harmless(letter) else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _harmless(letter: str) -> bool:
+    """Python counts every space but one as not printable; tables keep formulas together with this one."""
+    return letter.isprintable() or letter == "\N{NO-BREAK SPACE}"
 
 
 def clean_lines(text: str) -> str:

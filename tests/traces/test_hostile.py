@@ -82,6 +82,7 @@ def test_a_terminal_gets_nothing_that_it_could_obey() -> None:
     for line in text.split("\n"):
         assert line.isprintable()
     assert_harmless(clean(HOSTILE))
+    assert clean("2·guard\N{NO-BREAK SPACE}≤\N{NO-BREAK SPACE}window").count("\N{NO-BREAK SPACE}") == 2
     assert_harmless(one_line(f"{HOSTILE}: no such file"))
     assert len(one_line("x" * 10**6)) < 3_000
 
