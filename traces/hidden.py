@@ -23,7 +23,6 @@ from .steps import (
     NO_JOB,
     NOBODY_LISTED,
     RESIGNING,
-    RUNNING,
     SOMEBODY_LISTED,
     SYNC,
     Draft,
@@ -70,7 +69,7 @@ class Hidden:
     def _follows(self, d: Draft, n: int) -> bool:
         """The server is up, has nothing in flight from a term before, and does not lead."""
         if d.get("role", n) == LEADER:
-            if d.get("lease", n) == RUNNING:
+            if d.running_out(n):
                 d.wait(min(d.get("lease_end", n), self._latest))
             if not d.do("step_down", n):
                 return False
@@ -109,7 +108,7 @@ class Hidden:
         if d.get("lease", n) == KEPT:
             how = "revoke_lost" if d.get("role", n) in (RESIGNING, CLOSING) else "keepalive_stops"
             return d.do(how, n)
-        return d.get("lease", n) == RUNNING
+        return d.running_out(n)
 
     def _leaving(self, draft: Draft, n: int) -> Iterator[Draft]:
         """The server resigns or closes, in each way that is open to it; or has done so."""
@@ -126,7 +125,7 @@ class Hidden:
     def _given_up(self, draft: Draft, n: int) -> Iterator[Draft]:
         """The leader gives its role up and clears its memory, in each way that is open to it."""
         d = draft.copy()
-        if d.get("lease", n) == RUNNING:
+        if d.running_out(n):
             d.wait(min(d.get("lease_end", n), self._latest))
         if not d.serving(n) and d.do("step_down", n):
             yield d

@@ -39,7 +39,6 @@ from .steps import (
     LISTED,
     LOADED,
     NO_JOB,
-    RUNNING,
     SYNC,
     Draft,
     World,
@@ -216,7 +215,7 @@ class _Try(Hidden):
             if self._has_to_sync(d, n):
                 if self._loads(d, n):
                     yield d
-            elif d.get("lease", n) == RUNNING and self._begins_update(d, n, value - self._window):
+            elif d.running_out(n) and self._begins_update(d, n, value - self._window):
                 yield d
 
     def refused_early(self, draft: Draft, line: LogEvent) -> Iterator[Draft]:

@@ -142,6 +142,10 @@ class Draft:
         running = lease == RUNNING and self.now < self.get("lease_end", number)
         return self.get("role", number) == LEADER and (lease == KEPT or running)
 
+    def running_out(self, number: int) -> bool:
+        """Whether nobody keeps the server's lease alive, and etcd has not deleted its key yet."""
+        return self.get("lease", number) == RUNNING and self.election_key(number) == number
+
     def refused(self, name: str, number: int, **inputs: int) -> tuple[str, ...] | None:
         """The guards that refuse a step; `None` where the fence has no such step."""
         index = self.world.index.get((name, number))

@@ -79,7 +79,7 @@ def test_scenarios_that_were_kept(path: Path) -> None:
 # --- decoders --------------------------------------------------------------------------------------
 
 
-@examples(30, 1_500)
+@examples(30, 1_000)
 def test_one_damaged_file(number: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
 
@@ -90,7 +90,7 @@ def test_one_damaged_file(number: int, tmp_path: Path) -> None:
     each(damaged(seeds(FILES)), number, check)
 
 
-@examples(3, 400)
+@examples(3, 100)
 def test_one_damaged_file_beside_others(number: int, tmp_path: Path) -> None:
     def check(damage: tuple[str, bytes]) -> None:
         oracles.recording(with_one_instead(tmp_path, *damage), UNFENCED)
@@ -123,7 +123,7 @@ def test_a_damaged_scenario(number: int, tmp_path: Path) -> None:
 # --- verdicts --------------------------------------------------------------------------------------
 
 
-@examples(3, 400)
+@examples(3, 100)
 def test_lines_that_cannot_be_read_accuse_nobody(number: int, tmp_path: Path) -> None:
     """Between the lines of a file, or in their place: a verdict stays, or is unknown."""
     undamaged = oracles.recording(RECORDED, UNFENCED)
