@@ -222,7 +222,11 @@ def test_no_proof_is_vacuous(fence: str, name: str, assume: tuple[str, ...]) -> 
 @pytest.mark.parametrize(
     ("fence", "name", "assume"),
     # the others rest on the same lemmas
-    [case for case in PROVED if case[2] and case[0] in ("off", "check-tso-primary", "dynamic-8780")],
+    [
+        pytest.param(*case, marks=() if case[0] == "off" else pytest.mark.large)
+        for case in PROVED
+        if case[2] and case[0] in ("off", "check-tso-primary", "dynamic-8780")
+    ],
 )
 def test_each_assumption_is_needed(fence: str, name: str, assume: tuple[str, ...]) -> None:
     for left_out in assume:
