@@ -110,7 +110,7 @@ QUIET = {
 MERGED = ("off", "check-tso-primary", "yielded-flag", "dynamic-8780", "hook", "save-cas")
 
 
-@pytest.mark.parametrize(("name", "fence"), cells(QUIET, MERGED, 12))
+@pytest.mark.parametrize(("name", "fence"), cells(QUIET, MERGED, 7))
 def test_merging_loses_no_state_in_which_nothing_is_in_flight(name: str, fence: str) -> None:
     """And comes to none that is not there without."""
     found = []
