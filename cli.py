@@ -17,18 +17,19 @@ import click
 from click.shell_completion import CompletionItem
 
 from . import __version__
-from .checker.engine import CheckpointError
-from .checker.explore import ENGINES, MAX_STATES, Exploration
-from .model import fence as fences
-from .model.instance import REDUCTIONS
+from .checker.search.engine import CheckpointError
+from .checker.search.explore import ENGINES, MAX_STATES, Exploration
+from .model.language.instance import REDUCTIONS
+from .model.variants import fence as fences
 from .specs import lemmas, liveness, properties, scenario
-from .traces import faults, report
+from .traces import faults
 from .traces.faults import Held
-from .traces.observation import BadInput
-from .traces.rerun import Rerun, rerun
-from .traces.settings import duration_ns, given
-from .traces.terminal import Terminal, clean_lines, one_line
-from .traces.writing import write
+from .traces.runs.rerun import Rerun, rerun
+from .traces.sources.observation import BadInput
+from .traces.sources.settings import duration_ns, given
+from .traces.tell import report
+from .traces.tell.terminal import Terminal, clean_lines, one_line
+from .traces.tell.writing import write
 
 VIOLATED, BAD_INPUT, UNKNOWN, FAULT, INTERRUPTED = 1, 2, 3, 70, 130
 #: more than any machine has; what is larger is no number that a search can be given
@@ -306,8 +307,8 @@ def explore(
     no_progress: bool,
 ) -> int:
     """Go through every interleaving; show the shortest run that breaks each property."""
-    from .checker.matrix import explore_all
-    from .traces import run as run_files
+    from .checker.processes.matrix import explore_all
+    from .traces.runs import run as run_files
 
     if all_fences and chosen:
         raise click.UsageError("--all-fences already names every fence: leave out --fence")
@@ -408,8 +409,8 @@ def prove(
     no_progress: bool,
 ) -> int:
     """Prove properties for any number of servers and unbounded time; say which constants that takes."""
-    from .checker.prove import prove_all
-    from .traces import run as run_files
+    from .checker.proof.prove import prove_all
+    from .traces.runs import run as run_files
 
     if nodes not in ("any", *map(str, range(1, _MOST_SERVERS + 1))):
         raise click.BadParameter(
@@ -470,9 +471,9 @@ def replay(
     no_progress: bool,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
-    from .traces import replay as replaying
-    from .traces import run as run_files
-    from .traces import sources
+    from .traces.explain import replay as replaying
+    from .traces.runs import run as run_files
+    from .traces.sources import sources
 
     console = _console(quiet)
     held = Held()
@@ -531,8 +532,8 @@ def replay(
 @click.option("-o", "target", type=_Place(dir_okay=False, path_type=Path), metavar="FILE")
 def show(*, run_file: Path, form: str, target: Path | None) -> int:
     """Tell a run step by step: one column a server, one for etcd."""
-    from .traces import run as run_files
-    from .traces import show as telling
+    from .traces.runs import run as run_files
+    from .traces.tell import show as telling
 
     found = run_files.load(run_file)
     if form == "text":

@@ -25,7 +25,7 @@ def on_workers(size: Size, most: int) -> Iterator[Result]:
     """The search with each number of workers, in seconds of the clock on the wall; starting Ray apart."""
     import ray
 
-    from tsofence.checker.cluster import Cluster, start
+    from tsofence.checker.search.cluster import Cluster, start
 
     make = partial(reference, *size, fence=True)
     first = [make().layout().initial({}, {})]

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from tsofence.checker.engine import Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.native import Native
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.engine import Plain
+from tsofence.checker.search.native import Native
 from tsofence.specs.reference import reference
 
 from . import cluster

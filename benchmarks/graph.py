@@ -8,11 +8,11 @@ from typing import Any
 
 import networkx as nx
 
-from tsofence.checker.backend import convert_to_nx
-from tsofence.checker.edges import graph_of
-from tsofence.checker.engine import Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.native import Native
+from tsofence.checker.graph.backend import convert_to_nx
+from tsofence.checker.graph.edges import graph_of
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.engine import Plain
+from tsofence.checker.search.native import Native
 from tsofence.specs.reference import reference
 
 #: sizes of the protocol: PDs, TSO servers, T, C

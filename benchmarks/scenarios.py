@@ -13,11 +13,11 @@ from dataclasses import replace
 from rich.console import Console
 from rich.table import Table
 
-from tsofence.checker.engine import Engine, Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.native import Native
-from tsofence.model import fence as fences
-from tsofence.model.instance import REDUCTIONS
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.engine import Engine, Plain
+from tsofence.checker.search.native import Native
+from tsofence.model.language.instance import REDUCTIONS
+from tsofence.model.variants import fence as fences
 from tsofence.specs import scenario
 from tsofence.specs.properties import PROPERTIES
 

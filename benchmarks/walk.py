@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tsofence.checker.engine import Engine
+from tsofence.checker.search.engine import Engine
 
 
 def walk(engine: Engine) -> int:

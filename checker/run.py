@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..model import fence as fences
-from ..model import system
-from ..model.instance import Configuration
-from ..model.layout import Layout, State
-from ..model.python import Machine
-from ..model.transition import Kind
+from ..model.language.instance import Configuration
+from ..model.language.layout import Layout, State
+from ..model.language.python import Machine
+from ..model.language.transition import Kind
+from ..model.pd import system
+from ..model.variants import fence as fences
 from ..specs.properties import Property, judged
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..model import state as s
-from ..model.expr import Expr
-from ..model.state import GUARD, LEASE, LIMIT, MARGIN, NO_TIME, SKEW, UNIT, WINDOW
+from ..model.language.expr import Expr
+from ..model.pd import state as s
+from ..model.pd.state import GUARD, LEASE, LIMIT, MARGIN, NO_TIME, SKEW, UNIT, WINDOW
 
 
 @dataclass(frozen=True, eq=False, slots=True)

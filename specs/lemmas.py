@@ -10,37 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..model import state as s
-from ..model.expr import (
-    FALSE,
-    NOBODY,
-    NOW,
-    TRUE,
-    ZERO,
-    Expr,
-    both,
-    either,
-    forall,
-    implies,
-    negate,
-)
-from ..model.fence import Check, Fence
-from ..model.fold import Known, fold
-from ..model.save import new_window
-from ..model.state import (
-    CLIENTS,
-    GUARD,
-    JOB,
-    NO_TIME,
-    OWN,
-    POLLED,
-    ROLE,
-    SKEW,
-    STAGE,
-    Slot,
-)
-from ..model.transition import SELF, Kind, Transition
-from ..model.vocabulary import PerServer, Variable
+from ..model.language.expr import FALSE, NOBODY, NOW, TRUE, ZERO, Expr, both, either, forall, implies, negate
+from ..model.language.fold import Known, fold
+from ..model.language.transition import SELF, Kind, Transition
+from ..model.language.vocabulary import PerServer, Variable
+from ..model.pd import state as s
+from ..model.pd.save import new_window
+from ..model.pd.state import CLIENTS, GUARD, JOB, NO_TIME, OWN, POLLED, ROLE, SKEW, STAGE, Slot
+from ..model.variants.fence import Check, Fence
 from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
 
 

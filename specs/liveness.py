@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..model import state as s
-from ..model import system
-from ..model.expr import FALSE, NOBODY, TRUE, Expr, both, exists, negate
-from ..model.transition import SELF, Transition
+from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, exists, negate
+from ..model.language.transition import SELF, Transition
+from ..model.pd import state as s
+from ..model.pd import system
 
 Judge = Callable[[Transition], Expr | None]
 

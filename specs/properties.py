@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..model import save
-from ..model import state as s
-from ..model.expr import NOBODY, TRUE, ZERO, Expr, both, either, exists, negate
-from ..model.layout import State
-from ..model.python import Machine
-from ..model.transition import SELF, Transition
+from ..model.language.expr import NOBODY, TRUE, ZERO, Expr, both, either, exists, negate
+from ..model.language.layout import State
+from ..model.language.python import Machine
+from ..model.language.transition import SELF, Transition
+from ..model.pd import save
+from ..model.pd import state as s
 
 _Judge = Callable[[Transition], Expr | None]
 

@@ -4,11 +4,11 @@ how fast it is.  See docs/reference-protocol.md.
 
 from __future__ import annotations
 
-from ..model.expr import BOOL, INT, NOBODY, NODE, Expr, Sort, both, either, ite, negate, parameter
-from ..model.fence import Fence
-from ..model.instance import Configuration
-from ..model.transition import Kind, Rule, Step, transition
-from ..model.vocabulary import PerServer, Vocabulary
+from ..model.language.expr import BOOL, INT, NOBODY, NODE, Expr, Sort, both, either, ite, negate, parameter
+from ..model.language.instance import Configuration
+from ..model.language.transition import Kind, Rule, Step, transition
+from ..model.language.vocabulary import PerServer, Vocabulary
+from ..model.variants.fence import Fence
 
 V = Vocabulary()
 PHASE = Sort("Phase", ("idle", "loaded", "serving"))

@@ -14,10 +14,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ..model import fence as fences
-from ..model import system
-from ..model.instance import Configuration
-from ..model.transition import Kind
+from ..model.language.instance import Configuration
+from ..model.language.transition import Kind
+from ..model.pd import system
+from ..model.variants import fence as fences
 from . import liveness
 
 #: the faults of a server: how often in one run, over all servers of that kind together

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tsofence import __version__
-from tsofence.model.instance import REDUCTIONS
+from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs import properties, scenario
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")

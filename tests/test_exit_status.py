@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from tsofence import cli
-from tsofence.checker import matrix, prove
-from tsofence.checker.explore import Exploration, Finding
-from tsofence.traces import faults, rerun
-from tsofence.traces import run as run_files
+from tsofence.checker.processes import matrix
+from tsofence.checker.proof import prove
+from tsofence.checker.search.explore import Exploration, Finding
+from tsofence.traces import faults
+from tsofence.traces.runs import rerun
+from tsofence.traces.runs import run as run_files
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
 RUN = Path(__file__).parent / "runs" / "tso-restart.check-tso-primary.unique.json"
@@ -295,7 +297,7 @@ entry.main()
 
 
 @pytest.mark.parametrize(
-    "name", ["rich.segment", "click", "tsofence.checker.explore", "tsofence.traces.show"]
+    "name", ["rich.segment", "click", "tsofence.checker.search.explore", "tsofence.traces.tell.show"]
 )
 def test_ctrl_c_before_anything_began(name: str) -> None:
     program = INTERRUPTED.format(name=name, run=str(RUN), before="")

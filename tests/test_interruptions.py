@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tsofence.checker import matrix
-from tsofence.checker.explore import Exploration, Progress
-from tsofence.checker.matrix import SearchFault, explore_all
-from tsofence.checker.worker import Job, Worker
+from tsofence.checker.processes import matrix
+from tsofence.checker.processes.matrix import SearchFault, explore_all
+from tsofence.checker.processes.worker import Job, Worker
+from tsofence.checker.search.explore import Exploration, Progress
 from tsofence.specs.scenario import load
 
 WORLD = load("rolling-upgrade")
@@ -54,9 +54,9 @@ term = 1
 #: the command line, which says on stdout what happens inside
 COMMAND = """
 import signal, sys
-from tsofence.checker.matrix import _Searches
+from tsofence.checker.processes.matrix import _Searches
 from tsofence.cli import main
-from tsofence.traces.report import Exploring, Steps
+from tsofence.traces.tell.report import Exploring, Steps
 
 def telling(owner, name, line):
     method = getattr(owner, name)

@@ -19,13 +19,14 @@ from typing import Any
 import pytest
 
 from tsofence import cli
-from tsofence.checker import matrix, prove
-from tsofence.checker.explore import Exploration, Finding
-from tsofence.model import fence as fences
+from tsofence.checker.processes import matrix
+from tsofence.checker.proof import prove
+from tsofence.checker.search.explore import Exploration, Finding
+from tsofence.model.variants import fence as fences
 from tsofence.specs import properties
-from tsofence.traces import run as run_files
-from tsofence.traces import writing
-from tsofence.traces.observation import BadInput
+from tsofence.traces.runs import run as run_files
+from tsofence.traces.sources.observation import BadInput
+from tsofence.traces.tell import writing
 
 TESTS = Path(__file__).parent
 RUN = TESTS / "runs" / "tso-restart.check-tso-primary.unique.json"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tsofence.checker.explore import explore
 from tsofence.checker.run import breaks
+from tsofence.checker.search.explore import explore
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import Scenario, ScenarioError, load, parse
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsofence.checker import backend
-from tsofence.checker.arrays import Graph, Nodes
-from tsofence.checker.edges import graph_of
-from tsofence.checker.engine import Engine, Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.native import Native
-from tsofence.model import fence as fences
-from tsofence.model.instance import Configuration
-from tsofence.model.python import Machine
+from tsofence.checker.graph import backend
+from tsofence.checker.graph.arrays import Graph, Nodes
+from tsofence.checker.graph.edges import graph_of
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.engine import Engine, Plain
+from tsofence.checker.search.native import Native
+from tsofence.model.language.instance import Configuration
+from tsofence.model.language.python import Machine
+from tsofence.model.variants import fence as fences
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import load
 

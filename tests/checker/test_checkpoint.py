@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tsofence.checker import machine_code
-from tsofence.checker.checkpoint import Checkpoint
-from tsofence.checker.engine import CheckpointError, Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.explore import Exploration, Progress, explore
-from tsofence.checker.native import Native
+from tsofence.checker.machine import machine_code
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.checkpoint import Checkpoint
+from tsofence.checker.search.engine import CheckpointError, Plain
+from tsofence.checker.search.explore import Exploration, Progress, explore
+from tsofence.checker.search.native import Native
 from tsofence.cli import main
-from tsofence.model import fence as fences
-from tsofence.model.instance import REDUCTIONS
+from tsofence.model.language.instance import REDUCTIONS
+from tsofence.model.variants import fence as fences
 from tsofence.specs.properties import PROPERTIES, Property
 from tsofence.specs.scenario import Scenario, load
 
@@ -33,7 +33,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from tsofence.checker import checkpoint
-from tsofence.checker.explore import explore
+from tsofence.checker.search.explore import explore
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
 checkpoint._PAUSE, checkpoint._SHARE = 0, 0
@@ -43,11 +43,11 @@ explore(world, "off", PROPERTIES, checkpoint=Path(sys.argv[1]), threads=lambda: 
 #: of the search under no fence, told by another process
 FINGERPRINT = """
 from dataclasses import replace
-from tsofence.checker.engine import Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.native import Native
+from tsofence.checker.search.engine import Plain
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.native import Native
 from tsofence.model import fence as fences
-from tsofence.model.instance import REDUCTIONS
+from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
 world = replace(load("rolling-upgrade"), window=3, pd=1, tso=1)

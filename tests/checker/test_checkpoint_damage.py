@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from tsofence.checker import checkpoint
-from tsofence.checker.checkpoint import Checkpoint, Position
-from tsofence.checker.engine import CheckpointError, Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.explore import explore
-from tsofence.checker.native import Native
-from tsofence.model import fence as fences
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search import checkpoint
+from tsofence.checker.search.checkpoint import Checkpoint, Position
+from tsofence.checker.search.engine import CheckpointError, Plain
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.native import Native
+from tsofence.model.variants import fence as fences
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
 

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tsofence.checker.engine import Plain, WorkerLost
-from tsofence.checker.expand import Expander
-from tsofence.checker.explore import explore
-from tsofence.model import fence as fences
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.engine import Plain, WorkerLost
+from tsofence.checker.search.explore import explore
+from tsofence.model.variants import fence as fences
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import load
 
 ray: Any = pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
-from tsofence.checker.cluster import Cluster, owners  # noqa: E402  # needs nothing of Ray but is of no use without
+from tsofence.checker.search.cluster import Cluster, owners  # noqa: E402  # needs nothing of Ray but is of no use without
 
 pytestmark = [
     pytest.mark.large,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tsofence.checker.explore import Exploration, explore
 from tsofence.checker.run import breaks, follow
-from tsofence.model import fence as fences
-from tsofence.model.instance import REDUCTIONS
+from tsofence.checker.search.explore import Exploration, explore
+from tsofence.model.language.instance import REDUCTIONS
+from tsofence.model.variants import fence as fences
 from tsofence.specs import properties
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import Scenario, load

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsofence.checker.arrays import Graph
-from tsofence.checker.fair import Demand, Lasso, enabled, fair_components, lasso
+from tsofence.checker.graph.arrays import Graph
+from tsofence.checker.liveness.fair import Demand, Lasso, enabled, fair_components, lasso
 
 Edge = tuple[int, int, int]
 

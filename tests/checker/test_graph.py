@@ -8,11 +8,11 @@ from dataclasses import replace
 import networkx as nx
 import pytest
 
-from tsofence.checker.explore import explore
-from tsofence.checker.graph import Label, difference, state_graph
-from tsofence.model import fence as fences
-from tsofence.model import save
-from tsofence.model.instance import Configuration
+from tsofence.checker.graph.graph import Label, difference, state_graph
+from tsofence.checker.search.explore import explore
+from tsofence.model.language.instance import Configuration
+from tsofence.model.pd import save
+from tsofence.model.variants import fence as fences
 from tsofence.specs.scenario import Scenario, load
 
 UPGRADE = replace(load("rolling-upgrade"), window=3)

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tsofence.checker.columns import truth
-from tsofence.checker.forever import starves
-from tsofence.checker.liveness import Cut, States, decide
+from tsofence.checker.liveness.columns import truth
+from tsofence.checker.liveness.forever import starves
+from tsofence.checker.liveness.liveness import Cut, States, decide
 from tsofence.checker.run import Move, Run, RunError, repeats
-from tsofence.model import fence as fences
-from tsofence.model import state as s
-from tsofence.model.expr import NOBODY, both, exists
+from tsofence.model.language.expr import NOBODY, both, exists
+from tsofence.model.pd import state as s
+from tsofence.model.variants import fence as fences
 from tsofence.specs.liveness import NAMES, Fairness, Liveness, named, named_steps
 from tsofence.specs.scenario import Scenario, load
-from tsofence.traces import run as files
-from tsofence.traces.observation import BadInput
-from tsofence.traces.rerun import rerun
-from tsofence.traces.show import html, mermaid, text
+from tsofence.traces.runs import run as files
+from tsofence.traces.runs.rerun import rerun
+from tsofence.traces.sources.observation import BadInput
+from tsofence.traces.tell.show import html, mermaid, text
 
 DOCS = Path(__file__).parents[2] / "docs"
 UPGRADE = replace(load("rolling-upgrade"), window=3)
@@ -137,7 +137,7 @@ def test_all_states_at_once_as_one_by_one() -> None:
     found = states()
     condition = both(s.primary != NOBODY, exists(s.serving))
     at_once = found.where(condition)
-    from tsofence.model.python import Machine
+    from tsofence.model.language.python import Machine
 
     machine = Machine(found.expander.configuration, choose=True)
     some = np.arange(0, len(found.engine), 97)

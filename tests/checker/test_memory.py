@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.checker.explore import explore
-from tsofence.checker.memory import container_limits, default_bound
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.memory import container_limits, default_bound
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
 

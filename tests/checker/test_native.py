@@ -8,12 +8,12 @@ from itertools import islice
 
 import pytest
 
-from tsofence.checker.engine import Engine, Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.explore import Exploration, explore
-from tsofence.checker.native import Native
-from tsofence.model import fence as fences
-from tsofence.model.instance import REDUCTIONS, Configuration
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.engine import Engine, Plain
+from tsofence.checker.search.explore import Exploration, explore
+from tsofence.checker.search.native import Native
+from tsofence.model.language.instance import REDUCTIONS, Configuration
+from tsofence.model.variants import fence as fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.scenario import Scenario, load

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llvmlite import ir
 
-from tsofence.checker.expand import Expander
-from tsofence.checker.machine_code import Compiled
-from tsofence.checker.packing import Packing
-from tsofence.checker.ranges import Ranges
-from tsofence.checker.table import Table, TableCode
-from tsofence.model import fence as fences
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.machine.machine_code import Compiled
+from tsofence.checker.machine.packing import Packing
+from tsofence.checker.machine.ranges import Ranges
+from tsofence.checker.machine.table import Table, TableCode
+from tsofence.model.variants import fence as fences
 from tsofence.specs.scenario import load
 
 

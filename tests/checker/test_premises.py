@@ -13,24 +13,36 @@ import pytest
 import z3
 from rich.console import Console
 
-from tsofence.checker import induct, witness
-from tsofence.checker import prove as proving
-from tsofence.checker.explore import Exploration, explore
-from tsofence.checker.induct import Induction
-from tsofence.checker.prove import Proof, prove, prove_all
-from tsofence.model import fence as fences
-from tsofence.model import state as s
-from tsofence.model.expr import FALSE, NOBODY, TRUE, Expr, both, either, exists, forall, implies, ite, negate
-from tsofence.model.fence import Fence
-from tsofence.model.fold import Known, fold
-from tsofence.model.smt import World, negated
-from tsofence.model.transition import Kind, Step, Transition, transition
+from tsofence.checker.proof import induct, witness
+from tsofence.checker.proof import prove as proving
+from tsofence.checker.proof.induct import Induction
+from tsofence.checker.proof.prove import Proof, prove, prove_all
+from tsofence.checker.search.explore import Exploration, explore
+from tsofence.model.language.expr import (
+    FALSE,
+    NOBODY,
+    TRUE,
+    Expr,
+    both,
+    either,
+    exists,
+    forall,
+    implies,
+    ite,
+    negate,
+)
+from tsofence.model.language.fold import Known, fold
+from tsofence.model.language.smt import World, negated
+from tsofence.model.language.transition import Kind, Step, Transition, transition
+from tsofence.model.pd import state as s
+from tsofence.model.variants import fence as fences
+from tsofence.model.variants.fence import Fence
 from tsofence.specs import lemmas
 from tsofence.specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
 from tsofence.specs.lemmas import Lemma
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
-from tsofence.traces import report
+from tsofence.traces.tell import report
 
 ALL_THREE = "save-cas+window-lease+wait-out"
 OFF = fences.parse("off")

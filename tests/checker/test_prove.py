@@ -8,15 +8,15 @@ from functools import cache
 
 import pytest
 
-from tsofence.checker.explore import explore
-from tsofence.checker.induct import FIRST_STATE, PROPERTY, Induction
-from tsofence.checker.prove import Proof, prove
+from tsofence.checker.proof.induct import FIRST_STATE, PROPERTY, Induction
+from tsofence.checker.proof.prove import Proof, prove
+from tsofence.checker.proof.witness import confirm, in_figures, step_of
 from tsofence.checker.run import breaks, follow
-from tsofence.checker.witness import confirm, in_figures, step_of
-from tsofence.model import fence as fences
-from tsofence.model import system
-from tsofence.model.expr import FALSE
-from tsofence.model.transition import Kind
+from tsofence.checker.search.explore import explore
+from tsofence.model.language.expr import FALSE
+from tsofence.model.language.transition import Kind
+from tsofence.model.pd import system
+from tsofence.model.variants import fence as fences
 from tsofence.specs import lemmas
 from tsofence.specs.properties import NAMES, named
 from tsofence.specs.scenario import load

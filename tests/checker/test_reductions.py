@@ -12,17 +12,17 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tsofence.checker.engine import Engine, Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.explore import Exploration, explore
-from tsofence.checker.native import Native
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.reductions.symmetry import exchanges, names_a_server
 from tsofence.checker.run import breaks
-from tsofence.checker.symmetry import exchanges, names_a_server
-from tsofence.model import fence as fences
-from tsofence.model.expr import NOBODY, server
-from tsofence.model.instance import FOLDING, MERGING, REDUCTIONS, SYMMETRY
-from tsofence.model.python import folding
-from tsofence.model.state import leader
+from tsofence.checker.search.engine import Engine, Plain
+from tsofence.checker.search.explore import Exploration, explore
+from tsofence.checker.search.native import Native
+from tsofence.model.language.expr import NOBODY, server
+from tsofence.model.language.instance import FOLDING, MERGING, REDUCTIONS, SYMMETRY
+from tsofence.model.language.python import folding
+from tsofence.model.pd.state import leader
+from tsofence.model.variants import fence as fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.reference import reference

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from tsofence.checker.engine import Engine, Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.native import Native
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.search.engine import Engine, Plain
+from tsofence.checker.search.native import Native
 from tsofence.specs.reference import reference
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tsofence.checker import native, room, team
-from tsofence.checker.engine import Plain
-from tsofence.checker.expand import Expander
-from tsofence.checker.native import Native
-from tsofence.checker.room import Room
-from tsofence.model import fence as fences
-from tsofence.model.instance import REDUCTIONS
+from tsofence.checker.machine import room
+from tsofence.checker.machine.expand import Expander
+from tsofence.checker.machine.room import Room
+from tsofence.checker.search import native, team
+from tsofence.checker.search.engine import Plain
+from tsofence.checker.search.native import Native
+from tsofence.model.language.instance import REDUCTIONS
+from tsofence.model.variants import fence as fences
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
 
@@ -103,7 +104,7 @@ def test_a_search_is_the_same_wherever_its_rows_move(monkeypatch: pytest.MonkeyP
 def test_a_small_search_fits_into_little_address_space(tmp_path: Path) -> None:
     """The bounds allow a hundred million states; a few are all that is needed."""
     program = (
-        "from tsofence.checker.explore import explore\n"
+        "from tsofence.checker.search.explore import explore\n"
         "from tsofence.specs.properties import named\n"
         "from tsofence.specs.scenario import load\n"
         "found = explore(load('rolling-upgrade'), 'first-save-only', [named('window')], engine='native',\n"

@@ -11,13 +11,14 @@ from typing import Any
 
 from tsofence import cli
 from tsofence.specs import scenario
-from tsofence.traces import replay as replaying
-from tsofence.traces import report, show, sources
-from tsofence.traces import run as run_files
-from tsofence.traces.observation import BadInput
-from tsofence.traces.replay import Report
-from tsofence.traces.rerun import rerun
-from tsofence.traces.terminal import Terminal, one_line
+from tsofence.traces.explain import replay as replaying
+from tsofence.traces.explain.replay import Report
+from tsofence.traces.runs import run as run_files
+from tsofence.traces.runs.rerun import rerun
+from tsofence.traces.sources import sources
+from tsofence.traces.sources.observation import BadInput
+from tsofence.traces.tell import report, show
+from tsofence.traces.tell.terminal import Terminal, one_line
 
 _ONE_LINE = 2_100
 

@@ -9,11 +9,11 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsofence.model.expr import BOOL, TRUE, Expr, both, either, exists, forall, ite, negate
-from tsofence.model.fold import Known, fold
-from tsofence.model.smt import View, World, existing
-from tsofence.model.transition import SELF
-from tsofence.model.vocabulary import PerServer, Vocabulary
+from tsofence.model.language.expr import BOOL, TRUE, Expr, both, either, exists, forall, ite, negate
+from tsofence.model.language.fold import Known, fold
+from tsofence.model.language.smt import View, World, existing
+from tsofence.model.language.transition import SELF
+from tsofence.model.language.vocabulary import PerServer, Vocabulary
 
 #: servers of the system, of which only the first has a name; two facts are known of each
 SERVERS = 4

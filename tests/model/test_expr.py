@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tsofence.model import expr as e
-from tsofence.model import state as s
-from tsofence.model.expr import SortError
-from tsofence.model.transition import SELF, Step
+from tsofence.model.language import expr as e
+from tsofence.model.language.expr import SortError
+from tsofence.model.language.transition import SELF, Step
+from tsofence.model.pd import state as s
 
 
 def test_has_no_truth_value() -> None:

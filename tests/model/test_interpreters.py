@@ -13,14 +13,15 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsofence.model import fence as fences
-from tsofence.model import smt, system
-from tsofence.model.expr import BOOL, INT, NODE, TIME, Expr, Sort
-from tsofence.model.instance import Configuration
-from tsofence.model.layout import RELATIVE_NOW
-from tsofence.model.python import Machine
-from tsofence.model.state import STAGE
-from tsofence.model.transition import SELF, Kind
+from tsofence.model.language import smt
+from tsofence.model.language.expr import BOOL, INT, NODE, TIME, Expr, Sort
+from tsofence.model.language.instance import Configuration
+from tsofence.model.language.layout import RELATIVE_NOW
+from tsofence.model.language.python import Machine
+from tsofence.model.language.transition import SELF, Kind
+from tsofence.model.pd import system
+from tsofence.model.pd.state import STAGE
+from tsofence.model.variants import fence as fences
 
 KINDS = (Kind.PD, Kind.PD, Kind.TSO)
 SERVERS = range(1, len(KINDS) + 1)

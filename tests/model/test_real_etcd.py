@@ -22,12 +22,12 @@ from typing import Any
 
 import pytest
 
-from tsofence.model import fence as fences
-from tsofence.model import system
-from tsofence.model.instance import Configuration
-from tsofence.model.python import Machine
-from tsofence.model.state import CLIENTS, REGISTRATION
-from tsofence.model.transition import Kind
+from tsofence.model.language.instance import Configuration
+from tsofence.model.language.python import Machine
+from tsofence.model.language.transition import Kind
+from tsofence.model.pd import system
+from tsofence.model.pd.state import CLIENTS, REGISTRATION
+from tsofence.model.variants import fence as fences
 
 ETCD = shutil.which("etcd")
 pytestmark = pytest.mark.skipif(ETCD is None, reason="no etcd installed (Debian: etcd-server)")

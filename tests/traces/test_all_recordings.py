@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tsofence.checker.run import follow
-from tsofence.traces.observation import Call
-from tsofence.traces.replay import FenceVerdict, Refused, Report, replay
-from tsofence.traces.sources import read
+from tsofence.traces.explain.replay import FenceVerdict, Refused, Report, replay
+from tsofence.traces.sources.observation import Call
+from tsofence.traces.sources.sources import read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 CHECK, DYNAMIC = "check-tso-primary", "dynamic-8780"

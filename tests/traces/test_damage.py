@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.traces import lines as lines_module
-from tsofence.traces.judge import PROPERTIES, Judgement, judge
-from tsofence.traces.lines import Lines
-from tsofence.traces.observation import BadInput, Call, Key
-from tsofence.traces.sources import Gap, Kind, Source, Trace, read
+from tsofence.traces.judge.judge import PROPERTIES, Judgement, judge
+from tsofence.traces.sources import lines as lines_module
+from tsofence.traces.sources.lines import Lines
+from tsofence.traces.sources.observation import BadInput, Call, Key
+from tsofence.traces.sources.sources import Gap, Kind, Source, Trace, read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 FENCED = RECORDINGS / "upgrade-fenced"

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsofence.traces import clients, etcd, pdlog
-from tsofence.traces.lines import Tally
-from tsofence.traces.observation import (
+from tsofence.traces.sources import clients, etcd, pdlog
+from tsofence.traces.sources.lines import Tally
+from tsofence.traces.sources.observation import (
     MAX_NS,
     NS_PER_MS,
     Attempt,
@@ -24,8 +24,8 @@ from tsofence.traces.observation import (
     Service,
     Where,
 )
-from tsofence.traces.settings import duration_ns, find
-from tsofence.traces.sources import Trace, read
+from tsofence.traces.sources.settings import duration_ns, find
+from tsofence.traces.sources.sources import Trace, read
 
 INT64 = st.integers(0, (1 << 63) - 1)
 NAMES = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable())

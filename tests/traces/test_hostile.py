@@ -16,13 +16,17 @@ from typing import Any
 import pytest
 
 from tsofence.specs import scenario
-from tsofence.traces import explain, faults, judge, lines, pdlog, report, show, sources, timeline
-from tsofence.traces import replay as replaying
-from tsofence.traces import run as run_files
-from tsofence.traces.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
-from tsofence.traces.rerun import rerun
-from tsofence.traces.servers import MAX_SERVERS
-from tsofence.traces.terminal import Terminal, clean, one_line
+from tsofence.traces import faults
+from tsofence.traces.explain import explain, timeline
+from tsofence.traces.explain import replay as replaying
+from tsofence.traces.judge import judge
+from tsofence.traces.runs import run as run_files
+from tsofence.traces.runs.rerun import rerun
+from tsofence.traces.sources import lines, pdlog, sources
+from tsofence.traces.sources.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
+from tsofence.traces.sources.servers import MAX_SERVERS
+from tsofence.traces.tell import report, show
+from tsofence.traces.tell.terminal import Terminal, clean, one_line
 
 GOLDEN = Path(__file__).parents[1] / "runs" / "tso-restart.check-tso-primary.unique.json"
 #: escape sequences, markup, overrides of direction, a line of its own, half a character
@@ -261,7 +265,7 @@ def test_a_number_given_often_is_given_once() -> None:
 
 
 def test_a_long_run_is_told_from_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tsofence.traces import show_text
+    from tsofence.traces.tell import show_text
 
     monkeypatch.setattr(show_text, "_MOST", 10)
     text = printed(show.text(run_files.load(GOLDEN)))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.traces.judge import PROPERTIES, judge
-from tsofence.traces.observation import (
+from tsofence.traces.judge.judge import PROPERTIES, judge
+from tsofence.traces.sources.observation import (
     Attempt,
     BadInput,
     Call,
@@ -17,7 +17,7 @@ from tsofence.traces.observation import (
     Refusal,
     Service,
 )
-from tsofence.traces.sources import Kind, Trace, read
+from tsofence.traces.sources.sources import Kind, Trace, read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 FOLDERS = ("upgrade-unfenced", "upgrade-fenced", "pd-failover")

@@ -9,10 +9,10 @@ import pytest
 
 from tsofence.checker.run import Run, breaks, follow
 from tsofence.specs import properties
-from tsofence.traces.judge import Judgement
-from tsofence.traces.replay import NAMES as NAMES_OF_PROPERTIES
-from tsofence.traces.replay import FenceVerdict, Refused, Report, replay
-from tsofence.traces.sources import Kind, read
+from tsofence.traces.explain.replay import NAMES as NAMES_OF_PROPERTIES
+from tsofence.traces.explain.replay import FenceVerdict, Refused, Report, replay
+from tsofence.traces.judge.judge import Judgement
+from tsofence.traces.sources.sources import Kind, read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 NAMES = ("upgrade-unfenced", "upgrade-fenced", "pd-failover")

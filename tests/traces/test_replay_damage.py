@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.traces.observation import BadInput
-from tsofence.traces.replay import replay
-from tsofence.traces.sources import read
+from tsofence.traces.explain.replay import replay
+from tsofence.traces.sources.observation import BadInput
+from tsofence.traces.sources.sources import read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 #: the fences that each recording conforms to

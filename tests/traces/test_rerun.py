@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tsofence.checker.run import Run
-from tsofence.traces import run as run_files
-from tsofence.traces.observation import NS_PER_MS
-from tsofence.traces.rerun import rerun
+from tsofence.traces.runs import run as run_files
+from tsofence.traces.runs.rerun import rerun
+from tsofence.traces.sources.observation import NS_PER_MS
 
 GOLDEN = Path(__file__).parents[1] / "runs" / "tso-restart.check-tso-primary.unique.json"
 

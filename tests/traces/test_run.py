@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsofence.checker.run import Move, Run
-from tsofence.model import fence as fences
-from tsofence.model import system
-from tsofence.model.expr import BOOL, DURATION, NODE, Sort
-from tsofence.model.transition import Kind
+from tsofence.model.language.expr import BOOL, DURATION, NODE, Sort
+from tsofence.model.language.transition import Kind
+from tsofence.model.pd import system
+from tsofence.model.variants import fence as fences
 from tsofence.specs import properties
-from tsofence.traces import run as files
-from tsofence.traces.observation import BadInput
+from tsofence.traces.runs import run as files
+from tsofence.traces.sources.observation import BadInput
 
 RUNS = Path(__file__).parents[1] / "runs"
 GOLDEN = RUNS / "tso-restart.check-tso-primary.unique.json"

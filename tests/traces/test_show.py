@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tsofence.checker.explore import explore
 from tsofence.checker.run import Move, Run, RunError
-from tsofence.model import fence as fences
-from tsofence.model import system
-from tsofence.model.transition import Kind
+from tsofence.checker.search.explore import explore
+from tsofence.model.language.transition import Kind
+from tsofence.model.pd import system
+from tsofence.model.variants import fence as fences
 from tsofence.specs import properties, scenario
-from tsofence.traces import run as files
-from tsofence.traces import show
-from tsofence.traces.story import Change, tell
-from tsofence.traces.words import WORDS
+from tsofence.traces.runs import run as files
+from tsofence.traces.tell import show
+from tsofence.traces.tell.story import Change, tell
+from tsofence.traces.tell.words import WORDS
 
 RUNS = Path(__file__).parents[1] / "runs"
 GOLDEN = sorted(RUNS.glob("*.json"))

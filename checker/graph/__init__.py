@@ -1,0 +1,1 @@
+"""The graph of all states and steps, in arrays and in networkx."""

@@ -1,0 +1,1 @@
+"""What has to come again and again, decided on that graph."""

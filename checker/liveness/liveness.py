@@ -1,0 +1,293 @@
+"""Liveness of a scenario, decided on the graph of all its states.
+
+Times are relative there, so cycles are real.  Limits of a scenario are never spent within a cycle; a step
+that only a limit refuses counts as possible, so that a run does not look stuck where its budget is used up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...model.language.expr import TRUE, Expr, both, negate
+from ...model.language.fold import fold
+from ...model.language.instance import BUDGET_LEFT, FOLDING, Instance
+from ...model.variants import fence as fences
+from ...specs.liveness import Fairness, Judge, Liveness
+from ...specs.scenario import Scenario
+from ..graph.arrays import Graph, Mask
+from ..graph.edges import EDGE_BYTES, graph_of
+from ..machine.expand import Expander
+from ..run import Move, Run, repeats, told_from
+from ..search.engine import Engine, Plain
+from ..search.explore import Finding
+from .columns import truth
+from .fair import Counts, Demand, Lasso, enabled, lasso
+
+#: states expanded between two looks at the bounds; states from which on machine code is worth its compilation
+_CHUNK, _SMALL = 4096, 20_000
+#: bytes that deciding takes a state, beside the graph
+_STATE_BYTES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of one property.
+
+    ``states`` and ``components`` were looked at for a fair cycle; ``fairness`` says what was assumed;
+    ``note`` why a verdict is unknown or vacuous.
+    """
+
+    property: str
+    verdict: str
+    run: Run | None = None
+    note: str = ""
+    states: int = 0
+    components: int = 0
+    fairness: tuple[str, ...] = ()
+
+
+class Cut(Exception):
+    """The search ended before every state was found; says why."""
+
+
+class States:
+    """Every state of a scenario under a fence, and every step.
+
+    What clients got is not observed: it makes no difference to what can happen.
+
+    Raises:
+        Cut: a bound, or ``stop``, ended the search.
+        ValueError: unknown fence.
+        KeyError: a guard to drop that does not exist.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        fence: str,
+        *,
+        dropped: Sequence[tuple[str, str]] = (),
+        max_states: int,
+        memory: int,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        configuration = scenario.configuration(fences.parse(fence), dropped)
+        configuration = replace(
+            configuration, domains={**configuration.domains, "note": (0,)}, reductions=frozenset({FOLDING})
+        )
+        self.scenario, self.fence, self.dropped = scenario, fence, tuple(dropped)
+        self.expander = Expander(configuration, (), list(scenario.first_states(configuration)))
+        self.first = np.arange(len(self.expander.starts))
+        self.began = time.monotonic()
+        self.engine = _searched(Plain(self.expander), max_states, memory, stop)
+        watch = self.engine.watch
+        if sum(watch.cut):
+            raise Cut(f"{sum(watch.cut)} steps led to times further apart than a state can hold")
+        needed = sum(watch.fired) * EDGE_BYTES + len(self.engine) * _STATE_BYTES
+        if needed > memory:
+            raise Cut(f"the graph needs {needed >> 20} MiB: raise --memory")
+        self.graph: Graph = graph_of(self.engine)
+        self._demands: dict[Hashable, tuple[list[Demand], list[str]]] = {}
+
+    def where(self, condition: Expr) -> Mask:
+        """The states in which a condition without acting server holds."""
+        return truth(self.engine, fold(condition, self.expander.configuration.known))
+
+    def steps(self, judge: Judge) -> Mask:
+        """The edges that are steps of a kind."""
+        found = np.zeros(self.graph.number_of_edges(), bool)
+        for label, instance in enumerate(self.expander.instances):
+            condition = self.expander.judged(judge, instance)
+            if condition is None:
+                continue
+            edges = np.flatnonzero(self.graph.label == label)
+            if condition.op == "literal":
+                found[edges] = True
+            else:
+                found[edges] = truth(self.engine, condition)[self.graph.sources()[edges]]
+        return found
+
+    def starved(self, instance: Instance) -> Mask:
+        """The states in which only a limit of the scenario refuses the step."""
+        budget = instance.tests[BUDGET_LEFT]
+        return truth(self.engine, both(*instance.guard.values(), negate(budget)))
+
+    def never(self, judge: Judge) -> set[str]:
+        """The limits of the scenario that are 0, so that no server ever takes such a step."""
+        configuration = self.expander.configuration
+        return {
+            budget
+            for transition in configuration.transitions
+            for number in configuration.numbers(transition.rule.kind)
+            if (budget := configuration.budget_of(transition, number)) is not None
+            and configuration.budgets.get(budget) == 0
+            and judge(transition) is not None
+        }
+
+    def demands(self, fairness: Mapping[str, Fairness]) -> tuple[list[Demand], list[str]]:
+        """The fairness of each step of each server; and the limits that alone refused such a step."""
+        key = tuple(sorted((name, how.name) for name, how in fairness.items()))
+        if key not in self._demands:
+            self._demands[key] = self._demanded(fairness)
+        return self._demands[key]
+
+    def _demanded(self, fairness: Mapping[str, Fairness]) -> tuple[list[Demand], list[str]]:
+        instances = self.expander.instances
+        groups: dict[tuple[str, int], list[int]] = {}
+        for index, instance in enumerate(instances):
+            if instance.name in fairness:
+                groups.setdefault((instance.name, instance.number), []).append(index)
+        demands, limits = [], {}
+        for (name, _), members in groups.items():
+            labels = np.zeros(len(instances), bool)
+            labels[members] = True
+            able = enabled(self.graph, labels)
+            for index in members:
+                budget = instances[index].spends
+                if budget is not None:
+                    starved = self.starved(instances[index])
+                    if starved.any():
+                        limits[f"{budget} = {self.expander.configuration.budgets[budget]}"] = True
+                    able |= starved
+            if able.any():
+                demands.append(Demand(labels, able, fairness[name] is Fairness.STRONG))
+        return demands, list(limits)
+
+
+def _searched(plain: Plain, max_states: int, memory: int, stop: Callable[[], bool] | None) -> Engine:
+    engine: Engine = plain
+    done = 0
+    try:
+        while done < len(engine):
+            if isinstance(engine, Plain) and len(engine) >= _SMALL:
+                from ..search.native import Native
+
+                room = max_states + _CHUNK * (len(engine.expander.instances) + 1)
+                engine = Native(engine, room, memory)
+            upto = min(len(engine), done + _CHUNK)
+            engine.expand(done, upto)
+            done = upto
+            if len(engine) > max_states:
+                raise Cut(f"more than {max_states} states: raise --max-states")
+            if stop is not None and stop():
+                raise Cut("interrupted")
+    except MemoryError:
+        raise Cut(f"memory ran out at {len(engine)} states: raise --memory") from None
+    return engine
+
+
+def decide(states: States, prop: Liveness) -> Decision:
+    """Is there a fair run that never comes to the goal?
+
+    Raises:
+        AssertionError: the plain interpreter does not agree with the run found.
+    """
+    graph = states.graph
+    within = states.where(prop.during) & ~states.where(prop.goal)
+    inside = ~states.steps(prop.reached_by) & within[graph.sources()] & within[graph.target]
+    met = states.where(prop.premise)
+    repeated = None if prop.repeated is None else states.steps(prop.repeated)
+    demands, limits = states.demands(prop.fairness)
+    counts = Counts()
+    fairness = tuple(f"{name}: {how.name.lower()}" for name, how in sorted(prop.fairness.items()))
+
+    def decision(verdict: str, note: str = "", run: Run | None = None) -> Decision:
+        return Decision(prop.name, verdict, run, note, counts.states, counts.components, fairness)
+
+    def search(demands: Sequence[Demand]) -> Lasso | None:
+        return lasso(graph, states.first, met & within, inside, demands, repeated, counts)
+
+    found = search(demands)
+    if found is not None:
+        return decision("violated", run=_run(states, prop, found))
+    instances = states.expander.instances
+    if prop.repeated is not None:
+        steps = [step for step in instances if states.expander.judged(prop.repeated, step) is not None]
+        budgets: set[str | None] = {step.spends for step in steps} or {*states.never(prop.repeated)}
+        if not budgets:
+            return decision("vacuous", "there is no such step")
+        if None not in budgets:
+            ended = ", ".join(sorted(filter(None, budgets)))
+            return decision("unknown", f'the scenario limits what would go on forever: give {ended} as "any"')
+    if not (met & states.where(prop.during)).any() or (repeated is not None and not repeated.any()):
+        needed = sorted(states.never(_changes(prop.premise, prop.during)))
+        small = ", ".join((*limits, *(f"{budget} = 0" for budget in needed)))
+        if small:
+            return decision(
+                "unknown", f"nothing met its premise; of these limits some may be too small: {small}"
+            )
+        return decision("vacuous", "nothing met its premise")
+    spent = ", ".join(limits)
+    if spent:
+        # what can happen in the scenario, without what only its limits refuse
+        able = [replace(demand, able=enabled(graph, demand.labels)) for demand in demands]
+        if search(able) is not None:
+            return decision("unknown", f"a run ends only because limits of the scenario are used up: {spent}")
+    return decision("holds")
+
+
+def _changes(*conditions: Expr) -> Judge:
+    """Steps that write something that these conditions are about."""
+    about = {
+        expr.name for condition in conditions for expr in condition.walk() if expr.op in ("var", "field")
+    }
+    return lambda transition: TRUE if about & transition.step.effect.keys() else None
+
+
+def _run(states: States, prop: Liveness, found: Lasso) -> Run:
+    """The lasso as a run with absolute times, which the plain interpreter has taken."""
+    graph, expander = states.graph, states.expander
+    edges = (*found.way, *found.cycle)
+    origin = graph.source(edges[0]) if edges else 0
+    first = states.engine.state(origin)
+    taken = (expander.instances[int(graph.label[edge])] for edge in edges)
+    run = Run(
+        title=f"{prop.name} under {states.fence} in {states.scenario.name}",
+        fence=states.fence,
+        kinds=expander.configuration.kinds,
+        names=states.scenario.server_names,
+        constants=expander.configuration.constants,
+        first=told_from(expander.layout, first),
+        moves=tuple(Move(step.name, step.number, dict(step.inputs)) for step in taken),
+        breaks=prop.name,
+        dropped=states.dropped,
+        cycle_from=len(found.way),
+    )
+    if not repeats(run):
+        raise AssertionError(f"the plain interpreter does not agree that {run.title} goes on forever")
+    return run
+
+
+def findings(
+    scenario: Scenario,
+    fence: str,
+    properties: Sequence[Liveness],
+    *,
+    max_states: int,
+    memory: int,
+) -> Iterator[Finding]:
+    """These properties as columns of the matrix; ``unknown`` where the states do not fit."""
+    try:
+        states = States(scenario, fence, max_states=max_states, memory=memory)
+    except Cut as cut:
+        yield from (Finding(prop.name, "unknown", note=str(cut)) for prop in properties)
+        return
+    for prop in properties:
+        yield _finding(decide(states, prop))
+
+
+def _finding(found: Decision) -> Finding:
+    steps = None if found.run is None else len(found.run.moves)
+    return Finding(
+        found.property,
+        found.verdict,
+        steps,
+        found.run,
+        tested=found.states,
+        note=found.note,
+        fairness=found.fairness,
+    )

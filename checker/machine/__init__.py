@@ -1,0 +1,1 @@
+"""States in packed words, and the machine code that expands them."""

@@ -1,0 +1,1 @@
+"""Several fences at once, each searched in a process of its own."""

@@ -1,0 +1,1 @@
+"""Obligations for z3, proofs for any number of servers, and runs that refute them."""

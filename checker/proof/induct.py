@@ -1,0 +1,363 @@
+"""Induction: does every transition keep the lemmas, and do they forbid what breaks the property?
+
+One obligation for each transition and lemma, decided by z3 without quantifiers (see `model.smt`),
+the guards without which it fails, and the constraints on constants on which all of them rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import z3
+
+from ...model.language.expr import NODE, TIME, Expr, Sort
+from ...model.language.smt import Term, View, World, existing, negated, number, spoken_of
+from ...model.language.transition import SELF, Kind, Transition
+from ...model.pd import system
+from ...model.pd.state import VOCABULARY
+from ...model.variants.fence import Fence
+from ...specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
+from ...specs.lemmas import FIRST, Assumption, Lemma, lemmas
+from ...specs.properties import Property
+from .interruption import heed
+
+SOLVER = "z3"
+#: the name under which the first states stand among the transitions
+FIRST_STATE = "first state"
+#: the name under which the property stands among the lemmas
+PROPERTY = "property"
+#: milliseconds after which z3 gives up on one question
+_PATIENCE = 10_000
+
+# Otherwise z3 takes Ctrl-C for itself, and a search goes on after it.
+z3.set_param("ctrl_c", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """One step of the induction.
+
+    ``result`` is ``proved``, ``failed`` (a counterexample exists) or ``unknown`` (z3 gave up);
+    ``guards_used``: the guards of the transition each of which alone, left out, makes it fail;
+    ``guards_undecided``: those of which z3 could not tell.
+    """
+
+    transition: str
+    lemma: str
+    result: str
+    guards_used: tuple[str, ...]
+    guards_undecided: tuple[str, ...]
+    solver: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A state in which all lemmas hold, and a step from it after which one fails (or that breaks the
+    property): by (variable, server), the servers being numbered 1, 2, …, PDs first.
+
+    ``transition`` None: a first state that fails the lemma.
+    """
+
+    transition: Transition | None
+    lemma: Lemma | None
+    kinds: tuple[Kind, ...]
+    constants: Mapping[str, int]
+    state: Mapping[tuple[str, int], int]
+    actor: int
+    inputs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An obligation and, where it failed, why."""
+
+    obligation: Obligation
+    why: Counterexample | None
+
+
+#: the literal that turns each constraint on
+_CONSTRAINED = {constraint: z3.Bool(f"constraint {constraint.formula}") for constraint in CONSTRAINTS}
+
+
+def _constraints_in(core: Iterable[Term]) -> frozenset[Constraint]:
+    names = {str(switch) for switch in core}
+    return frozenset(each for each, switch in _CONSTRAINED.items() if str(switch) in names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a solver knows of a state: ``guards`` are literals that turn those of the step on, by label."""
+
+    view: View
+    solver: z3.Solver
+    guards: Mapping[str, Term] = field(default_factory=dict)
+
+    def check(self, constraints: Iterable[Constraint], without: str | None = None) -> z3.CheckSatResult:
+        """Is it possible, under these constraints and without that guard?
+
+        Raises:
+            KeyboardInterrupt: see `interruption`.
+        """
+        heed()
+        guards = (guard for label, guard in self.guards.items() if label != without)
+        return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints))
+
+    @contextmanager
+    def supposing(self, goal: Term) -> Iterator[None]:
+        """And for a while this, too."""
+        self.solver.push()
+        try:
+            self.solver.add(goal)
+            yield
+        finally:
+            self.solver.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refuted:
+    """What was shown to be impossible, and constraints under which that is so."""
+
+    known: _Known
+    goal: Term
+    constraints: frozenset[Constraint]
+
+    def under(self, constraints: Collection[Constraint]) -> _Refuted | None:
+        """Refuted again, under these at most; None: z3 does not show it."""
+        with self.known.supposing(self.goal):
+            if self.known.check(constraints) != z3.unsat:
+                return None
+            return replace(self, constraints=_constraints_in(self.known.solver.unsat_core()))
+
+
+class Induction:
+    """What is to be shown of a property under a fence, and the lemmas that are to show it.
+
+    Raises:
+        KeyError: a guard to drop that does not exist.
+    """
+
+    def __init__(
+        self,
+        fence: Fence,
+        prop: Property,
+        assumptions: Sequence[Assumption] = (),
+        nodes: int | None = None,
+        dropped: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.prop = prop
+        self.assumptions = tuple(assumptions)
+        self.transitions = system.transitions(fence, dropped)
+        self.lemmas = lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
+        self.world = World(nodes)
+        self._actor = self.world.constant(SELF.name, NODE)
+        #: by how many servers there are of which nothing is said but that they are there
+        self._states: dict[int, tuple[View, list[Term]]] = {}
+        #: what was refuted with the help of constraints
+        self._refuted: list[_Refuted] = []
+
+    def __len__(self) -> int:
+        """How many obligations there are."""
+        judged = sum(self.prop.broken_by(transition) is not None for transition in self.transitions)
+        return (1 + len(self.transitions)) * len(self.lemmas) + judged
+
+    def decide(self) -> Iterator[Decided]:
+        """Every obligation, the first states' first.
+
+        Raises:
+            ValueError: a lemma, a guard or an effect says that for every server there is another.
+        """
+        self._refuted.clear()
+        yield from self.decide_first()
+        for transition in self.transitions:
+            known = self._before(transition)
+            view, step = known.view, transition.step
+            for label, guard in step.guard.items():
+                known.solver.add(z3.Implies(known.guards[label], view.of(guard)))
+            broken_by = self.prop.broken_by(transition)
+            if broken_by is not None:
+                yield self._decide(known, transition, None, view.of(broken_by))
+            after = view.after(step.effect, self._actor)
+            for lemma in self.lemmas:
+                yield self._decide(known, transition, lemma, negated(after, lemma.claim, self._witnesses))
+
+    def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
+        """The obligations of the first states, of which these are the facts."""
+        view, _ = self._state(self._unnamed + sum(map(existing, facts)))
+        known = _Known(view, self._solver(view.of(fact) for fact in facts))
+        for lemma in self.lemmas:
+            yield self._decide(known, None, lemma, negated(view, lemma.claim, self._witnesses))
+
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Constraints on constants that suffice for all that was proved; without any one of them z3 does not
+        show it."""
+        refuted = list(self._refuted)
+        needed = frozenset(constraint for each in refuted for constraint in each.constraints)
+        for constraint in CONSTRAINTS:
+            if constraint not in needed:
+                continue
+            fewer = needed - {constraint}
+            # What is known to do without it need not be asked.
+            again = [each.under(fewer) if constraint in each.constraints else each for each in refuted]
+            kept = [each for each in again if each is not None]
+            if len(kept) == len(refuted):
+                refuted, needed = kept, fewer
+        return tuple(constraint for constraint in CONSTRAINTS if constraint in needed)
+
+    def possible(self) -> dict[str, bool | None]:
+        """By transition: can it happen where all lemmas hold?  A proof says little of one that cannot.
+
+        None: z3 gave up.
+        """
+        return {transition.name: self._can_happen(transition) for transition in self.transitions}
+
+    def is_tested(self) -> bool | None:
+        """Can some step meet the premise of the property?  None: z3 gave up."""
+        answer: bool | None = False
+        for transition in self.transitions:
+            premise = self.prop.tested_by(transition)
+            met = False if premise is None else self._can_happen(transition, premise)
+            if met:
+                return True
+            answer = None if met is None else answer
+        return answer
+
+    def _can_happen(self, transition: Transition, *premises: Expr) -> bool | None:
+        known = self._before(transition)
+        known.solver.add([known.view.of(each) for each in (*transition.step.guard.values(), *premises)])
+        return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
+
+    @cached_property
+    def _witnesses(self) -> tuple[Term, ...]:
+        """The servers of which a lemma fails."""
+        many = max((spoken_of(lemma.claim) for lemma in self.lemmas), default=0)
+        return tuple(self.world.constant(f"witness {number}", NODE) for number in range(many))
+
+    @cached_property
+    def _unnamed(self) -> int:
+        """How many more servers there are where all lemmas hold and one fails after a step."""
+        if self.world.servers:
+            return 0
+        claims = [lemma.claim for lemma in self.lemmas]
+        failing = (existing(claim, [False]) - spoken_of(claim) for claim in claims)
+        return sum(map(existing, claims)) + max(failing, default=0)
+
+    def _state(self, unnamed: int) -> tuple[View, list[Term]]:
+        """A state of which nothing is known, with every server that can matter in its universe; and that
+        all lemmas hold in it."""
+        if unnamed not in self._states:
+            view = self.world.view(VOCABULARY)
+            holders = [view.shared[v.name] for v in VOCABULARY.variables.values() if v.sort == NODE]
+            others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
+            terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
+            view = replace(view, universe=terms).binding(SELF.name, self._actor)
+            self._states[unnamed] = view, [view.of(lemma.claim) for lemma in self.lemmas]
+        return self._states[unnamed]
+
+    def _solver(self, facts: Iterable[Term]) -> z3.Solver:
+        view, _ = self._state(self._unnamed)
+        solver = z3.Solver()
+        solver.set("timeout", _PATIENCE)
+        solver.add([z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()])
+        solver.add(list(facts))
+        return solver
+
+    def _before(self, transition: Transition) -> _Known:
+        """All lemmas, the kind of the acting server and what is assumed of the step."""
+        step = transition.step
+        assumed = [guard for each in self.assumptions if (guard := each.guard(transition)) is not None]
+        judged = [self.prop.broken_by(transition), self.prop.tested_by(transition)]
+        stated = [*assumed, *step.guard.values(), *(each for each in judged if each is not None)]
+        unnamed = self._unnamed
+        if not self.world.servers:
+            unnamed += sum(map(existing, stated))
+            # An effect may make a lemma true or false.
+            unnamed += sum(existing(value, (True, False)) for value in step.effect.values())
+        view, lemmas_hold = self._state(unnamed)
+        solver = self._solver(lemmas_hold)
+        solver.add(self._actor != self.world.nobody)
+        if transition.rule.kind in (Kind.PD, Kind.TSO):
+            solver.add(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
+        solver.add([view.of(guard) for guard in assumed])
+        return _Known(view, solver, {label: z3.Bool(f"guard {label}") for label in step.guard})
+
+    def _decide(
+        self, known: _Known, transition: Transition | None, lemma: Lemma | None, goal: Term
+    ) -> Decided:
+        """Refute ``goal``, the failure of the lemma or of the property."""
+        began = time.monotonic()
+        used: list[str] = []
+        undecided: list[str] = []
+        why = None
+        with known.supposing(goal):
+            # Without any constraint first: what is refuted so needs none.
+            answer = known.check(())
+            if answer != z3.unsat:
+                answer = known.check(CONSTRAINTS)
+            if answer == z3.unsat:
+                core = known.solver.unsat_core()
+                needs = _constraints_in(core)
+                if needs:
+                    self._refuted.append(_Refuted(known, goal, needs))
+                # A core may name guards that others can stand in for, so each is put to the test.
+                named = {str(switch) for switch in core}
+                for label in (label for label, switch in known.guards.items() if str(switch) in named):
+                    alone = known.check(CONSTRAINTS, without=label)
+                    if alone != z3.unsat:
+                        (used if alone == z3.sat else undecided).append(label)
+            elif answer == z3.sat:
+                why = self._counterexample(known.view, known.solver.model(), transition, lemma)
+        obligation = Obligation(
+            FIRST_STATE if transition is None else transition.name,
+            PROPERTY if lemma is None else lemma.name,
+            {"unsat": "proved", "sat": "failed"}.get(str(answer), "unknown"),
+            tuple(used),
+            tuple(undecided),
+            SOLVER,
+            time.monotonic() - began,
+        )
+        return Decided(obligation, why)
+
+    def _counterexample(
+        self, view: View, model: z3.ModelRef, transition: Transition | None, lemma: Lemma | None
+    ) -> Counterexample:
+        def value(term: Term) -> Term:
+            return model.eval(term, model_completion=True)
+
+        def is_tso(owner: Term) -> bool:
+            return bool(z3.is_true(value(view.read("is_tso", owner))))
+
+        nobody = value(self.world.nobody)
+        servers: list[Term] = []
+        for term in map(value, view.universe):
+            if not any(z3.eq(term, known) for known in (nobody, *servers)):
+                servers.append(term)
+        servers.sort(key=is_tso)
+
+        def meaning(term: Term, sort: Sort) -> int:
+            if sort != NODE:
+                return number(value(term), sort)
+            return next((i for i, owner in enumerate(servers, 1) if z3.eq(owner, value(term))), 0)
+
+        state = {("now", 0): meaning(view.shared["now"], TIME)}
+        for variable in VOCABULARY.variables.values():
+            if variable.per_server:
+                for index, owner in enumerate(servers, 1):
+                    state[variable.name, index] = meaning(view.read(variable.name, owner), variable.sort)
+            else:
+                state[variable.name, 0] = meaning(view.shared[variable.name], variable.sort)
+        inputs = transition.rule.inputs if transition is not None else ()
+        cluster = transition is None or transition.rule.kind is Kind.CLUSTER
+        return Counterexample(
+            transition,
+            lemma,
+            tuple(Kind.TSO if is_tso(owner) else Kind.PD for owner in servers),
+            {expr.name: meaning(self.world.parameter(expr), expr.sort) for expr in PARAMETERS},
+            state,
+            0 if cluster else meaning(self._actor, NODE),
+            {expr.name: meaning(view.of(expr), expr.sort) for expr in inputs},
+        )

@@ -1,0 +1,207 @@
+"""Proofs for any number of servers, constants within constraints that are named, unbounded time.
+
+A property is `proved` when every first state meets its lemmas, every transition keeps them, and
+they and the guards exclude the step that breaks it; what that takes for granted of the constants
+is part of the answer.  Where it fails, a real run is looked for; without one the verdict is
+`unknown`, and the counterexample is one to induction only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ...model.variants.fence import Fence
+from ...specs.constraints import Constraint
+from ...specs.lemmas import Assumption, assumption, enough
+from ...specs.properties import Property
+from ..run import Run
+from .induct import Counterexample, Induction, Obligation
+from .interruption import deferred, noted
+from .witness import confirm, real_run, step_of
+
+#: progress(obligations done, all of them, the one just done)
+ProgressFunction = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What became of one property under one fence, in ``seconds`` that the caller waited.
+
+    ``verdict``: proved, vacuous (proved, but no step meets its premise), violated, unknown.
+    ``nodes``: how many servers, None for any number.  ``constraints``: on constants, needed by what was
+    proved.  ``never_fires``: transitions that the lemmas exclude; ``undecided``: those of which z3 could
+    not tell.  ``counterexample``: a real run where violated, else one to induction, if any.
+    """
+
+    fence: str
+    property: str
+    verdict: str
+    nodes: int | None
+    assumptions: tuple[str, ...]
+    obligations: tuple[Obligation, ...]
+    seconds: float
+    counterexample: Run | None = None
+    constraints: tuple[Constraint, ...] = ()
+    never_fires: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
+    note: str = ""
+
+
+def prove(
+    fence: Fence,
+    prop: Property,
+    *,
+    assume: Sequence[str] = (),
+    nodes: int | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
+    progress: ProgressFunction | None = None,
+) -> Proof:
+    """Prove the property, or show what is in the way.  Ctrl-C leaves what was found so far.
+
+    ``assume`` names assumptions of `specs.lemmas`; ``dropped`` lists guards (transition, label) to
+    leave out.
+
+    Raises:
+        ValueError: an unknown assumption, or less than one server.
+        KeyError: a guard to drop that does not exist.
+    """
+    if nodes is not None and nodes < 1:
+        raise ValueError(f"a system has at least one server, not {nodes}")
+    attempt = _Attempt(fence, prop, [assumption(name) for name in assume], nodes, tuple(dropped))
+    try:
+        return attempt.result(progress)
+    except KeyboardInterrupt:
+        return attempt.interrupted()
+
+
+def prove_all(
+    asked: Iterable[tuple[Fence, Property]],
+    *,
+    assume: Sequence[str] = (),
+    nodes: int | None = None,
+    progress: Callable[[str], ProgressFunction] | None = None,
+    apart: AbstractContextManager[None] | None = None,
+) -> list[Proof]:
+    """Prove one after the other; Ctrl-C ends all of them, and what it left undone is `unknown`.
+
+    ``progress`` is told what is proved next, and gives what is to be told of that.  ``apart`` is entered for
+    each proof: an error that it holds back costs that proof alone.
+
+    Raises:
+        ValueError: as `prove`.
+    """
+    proofs: list[Proof] = []
+    with deferred():
+        for fence, prop in asked:
+            if noted():
+                proofs.append(
+                    Proof(
+                        fence.name,
+                        prop.name,
+                        "unknown",
+                        nodes,
+                        tuple(assume),
+                        (),
+                        0.0,
+                        note="interrupted before it began",
+                    )
+                )
+                continue
+            tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
+            with apart or nullcontext():
+                proofs.append(prove(fence, prop, assume=assume, nodes=nodes, progress=tell))
+    return proofs
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A proof under way: ``doing`` is what Ctrl-C would interrupt once every obligation is decided."""
+
+    fence: Fence
+    prop: Property
+    assumptions: Sequence[Assumption]
+    nodes: int | None
+    dropped: tuple[tuple[str, str], ...]
+    obligations: list[Obligation] = field(default_factory=list)
+    failures: list[Counterexample] = field(default_factory=list)
+    doing: str = ""
+    began: float = field(default_factory=time.monotonic)
+    induction: Induction = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.induction = Induction(self.fence, self.prop, self.assumptions, self.nodes, self.dropped)
+
+    def result(self, progress: ProgressFunction | None) -> Proof:
+        """Decide all of it."""
+        for decided in self.induction.decide():
+            self.obligations.append(decided.obligation)
+            if decided.why is not None:
+                self.failures.append(decided.why)
+            if progress is not None:
+                name = f"{decided.obligation.transition}: {decided.obligation.lemma}"
+                progress(len(self.obligations), len(self.induction), name)
+        if all(obligation.result == "proved" for obligation in self.obligations):
+            return self._proved()
+        taken = [assumed.name for assumed in self.assumptions]
+        missing = [f"--assume {name}" for name in enough(self.fence, self.prop.name) if name not in taken]
+        hint = f"; to be proved with {' '.join(missing)}" if missing and not self.dropped else ""
+        self.doing = "looking for a run from a first state"
+        run = real_run(self.fence.name, self.prop, self.assumptions, self.nodes, self.dropped)
+        if run is not None:
+            return self._proof("violated", "a run from a first state" + hint, run)
+        if not self.failures:
+            return self._proof("unknown", "z3 gave up on an obligation" + hint)
+        # The property itself says more than a lemma that is not kept.
+        why = next((why for why in self.failures if why.lemma is None), self.failures[0])
+        run = step_of(why, self.fence.name, self.prop, self.dropped)
+        confirm(run, self.induction.lemmas, why.lemma, self.prop)
+        note = f"{run.title}; its first state may be one that no run reaches{hint}"
+        return self._proof("unknown", note, run)
+
+    def interrupted(self) -> Proof:
+        """What Ctrl-C leaves."""
+        done, total = len(self.obligations), len(self.induction)
+        how_far = f"after {done} of {total} obligations" if not self.doing else f"while {self.doing}"
+        return self._proof("unknown", f"interrupted {how_far}")
+
+    def _proved(self) -> Proof:
+        """All obligations are: what does that rest on, and does it say anything?"""
+        self.doing = "asking which steps can happen, all obligations being proved"
+        tested = self.induction.is_tested()
+        possible = self.induction.possible()
+        self.doing = "asking which constraints are needed, all obligations being proved"
+        constraints = self.induction.constraints()
+        verdict, note = {
+            True: ("proved", ""),
+            False: ("vacuous", "no step meets its premise"),
+            None: ("unknown", "no step breaks it, but z3 gave up on whether any meets its premise"),
+        }[tested]
+        return self._proof(verdict, note, constraints=constraints, possible=possible)
+
+    def _proof(
+        self,
+        verdict: str,
+        note: str,
+        run: Run | None = None,
+        *,
+        constraints: tuple[Constraint, ...] = (),
+        possible: Mapping[str, bool | None] = MappingProxyType({}),
+    ) -> Proof:
+        return Proof(
+            self.fence.name,
+            self.prop.name,
+            verdict,
+            self.nodes,
+            tuple(assumed.name for assumed in self.assumptions),
+            tuple(self.obligations),
+            time.monotonic() - self.began,
+            run,
+            constraints,
+            tuple(name for name, can in possible.items() if can is False),
+            tuple(name for name, can in possible.items() if can is None),
+            note,
+        )

@@ -1,0 +1,218 @@
+"""Runs that show why a proof fails: checked by the plain interpreter before anybody sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import z3
+
+from ...model.language.expr import DURATION, NODE, Expr, Sort
+from ...model.language.smt import Term, View, World, number
+from ...model.language.transition import SELF, Kind
+from ...model.pd import system
+from ...model.pd.state import VOCABULARY
+from ...model.variants import fence as fences
+from ...specs import scenario as scenarios
+from ...specs.constraints import CONSTRAINTS, PARAMETERS
+from ...specs.lemmas import Assumption, Lemma
+from ...specs.properties import Property
+from ..run import Move, Run, RunError, breaks, follow
+from ..search.explore import explore
+from .induct import Counterexample
+from .interruption import heed, noted
+
+#: how many states of each scenario are looked at for a run: first few of each, then more
+_ROUNDS = (40_000, 400_000)
+#: PD's own figures, in ms (one day for `maxResetTSGap`)
+_FIGURES = {
+    "window": 3000,
+    "guard": 1,
+    "unit": 1,
+    "lease": 5000,
+    "limit": 1 << 18,
+    "max_reset": 86_400_000,
+    "ahead": 86_400_000,
+}
+#: ms by which clocks differ where a run needs that they do
+_SKEW = 10
+#: the true time at which a run is told
+_START = 1_000_000
+
+
+def step_of(why: Counterexample, fence: str, prop: Property, dropped: Sequence[tuple[str, str]]) -> Run:
+    """A counterexample to induction as a run of one step; its first state need not be reachable."""
+    counts = {Kind.PD: 0, Kind.TSO: 0}
+    names = []
+    for kind in why.kinds:
+        counts[kind] += 1
+        names.append(f"{kind.name.lower()}{counts[kind]}")
+    fails = prop.name if why.lemma is None else f"lemma {why.lemma.name!r}"
+    moves = () if why.transition is None else (Move(why.transition.name, why.actor, why.inputs),)
+    return Run(
+        title=f"{fails} under {fence}: counterexample to induction",
+        fence=fence,
+        kinds=why.kinds,
+        names=tuple(names),
+        constants=why.constants,
+        first=why.state,
+        moves=moves,
+        breaks=prop.name if why.lemma is None else None,
+        dropped=tuple(dropped),
+        reachable=False,
+    )
+
+
+def confirm(run: Run, lemmas: Iterable[Lemma], failed: Lemma | None, prop: Property) -> None:
+    """Let the plain interpreter take the step of a counterexample to induction.
+
+    Raises:
+        AssertionError: it does not see what z3 saw; one of the two interpreters is wrong.
+    """
+    machine = run.machine()
+    before = after = machine.layout.initial(run.first, {})
+    try:
+        for frame in follow(run, machine):
+            after = frame.after
+    except RunError as error:
+        raise AssertionError(f"{run.title}: {error}") from error
+    doubted = [lemma.name for lemma in lemmas if run.moves and not machine.value(before, lemma.claim)]
+    if doubted:
+        raise AssertionError(f"{run.title}: these lemmas do not hold before it: {', '.join(doubted)}")
+    if machine.value(after, failed.claim) if failed is not None else not breaks(run, prop):
+        raise AssertionError(f"{run.title}: the plain interpreter sees nothing wrong")
+
+
+def real_run(
+    fence: str,
+    prop: Property,
+    assumptions: Sequence[Assumption],
+    nodes: int | None,
+    dropped: Sequence[tuple[str, str]],
+) -> Run | None:
+    """A run from a first state to a step that breaks the property.
+
+    Its steps are found in the small scenarios; times, constants and inputs are then left open and
+    solved for, so that it is told in PD's own figures where that is possible.
+
+    Raises:
+        KeyboardInterrupt: see `interruption`.
+    """
+    for few in _ROUNDS:
+        for scenario in map(scenarios.load, scenarios.names()):
+            if nodes is not None and scenario.pd + scenario.tso > nodes:
+                continue
+            searched = explore(scenario, fence, [prop], dropped=dropped, max_states=few, stop=noted)
+            heed()
+            found = searched.findings[0].run
+            if found is not None and _meets(found, assumptions):
+                return in_figures(found, prop) or found
+    return None
+
+
+def _meets(run: Run, assumptions: Sequence[Assumption]) -> bool:
+    machine = run.machine()
+    for frame in follow(run, machine):
+        instance = machine.instances[machine.find(frame.move.transition, frame.move.server)]
+        for assumption in assumptions:
+            guard = assumption.guard(instance.transition)
+            if guard is not None and not machine.value(
+                frame.before, guard, frame.move.server, frame.move.inputs
+            ):
+                return False
+    return True
+
+
+def in_figures(run: Run, prop: Property) -> Run | None:
+    """The same steps with PD's own constants and with times and inputs to match, if there are any."""
+    skew = _SKEW if run.constants["skew_bound"] else 0
+    figures = {**_FIGURES, "skew_bound": skew, "margin": 2 * skew + _FIGURES["guard"]}
+    # what is left is no figure: whether there are PDs in API mode, and what these may do
+    constants = {**run.constants, **figures}
+    path = _Path(run, prop, constants)
+    if path.solver.check() != z3.sat:
+        return None
+    told = path.run(path.solver.model())
+    if not breaks(told, prop):
+        raise AssertionError(f"the plain interpreter does not agree that {told.title} at other times")
+    return told
+
+
+class _Path:
+    """The steps of a run, with everything but their order left open."""
+
+    def __init__(self, run: Run, prop: Property, constants: Mapping[str, int]) -> None:
+        self._run = run
+        self._constants = constants
+        self._world = World(len(run.kinds))
+        self.solver = z3.Optimize()
+        self._transitions = {t.name: t for t in system.transitions(fences.parse(run.fence), run.dropped)}
+        view = first = self._first()
+        for expr in PARAMETERS:
+            value = self._world.literal(expr.sort, constants[expr.name])
+            self.solver.add(self._world.parameter(expr) == value)
+        self.solver.add([first.of(each.claim) for each in CONSTRAINTS])
+        for owner in self._world.servers:
+            skew = first.read("skew", owner)
+            self.solver.add(-constants["skew_bound"] <= skew, skew <= constants["skew_bound"])
+        broken = z3.BoolVal(False)
+        for step, move in enumerate(run.moves):
+            transition = self._transitions[move.transition]
+            actor = self._world.literal(NODE, move.server)
+            view = replace(view, inputs=self._inputs(step)).binding(SELF.name, actor)
+            self.solver.add([view.of(guard) for guard in transition.step.guard.values()])
+            broken_by = prop.broken_by(transition)
+            broken = z3.BoolVal(False) if broken_by is None else view.of(broken_by)
+            view = view.after(transition.step.effect, actor)
+        # The last step is the one that is to break it.
+        self.solver.add(broken)
+        self.solver.minimize(view.shared["now"])
+
+    def _first(self) -> View:
+        """The first state: the run's; the true time and the clocks stay open but for bounds."""
+        world = self._world
+        skews = world.view(VOCABULARY)
+        kinds = [z3.BoolVal(kind is Kind.TSO) for kind in self._run.kinds]
+
+        def read(name: str, owner: Term) -> Term:
+            if name == "skew":
+                return skews.read(name, owner)
+            index = next(i for i, known in enumerate(world.servers) if z3.eq(known, owner))
+            if name == "is_tso":
+                return kinds[index]
+            variable = VOCABULARY.variables[name]
+            return world.literal(variable.sort, self._run.first.get((name, index + 1), variable.initial))
+
+        shared = {
+            v.name: world.literal(v.sort, v.initial)
+            for v in VOCABULARY.variables.values()
+            if not v.per_server
+        }
+        return View(world, {**shared, "now": z3.IntVal(_START)}, read, world.servers)
+
+    def _inputs(self, step: int) -> Callable[[Expr], Term]:
+        return lambda expr: self._world.constant(f"{step} {expr.name}", expr.sort)
+
+    def run(self, model: z3.ModelRef) -> Run:
+        """The run that a model describes."""
+
+        def value(term: Term, sort: Sort) -> int:
+            return number(model.eval(term, model_completion=True), sort)
+
+        moves = []
+        for step, move in enumerate(self._run.moves):
+            terms = self._inputs(step)
+            inputs = {e.name: value(terms(e), e.sort) for e in self._transitions[move.transition].rule.inputs}
+            moves.append(replace(move, inputs=inputs))
+        first = self._first()
+        clocks = {("now", 0): _START}
+        for index, owner in enumerate(self._world.servers, 1):
+            clocks["skew", index] = value(first.read("skew", owner), DURATION)
+        given = {key: value for key, value in {**self._run.first, **clocks}.items() if value}
+        return replace(
+            self._run,
+            title=f"{self._run.breaks} under {self._run.fence}, in ms, with PD's own figures",
+            constants=self._constants,
+            first=given,
+            moves=tuple(moves),
+        )

@@ -1,0 +1,1 @@
+"""What a search leaves out because nobody can tell."""

@@ -1,0 +1,1 @@
+"""Breadth first over all states, on either engine: what is found, kept, and told as runs."""

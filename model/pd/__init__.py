@@ -1,0 +1,1 @@
+"""PD and its TSO servers in that language: state, elections, registry, allocator, saves."""

@@ -1,0 +1,1 @@
+"""What may be changed of that system: the fences, each by its name."""

@@ -1,0 +1,1 @@
+"""Observations explained by runs of the model, or refuted."""

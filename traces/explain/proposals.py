@@ -1,0 +1,359 @@
+"""What an observation proposes: the hidden steps before it and the step it shows, tried one after another.
+
+A proposal decides nothing. Each step that it tries is accepted or refused by the transitions themselves; a
+proposal only chooses which to try, with the inputs that the observation implies: a saved value less the
+window is a clock reading, a lease that ran out was not kept alive for that long.
+
+| observation | step it shows |
+|---|---|
+| leader or primary key put | campaign |
+| leader or primary key deleted | revoke, lease_runs_out, drop_own_key |
+| timestamp key put | commit, of a server's own or of a client's sync (`wide`: commit_answer_lost) |
+| registry key put, deleted | register; registration_ends or registration_lapses |
+| expected primary put, deleted | expects_itself or chosen_as_primary; expected_key_goes |
+| WINDOW_LOADED, SYNC_SKIPPED | sync_load, sync_skip, of a server's own or of a client's sync |
+| SAVE_REFUSED | refused_by_fence, refused_not_greater, refused_not_leader, conflict, request_lost |
+| RESET, ALLOCATOR_CLOSED, STEP_DOWN | that the memory is cleared, the role given up, in any way there is |
+| SERVER_EXIT, SERVER_START | stop; restart, in its mode, with a crash before it if the process was up |
+| a granted timestamp | grant, after update_in_memory with a clock reading in its millisecond |
+What a PD in API mode answers may also be a grant of the TSO primary.
+
+`wide` proposals need something that nothing in the trace shows: clocks that jump, answers that are lost,
+admin resets. They are tried where the others do not get through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...model.language.transition import Kind
+from ..sources.observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
+from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
+from .steps import CLOSING, DOWN, FOLLOWER, IDLE, KEPT, LEADER, LISTED, LOADED, NO_JOB, SYNC, Draft, World
+from .timeline import Granted, Seen, Timeline
+
+
+class Proposals:
+    """The proposals for the observations of one timeline."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._window = timeline.constants["window"]
+
+    def explain(self, draft: Draft, seen: Seen, *, wide: bool) -> Iterator[Draft]:
+        """Every way found to go on from the draft to where the observation has been made."""
+        try_ = _Try(self._timeline, self._window, seen, wide)
+        match seen.what:
+            case KeyEvent() as event if event.key is Key.TIMESTAMP:
+                yield from try_.saved(draft, event)
+            case KeyEvent() as event if event.key is Key.REGISTRY:
+                yield from try_.registered(draft) if event.put else try_.unregistered(draft)
+            case KeyEvent() as event if event.key is Key.EXPECTED_PRIMARY:
+                yield from try_.expected(draft) if event.put else try_.expected_no_more(draft)
+            case KeyEvent() as event:
+                yield from try_.elected(draft) if event.put else try_.deleted(draft, event)
+            case LogEvent() as line:
+                yield from try_.logged(draft, line)
+            case Granted(call, sent_on):
+                yield from try_.granted(draft, call, sent_on=sent_on)
+
+    def possible(self, world: World, seen: Seen) -> bool:
+        """Whether the fence has the step that the observation shows, in a mode that the PD may be in."""
+        refusal = seen.what.refusal if isinstance(seen.what, LogEvent) else None
+        if refusal is None or (SHOWS[refusal], seen.server) in world.index:
+            return True
+        return bool(self._timeline.mode_text) and world.checks
+
+    def prepare(self, draft: Draft, seen: Seen) -> Iterator[Draft]:
+        """Ways to begin early what the observation shows the end of: others may come in between."""
+        try_ = _Try(self._timeline, self._window, seen, wide=True)
+        match seen.what:
+            case KeyEvent() as event if event.key is Key.TIMESTAMP and event.timestamp_ns:
+                yield from try_.begun_early(draft, event.timestamp_ns)
+            case KeyEvent() as event if event.key in (Key.LEADER, Key.PRIMARY) and not event.put:
+                yield from try_.lapsing(draft, event)
+            case LogEvent() as line if line.refusal:
+                yield from try_.refused_early(draft, line)
+            case Granted(call, sent_on):
+                yield from try_.moved_on_early(draft, call, sent_on=sent_on)
+
+
+class _Try(Hidden):
+    """One observation."""
+
+    # --- elections -------------------------------------------------------------------------------
+
+    def elected(self, draft: Draft) -> Iterator[Draft]:
+        """The server of the observation wins its election."""
+        n, d = self._seen.server, draft.copy()
+        if self._follows(d, n) and self._etcd_answers(d, prefer=n) and d.do("campaign", n, seen=True):
+            yield d
+
+    def deleted(self, draft: Draft, event: KeyEvent) -> Iterator[Draft]:
+        """An election key goes: its holder revoked the lease, let it run out, or dropped the key."""
+        n = draft.get("primary" if event.key is Key.PRIMARY else "leader")
+        if not n:
+            draft.refuse("lease_runs_out", 0, "election key is its own")
+            return
+        for d in self._leaving(draft, n):
+            if self._etcd_answers(d) and d.do("revoke", n, seen=True):
+                yield d
+        d = draft.copy()
+        if d.get("role", n) == FOLLOWER:
+            if self._etcd_answers(d, prefer=n) and d.do("drop_own_key", n, seen=True):
+                yield d
+            return
+        crashed = draft.copy()
+        lapsing = [crashed] if crashed.get("role", n) != DOWN and crashed.do("crash", n) else []
+        if self._lapses(d, n):
+            lapsing.append(d)
+        for d in lapsing:
+            d.wait(d.get("lease_end", n))
+            if d.now <= self._latest and self._etcd_answers(d) and d.do("lease_runs_out", n, seen=True):
+                yield d
+
+    def lapsing(self, draft: Draft, event: KeyEvent) -> Iterator[Draft]:
+        """The holder of the key that will go can keep its lease alive no more."""
+        n = draft.get("primary" if event.key is Key.PRIMARY else "leader")
+        d = draft.copy()
+        if n and d.serving(n) and d.get("lease", n) == KEPT and d.do("keepalive_stops", n):
+            yield d
+
+    # --- who is registered, who is to be primary -------------------------------------------------
+
+    def registered(self, draft: Draft) -> Iterator[Draft]:
+        """A TSO server's key is written into the registry, or written again."""
+        n, d = self._seen.server, draft.copy()
+        if d.get("registration", n) == LISTED:
+            yield d
+            return
+        runs = self._left(d, n) and (d.get("role", n) != DOWN or d.do("restart", n))
+        if runs and self._etcd_answers(d) and d.do("register", n, seen=True):
+            yield d
+
+    def unregistered(self, draft: Draft) -> Iterator[Draft]:
+        """A TSO server's key goes from the registry: its process has ended, or its lease runs out."""
+        n, d = self._seen.server, draft.copy()
+        if d.get("role", n) in (DOWN, CLOSING):
+            if self._etcd_answers(d) and d.do("registration_ends", n, seen=True):
+                yield d
+            return
+        killed = d.copy()
+        if self._etcd_answers(d) and d.do("registration_lapses", n, seen=True):
+            yield d
+        crashed = killed.do("crash", n) and self._etcd_answers(killed)
+        if crashed and killed.do("registration_ends", n, seen=True):
+            yield killed
+
+    def expected(self, draft: Draft) -> Iterator[Draft]:
+        """A TSO server is to be primary: because it is, or because an admin says so."""
+        n, d = self._seen.server, draft.copy()
+        if n and d.get("expected") == n:
+            yield d  # a primary that was chosen says so once more, with a lease of its own
+            return
+        if not n or not self._etcd_answers(d):
+            return
+        chosen = d.copy()
+        if chosen.do("chosen_as_primary", n, seen=True):
+            yield chosen
+        self._skips(d, n)
+        if d.do("expects_itself", n, seen=True):
+            yield d
+
+    def expected_no_more(self, draft: Draft) -> Iterator[Draft]:
+        """The key that says who is to be primary goes.
+
+        A transfer deletes it and writes it anew, which the model does at once, at the second.
+        """
+        n, d = draft.get("expected"), draft.copy()
+        if self._seen.chosen not in (0, n):
+            yield draft.copy()
+        if not n:
+            draft.refuse("expected_key_goes", 0, "this server is expected")
+        elif self._etcd_answers(d) and d.do("expected_key_goes", n, seen=True):
+            yield d
+
+    # --- saves -----------------------------------------------------------------------------------
+
+    def saved(self, draft: Draft, event: KeyEvent) -> Iterator[Draft]:
+        """The timestamp key is written, by whoever can have wanted that value."""
+        if event.timestamp_ns is None:
+            draft.refuse("commit", 0, "the timestamp key is only ever written")
+            return
+        value = event.timestamp_ns
+        for n in self._seen.writers or draft.world.servers:
+            for slot, begun in ((OWN_SLOT, self._begun), (CLIENTS_SLOT, self._begun_by_client)):
+                for d in begun(draft, n, value):
+                    if d.get(slot + "next", n) + self._window != value:
+                        d.refuse(slot + "commit", n, "another value is being saved")
+                        continue
+                    lost = d.copy() if self._wide else None
+                    if self._drive(d, n, "commit", slot):
+                        yield d
+                    if lost and self._drive(lost, n, "commit_answer_lost", slot):
+                        yield lost
+
+    def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
+        """Whoever may write that value has loaded the key for its sync, or begun while its lease lasted."""
+        for n in self._seen.writers or draft.world.servers:
+            if draft.get("job", n) != NO_JOB or draft.get("role", n) != LEADER:
+                continue
+            d = draft.copy()
+            if self._has_to_sync(d, n):
+                if self._loads(d, n):
+                    yield d
+            elif d.running_out(n) and self._begins_update(d, n, value - self._window):
+                yield d
+
+    def refused_early(self, draft: Draft, line: LogEvent) -> Iterator[Draft]:
+        """The save that will be refused has begun, or read all that it reads."""
+        n = self._seen.server
+        for d in self._begun(draft, n, self._seen.tried, line.attempt):
+            yield d.copy()
+            if self._drive(d, n, None):
+                yield d
+
+    # --- logs ------------------------------------------------------------------------------------
+
+    def logged(self, draft: Draft, line: LogEvent) -> Iterator[Draft]:
+        """What a line of a server's log shows."""
+        n = self._seen.server
+        match line.step:
+            case LogStep.SAVE_REFUSED:
+                yield from self._refused(draft, n, line)
+            case LogStep.WINDOW_LOADED:
+                yield from self._loaded(draft, n, line)
+            case LogStep.SYNC_SKIPPED:
+                yield from self._skipped(draft, n)
+            case LogStep.RESET | LogStep.ALLOCATOR_CLOSED:
+                cleared = not draft.get("initialised", n)
+                yield from iter((draft.copy(),)) if cleared else self._cleared(draft, n)
+            case LogStep.STEP_DOWN:
+                leads = draft.get("role", n) == LEADER
+                yield from self._given_up(draft, n) if leads else iter((draft.copy(),))
+            case LogStep.SERVER_EXIT:
+                yield from self._stopped(draft, n)
+            case LogStep.SERVER_START:
+                yield from self._started(draft, n)
+            case LogStep.ELECTED if not self._timeline.watched:
+                yield from self.elected(draft)
+            case LogStep.SYNC_SAVED if not self._timeline.watched:
+                yield from self._sync_saved(draft, n, line)
+            case _:
+                yield draft.copy()
+
+    def _refused(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
+        refusal = line.refusal or Refusal.OTHER
+        if draft.get("role", n) != LEADER and refusal is not Refusal.FENCE:
+            # asked by a client, a server that does not lead tries to sync, and only that stops it
+            if draft.get("job", n) == NO_JOB:
+                yield draft.copy()
+            elif draft.get("stage", n) == LOADED:
+                d = draft.copy()
+                if d.do("sync_abandon", n):
+                    yield d
+        if self._wide and refusal is Refusal.OTHER and draft.get("tries", n):
+            yield draft.copy()  # its commit was applied, and only the answer lost
+        for d in self._begun(draft, n, self._seen.tried, line.attempt):
+            if self._drive(d, n, SHOWS[refusal]):
+                yield d
+
+    def _loaded(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
+        leads = draft.get("role", n) == LEADER
+        if draft.world.kinds[n - 1] is Kind.TSO:
+            d = draft.copy()
+            loads = self._client_answered(d, n) and self._loads(d, n, CLIENTS_SLOT)
+            # a server that does not lead is stopped by its empty leadership value
+            if loads and self._tells(d, n, line, CLIENTS_SLOT) and (leads or d.do("client_abandon", n)):
+                yield d
+        elif not leads:
+            yield draft.copy()
+        if not leads or draft.get("promoted", n):
+            return
+        d = draft.copy()
+        if d.get("job", n) not in (NO_JOB, SYNC) and not d.do("request_lost", n):
+            return
+        if d.get("stage", n) == IDLE and not self._loads(d, n):
+            return
+        if self._tells(d, n, line, OWN_SLOT):
+            yield d
+
+    def _tells(self, d: Draft, n: int, line: LogEvent, slot: str) -> bool:
+        """The sync has loaded what the line says."""
+        loaded = d.get(slot + "seen", n) // NS_PER_MS
+        told = loaded if line.last_ns is None else line.last_ns // NS_PER_MS
+        if d.get(slot + "stage", n) == LOADED and loaded != told and self._timeline.watched:
+            return d.refuse((slot or "sync_") + "load", n, "it loads what the line says")
+        return True
+
+    def _skipped(self, draft: Draft, n: int) -> Iterator[Draft]:
+        if draft.get("role", n) != LEADER:
+            yield draft.copy()
+            return
+        d = draft.copy()
+        if self._skips(d, n):
+            yield d
+        d = draft.copy()
+        if d.world.kinds[n - 1] is not Kind.TSO:
+            return
+        loaded = d.get("client_stage", n) == LOADED or self._loads(d, n, CLIENTS_SLOT)
+        if loaded and d.do("client_skip", n):
+            yield d
+
+    def _cleared(self, draft: Draft, n: int) -> Iterator[Draft]:
+        d = draft.copy()
+        if d.get("api", n) and self._stops_allocator(d, n):
+            yield d
+        for d in self._given_up(draft, n):
+            if not d.get("initialised", n):
+                yield d
+        d = draft.copy()
+        if d.do("stop", n):
+            yield d
+
+    def _stopped(self, draft: Draft, n: int) -> Iterator[Draft]:
+        d = draft.copy()
+        if d.get("role", n) in (CLOSING, DOWN) or (self._left(d, n) and d.do("stop", n)):
+            yield d
+
+    def _started(self, draft: Draft, n: int) -> Iterator[Draft]:
+        d = draft.copy()
+        fresh = d.get("role", n) == FOLLOWER and d.get("raft_leader") != n and d.get("job", n) == NO_JOB
+        if fresh and not self._seen.again:
+            yield d
+            return
+        if d.get("role", n) == CLOSING:
+            self._left(d, n)
+        same = self._seen.api in (None, bool(d.get("api", n)))
+        how = "restart" if same else "restart_in_other_mode"
+        if (d.get("role", n) == DOWN or d.do("crash", n)) and d.do(how, n):
+            yield d
+
+    def _sync_saved(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
+        for d in self._begun(draft, n, None, Attempt.SYNC):
+            if self._drive(d, n, "commit"):
+                yield d
+
+    # --- grants ----------------------------------------------------------------------------------
+
+    def granted(self, draft: Draft, call: Call, *, sent_on: bool) -> Iterator[Draft]:
+        """The server asked, or one to which it sent the call on, grants these timestamps."""
+        for n in self._able_to_answer(draft, sent_on):
+            for d in self._with_physical(draft, n, call.physical):
+                count = max(call.logical - d.get("logical", n), 1)
+                if d.do("grant", n, count=count, note=0, pick=1):
+                    yield d
+
+    def moved_on_early(self, draft: Draft, call: Call, *, sent_on: bool) -> Iterator[Draft]:
+        """The physical part that will be granted is in memory since a tick before."""
+        for n in self._able_to_answer(draft, sent_on):
+            if draft.get("promoted", n):
+                yield from self._with_physical(draft, n, call.physical)
+
+    def _able_to_answer(self, draft: Draft, sent_on: bool) -> list[int]:
+        """The server asked, and to which it may send the call on."""
+        asked, world = self._seen.server, draft.world
+        if not sent_on or not draft.get("api", asked):
+            return [asked]
+        primaries = [n for n in world.servers if world.kinds[n - 1] is Kind.TSO and draft.get("promoted", n)]
+        return [asked, *primaries]

@@ -1,0 +1,201 @@
+"""The model as replay drives it: one state, steps by name, and a note of every guard that refused one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...checker.run import Move
+from ...model.language.instance import Configuration
+from ...model.language.python import Machine
+from ...model.language.transition import Kind
+from ...model.pd import system
+from ...model.pd.state import JOB, LEASE_STATE, POLLED, REGISTRATION, ROLE, STAGE
+from ...model.variants import fence as fences
+from ...specs import properties
+from ..sources.observation import NS_PER_MS
+from .timeline import Timeline
+
+FOLLOWER, LEADER, RESIGNING, CLOSING, DOWN = range(len(ROLE.members))
+NO_LEASE, KEPT, RUNNING = range(len(LEASE_STATE.members))
+NO_JOB, SYNC, UPDATE, ADMIN = range(len(JOB.members))
+IDLE, LOADED, BEGUN = STAGE.members.index("idle"), STAGE.members.index("loaded"), STAGE.members.index("begun")
+LISTED = REGISTRATION.members.index("listed")
+NOBODY_LISTED, SOMEBODY_LISTED = POLLED.members.index("nobody"), POLLED.members.index("somebody")
+
+#: a difference between clocks that a recording from one machine may show: readings are not instants
+NOISE_NS = 5 * NS_PER_MS
+
+#: faults, and how surprising each is where nothing in the trace shows it but its effects
+FAULTS = {
+    "keepalive_stops": 2,
+    "request_lost": 2,
+    "revoke_lost": 3,
+    "commit_answer_lost": 3,
+    "crash": 3,
+    "stop": 4,
+    "admin_reset": 4,
+    "admin_reset_begin": 4,
+    "registration_lapses": 2,
+    "client_request_lost": 2,
+    "client_commit_answer_lost": 3,
+}
+_SURPRISE = FAULTS | {"raft_moves": 1, "restart": 1, "restart_in_other_mode": 1, "client_load": 1}
+_CLOCK_SURPRISE = 5
+
+State = tuple[int, ...]
+#: a transition, the server it was refused (0: none in particular) and the guard
+Refusal = tuple[str, int, str]
+
+NO_SUCH_STEP = "there is no such step under this fence"
+
+#: the properties that are judged on explanations: they need to know who did what
+SINGLE_WRITER, ONE_LIVE = "single-writer", "one-live"
+
+
+class World:
+    """The transitions under one fence, for the servers and constants of a timeline."""
+
+    def __init__(self, fence: str, timeline: Timeline) -> None:
+        self.fence = fence
+        self.checks = fences.parse(fence).check is not fences.Check.NEVER
+        self.kinds = timeline.kinds
+        self.constants = timeline.constants
+        self.machine = Machine(
+            Configuration(
+                system.VOCABULARY,
+                system.transitions(fences.parse(fence)),
+                timeline.kinds,
+                timeline.constants,
+                relative=False,
+            )
+        )
+        self.slots = self.machine.layout.slots
+        self.index = {(each.name, each.number): i for i, each in enumerate(self.machine.instances)}
+        self.servers = range(1, len(timeline.kinds) + 1)
+        self.pds = tuple(n for n in self.servers if timeline.kinds[n - 1] is Kind.PD)
+        #: what observations may not change unless they tell of it
+        self.keys = (
+            *(self.slots[name, 0] for name in ("leader", "primary", "expected", "timestamp")),
+            *(self.slots["registration", n] for n in self.servers),
+        )
+        self._shown = timeline.shown
+        self.refused: dict[Refusal, None] = {}
+        self._single_writer = properties.named(SINGLE_WRITER).broken_by
+        self._one_live = properties.named(ONE_LIVE).broken_by
+
+    def surprise(self, name: str, number: int) -> int:
+        """How much less likely the step makes an explanation."""
+        return min(_SURPRISE.get(name, 0), 1 if (name, number) in self._shown else _CLOCK_SURPRISE)
+
+    def breaks(self, state: State, name: str, number: int, inputs: Mapping[str, int]) -> tuple[str, ...]:
+        """Which of the properties judged on explanations the step breaks."""
+        index = self.index[name, number]
+        if name == "grant":
+            put_to_test = sum(state[self.slots["role", n]] == LEADER for n in self.servers) > 1
+            prop, broken_by = ONE_LIVE, self._one_live
+        else:
+            saves = name.endswith(("commit", "commit_answer_lost"))
+            put_to_test = saves and bool(state[self.slots["primary", 0]])
+            prop, broken_by = SINGLE_WRITER, self._single_writer
+        broken = put_to_test and properties.judged(broken_by, self.machine, index, state, inputs)
+        return (prop,) if broken else ()
+
+
+class Draft:
+    """A way to go on from a state: steps taken so far and how surprising they are."""
+
+    __slots__ = ("broken", "cost", "moves", "state", "world")
+
+    def __init__(self, world: World, state: State) -> None:
+        self.world = world
+        self.state = state
+        self.moves: tuple[Move, ...] = ()
+        self.cost = 0
+        self.broken: tuple[str, ...] = ()
+
+    def copy(self) -> Draft:
+        """Another one that goes on from here."""
+        other = Draft(self.world, self.state)
+        other.moves, other.cost, other.broken = self.moves, self.cost, self.broken
+        return other
+
+    def get(self, name: str, number: int = 0) -> int:
+        """A variable of the state."""
+        return self.state[self.world.slots[name, number]]
+
+    @property
+    def now(self) -> int:
+        """The true time (ns), as far as it is known to have gone on."""
+        return self.get("now")
+
+    def clock(self, number: int) -> int:
+        """What a server's clock shows."""
+        return self.now + self.get("skew", number)
+
+    def election_key(self, number: int) -> int:
+        """Who holds the key that the server campaigns for."""
+        return self.get("primary" if self.world.kinds[number - 1] is Kind.TSO else "leader")
+
+    def serving(self, number: int) -> bool:
+        """Whether the server leads and its lease has not run out."""
+        lease = self.get("lease", number)
+        running = lease == RUNNING and self.now < self.get("lease_end", number)
+        return self.get("role", number) == LEADER and (lease == KEPT or running)
+
+    def running_out(self, number: int) -> bool:
+        """Whether nobody keeps the server's lease alive, and etcd has not deleted its key yet."""
+        return self.get("lease", number) == RUNNING and self.election_key(number) == number
+
+    def refused(self, name: str, number: int, **inputs: int) -> tuple[str, ...] | None:
+        """The guards that refuse a step; `None` where the fence has no such step."""
+        index = self.world.index.get((name, number))
+        return None if index is None else self.world.machine.refused(self.state, index, inputs)
+
+    def refuse(self, name: str, number: int, *labels: str) -> bool:
+        """Note who refused what; false."""
+        for label in labels:
+            self.world.refused[name, number, label] = None
+        return False
+
+    def do(self, name: str, number: int = 0, *, seen: bool = False, **inputs: int) -> bool:
+        """Take a step if its guards allow it; only one that is `seen` in etcd may change etcd's keys."""
+        refused = self.refused(name, number, **inputs)
+        if refused is None:
+            return self.refuse(name, number, NO_SUCH_STEP)
+        if refused:
+            return self.refuse(name, number, *refused)
+        world = self.world
+        after = world.machine.apply(self.state, world.index[name, number], inputs)
+        if not seen and any(after[slot] != self.state[slot] for slot in world.keys):
+            return self.refuse(name, number, "etcd shows no such change")
+        self.broken += world.breaks(self.state, name, number, inputs)
+        self.cost += world.surprise(name, number)
+        self.moves += (Move(name, number, inputs),)
+        self.state = after
+        return True
+
+    def wait(self, until: int) -> None:
+        """Time goes on to `until`, if it is not past."""
+        if until - self.now >= NS_PER_MS:
+            self.do("tick", by=until - self.now)
+
+    def read_clock(self, number: int, reading: int, latest: int, *, jumps: bool) -> bool:
+        """Go on to where the server's clock shows `reading`, not past `latest`; or set its clock.
+
+        A reading that is a little earlier than now was taken before what was explained last. Larger
+        differences need `jumps`.
+        """
+        skew = self.get("skew", number)
+        for offset in (skew, 0):
+            then = reading - offset
+            if then == self.now or self.now + NS_PER_MS <= then <= latest:
+                if offset != skew and not self.do("clock_jump", number, by=0):
+                    return False
+                self.wait(then)
+                return True
+        by = reading - self.now
+        large = abs(by - skew) > NOISE_NS
+        if large and not jumps:
+            return self.refuse("clock_jump", number, "no clock is known to have been set")
+        self.cost += _CLOCK_SURPRISE * large
+        return self.do("clock_jump", number, by=by)

@@ -1,0 +1,1 @@
+"""Properties judged on observations alone, without the model: exact."""

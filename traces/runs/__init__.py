@@ -1,0 +1,1 @@
+"""Files of runs: read, written, judged again."""

@@ -1,0 +1,1 @@
+"""From files to observations: each kind of file has its decoder."""

@@ -1,0 +1,1 @@
+"""What is printed, drawn or written for people and programs."""
