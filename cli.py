@@ -20,7 +20,7 @@ from . import __version__
 from .checker.search.engine import CheckpointError
 from .checker.search.explore import ENGINES, MAX_STATES, Exploration
 from .model.language.instance import REDUCTIONS
-from .model.variants import fence as fences
+from .model.variants import fences
 from .specs import lemmas, liveness, properties, scenario
 from .traces import faults
 from .traces.faults import Held
@@ -84,7 +84,7 @@ class _Duration(click.ParamType[int]):
         return found
 
 
-_FENCE = _Named(lambda: fences.MEANINGS, fences.parse)
+_FENCE = _Named(lambda: fences.SHIPPED, fences.parse)
 _PROPERTY = _Named(lambda: properties.NAMES, properties.named)
 _EXPLORED = _Named(lambda: (*properties.NAMES, *liveness.NAMES), lambda name: _known(name, *liveness.NAMES))
 #: of a recording only availability is judged; a run file may be asked for each

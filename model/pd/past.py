@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from ..language.expr import NOW, ZERO, Expr, both, either, forall, implies, negate
 from ..language.layout import RELATIVE_NOW, Layout
-from ..variants.fence import Fence
+from ..language.variant import Variant
 from . import state as s
 from .save import new_window
 from .state import CLIENTS, OWN, STAGE, Slot
@@ -90,7 +90,7 @@ class Past:
     def __init__(
         self,
         layout: Layout,
-        fence: Fence,
+        fence: Variant,
         constants: Mapping[str, int],
         *,
         resets: int,
@@ -100,10 +100,10 @@ class Past:
         self._layout = layout
         self._fence = fence
         self._resets = resets
-        self._compares_saved = syncs_again or fence.save_cas
+        self._compares_saved = syncs_again or "save-cas" in fence.parts
         self._window = constants["window"]
         self._guard = constants["guard"]
-        self._margin = constants["margin"] + 1 if fence.wait_out else 0
+        self._margin = constants["margin"] + 1 if "wait-out" in fence.parts else 0
         self._skew = constants["skew_bound"]
         #: the clocks' least reading
         self.least_clock = RELATIVE_NOW - self._skew
@@ -135,7 +135,7 @@ class Past:
             # the physical part moves on within its window, or by admin resets to new ones; an update asks
             # whether the clock is further ahead than the guard
             "physical": saving + self._resets if self._resets else max(self._window, self._guard + 1),
-            "saved": 1 if self._fence.window_lease else 0,
+            "saved": 1 if "window-lease" in self._fence.parts else 0,
             "timestamp": loaded,
             "seen": loaded,
         }.get(name, 1)

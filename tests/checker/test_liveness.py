@@ -17,7 +17,7 @@ from tsofence.checker.liveness.liveness import Cut, States, decide
 from tsofence.checker.run import Move, Run, RunError, repeats
 from tsofence.model.language.expr import NOBODY, both, exists
 from tsofence.model.pd import state as s
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.liveness import NAMES, Fairness, Liveness, named, named_steps
 from tsofence.specs.scenario import Scenario, load
 from tsofence.traces.runs import run as files

@@ -35,10 +35,9 @@ from tsofence.model.language.fold import Known, fold
 from tsofence.model.language.smt import World, negated
 from tsofence.model.language.transition import Kind, Step, Transition, transition
 from tsofence.model.pd import state as s
-from tsofence.model.variants import fence as fences
-from tsofence.model.variants.fence import Fence
+from tsofence.model.variants import fences
 from tsofence.specs import lemmas
-from tsofence.specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
+from tsofence.specs.constraints import CONSTRAINTS, Constraint, parameters
 from tsofence.specs.lemmas import Lemma
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
@@ -67,7 +66,7 @@ def text(*proofs: Proof) -> str:
 def test_a_formula_says_what_its_constraint_says() -> None:
     """Both are evaluated over small numbers."""
     names = ("unit", "guard", "window", "lease", "limit", "skew", "margin", "max_reset")
-    others = dict.fromkeys((parameter.name for parameter in PARAMETERS), 1)
+    others = dict.fromkeys((parameter.name for parameter in parameters(OFF)), 1)
     for constraint in CONSTRAINTS:
         formula = constraint.formula.replace("·", "*").replace("≤", "<=")
         used = [name for name in names if name in formula.replace("*", " ").split()]
@@ -75,7 +74,8 @@ def test_a_formula_says_what_its_constraint_says() -> None:
         for values in product(range(-1, 5), repeat=len(used)):
             given = dict(zip(used, values, strict=True))
             constants = others | {"skew_bound" if name == "skew" else name: n for name, n in given.items()}
-            holds = bool(fold(constraint.claim, Known(0, constants)).value)
+            facts = {"window": (constants.get("window", 1),), "ttl": (constants.get("lease", 1),)}
+            holds = bool(fold(constraint.claim, Known(1, constants, facts)).value)
             assert holds == eval(formula, {}, given), (constraint.formula, given)
             seen.add(holds)
         assert seen == {False, True}
@@ -161,12 +161,10 @@ def once(guard: Callable[[Expr], Expr], effect: Callable[[Expr], Expr] = lambda 
     """The acting server yields."""
 
     @transition(Kind.ANY)
-    def yields(n: Expr, fence: Fence) -> Step:
-        return Step(guard={"guard": guard(n)}, effect={"yielded": effect(n)})
+    def yields(n: Expr) -> Step:
+        return Step(guard={"guard": guard(n)}, effect={"promoted": effect(n)})
 
-    made = yields.under(OFF)
-    assert made is not None
-    return made
+    return Transition(yields, yields.step)
 
 
 #: false of a PD, a TSO server that holds no key, and a server that yields because of it
@@ -174,7 +172,7 @@ ONLY_TSO_SERVERS = Lemma(
     "beside one that yielded there are TSO servers only",
     "",
     forall(
-        lambda a: forall(lambda b: implies(both(a != b, s.yielded[a]), s.is_tso[b]), "b"),
+        lambda a: forall(lambda b: implies(both(a != b, s.promoted[a]), s.is_tso[b]), "b"),
         "a",
     ),
 )
@@ -188,8 +186,8 @@ ONLY_TSO_SERVERS = Lemma(
         once(lambda n: ite(exists(blank(n)), TRUE, FALSE)),
         once(lambda n: exists(blank(n)) == TRUE),
         once(lambda n: ite(forall(lambda m: negate(blank(n)(m))), FALSE, TRUE)),
-        once(lambda n: TRUE, lambda n: ite(exists(blank(n)), TRUE, s.yielded[n])),
-        once(lambda n: TRUE, lambda n: either(s.yielded[n], negate(forall(lambda m: negate(blank(n)(m)))))),
+        once(lambda n: TRUE, lambda n: ite(exists(blank(n)), TRUE, s.promoted[n])),
+        once(lambda n: TRUE, lambda n: either(s.promoted[n], negate(forall(lambda m: negate(blank(n)(m)))))),
         once(lambda n: exists(lambda m: both(blank(n)(m), exists(lambda k: both(k != m, blank(n)(k)), "k")))),
     ],
 )
@@ -213,9 +211,9 @@ def test_without_such_a_server_the_lemma_is_kept() -> None:
 
 def test_a_lemma_may_say_that_a_server_exists() -> None:
     """Kept by a rule that changes nothing, and lost where the last one goes."""
-    somebody = Lemma("somebody yielded", "", exists(lambda m: s.yielded[m]))
+    somebody = Lemma("somebody yielded", "", exists(lambda m: s.promoted[m]))
     results = []
-    for effect in (lambda n: s.yielded[n], lambda n: FALSE):
+    for effect in (lambda n: s.promoted[n], lambda n: FALSE):
         found = induction("off", "key-monotone")
         found.transitions, found.lemmas = (once(lambda n: TRUE, effect),), (somebody,)
         results.append([each.obligation.result for each in found.decide()][-1])
@@ -233,11 +231,10 @@ def test_a_lemma_of_three_servers_has_three_witnesses() -> None:
         return forall(lambda b: forall(lambda c: negate(apart(a, b, c)), "c"), "b")
 
     @transition(Kind.ANY)
-    def is_expected(n: Expr, fence: Fence) -> Step:
+    def is_expected(n: Expr) -> Step:
         return Step(guard={}, effect={"expected": n})
 
-    rule = is_expected.under(OFF)
-    assert rule is not None
+    rule = Transition(is_expected, is_expected.step)
     found = induction("off", "key-monotone")
     found.transitions = (rule,)
     found.lemmas = (Lemma("no three beside it", "", forall(no_three, "a")),)

@@ -21,7 +21,7 @@ from rich.text import Text
 from ...checker.proof.prove import Proof
 from ...checker.search.explore import Exploration, Progress
 from ...model.pd import system
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs import liveness, properties, scenario
 from ...specs.scenario import Scenario
 from ..explain.replay import Report
@@ -699,7 +699,7 @@ def listing(which: Sequence[str]) -> RenderableType:
     """Names and what they mean."""
     meanings: dict[str, dict[str, str]] = {
         "scenarios": {name: scenario.load(name).description for name in scenario.names()},
-        "fences": fences.MEANINGS,
+        "fences": {name: fence.meaning for name, fence in fences.SHIPPED.items()},
         "properties": {prop.name: prop.meaning for prop in (*properties.PROPERTIES, *liveness.PROPERTIES)},
         "transitions": {rule.name: rule.meaning for rule in system.RULES},
     }

@@ -25,6 +25,11 @@ class Words:
     fault: bool = False
 
 
+def plain(name: str) -> Words:
+    """For a transition that has no words here: its name."""
+    return Words(name.replace("_", " ").replace("{", "{{").replace("}", "}}"))
+
+
 #: by transition; the fields are those of `story._values`
 WORDS = {
     "campaign": Words("wins the {key} key", To.ETCD),
