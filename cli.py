@@ -473,7 +473,7 @@ def replay(
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
     from .traces.explain import replay as replaying
     from .traces.runs import run as run_files
-    from .traces.sources import sources
+    from .traces.sources import reading
 
     console = _console(quiet)
     held = Held()
@@ -500,7 +500,7 @@ def replay(
             f"{', '.join(replaying.NAMES)}"
         )
     with report.Steps(console, live=not no_progress) as screen:
-        trace = sources.read(
+        trace = reading.read(
             paths,
             given=given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease),
             progress=screen.reading,

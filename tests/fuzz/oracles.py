@@ -15,7 +15,7 @@ from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain.replay import Report
 from tsofence.traces.runs import run as run_files
 from tsofence.traces.runs.rerun import rerun
-from tsofence.traces.sources import sources
+from tsofence.traces.sources import reading
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.tell import report, show
 from tsofence.traces.tell.terminal import Terminal, one_line
@@ -43,7 +43,7 @@ def _printed(*parts: Any) -> None:
 def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | None:
     """Files of a recording: judged, shown, and explained by runs that their own files tell again."""
     try:
-        trace = sources.read(paths)
+        trace = reading.read(paths)
     except BadInput as error:
         told(error)
         return None

@@ -23,7 +23,7 @@ from ..judge.judge import Judgement
 from ..sources.observation import Key, KeyEvent, LogEvent, LogStep, Observation, Where
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
-from ..sources.sources import Source, Trace
+from ..sources.trace import Source, Trace
 from .explain import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Node, Outcome, Search
 from .proposals import Proposals
 from .steps import FAULTS, NO_SUCH_STEP, NOISE_NS, ONE_LIVE, SINGLE_WRITER, World

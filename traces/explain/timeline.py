@@ -26,7 +26,7 @@ from itertools import accumulate, chain, pairwise
 from ...model.language.transition import Kind
 from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Where
 from ..sources.servers import Servers, Unclear
-from ..sources.sources import Gap, Trace
+from ..sources.trace import Gap, Trace
 
 LATE_NS = 1_000 * NS_PER_MS
 FOREVER = MAX_NS

@@ -20,7 +20,7 @@ from operator import attrgetter
 from typing import Literal
 
 from ..sources.observation import LOGICAL_BITS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Observation
-from ..sources.sources import WATCHES, Kind, Trace
+from ..sources.trace import WATCHES, Kind, Trace
 
 #: judged on calls alone: no step of a server breaks it
 AVAILABILITY = "availability"
