@@ -308,7 +308,7 @@ def explore(
 ) -> int:
     """Go through every interleaving; show the shortest run that breaks each property."""
     from .checker.processes.matrix import explore_all
-    from .traces.runs import run as run_files
+    from .traces.runs import files as run_files
 
     if all_fences and chosen:
         raise click.UsageError("--all-fences already names every fence: leave out --fence")
@@ -410,7 +410,7 @@ def prove(
 ) -> int:
     """Prove properties for any number of servers and unbounded time; say which constants that takes."""
     from .checker.proof.prove import prove_all
-    from .traces.runs import run as run_files
+    from .traces.runs import files as run_files
 
     if nodes not in ("any", *map(str, range(1, _MOST_SERVERS + 1))):
         raise click.BadParameter(
@@ -472,7 +472,7 @@ def replay(
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
     from .traces.explain import replay as replaying
-    from .traces.runs import run as run_files
+    from .traces.runs import files as run_files
     from .traces.sources import reading
 
     console = _console(quiet)
@@ -532,7 +532,7 @@ def replay(
 @click.option("-o", "target", type=_Place(dir_okay=False, path_type=Path), metavar="FILE")
 def show(*, run_file: Path, form: str, target: Path | None) -> int:
     """Tell a run step by step: one column a server, one for etcd."""
-    from .traces.runs import run as run_files
+    from .traces.runs import files as run_files
     from .traces.tell import show as telling
 
     found = run_files.load(run_file)

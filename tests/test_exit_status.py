@@ -18,8 +18,8 @@ from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
 from tsofence.checker.search.explore import Exploration, Finding
 from tsofence.traces import faults
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs import rerun
-from tsofence.traces.runs import run as run_files
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
 RUN = Path(__file__).parent / "runs" / "tso-restart.check-tso-primary.unique.json"

@@ -24,7 +24,7 @@ from tsofence.checker.proof import prove
 from tsofence.checker.search.explore import Exploration, Finding
 from tsofence.model.variants import fence as fences
 from tsofence.specs import properties
-from tsofence.traces.runs import run as run_files
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.tell import writing
 

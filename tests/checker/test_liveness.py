@@ -20,7 +20,7 @@ from tsofence.model.pd import state as s
 from tsofence.model.variants import fence as fences
 from tsofence.specs.liveness import NAMES, Fairness, Liveness, named, named_steps
 from tsofence.specs.scenario import Scenario, load
-from tsofence.traces.runs import run as files
+from tsofence.traces.runs import files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.tell.show import html, mermaid, text

@@ -13,7 +13,7 @@ from tsofence import cli
 from tsofence.specs import scenario
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain.replay import Report
-from tsofence.traces.runs import run as run_files
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.observation import BadInput

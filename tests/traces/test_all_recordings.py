@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tsofence.checker.run import follow
-from tsofence.traces.explain.replay import FenceVerdict, Refused, Report, replay
+from tsofence.traces.explain.conformance import FenceVerdict, Refused
+from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.sources.observation import Call
 from tsofence.traces.sources.reading import read
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.traces.judge.judge import PROPERTIES, Judgement, judge
+from tsofence.traces.judge.exact import PROPERTIES, judge
+from tsofence.traces.judge.judgement import Judgement
 from tsofence.traces.sources import lines as lines_module
 from tsofence.traces.sources.lines import Lines
 from tsofence.traces.sources.observation import BadInput, Call, Key

@@ -17,10 +17,10 @@ import pytest
 
 from tsofence.specs import scenario
 from tsofence.traces import faults
-from tsofence.traces.explain import explain, timeline
+from tsofence.traces.explain import conformance, search, streams
 from tsofence.traces.explain import replay as replaying
-from tsofence.traces.judge import judge
-from tsofence.traces.runs import run as run_files
+from tsofence.traces.judge import exact
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import lines, pdlog, reading
 from tsofence.traces.sources.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
@@ -352,12 +352,12 @@ def test_explanations_have_room_for_so_many(tmp_path: Path, monkeypatch: pytest.
     trace = reading.read([saves(tmp_path / "watch", 60)])
     (whole,) = replaying.replay(trace, ["off"]).fences
     assert whole.conforms is True
-    monkeypatch.setattr(replaying, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(conformance, "MAX_BYTES", 100_000)
     (cut,) = replaying.replay(trace, ["off"]).fences
     assert cut.conforms is None
     assert "the room for explanations ended after" in cut.note
     assert cut.explanations
-    monkeypatch.setattr(replaying, "MAX_BYTES", 100)
+    monkeypatch.setattr(conformance, "MAX_BYTES", 100)
     assert [each.conforms for each in replaying.replay(trace, ["off"]).fences] == [None]
 
 
@@ -367,8 +367,8 @@ def test_layers_that_are_forgotten_only_shorten_detours(
     """Room for all explanations, but not for all that did not become one."""
     folder = Path(__file__).parents[1] / "recordings" / "upgrade-unfenced"
     trace = reading.read([folder / "etcd.jsonl.gz"])
-    for memory in (200_000, 1_000_000, explain.MAX_BYTES):
-        monkeypatch.setattr(replaying, "MAX_BYTES", memory)
+    for memory in (200_000, 1_000_000, search.MAX_BYTES):
+        monkeypatch.setattr(conformance, "MAX_BYTES", memory)
         off, fenced = replaying.replay(trace).fences
         assert off.conforms in (True, None)
         assert fenced.conforms in (False, None)
@@ -382,13 +382,13 @@ def test_what_is_too_much_to_explain_is_left_out_and_said(
     calls = [call("c", 10**15 + at * 10**6, 10**9 + at, "http://pd1") for at in range(20)]
     (tmp_path / "calls").write_text("".join(calls))
     trace = reading.read([tmp_path])
-    monkeypatch.setattr(timeline, "MAX_SEEN", 10)
+    monkeypatch.setattr(streams, "MAX_SEEN", 10)
     (told,) = replaying.replay(trace, ["off"]).fences
     assert (told.conforms, told.note) == (
         None,
         "20 calls are too many to be explained; replay a shorter time",
     )
-    monkeypatch.setattr(timeline, "MAX_SEEN", 3)
+    monkeypatch.setattr(streams, "MAX_SEEN", 3)
     found = replaying.replay(trace, ["off"])
     assert found.fences[0].note == "not explained: 4 observations, where 3 can be explained"
     assert {each.property: each.verdict for each in found.properties}["unique"] == "holds"
@@ -404,17 +404,17 @@ def test_a_fault_costs_only_what_it_is_about(tmp_path: Path, monkeypatch: pytest
         raise KeyError(HOSTILE)
 
     trace = reading.read([tmp_path])
-    monkeypatch.setitem(judge.PROPERTIES, "session", broken)
+    monkeypatch.setitem(exact.PROPERTIES, "session", broken)
     held = faults.Held()
     found = {each.property: each for each in replaying.replay(trace, held=held).properties}
     assert found["unique"].verdict == "violated"
-    assert (found["session"].verdict, found["session"].note) == ("unknown", replaying.FAULT)
+    assert (found["session"].verdict, found["session"].note) == ("unknown", conformance.FAULT)
     with pytest.raises(KeyError):
         held.release()
-    monkeypatch.setattr(replaying, "World", broken)
+    monkeypatch.setattr(conformance, "World", broken)
     held = faults.Held()
     told = replaying.replay(trace, ["off"], properties=["unique"], held=held)
-    assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
+    assert [(each.conforms, each.note) for each in told.fences] == [(None, conformance.FAULT)]
     assert [each.verdict for each in told.properties] == ["violated"]
     assert isinstance(held.error, KeyError)
     with pytest.raises(KeyError):
@@ -425,8 +425,8 @@ def test_a_fault_costs_only_what_it_is_about(tmp_path: Path, monkeypatch: pytest
     told = replaying.replay(trace, ["off"], held=held)
     verdicts = {each.property: (each.verdict, each.note) for each in told.properties}
     assert verdicts["unique"][0] == "violated"
-    assert verdicts["session"] == verdicts["single-writer"] == ("unknown", replaying.FAULT)
-    assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
+    assert verdicts["session"] == verdicts["single-writer"] == ("unknown", conformance.FAULT)
+    assert [(each.conforms, each.note) for each in told.fences] == [(None, conformance.FAULT)]
     assert isinstance(held.error, KeyError)
     with pytest.raises(KeyError):
         replaying.replay(trace, ["off"])

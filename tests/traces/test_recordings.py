@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.traces.judge.judge import PROPERTIES, judge
+from tsofence.traces.judge.exact import PROPERTIES, judge
 from tsofence.traces.sources.observation import (
     Attempt,
     BadInput,

@@ -19,7 +19,7 @@ from tsofence.model.language.transition import Kind
 from tsofence.model.pd import system
 from tsofence.model.variants import fence as fences
 from tsofence.specs import properties, scenario
-from tsofence.traces.runs import run as files
+from tsofence.traces.runs import files
 from tsofence.traces.tell import show
 from tsofence.traces.tell.story import Change, tell
 from tsofence.traces.tell.words import WORDS

@@ -25,7 +25,7 @@ from ...model.variants import fence as fences
 from ...specs import liveness, properties, scenario
 from ...specs.scenario import Scenario
 from ..explain.replay import Report
-from ..runs import run as run_files
+from ..runs import files as run_files
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from . import show
