@@ -22,14 +22,14 @@ from .checker.search.explore import ENGINES, MAX_STATES, Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fence as fences
 from .specs import lemmas, liveness, properties, scenario
-from .traces import faults
-from .traces.faults import Held
+from .traces.output import faults
+from .traces.output.faults import Held
+from .traces.output.terminal import Terminal, clean_lines, one_line
+from .traces.output.writing import write
 from .traces.runs.rerun import Rerun, rerun
 from .traces.sources.observation import BadInput
 from .traces.sources.settings import duration_ns, given
 from .traces.tell import report
-from .traces.tell.terminal import Terminal, clean_lines, one_line
-from .traces.tell.writing import write
 
 VIOLATED, BAD_INPUT, UNKNOWN, FAULT, INTERRUPTED = 1, 2, 3, 70, 130
 #: more than any machine has; what is larger is no number that a search can be given
@@ -533,7 +533,7 @@ def replay(
 def show(*, run_file: Path, form: str, target: Path | None) -> int:
     """Tell a run step by step: one column a server, one for etcd."""
     from .traces.runs import files as run_files
-    from .traces.tell import show as telling
+    from .traces.story import show as telling
 
     found = run_files.load(run_file)
     if form == "text":

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-DATA = ("py.typed", "specs/scenarios/*.toml", "traces/tell/templates/*")
+DATA = ("py.typed", "specs/scenarios/*.toml", "traces/story/templates/*")
 
 # cli -> traces -> checker -> specs -> model: each may import what stands before it.
 LAYERS = ("model", "specs", "checker", "traces", "cli")

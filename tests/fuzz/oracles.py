@@ -13,12 +13,13 @@ from tsofence import cli
 from tsofence.specs import scenario
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain.replay import Report
+from tsofence.traces.output.terminal import Terminal, one_line
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.observation import BadInput
-from tsofence.traces.tell import report, show
-from tsofence.traces.tell.terminal import Terminal, one_line
+from tsofence.traces.story import show
+from tsofence.traces.tell import report
 
 _ONE_LINE = 2_100
 

@@ -16,17 +16,18 @@ from typing import Any
 import pytest
 
 from tsofence.specs import scenario
-from tsofence.traces import faults
 from tsofence.traces.explain import conformance, search, streams
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.judge import exact
+from tsofence.traces.output import faults
+from tsofence.traces.output.terminal import Terminal, clean, one_line
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import lines, pdlog, reading
 from tsofence.traces.sources.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
 from tsofence.traces.sources.servers import MAX_SERVERS
-from tsofence.traces.tell import report, show
-from tsofence.traces.tell.terminal import Terminal, clean, one_line
+from tsofence.traces.story import show
+from tsofence.traces.tell import report
 
 GOLDEN = Path(__file__).parents[1] / "runs" / "tso-restart.check-tso-primary.unique.json"
 #: escape sequences, markup, overrides of direction, a line of its own, half a character
@@ -265,9 +266,9 @@ def test_a_number_given_often_is_given_once() -> None:
 
 
 def test_a_long_run_is_told_from_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tsofence.traces.tell import show_text
+    from tsofence.traces.story import as_text
 
-    monkeypatch.setattr(show_text, "_MOST", 10)
+    monkeypatch.setattr(as_text, "_MOST", 10)
     text = printed(show.text(run_files.load(GOLDEN)))
     assert "steps 6 to 15 are left out here" in text
     assert "│t+0  │" in text

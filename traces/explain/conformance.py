@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ...checker.run import Run
-from ..faults import Held
+from ..output.faults import Held
 from ..sources.observation import Key, KeyEvent, LogEvent, Where
 from .proposals import Proposals
 from .search import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...specs import properties as specs
-from ..faults import Held
 from ..judge.availability import AVAILABILITY
 from ..judge.exact import PROPERTIES, judge
 from ..judge.judgement import Judgement
+from ..output.faults import Held
 from ..sources.observation import LogEvent
 from ..sources.servers import Unclear
 from ..sources.settings import Settings

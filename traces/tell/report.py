@@ -25,11 +25,11 @@ from ...model.variants import fence as fences
 from ...specs import liveness, properties, scenario
 from ...specs.scenario import Scenario
 from ..explain.replay import Report
+from ..output.terminal import clean
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
-from . import show
-from .terminal import clean
+from ..story import show
 
 #: how many steps a table lists
 _FEW = 12
