@@ -27,7 +27,11 @@ from tsofence.traces.sources import lines, pdlog, reading
 from tsofence.traces.sources.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
 from tsofence.traces.sources.servers import MAX_SERVERS
 from tsofence.traces.story import show
-from tsofence.traces.tell import report
+from tsofence.traces.tell import results
+from tsofence.traces.tell.explored import explored
+from tsofence.traces.tell.matrix import Exploring
+from tsofence.traces.tell.progress import Steps
+from tsofence.traces.tell.replayed import replayed, rerun_text
 
 GOLDEN = Path(__file__).parents[1] / "runs" / "tso-restart.check-tso-primary.unique.json"
 #: escape sequences, markup, overrides of direction, a line of its own, half a character
@@ -121,15 +125,15 @@ def test_hostile_names_in_recordings(tmp_path: Path) -> None:
     assert {"unique", "real-time", "session", "key-monotone"} <= {
         each.property for each in found.properties if each.verdict == "violated"
     }
-    assert_harmless(printed(report.replayed(found, {("off", "x"): HOSTILE}, details=True)))
+    assert_harmless(printed(replayed(found, {("off", "x"): HOSTILE}, details=True)))
     out = io.StringIO()
     terminal = Terminal(file=out)
-    with report.Steps(terminal, live=True) as screen:
+    with Steps(terminal, live=True) as screen:
         for name in read:
             screen.reading(name)
         terminal.print(screen._bar.make_tasks_table(screen._bar.tasks))
     assert_harmless(out.getvalue())
-    assert json.loads(json.dumps(report.replay_json(found)))["properties"]
+    assert json.loads(json.dumps(results.replay_json(found)))["properties"]
 
 
 def test_hostile_names_in_a_run() -> None:
@@ -137,7 +141,7 @@ def test_hostile_names_in_a_run() -> None:
     text = json.dumps({**document, "title": HOSTILE}).replace('"X"', json.dumps(HOSTILE))
     run = run_files.parse(text.encode(), "run.json")
     again = rerun(run, ["off", "save-cas"], [])
-    assert_harmless(printed(show.text(run), report.rerun_text(again)))
+    assert_harmless(printed(show.text(run), rerun_text(again)))
     for told in (show.mermaid(run), show.html(run)):
         assert_harmless(told)
         assert "<red>" not in told
@@ -159,8 +163,8 @@ def test_hostile_words_in_a_scenario(key: str) -> None:
         assert_harmless(one_line(error))
         assert key != "description"
     else:
-        screen = report.Exploring(Terminal(file=io.StringIO()), world, ["off"], ["unique"], live=False)
-        assert_harmless(printed(screen._render(), report.explored(world, [], {}, tell_runs=True)))
+        screen = Exploring(Terminal(file=io.StringIO()), world, ["off"], ["unique"], live=False)
+        assert_harmless(printed(screen._render(), explored(world, [], {}, tell_runs=True)))
 
 
 # --- what it costs ---------------------------------------------------------------------------------
