@@ -41,7 +41,9 @@ from tsofence.specs.constraints import CONSTRAINTS, Constraint, parameters
 from tsofence.specs.lemmas import Lemma
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
-from tsofence.traces.tell import report
+from tsofence.traces.tell import results
+from tsofence.traces.tell.explored import explored
+from tsofence.traces.tell.proved import proved
 
 ALL_THREE = "save-cas+window-lease+wait-out"
 OFF = fences.parse("off")
@@ -56,7 +58,7 @@ def induction(fence: str, name: str, assume: tuple[str, ...] = ()) -> Induction:
 def text(*proofs: Proof) -> str:
     console = Console(width=200)
     with console.capture() as told:
-        console.print(report.proved(proofs, {}, details=False))
+        console.print(proved(proofs, {}, details=False))
     return told.get()
 
 
@@ -98,7 +100,7 @@ def test_constraints_are_printed() -> None:
     told = text(proof)
     assert "any number of servers; 0 < unit; unit ≤ guard; 2·guard ≤ window" in " ".join(told.split())
     assert "2·guard ≤ window: the save interval is at least twice the guard" in told
-    found = report.proof_json(proof, {})
+    found = results.proof_json(proof, {})
     assert found["constraints"][2] == {
         "formula": "2·guard ≤ window",
         "meaning": "the save interval is at least twice the guard",
@@ -114,12 +116,12 @@ def test_explore_says_where_a_proof_says_nothing(margin: int) -> None:
     found = explore(world, ALL_THREE, asked, max_states=1)
     assert found.outside == ({"real-time": ("2·skew ≤ margin",)} if margin == 0 else {})
     (told,) = [
-        each for each in report.exploration_json(found, {})["properties"] if each["property"] == "real-time"
+        each for each in results.exploration_json(found, {})["properties"] if each["property"] == "real-time"
     ]
     assert told["outside"] == (["2·skew ≤ margin"] if margin == 0 else [])
     console = Console(width=200)
     with console.capture() as shown:
-        console.print(report.explored(world, [found], {}, tell_runs=False))
+        console.print(explored(world, [found], {}, tell_runs=False))
     line = "real-time under this fence: proved only where 2·skew ≤ margin, which this scenario does not meet"
     assert (line in shown.get()) == (margin == 0)
 
@@ -272,7 +274,7 @@ def test_guards_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) ->
     for obligation, known in zip(found.obligations, sure.obligations, strict=True):
         assert set(known.guards_used) <= set(obligation.guards_undecided)
     assert "key-monotone under off: z3 gave up on whether these guards are needed: " in text(found)
-    assert any(each["guards_undecided"] for each in report.proof_json(found, {})["obligations"])
+    assert any(each["guards_undecided"] for each in results.proof_json(found, {})["obligations"])
 
 
 def test_steps_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +288,7 @@ def test_steps_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert (found.verdict, found.undecided) == ("unknown", ("commit",))
     assert found.note == "no step breaks it, but z3 gave up on whether any meets its premise"
     assert "z3 gave up on whether these can happen where the lemmas hold: commit" in text(found)
-    assert report.proof_json(found, {})["undecided"] == ["commit"]
+    assert results.proof_json(found, {})["undecided"] == ["commit"]
 
 
 def test_a_question_that_z3_gives_up_on_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +352,7 @@ def test_ctrl_c_ends_all_proofs(at: int) -> None:
     assert len(found[at].obligations) == 5
     for proof in found[at + 1 :]:
         assert (proof.note, proof.obligations) == ("interrupted before it began", ())
-    told = [report.proof_json(proof, {}) for proof in found]
+    told = [results.proof_json(proof, {}) for proof in found]
     assert [each["property"] for each in told] == ["key-monotone", "window", "unique"]
     assert json.loads(json.dumps(told)) == told
     assert prove(OFF, named("key-monotone")).verdict == "proved", "nothing is interrupted afterwards"

@@ -16,7 +16,7 @@ from tsofence.model.language.transition import Kind
 from tsofence.model.pd import state, system
 from tsofence.model.variants import fences
 from tsofence.specs import properties
-from tsofence.traces.runs import run as files
+from tsofence.traces.runs import files
 from tsofence.traces.sources.observation import BadInput
 
 RUNS = Path(__file__).parents[1] / "runs"

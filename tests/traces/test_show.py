@@ -19,10 +19,10 @@ from tsofence.model.language.transition import Kind
 from tsofence.model.pd import system
 from tsofence.model.variants import fences
 from tsofence.specs import properties, scenario
-from tsofence.traces.runs import run as files
-from tsofence.traces.tell import show
-from tsofence.traces.tell.story import Change, tell
-from tsofence.traces.tell.words import WORDS
+from tsofence.traces.runs import files
+from tsofence.traces.story import show
+from tsofence.traces.story.telling import Change, tell
+from tsofence.traces.story.words import WORDS
 
 RUNS = Path(__file__).parents[1] / "runs"
 GOLDEN = sorted(RUNS.glob("*.json"))

@@ -10,8 +10,8 @@ from ...model.language.instance import belonging
 from ...model.language.layout import Layout
 from ...model.language.transition import Kind
 from ...model.pd.state import CLIENTS, JOB, LEASE_STATE, OWN, ROLE, STAGE, Slot
+from ..output.terminal import clean
 from ..sources.observation import NS_PER_MS
-from .terminal import clean
 
 State = tuple[int, ...]
 

@@ -9,9 +9,9 @@ from ...checker.run import Frame, Run, follow
 from ...model.language.layout import Layout
 from ...model.language.transition import Kind
 from ...model.pd.state import AHEAD, CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
+from ..output.terminal import clean
 from . import why
 from .spelling import Spelling, State
-from .terminal import clean
 from .words import WORDS, To, plain
 
 _KINDS = {Kind.PD: "PD", Kind.TSO: "TSO server"}
