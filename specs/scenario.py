@@ -16,7 +16,7 @@ from typing import Any
 
 from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
-from ..model.pd import system
+from ..model.pd import past, system
 from ..model.variants import fence as fences
 from . import liveness
 
@@ -101,7 +101,7 @@ class Scenario:
         """
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
-        return Configuration(
+        made = Configuration(
             system.VOCABULARY,
             system.transitions(fence, dropped),
             (Kind.PD,) * self.pd + (Kind.TSO,) * self.tso,
@@ -132,6 +132,7 @@ class Scenario:
                 "by": self.reset_by,
             },
         )
+        return past.by_hand(made)
 
     def first_states(self, configuration: Configuration) -> Iterator[tuple[int, ...]]:
         """A cluster that was never used, with every combination of clock skews."""
