@@ -17,7 +17,7 @@ from typing import Any
 from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
 from ..model.language.variant import Variant
-from ..model.pd import system
+from ..model.pd import past, system
 from . import liveness
 
 #: the faults of a server: how often in one run, over all servers of that kind together
@@ -106,7 +106,7 @@ class Scenario:
         """
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
-        return Configuration(
+        made = Configuration(
             system.vocabulary(fence),
             system.transitions(fence, dropped),
             (Kind.PD,) * self.pd + (Kind.TSO,) * self.tso,
@@ -139,6 +139,7 @@ class Scenario:
                 "by": self.reset_by,
             },
         )
+        return past.by_hand(made)
 
     def first_states(self, configuration: Configuration) -> Iterator[tuple[int, ...]]:
         """A cluster that was never used, with every combination of clock skews."""

@@ -10,6 +10,7 @@ from ..language.variant import Variant
 from .expr import BOOL, INT, Expr
 from .fold import Known, fold
 from .layout import RELATIVE_NOW, Layout
+from .past import Table
 from .transition import SELF, Kind, Transition
 from .vocabulary import Fact, Vocabulary
 
@@ -84,8 +85,9 @@ class Configuration:
     as ``pd.name`` or ``tso.name``, or by its number (``2.name``); ``api``: which servers are in API mode, if
     that cannot change;
     ``budgets`` by ``kind.fault`` (a fault that is missing has no limit); ``domains`` of the inputs
-    by ``transition.input`` or ``input``; ``fence`` None: a system without times, in which nothing is to
-    be forgotten; ``intact``: no guard was dropped.
+    by ``transition.input`` or ``input``; ``folding``: which distances between the times of a relative
+    state matter, and what it may forget (None: all do, nothing); ``fence`` None: none is known;
+    ``intact``: no guard was dropped.
     """
 
     vocabulary: Vocabulary
@@ -96,6 +98,7 @@ class Configuration:
     api: tuple[int, ...] = ()
     fence: Variant | None = None
     intact: bool = True
+    folding: Table | None = None
     reductions: frozenset[str] = frozenset()
     budgets: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
