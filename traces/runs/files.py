@@ -246,12 +246,12 @@ def _run(document: dict[str, Any]) -> Run:
             _unlike("cycle_from", "null, for there are no moves that repeat", fields["cycle_from"])
         _whole(fields["cycle_from"], "cycle_from", 0, len(moves) - 1)
     if fields["breaks"] is not None:
-        _known(fields["breaks"], "breaks", "a property", (*properties.NAMES, *liveness.NAMES))
+        _known(fields["breaks"], "breaks", "a property", (*properties.known(), *liveness.known()))
         # the last step of a run that ends breaks safety; only one that repeats breaks liveness
         if fields["cycle_from"] is None:
-            _known(fields["breaks"], "breaks", "a property of safety, for the run ends", properties.NAMES)
+            _known(fields["breaks"], "breaks", "a property of safety, for the run ends", properties.known())
         else:
-            _known(fields["breaks"], "breaks", "one of liveness, for the run repeats", liveness.NAMES)
+            _known(fields["breaks"], "breaks", "one of liveness, for the run repeats", liveness.known())
     numbers = {name: number for number, name in enumerate(names, 1)}
     return Run(
         title=_text(fields["title"], "title"),

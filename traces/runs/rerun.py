@@ -60,8 +60,8 @@ def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
         ValueError: an unknown fence or property.
     """
     asked = list(dict.fromkeys(properties or (*NAMES, *filter(None, [run.breaks]))))
-    safety = [name for name in asked if name not in liveness.NAMES]
-    lively = [name for name in asked if name in liveness.NAMES and run.cycle_from is not None]
+    safety = [name for name in asked if name not in liveness.known()]
+    lively = [name for name in asked if name in liveness.known() and run.cycle_from is not None]
     return Rerun(
         run,
         tuple(_verdict(run, fence) for fence in fences or (run.fence,)),
