@@ -210,6 +210,14 @@ def test_modules_need_each_other_in_no_circle() -> None:
     assert [each for each in circles(graph) if each not in KNOWN_CIRCLES] == []
 
 
+def test_the_architecture_names_files_that_are_there() -> None:
+    there = {f"/{path.relative_to(ROOT).as_posix()}" for path in map(ROOT.joinpath, sources())}
+    there |= {f"/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "tests").rglob("*.py")}
+    named = re.findall(r"`([\w/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    assert named
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
+
+
 def test_what_stands_wrong_is_noticed() -> None:
     order = [["run"], ["search"], ["proof"]]
     for text in ("from ..proof.prove import a", "def f():\n    from ..proof import prove"):
