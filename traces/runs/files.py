@@ -150,14 +150,23 @@ def load(path: Path | str) -> Run:
         raise BadInput(str(path), None, "a run file that can be read", f"check the path ({reason})") from None
     run = parse(content, str(path))
     try:
-        for _ in follow(run):
-            pass
-        if run.cycle_from is not None:
-            repeats(run)
+        check(run)
     except RunError as error:
         expected = f"a run that its own transitions allow, but {error}"
         raise BadInput(str(path), None, expected, "have the run found again by this version") from None
     return run
+
+
+def check(run: Run) -> None:
+    """Take every step, and once more what repeats.
+
+    Raises:
+        RunError: a transition refuses its step, or what is said to repeat does not.
+    """
+    for _ in follow(run):
+        pass
+    if run.cycle_from is not None:
+        repeats(run)
 
 
 def parse(content: bytes, file: str) -> Run:
