@@ -14,7 +14,7 @@ from ..model.language.layout import Layout, State
 from ..model.language.python import Machine
 from ..model.language.transition import Kind
 from ..model.pd import past, system
-from ..model.variants import fence as fences
+from ..model.variants import fences
 from ..specs.properties import Property, judged
 
 
@@ -60,9 +60,15 @@ class Run:
             ValueError: unknown fence.
             KeyError: an unknown guard was dropped.
         """
-        transitions = system.transitions(fences.parse(self.fence), self.dropped)
+        fence = fences.parse(self.fence)
         return Machine(
-            Configuration(system.VOCABULARY, transitions, self.kinds, self.constants, relative=False)
+            Configuration(
+                system.vocabulary(fence),
+                system.transitions(fence, self.dropped),
+                self.kinds,
+                self.constants,
+                relative=False,
+            )
         )
 
 
@@ -136,7 +142,7 @@ def repeats(run: Run) -> bool:
         pass
     fence = fences.parse(run.fence)
     configuration = Configuration(
-        system.VOCABULARY,
+        system.vocabulary(fence),
         system.transitions(fence, run.dropped),
         run.kinds,
         run.constants,

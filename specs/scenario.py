@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import Any
 
 from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
+from ..model.language.variant import Variant
 from ..model.pd import past, system
-from ..model.variants import fence as fences
 from . import liveness
 
 #: the faults of a server: how often in one run, over all servers of that kind together
@@ -39,6 +39,9 @@ FAULTS = {
 _PD_ONLY = frozenset({"raft_move", "mode", "reclaim"})
 _TSO_ONLY = frozenset({"client_sync", "transfer", "lapse"})
 
+#: what belongs to a server: given in [time] for all, in [time.pd] and [time.tso] for those of a kind
+OWN = ("window", "update_interval", "lease")
+
 #: the number of a fault that has no limit
 ANY = "any"
 
@@ -56,6 +59,7 @@ class ScenarioError(ValueError):
 class Scenario:
     """One scenario; times in units of the physical part.
 
+    ``own``: what else belongs to servers, or to those of a kind: by ``update_interval``, ``pd.window``, …
     ``api``: how many of the PDs, the last ones, start in API mode; ``dynamic``: may those hand out
     timestamps while no TSO server is registered; ``skew``: bound on every server's clock skew; all
     combinations within it are first states.
@@ -80,6 +84,7 @@ class Scenario:
     limit: int
     ahead: int
     budgets: Mapping[str, int]
+    own: Mapping[str, int] = field(default_factory=dict)
     liveness: tuple[str, ...] = ()
 
     @property
@@ -93,7 +98,7 @@ class Scenario:
         """By server: does it start in API mode?"""
         return (0,) * (self.pd - self.api) + (1,) * self.api + (0,) * self.tso
 
-    def configuration(self, fence: fences.Fence, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
+    def configuration(self, fence: Variant, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
         """The system of this scenario under a fence, ready to explore.
 
         Raises:
@@ -102,10 +107,11 @@ class Scenario:
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
         made = Configuration(
-            system.VOCABULARY,
+            system.vocabulary(fence),
             system.transitions(fence, dropped),
             (Kind.PD,) * self.pd + (Kind.TSO,) * self.tso,
             {
+                **{name: value for name, (_, value) in fence.constants.items()},
                 "window": self.window,
                 "guard": self.guard,
                 "unit": 1,
@@ -117,6 +123,7 @@ class Scenario:
                 "ahead": self.ahead,
                 "dynamic": int(self.dynamic),
                 "registry": int(self.api > 0 or self.budgets.get("pd.mode") != 0),
+                **self.own,
             },
             relative=True,
             api=self.modes,
@@ -186,10 +193,12 @@ _SHAPE: dict[str, dict[str, tuple[int, int, int | None]]] = {
     "time": {
         "window": (1, 12, None),
         "guard": (1, 4, 1),
+        "update_interval": (1, 12, -1),
         "lease": (1, 12, 3),
         "skew": (0, 3, 0),
         "margin": (0, 24, -1),
     },
+    **{f"time.{kind}": dict.fromkeys(OWN, (1, 12, -1)) for kind in ("pd", "tso")},
     "clients": {"limit": (2, 200, 2), "ahead": (1, 24, -1)},
     "faults.pd": {fault: (0, 9, 0) for fault in FAULTS if fault not in _TSO_ONLY},
     "faults.tso": {fault: (0, 9, 0) for fault in FAULTS if fault not in _PD_ONLY},
@@ -247,6 +256,15 @@ def parse(text: str, name: str, file: str) -> Scenario:
     counts = lists["clients", "counts"]
     if max(counts) >= values["clients", "limit"]:
         raise ScenarioError(f"{file}: clients.limit: expected more than the largest of clients.counts")
+    own = {
+        f"{kind}.{each}": value
+        for kind in ("pd", "tso")
+        for each in OWN
+        if (value := values[f"time.{kind}", each]) > 0
+    }
+    if (often := values["time", "update_interval"]) > 0:
+        own["update_interval"] = often
+    window = max([values["time", "window"], *(own.get(f"{kind}.window", 0) for kind in ("pd", "tso"))])
     skew, guard = values["time", "skew"], values["time", "guard"]
     margin, ahead = values["time", "margin"], values["clients", "ahead"]
     return Scenario(
@@ -264,13 +282,14 @@ def parse(text: str, name: str, file: str) -> Scenario:
         lists["time", "reset_by"],
         counts,
         values["clients", "limit"],
-        2 * values["time", "window"] if ahead < 0 else ahead,
+        2 * window if ahead < 0 else ahead,
         {
             f"{kind}.{fault}": values.get((f"faults.{kind}", fault), 0)
             for kind in ("pd", "tso")
             for fault in FAULTS
             if f"{kind}.{fault}" not in unlimited
         },
+        own,
         tuple(dict.fromkeys(asked)),
     )
 
@@ -280,6 +299,11 @@ def _sections(given: dict[str, Any], file: str) -> dict[str, dict[str, Any]]:
     if not isinstance(faults, dict):
         raise ScenarioError(f"{file}: faults: expected the sections [faults.pd] and [faults.tso]")
     given |= {f"faults.{kind}": section for kind, section in faults.items()}
+    match given.get("time"):
+        case dict(common):
+            of_kinds = {kind: common[kind] for kind in ("pd", "tso") if kind in common}
+            given["time"] = {key: value for key, value in common.items() if key not in of_kinds}
+            given |= {f"time.{kind}": section for kind, section in of_kinds.items()}
     for section, content in given.items():
         if section not in _SHAPE or not isinstance(content, dict):
             raise ScenarioError(

@@ -17,10 +17,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-DATA = ("py.typed", "specs/scenarios/*.toml", "traces/tell/templates/*")
+DATA = ("py.typed", "specs/scenarios/*.toml", "traces/story/templates/*")
 
-# cli -> traces -> checker -> specs -> model: each may import what stands before it.
-LAYERS = ("model", "specs", "checker", "traces", "cli")
+# cli -> options -> traces -> checker -> specs -> model: each may import what stands before it.
+LAYERS = ("model", "specs", "checker", "traces", "options", "cli")
 
 
 def sources() -> list[Path]:
@@ -185,6 +185,6 @@ def test_what_the_texts_say_to_install_is_in_a_clone() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *map(ROOT.joinpath, sources())]:
         for target, extra in re.findall(r"pip install '?([^'`\s\[]+)(?:\[(\w+)\])?", path.read_text("utf-8")):
             said[path.name, target] = extra
-    assert said["cli.py", "."] == said["README.md", "."] == "cluster"
+    assert said["options.py", "."] == said["README.md", "."] == "cluster"
     assert {target for _, target in said} == {"."}
     assert set(said.values()) <= {"", *EXTRAS}

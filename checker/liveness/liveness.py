@@ -15,7 +15,7 @@ import numpy as np
 from ...model.language.expr import TRUE, Expr, both, negate
 from ...model.language.fold import fold
 from ...model.language.instance import BUDGET_LEFT, FOLDING, Instance
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs.liveness import Fairness, Judge, Liveness
 from ...specs.scenario import Scenario
 from ..graph.arrays import Graph, Mask

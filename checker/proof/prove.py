@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ...model.variants.fence import Fence
+from ...model.language.variant import Variant
 from ...specs.constraints import Constraint
 from ...specs.lemmas import Assumption, assumption, enough
 from ...specs.properties import Property
@@ -52,7 +52,7 @@ class Proof:
 
 
 def prove(
-    fence: Fence,
+    fence: Variant,
     prop: Property,
     *,
     assume: Sequence[str] = (),
@@ -79,7 +79,7 @@ def prove(
 
 
 def prove_all(
-    asked: Iterable[tuple[Fence, Property]],
+    asked: Iterable[tuple[Variant, Property]],
     *,
     assume: Sequence[str] = (),
     nodes: int | None = None,
@@ -121,7 +121,7 @@ def prove_all(
 class _Attempt:
     """A proof under way: ``doing`` is what Ctrl-C would interrupt once every obligation is decided."""
 
-    fence: Fence
+    fence: Variant
     prop: Property
     assumptions: Sequence[Assumption]
     nodes: int | None

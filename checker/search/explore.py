@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...model.language.fold import Known
 from ...model.language.instance import BUDGET_LEFT, REDUCTIONS, Configuration, Instance
 from ...model.pd.allocator import DEMAND_LEFT
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs.lemmas import outside
 from ...specs.properties import Property
 from ...specs.scenario import Scenario
@@ -278,15 +279,15 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
         tuple(name for name in REDUCTIONS if name in reductions),
         tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
         tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
-        _outside(asked, expander.configuration.constants),
+        _outside(asked, expander.configuration.known),
     )
 
 
-def _outside(asked: _Question, constants: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+def _outside(asked: _Question, known: Known) -> dict[str, tuple[str, ...]]:
     if asked.dropped:  # without one of its guards nothing is proved of a fence
         return {}
     fence = fences.parse(asked.fence)
-    unmet = {prop.name: outside(fence, prop.name, constants) for prop in asked.properties}
+    unmet = {prop.name: outside(fence, prop.name, known) for prop in asked.properties}
     return {name: tuple(each.formula for each in found) for name, found in unmet.items() if found}
 
 

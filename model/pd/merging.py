@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from ..language.expr import TRUE, Expr, both, either, negate
 from ..language.transition import SELF
-from ..variants.fence import Check, Fence, Yield
+from ..language.variant import Variant
 from . import state as s
-from .save import checks_primary
 from .state import CLIENTS, JOB, OWN, Slot
 
 
-def _refusal_only_fails(n: Expr, fence: Fence, slot: Slot) -> Expr:
+def _refusal_only_fails(n: Expr, fence: Variant, slot: Slot) -> Expr:
     """Where the fence refuses, the save fails as it does for any other reason, and that is all."""
-    if fence.yields is Yield.NOTHING and fence.check is not Check.SWITCHING:
+    if not {"yielded-flag", "etcd-transfer", "dynamic-8780"} & set(fence.parts):
         return TRUE
-    return negate(checks_primary(n, fence, slot))
+    api = s.api[n] if "dynamic-8780" in fence.parts else negate(s.api[n])
+    return either(s.is_tso[n], negate(api))
 
 
 def _failure_only_ends_it(n: Expr, slot: Slot, clients: bool) -> Expr:
@@ -36,7 +36,7 @@ def _failure_only_ends_it(n: Expr, slot: Slot, clients: bool) -> Expr:
     return either(negate(s.is_tso[n]), slot.job[n] == JOB.update, negate(s.initialised[n]))
 
 
-def at_once(fence: Fence, *, clients: bool) -> tuple[tuple[str, Expr], ...]:
+def at_once(fence: Variant, *, clients: bool) -> tuple[tuple[str, Expr], ...]:
     """The transitions, by name, and when (over `SELF`, beside their guards) they may be taken at once; in
     the order in which one may follow another.  ``clients``: may a client's request make a server sync?
 

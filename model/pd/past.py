@@ -9,7 +9,7 @@ from ..language.expr import NOW, TIME, ZERO, Expr, both, either, forall, implies
 from ..language.instance import Configuration
 from ..language.past import Forget, Table, place
 from ..language.transition import Kind
-from ..variants.fence import Fence
+from ..language.variant import Variant
 from . import state as s
 from .save import new_window
 from .state import CLIENTS, OWN, STAGE, Slot
@@ -90,7 +90,7 @@ def _resets(configuration: Configuration) -> int:
     return times * max(configuration.domains.get("by", ()), default=0)
 
 
-def _table(fence: Fence, configuration: Configuration) -> Table:
+def _table(fence: Variant, configuration: Configuration) -> Table:
     """With a guard dropped servers may do what the bounds below rule out, so that every distance counts that
     one addition and one comparison can bridge."""
     syncs_again, intact = configuration.allows("client_sync"), configuration.intact
@@ -115,14 +115,14 @@ def _table(fence: Fence, configuration: Configuration) -> Table:
 
 class _Hand:
     def __init__(
-        self, fence: Fence, constants: Mapping[str, int], resets: int, syncs_again: bool, intact: bool
+        self, fence: Variant, constants: Mapping[str, int], resets: int, syncs_again: bool, intact: bool
     ) -> None:
         self._fence = fence
         self._resets = resets
-        self._compares_saved = syncs_again or fence.save_cas
-        self._window = constants["window"]
+        self._compares_saved = syncs_again or "save-cas" in fence.parts
+        self._window = max(value for name, value in constants.items() if name.endswith("window"))
         self._guard = constants["guard"]
-        self._margin = constants["margin"] + 1 if fence.wait_out else 0
+        self._margin = constants["margin"] + 1 if "wait-out" in fence.parts else 0
         self._skew = constants["skew_bound"]
         self._every = (
             None if intact else 2 * (self._window + self._guard + self._margin + self._skew + resets)
@@ -141,7 +141,7 @@ class _Hand:
             # the physical part moves on within its window, or by admin resets to new ones; an update asks
             # whether the clock is further ahead than the guard
             "physical": saving + self._resets if self._resets else max(self._window, self._guard + 1),
-            "saved": 1 if self._fence.window_lease else 0,
+            "saved": 1 if "window-lease" in self._fence.parts else 0,
             "timestamp": loaded,
             "seen": loaded,
         }.get(name, 1)

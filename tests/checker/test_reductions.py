@@ -22,7 +22,7 @@ from tsofence.model.language.expr import NOBODY, server
 from tsofence.model.language.instance import FOLDING, MERGING, REDUCTIONS, SYMMETRY
 from tsofence.model.language.python import folding
 from tsofence.model.pd.state import leader
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.reference import reference

@@ -18,7 +18,7 @@ from tsofence.model.language.layout import RELATIVE_NOW, Layout
 from tsofence.model.language.past import Past
 from tsofence.model.language.python import Machine, folding
 from tsofence.model.pd.past import by_hand
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, judged
 from tsofence.specs.scenario import Scenario

@@ -24,8 +24,9 @@ from tsofence.traces.sources.observation import (
     Service,
     Where,
 )
+from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.settings import duration_ns, find
-from tsofence.traces.sources.sources import Trace, read
+from tsofence.traces.sources.trace import Trace
 
 INT64 = st.integers(0, (1 << 63) - 1)
 NAMES = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable())

@@ -10,7 +10,7 @@ from ...model.language.python import Machine
 from ...model.language.transition import Kind
 from ...model.pd import system
 from ...model.pd.state import JOB, LEASE_STATE, POLLED, REGISTRATION, ROLE, STAGE
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs import properties
 from ..sources.observation import NS_PER_MS
 from .timeline import Timeline
@@ -57,19 +57,20 @@ class World:
 
     def __init__(self, fence: str, timeline: Timeline) -> None:
         self.fence = fence
-        self.checks = fences.parse(fence).check is not fences.Check.NEVER
+        variant = fences.parse(fence)
         self.kinds = timeline.kinds
         self.constants = timeline.constants
         self.machine = Machine(
             Configuration(
-                system.VOCABULARY,
-                system.transitions(fences.parse(fence)),
+                system.vocabulary(variant),
+                system.transitions(variant),
                 timeline.kinds,
                 timeline.constants,
                 relative=False,
             )
         )
         self.slots = self.machine.layout.slots
+        self.checks = any(each.name == "find_no_primary" for each in self.machine.instances)
         self.index = {(each.name, each.number): i for i, each in enumerate(self.machine.instances)}
         self.servers = range(1, len(timeline.kinds) + 1)
         self.pds = tuple(n for n in self.servers if timeline.kinds[n - 1] is Kind.PD)

@@ -10,8 +10,8 @@ from ...checker.liveness.forever import starves
 from ...checker.run import Run, RunError, follow, repeats
 from ...specs import liveness
 from ...specs.properties import NAMES, judged, named
-from ..judge import pairs
 from ..sources.observation import NS_PER_MS
+from . import pairs
 
 #: what is said of grants; an explanation of a recording has only some of them
 _OF_GRANTS = (*pairs.NAMES, "window", "one-live")

@@ -7,12 +7,12 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from .. import __version__
+from ... import __version__
 
 #: in the environment: show the traceback as well
 TRACEBACK = "TSOFENCE_TRACEBACK"
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _LONG = 300
 
 

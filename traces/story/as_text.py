@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from .story import Change, Step, Story
+from .telling import Change, Step, Story
 from .words import To
 
 #: what a column needs to be readable, its border and padding included

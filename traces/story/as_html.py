@@ -4,7 +4,7 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from .story import Change, Lane, Step, Story
+from .telling import Change, Lane, Step, Story
 from .words import To
 
 

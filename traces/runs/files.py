@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ...checker.run import Move, Run, RunError, follow, repeats
-from ...model.language.expr import BOOL, DURATION, NODE, Expr, Sort
-from ...model.language.transition import Kind
+from ...model.language.expr import BOOL, DURATION, NODE, Sort
+from ...model.language.transition import Kind, Rule
+from ...model.language.variant import Variant
+from ...model.language.vocabulary import Vocabulary
 from ...model.pd import state, system
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs import liveness, properties
 from ..sources.lines import open_bounded
 from ..sources.observation import BadInput
@@ -42,15 +44,28 @@ MAX_NUMBER = 1 << 63  # nanoseconds since 1970 stay below
 
 _START = re.compile(rb'\s*\{\s*"format"\s*:\s*"' + re.escape(FORMAT.encode()) + rb'"')
 _KINDS = {"pd": Kind.PD, "tso": Kind.TSO}
-_RULES = {rule.name: rule for rule in system.RULES}
-_VARIABLES = system.VOCABULARY.variables
-#: every parameter of the model
-CONSTANTS = tuple(
-    value.name for value in vars(state).values() if isinstance(value, Expr) and value.op == "param"
+#: the constants that belong to a server: also given as ``pd.window`` or, of one server, ``pd2.window``
+_OWN = tuple(fact.constant for fact in state.VOCABULARY.facts.values() if fact.sort is DURATION)
+_OPTIONAL = tuple(fact.constant for fact in state.VOCABULARY.facts.values() if fact.default)
+#: every constant that a run has
+CONSTANTS = (
+    "window",
+    "guard",
+    "unit",
+    "lease",
+    "limit",
+    "margin",
+    "skew_bound",
+    "max_reset",
+    "ahead",
+    "dynamic",
+    "registry",
 )
 #: those that a run can do without, and what they are then: PDs in service mode, clients that may ask for all
 _MISSING = {state.DYNAMIC.name: 0, state.REGISTRY.name: 0, state.AHEAD.name: MAX_NUMBER}
 _NEEDED = tuple(name for name in CONSTANTS if name not in _MISSING)
+#: what runs under any fence that comes with tsofence are made of
+_SHIPPED = {each.name: each.rule for fence in fences.SHIPPED.values() for each in system.transitions(fence)}
 _AGAIN = "mend the file, or have the run found again"
 
 
@@ -96,7 +111,7 @@ def dumps(run: Run) -> str:
         "fence": run.fence,
         "dropped": [list(guard) for guard in run.dropped],
         "servers": {name: kind.name.lower() for name, kind in zip(run.names, run.kinds, strict=True)},
-        "constants": dict(run.constants),
+        "constants": {_named(name, run.names): value for name, value in run.constants.items()},
         "first": first,
         "reachable": run.reachable,
         "breaks": run.breaks,
@@ -104,6 +119,12 @@ def dumps(run: Run) -> str:
     }
     moves = ",\n".join(f"    {json.dumps(_move(move, run.names))}" for move in run.moves)
     return json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "moves": [\n{moves}\n  ]\n}}\n'
+
+
+def _named(constant: str, names: Sequence[str]) -> str:
+    """A constant as a file has it: one of a server by that server's name."""
+    owner, _, name = constant.partition(".")
+    return f"{names[int(owner) - 1]}.{name}" if owner.isdecimal() else constant
 
 
 def _move(move: Move, names: tuple[str, ...]) -> dict[str, Any]:
@@ -212,10 +233,11 @@ def _run(document: dict[str, Any]) -> Run:
     )
     fence = _text(fields["fence"], "fence")
     dropped = tuple(_guards(fields["dropped"]))
-    _check_system(fence, dropped)
+    variant = _system(fence, dropped)
+    rules = {**_SHIPPED, **{each.name: each.rule for each in system.transitions(variant)}}
     servers = _servers(fields["servers"])
     names = tuple(servers)
-    constants = _fields(fields["constants"], "constants", _NEEDED, _MISSING)
+    constants = _constants(fields["constants"], variant, names)
     if not isinstance(fields["reachable"], bool):
         _unlike("reachable", "true or false", fields["reachable"])
     moves = _list(fields["moves"], "moves", MAX_MOVES)
@@ -236,10 +258,11 @@ def _run(document: dict[str, Any]) -> Run:
         fence=fence,
         kinds=tuple(servers.values()),
         names=names,
-        constants={name: _whole(constants[name], f"constants: {name}", 0) for name in CONSTANTS},
-        first=dict(_first(fields["first"], numbers)),
+        constants=constants,
+        first=dict(_first(fields["first"], system.vocabulary(variant), numbers)),
         moves=tuple(
-            _read_move(move, f"step {number}", numbers, servers) for number, move in enumerate(moves, 1)
+            _read_move(move, f"step {number}", rules, numbers, servers)
+            for number, move in enumerate(moves, 1)
         ),
         breaks=fields["breaks"],
         dropped=dropped,
@@ -315,7 +338,7 @@ def _guards(value: object) -> Iterator[tuple[str, str]]:
                 _unlike("each of dropped", "[transition, guard]", pair)
 
 
-def _check_system(fence: str, dropped: tuple[tuple[str, str], ...]) -> None:
+def _system(fence: str, dropped: tuple[tuple[str, str], ...]) -> Variant:
     try:
         found = fences.parse(fence)
     except ValueError as error:
@@ -324,6 +347,20 @@ def _check_system(fence: str, dropped: tuple[tuple[str, str], ...]) -> None:
     for name, label in dropped:
         _known(name, "dropped", f"a transition under {fence}", transitions)
         _known(label, "dropped", f"a guard of {name}", transitions[name].step.guard)
+    return found
+
+
+def _constants(value: object, variant: Variant, names: tuple[str, ...]) -> dict[str, int]:
+    """The constants, those of a server under its number."""
+    numbers = {"pd": "pd", "tso": "tso", **{name: str(number) for number, name in enumerate(names, 1)}}
+    own = {f"{who}.{name}": f"{number}.{name}" for who, number in numbers.items() for name in _OWN}
+    optional = (
+        {} if not isinstance(value, dict) else {key: value[key] for key in value if key in (*own, *_OPTIONAL)}
+    )
+    theirs = {name: default for name, (_, default) in variant.constants.items()}
+    found = _fields(value, "constants", _NEEDED, {**_MISSING, **theirs, **optional})
+    order = (*(name for name in CONSTANTS if name in found), *found)
+    return {own.get(name, name): _whole(found[name], f"constants: {name}", 0) for name in order}
 
 
 def _servers(value: object) -> dict[str, Kind]:
@@ -335,10 +372,12 @@ def _servers(value: object) -> dict[str, Kind]:
     }
 
 
-def _first(value: object, numbers: Mapping[str, int]) -> Iterator[tuple[tuple[str, int], int]]:
-    for name, given in _object(value, "first", ["now", *_VARIABLES]).items():
+def _first(
+    value: object, vocabulary: Vocabulary, numbers: Mapping[str, int]
+) -> Iterator[tuple[tuple[str, int], int]]:
+    for name, given in _object(value, "first", ["now", *vocabulary.variables]).items():
         place = f"first: {name}"
-        variable = _VARIABLES.get(name)
+        variable = vocabulary.variables.get(name)
         if variable is None:
             yield (name, 0), _whole(given, place, 0)
         elif not variable.per_server:
@@ -348,9 +387,15 @@ def _first(value: object, numbers: Mapping[str, int]) -> Iterator[tuple[tuple[st
                 yield (name, numbers[server]), _of_sort(each, variable.sort, place, len(numbers))
 
 
-def _read_move(value: object, place: str, numbers: Mapping[str, int], servers: Mapping[str, Kind]) -> Move:
+def _read_move(
+    value: object,
+    place: str,
+    rules: Mapping[str, Rule],
+    numbers: Mapping[str, int],
+    servers: Mapping[str, Kind],
+) -> Move:
     fields = _fields(value, place, ("transition",), {"server": None, "inputs": {}})
-    rule = _RULES[_known(fields["transition"], place, "a transition", _RULES)]
+    rule = rules[_known(fields["transition"], place, "a transition", rules)]
     server = 0
     if rule.kind is not Kind.CLUSTER:
         able = [name for name, kind in servers.items() if rule.kind in (Kind.ANY, kind)]

@@ -6,12 +6,12 @@ nanoseconds.
 
 from ...checker.run import Frame, Run
 from ...model.language.expr import BOOL, DURATION, NODE, TIME, Sort
+from ...model.language.instance import belonging
 from ...model.language.layout import Layout
 from ...model.language.transition import Kind
-from ...model.pd import system
 from ...model.pd.state import CLIENTS, JOB, LEASE_STATE, OWN, ROLE, STAGE, Slot
+from ..output.terminal import clean
 from ..sources.observation import NS_PER_MS
-from .terminal import clean
 
 State = tuple[int, ...]
 
@@ -47,9 +47,9 @@ class Spelling:
     def __init__(self, run: Run, layout: Layout) -> None:
         self._layout = layout
         self._kinds = run.kinds
-        self._window = run.constants["window"]
+        self._constants = run.constants
         self.start = run.first.get(("now", 0), 0)
-        self.in_ms = self._window >= NS_PER_MS
+        self.in_ms = run.constants["window"] >= NS_PER_MS
         #: by number; 0 is no server
         self.names = ("none", *map(clean, run.names))
 
@@ -94,9 +94,10 @@ class Spelling:
         logical = str(first) if last in (None, first) else f"{first}..{last}"
         return f"({self.time(physical)}, {logical})"
 
-    def window(self, goes_on_from: int) -> str:
-        """The window that a save from there reserves."""
-        return self.time(goes_on_from + self._window)
+    def window(self, goes_on_from: int, number: int) -> str:
+        """The window that a save of that server from there reserves."""
+        fact = self._layout.vocabulary.facts["window"]
+        return self.time(goes_on_from + belonging(self._constants, fact, self._kinds[number - 1], number))
 
     def granted(self, frame: Frame) -> str:
         """What a client gets in a grant."""
@@ -147,7 +148,8 @@ class Spelling:
             return "no"
         if stage == STAGE.loaded.value:
             return f"{JOB.members[job]}\nloaded {self.time(seen)}"
-        return f"{JOB.members[job]}\nto {self.window(goes_on)}\n{_STAGES.get(stage, STAGE.members[stage])}"
+        how_far = _STAGES.get(stage, STAGE.members[stage])
+        return f"{JOB.members[job]}\nto {self.window(goes_on, number)}\n{how_far}"
 
     def _others(self, state: State, number: int) -> dict[str, str]:
         """Variables that have no words of their own."""
@@ -155,6 +157,6 @@ class Spelling:
             variable.name.replace("_", " "): self.value(
                 variable.sort, self.read(state, variable.name, number)
             )
-            for variable in system.VOCABULARY.variables.values()
+            for variable in self._layout.vocabulary.variables.values()
             if variable.per_server == bool(number) and variable.name not in _TOLD
         }

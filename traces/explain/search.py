@@ -17,8 +17,9 @@ from itertools import count, islice, product
 
 from ...checker.run import Move
 from .proposals import Proposals
+from .seen import FOREVER, LATE_NS, Seen
 from .steps import KEPT, LEADER, LISTED, Draft, Refusal, State, World
-from .timeline import FOREVER, LATE_NS, Seen, Timeline
+from .timeline import Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
 MAX_EXPLANATIONS = 4_096

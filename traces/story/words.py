@@ -1,4 +1,4 @@
-"""How a PD engineer would tell each step; a template per transition, filled in by `story.py`."""
+"""How a PD engineer would tell each step; a template per transition, filled in by `telling.py`."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -25,7 +25,12 @@ class Words:
     fault: bool = False
 
 
-#: by transition; the fields are those of `story._values`
+def plain(name: str) -> Words:
+    """For a transition that has no words here: its name."""
+    return Words(name.replace("_", " ").replace("{", "{{").replace("}", "}}"))
+
+
+#: by transition; the fields are those of `telling._values`
 WORDS = {
     "campaign": Words("wins the {key} key", To.ETCD),
     "keepalive_stops": Words("keep-alives stop: its lease ends {lease_end}", To.LOST, fault=True),

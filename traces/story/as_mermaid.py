@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from .story import Step, Story
+from .telling import Step, Story
 from .words import To
 
 _ARROWS = {To.ETCD: "->>etcd", To.LOST: "-xetcd", To.CLIENT: "-->>client"}

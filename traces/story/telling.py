@@ -9,10 +9,10 @@ from ...checker.run import Frame, Run, follow
 from ...model.language.layout import Layout
 from ...model.language.transition import Kind
 from ...model.pd.state import AHEAD, CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
+from ..output.terminal import clean
 from . import why
 from .spelling import Spelling, State
-from .terminal import clean
-from .words import WORDS, To
+from .words import WORDS, To, plain
 
 _KINDS = {Kind.PD: "PD", Kind.TSO: "TSO server"}
 
@@ -157,7 +157,7 @@ class _Lanes:
 
 def _step(run: Run, say: Spelling, lanes: _Lanes, frame: Frame, number: int, crucial: bool) -> Step:
     move = frame.move
-    words = WORDS[move.transition]
+    words = WORDS.get(move.transition) or plain(move.transition)
     return Step(
         number,
         say.time(say.read(frame.after, "now")),
@@ -197,7 +197,7 @@ def _values(run: Run, say: Spelling, frame: Frame) -> dict[str, str]:
         "physical": say.time(becomes("physical")),
         "next": say.time(goes_on),
         "origin": "its clock" if by_clock else "above the window",
-        "window": say.window(goes_on),
+        "window": say.window(goes_on, n),
         "expected": say.time(was(slot.prefix + "seen") if syncs else was("saved")),
         "granted": say.granted(frame) if "count" in frame.move.inputs else "",
         **{f"etcd_{name.replace(' ', '_')}": value for name, value in say.etcd(frame.before).items()},
