@@ -11,7 +11,7 @@ from ..model.language.expr import ZERO, Expr, both, either, forall, implies, neg
 from ..model.pd import state as s
 from ..model.pd.past import hopeless
 from ..model.pd.save import new_window
-from ..model.pd.state import CLIENTS, GUARD, JOB, NO_LOGICAL, NO_TIME, OWN, SKEW, STAGE, WINDOW, Slot
+from ..model.pd.state import CLIENTS, GUARD, JOB, NO_LOGICAL, NO_TIME, OWN, SKEW, STAGE, Slot
 
 
 def _each(body: Callable[[Expr], Expr]) -> Expr:
@@ -31,7 +31,7 @@ def _read(n: Expr, slot: Slot) -> Expr:
 
 
 def _within_window(n: Expr) -> Expr:
-    return either(s.physical[n] + GUARD < s.saved[n], s.physical[n] + WINDOW <= s.saved[n])
+    return either(s.physical[n] + GUARD < s.saved[n], s.physical[n] + s.window[n] <= s.saved[n])
 
 
 def _forgotten_or_there(n: Expr, slot: Slot) -> Expr:
@@ -47,7 +47,7 @@ CANDIDATES: tuple[tuple[str, Expr], ...] = (
     ("memory is within its window", _each(lambda a: implies(s.initialised[a], _within_window(a)))),
     (
         "memory is no further below the end of its window than a window",
-        _each(lambda a: implies(s.initialised[a], s.saved[a] <= s.physical[a] + WINDOW)),
+        _each(lambda a: implies(s.initialised[a], s.saved[a] <= s.physical[a] + s.window[a])),
     ),
     ("a remembered grant is below the key", implies(s.noted, s.noted_physical < s.timestamp)),
     ("what was read is not above the key", _each_save(lambda a, slot: slot.seen[a] <= s.timestamp)),

@@ -19,6 +19,7 @@ from ...specs.liveness import Liveness
 from ...specs.properties import PROPERTIES, Property
 from . import kept
 from .kept import Entry
+from .reduction import Reduction
 from .system import Asked, System
 
 #: seconds of work after which a table is looked for no longer
@@ -44,12 +45,21 @@ class Folding:
         """May a search rely on it?"""
         return self.table is not None
 
+    def told(self, note: str = "") -> Reduction:
+        """What a report says of it."""
+        notes = "; ".join(filter(None, (note, self.note)))
+        return Reduction("folding", self.proved, self.obligations, self.seconds, self.kept, notes)
+
     def of(self, configuration: Configuration) -> Configuration:
         """The same configuration, folded so."""
         return replace(configuration, folding=self.table)
 
 
-def of_safety(properties: Iterable[Property] = (), more: Iterable[tuple[str, object]] = ()) -> Asked:
+#: what there is if nobody waited for a table
+UNFOLDED = Folding(None, 0, 0.0, kept=False, note="no table was looked for to the end")
+
+
+def of_safety(properties: Iterable[Property] = ()) -> Asked:
     """What a search for violations asks: of all properties that there are, so that a table serves for any."""
     every = {prop.name: prop for prop in (*PROPERTIES, *properties)}
     judges = [

@@ -30,11 +30,12 @@ def candidates(relation: Relation, claims: Sequence[tuple[str, Expr]]) -> list[I
         Invariant(f"{key[0]} {key[1]} is no time or late", partial(_late, key), frozenset({key}))
         for key in system.times
     ]
-    known = system.layout.vocabulary.variables.keys() | {"is_tso"}
+    known = system.layout.vocabulary.variables
     for name, claim in claims:
-        if any(expr.op in ("var", "field") and expr.name not in known for expr in claim.walk()):
+        folded = system.folded(claim)
+        if any(expr.op in ("var", "field") and expr.name not in known for expr in folded.walk()):
             continue  # of a variable that this system does not have
-        for number, part in enumerate(_parts(system.folded(claim))):
+        for number, part in enumerate(_parts(folded)):
             if part.op != "literal" and all(_true(system, part, state) for state in system.first):
                 about = frozenset(
                     (expr.name, expr.args[0].value if expr.args else 0)

@@ -143,7 +143,7 @@ class System:
         for forgotten in self.forgotten(forgets):
             yield f"{forgotten.name} {forgotten.keys}: {spelled(forgotten.when)}"
         for name, claim in claims:
-            yield f"{name}: {spelled(claim)}"
+            yield f"{name}: {spelled(self.folded(claim))}"
 
     def sort(self, key: Key) -> Sort:
         """Of a variable."""
