@@ -21,6 +21,7 @@ from ...specs.scenario import Scenario
 from ..graph.arrays import Graph, Mask
 from ..graph.edges import EDGE_BYTES, graph_of
 from ..machine.expand import Expander
+from ..reductions.folding import derive, of_liveness
 from ..run import Move, Run, repeats, told_from
 from ..search.engine import Engine, Plain
 from ..search.explore import Finding
@@ -59,6 +60,8 @@ class States:
 
     What clients got is not observed: it makes no difference to what can happen.
 
+    ``properties``: what else is asked than what comes with tsofence.
+
     Raises:
         Cut: a bound, or ``stop``, ended the search.
         ValueError: unknown fence.
@@ -70,6 +73,7 @@ class States:
         scenario: Scenario,
         fence: str,
         *,
+        properties: Sequence[Liveness] = (),
         dropped: Sequence[tuple[str, str]] = (),
         max_states: int,
         memory: int,
@@ -80,7 +84,14 @@ class States:
             configuration, domains={**configuration.domains, "note": (0,)}, reductions=frozenset({FOLDING})
         )
         self.scenario, self.fence, self.dropped = scenario, fence, tuple(dropped)
-        self.expander = Expander(configuration, (), list(scenario.first_states(configuration)))
+        first = list(scenario.first_states(configuration))
+
+        def told(what: str) -> None:
+            if stop is not None and stop():
+                raise Cut("interrupted")
+
+        self.folding = derive(configuration, first, of_liveness(properties), progress=told)
+        self.expander = Expander(self.folding.of(configuration), (), first)
         self.first = np.arange(len(self.expander.starts))
         self.began = time.monotonic()
         self.engine = _searched(Plain(self.expander), max_states, memory, stop)
@@ -274,7 +285,9 @@ def findings(
 ) -> Iterator[Finding]:
     """These properties as columns of the matrix; ``unknown`` where the states do not fit."""
     try:
-        states = States(scenario, fence, dropped=dropped, max_states=max_states, memory=memory)
+        states = States(
+            scenario, fence, properties=properties, dropped=dropped, max_states=max_states, memory=memory
+        )
     except Cut as cut:
         yield from (Finding(prop.name, "unknown", note=str(cut)) for prop in properties)
         return

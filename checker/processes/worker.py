@@ -242,7 +242,7 @@ def _now_and_then(send: Callable[[Progress], None]) -> Callable[[Progress], None
 
     def report(progress: Progress) -> None:
         nonlocal last
-        if progress.seconds - last >= _BEAT:
+        if progress.seconds - last >= _BEAT or progress.seconds < last:
             last = progress.seconds
             send(progress)
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...model.language.fold import Known
-from ...model.language.instance import BUDGET_LEFT, REDUCTIONS, Configuration, Instance
+from ...model.language.instance import BUDGET_LEFT, FOLDING, REDUCTIONS, Configuration, Instance
 from ...model.pd.allocator import DEMAND_LEFT
 from ...model.variants import fences
 from ...specs.lemmas import outside
 from ...specs.properties import Property
 from ...specs.scenario import Scenario
 from ..machine.expand import Expander, Watch
+from ..reductions.folding import UNFOLDED, Folding, derive, of_safety
+from ..reductions.reduction import Reduction
 from ..run import Run, breaks, told_from
 from .engine import Engine, Plain, WorkerLost
 from .memory import default_bound
@@ -41,7 +43,8 @@ MAX_STATES = 100_000_000
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a search is; ``left`` is the estimated number of states to come, once levels shrink;
-    ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known."""
+    ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known; ``doing``:
+    what is done before the search begins, if anything."""
 
     states: int
     transitions: int
@@ -52,6 +55,7 @@ class Progress:
     memory: int
     bound: int
     violated: dict[str, int | None]
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Exploration:
     never_refused: tuple[str, ...]
     spent: tuple[str, ...]
     findings: tuple[Finding, ...]
-    reductions: tuple[str, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
     exchanged: tuple[tuple[str, ...], ...] = ()
     merged: tuple[str, ...] = ()
     outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -140,13 +144,37 @@ class _Question:
     threads: Callable[[], int]
     progress: Callable[[Progress], None] | None
     stop: Callable[[], bool] | None
+    #: which distances between times matter
+    folding: Folding = UNFOLDED
     #: what is known to be violated, and in how many steps
     known: Mapping[str, int] = field(default_factory=dict)
 
     def configuration(self, reductions: frozenset[str]) -> Configuration:
         """The system, to be searched with these reductions."""
         made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
-        return replace(made, reductions=reductions)
+        return self.folding.of(replace(made, reductions=reductions))
+
+    def folded(self) -> _Question:
+        """The same, with a table by which times are folded."""
+        made = self.configuration(frozenset())
+        first = list(self.scenario.first_states(made))
+        try:
+            found = derive(made, first, of_safety(self.properties), progress=self._told())
+        except _Stopped:
+            return self
+        return replace(self, folding=found)
+
+    def _told(self) -> Callable[[str], None]:
+        began = time.monotonic()
+
+        def told(what: str) -> None:
+            if self.stop is not None and self.stop():
+                raise _Stopped
+            if self.progress is not None:
+                seconds = time.monotonic() - began
+                self.progress(Progress(0, 0, 0, 0, None, seconds, 0, self.memory, {}, f"folding: {what}"))
+
+        return told
 
     def search(self, reductions: Collection[str] = ()) -> _Search:
         """A search that has not begun."""
@@ -154,6 +182,10 @@ class _Question:
         expander = Expander(configuration, self.properties, list(self.scenario.first_states(configuration)))
         engine = Plain(expander)
         return _Search(expander, engine, len(engine))
+
+
+class _Stopped(Exception):
+    """Nobody waits for a table any more."""
 
 
 def explore(
@@ -187,7 +219,7 @@ def explore(
     """
     asked = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
-    )
+    ).folded()
     if checkpoint is None:
         return _searched(asked, engine, reductions, None)
     from .checkpoint import Checkpoint
@@ -276,11 +308,21 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
         _never_refused(expander, watch),
         _spent(expander, watch),
         tuple(_finding(asked, search, without, number, watch) for number in range(len(asked.properties))),
-        tuple(name for name in REDUCTIONS if name in reductions),
+        _used(asked.folding, reductions),
         tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
         tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
         _outside(asked, expander.configuration.known),
     )
+
+
+def _used(folding: Folding, reductions: Collection[str]) -> tuple[Reduction, ...]:
+    """What a search relied on: on folding in any case, for time passes."""
+    only = "" if FOLDING in reductions else "only as time passes"
+    used = {
+        FOLDING: folding.told(only),
+        **{name: Reduction(name, proved=False) for name in REDUCTIONS if name != FOLDING},
+    }
+    return tuple(used[name] for name in REDUCTIONS if name in reductions or name == FOLDING)
 
 
 def _outside(asked: _Question, known: Known) -> dict[str, tuple[str, ...]]:

@@ -162,9 +162,13 @@ class Configuration:
                     if not any(guard.op == "literal" for guard in instance.guard.values()):
                         yield instance
 
+    def choices(self, transition: Transition, name: str) -> tuple[int, ...]:
+        """What an input of a transition may be."""
+        return self.domains.get(f"{transition.name}.{name}", self.domains.get(name, ()))
+
     def _choices(self, transition: Transition) -> Iterator[dict[str, int]]:
         names = [chosen.name for chosen in transition.rule.inputs]
-        values = [self.domains.get(f"{transition.name}.{name}", self.domains.get(name, ())) for name in names]
+        values = [self.choices(transition, name) for name in names]
         for choice in product(*values):
             yield dict(zip(names, choice, strict=True))
 

@@ -51,7 +51,7 @@ def outgrown() -> Expr:
             implies(in_flight, s.noted_physical < slot.next[m]),
         )
 
-    return both(s.noted, s.noted_physical != ZERO, s.noted_physical < s.timestamp, forall(above))
+    return both(s.noted, s.noted_physical < s.timestamp, forall(above))
 
 
 def _forgets() -> tuple[Forget, ...]:
@@ -60,7 +60,7 @@ def _forgets() -> tuple[Forget, ...]:
         Forget(
             slot.prefix + "hopeless",
             (slot.prefix + "next", slot.prefix + "seen"),
-            both(slot.next[n] != ZERO, hopeless(n, slot)),
+            hopeless(n, slot),
             per_server=True,
         )
         for slot in (OWN, CLIENTS)
@@ -69,6 +69,8 @@ def _forgets() -> tuple[Forget, ...]:
     return (*lost, Forget("outgrown", noted, outgrown(), per_server=False))
 
 
+#: once a grant is remembered, other distances matter than before
+FLAG = "noted"
 #: what may be forgotten, each where that is proved
 FORGETS = _forgets()
 
@@ -108,7 +110,7 @@ def _table(fence: Variant, configuration: Configuration) -> Table:
         if (bound := hand.matters(upper, lower, same, noted)) and not (same and one is not other)
     }
     from_now = {name: hand.from_now(variable) for variable, _, name in places}
-    return Table("noted", from_now, between, FORGETS if intact else ())
+    return Table(FLAG, from_now, between, FORGETS if intact else ())
 
 
 class _Hand:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...checker.reductions.reduction import Reduction
 from ...checker.search.explore import Exploration
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
@@ -94,10 +95,20 @@ def _reduced(found: Exploration) -> list[str]:
     }
     used = [
         f"{said[name]} ({name})"
-        for name in found.reductions
+        for name in (each.name for each in found.reductions)
         if (name != "symmetry" or found.exchanged) and (name != "merging" or found.merged)
     ]
-    return [f"reduced: {'; '.join(used)}"] if used else []
+    proofs = [f"{each.name}: {_proof(each)}" for each in found.reductions if each.proved or each.note]
+    return [*([f"reduced: {'; '.join(used)}"] if used else []), *proofs]
+
+
+def _proof(reduction: Reduction) -> str:
+    """How it is known that a reduction makes no difference."""
+    if not reduction.proved:
+        return f"not used, for it is not proved ({reduction.note})"
+    kept = ", kept" if reduction.kept else ""
+    note = f" ({reduction.note})" if reduction.note else ""
+    return f"proved, {reduction.obligations} obligations, {reduction.seconds:.1f} s{kept}{note}"
 
 
 def _fairness(found: Exploration) -> list[str]:

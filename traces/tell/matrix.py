@@ -82,6 +82,8 @@ class Exploring(OnScreen):
             text.append(f"\n{found.seconds:.1f} s", style="dim")
         elif fence in self._going:
             state = self._going[fence]
+            if state.doing:
+                return text.append(f"\n{state.doing}", style="cyan")
             rate = state.states / state.seconds if state.seconds else 0
             text.append(f"\n{_amount(state.states)} states", style="cyan")
             text.append(f"\n{_amount(state.transitions)} steps", style="cyan")

@@ -28,7 +28,17 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
         "never_fired": list(found.never_fired),
         "never_refused": list(found.never_refused),
         "spent": list(found.spent),
-        "reductions": list(found.reductions),
+        "reductions": [
+            {
+                "name": each.name,
+                "proved": each.proved,
+                "obligations": each.obligations,
+                "seconds": round(each.seconds, 2),
+                "kept": each.kept,
+                "note": each.note,
+            }
+            for each in found.reductions
+        ],
         "exchanged": [list(names) for names in found.exchanged],
         "merged": list(found.merged),
         "properties": [
