@@ -8,7 +8,8 @@ between servers, then those to the cluster's variables, and of a pair those furt
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import z3
@@ -31,8 +32,8 @@ _MOST = 48
 class Stuck(Exception):
     """No distance helps; ``goal`` does not follow."""
 
-    def __init__(self, obligation: str, goal: Goal) -> None:
-        super().__init__(f"{obligation}: {goal.label}")
+    def __init__(self, obligation: str, goal: Goal | None) -> None:
+        super().__init__(obligation if goal is None else f"{obligation}: {_spelled(goal.label)}")
         self.goal = goal
 
 
@@ -99,15 +100,15 @@ class Question:
         return bool(answer == z3.sat)
 
     def failing(
-        self, table: Sequence[Atom], invariants: Sequence[Invariant]
+        self, table: Sequence[Atom], after: Sequence[Atom], invariants: Sequence[Invariant]
     ) -> tuple[Goal, z3.ModelRef] | None:
         """A goal that does not follow; of those that were shown to, only those are looked at again of which
-        something is missing now that they were shown from."""
+        something is missing now that they were shown from.  ``after``: the table that counts afterwards."""
         names = [each.name for each in invariants]
         given = {*map(str, table), *(f"invariant {name}" for name in names)}
         goals = [
             goal
-            for goal in self.obligation.goals(table, invariants)
+            for goal in self.obligation.goals(after, invariants)
             if goal.label not in self._shown or not self._shown[goal.label] <= given
         ]
         if not goals:
@@ -121,43 +122,61 @@ class Question:
                 return goal, model
         raise AssertionError("a model refutes no goal")
 
+    def shown_from(
+        self,
+        table: Sequence[Atom],
+        after: Sequence[Atom],
+        invariants: Sequence[Invariant],
+        about: Collection[Atom | None],
+    ) -> frozenset[str]:
+        """What the goals that are part of these atoms (None: of none) follow from, by name."""
+        goals = [goal for goal in self.obligation.goals(after, invariants) if goal.atom in about]
+        if not goals:
+            return frozenset()
+        if self.ask(table, [each.name for each in invariants], self.fails(goals)):
+            raise AssertionError(f"{self.name} does not hold any more")
+        self._shown.update(dict.fromkeys((goal.label for goal in goals), self._core))
+        return self._core
+
 
 class Derivation:
-    """A table in the making, for a relation that forgets something or nothing."""
+    """A table in the making, for a relation that forgets something or nothing.
+
+    ``below``: the table for one step less that spends (see `System.spends`), None: for none any more.
+    """
 
     def __init__(
-        self,
-        system: System,
-        flag: str,
-        forgets: Sequence[Forget],
-        claims: Sequence[tuple[str, Expr]],
-        *,
-        start: Sequence[Atom] = (),
-        until: float,
-        told: Callable[[str], None],
-        keeping: Keeping | None = None,
+        self, task: Task, forgets: Sequence[Forget], last: Derivation | None, below: Sequence[Atom] | None
     ) -> None:
-        self.relation = Relation(system, system.forgotten(forgets), flag)
-        every = candidates(self.relation, claims)
+        """``last``: the one before this one, which it goes on from."""
+        self.relation = Relation(task.system, task.system.forgotten(forgets), task.flag)
+        every = candidates(self.relation, task.claims)
         self.forgets = tuple(dict.fromkeys(each.name for each in self.relation.forgotten))
-        self.table = list(start)
-        self._until, self._told, self._most = until, told, _furthest(system)
-        self.keeping = keeping or Keeping(self.relation, every)
-        self._kept = self.keeping.largest([each.name for each in every])
+        #: by atom, the name of the obligation that needed it first
+        self.why: dict[Atom, str] = {} if last is None else dict(last.why)
+        self.table: list[Atom] = [] if last is None else list(last.table)
+        self._task, self._most = task, _furthest(task.system)
+        self.keeping: Keeping = Keeping(self.relation, every) if last is None else last.keeping
+        #: the names of the invariants that are used
+        self.kept: list[str] = self.keeping.largest(
+            [each.name for each in every] if last is None or below is None else last.kept
+        )
         self._every = every
-        self._questions = [Question(obligation, every) for obligation in obligations(self.relation)]
-        #: by atom, where it was needed first
-        self._why: dict[Atom, Question] = {}
+        self._below = below
+        todo = [each for each in obligations(self.relation) if below is not None or not each.spends]
+        self._questions = [Question(obligation, every) for obligation in todo]
 
     @property
     def invariants(self) -> list[Invariant]:
         """What is used."""
-        return [each for each in self._every if each.name in self._kept]
+        return [each for each in self._every if each.name in self.kept]
 
-    @property
-    def plan(self) -> Plan:
-        """What has been found."""
-        return Plan(tuple(sorted(self.table, key=repr)), self.forgets, tuple(self._kept))
+    def _failing(self, question: Question, table: Sequence[Atom]) -> tuple[Goal, z3.ModelRef] | None:
+        return question.failing(table, self._after(question, table), self.invariants)
+
+    def _after(self, question: Question, table: Sequence[Atom]) -> Sequence[Atom]:
+        """The table that counts after such a step."""
+        return self._below if question.obligation.spends and self._below is not None else table
 
     def refine(self) -> None:
         """Add atoms until every obligation holds; do without an invariant that folding cannot keep.
@@ -170,42 +189,61 @@ class Derivation:
         while changed:
             changed = False
             for number, question in enumerate(self._questions, 1):
-                self._told(f"{len(self.table)} distances found, step {number} of {len(self._questions)}")
-                while (found := question.failing(self.table, self.invariants)) is not None:
+                self._task.told(f"{len(self.table)} distances found, step {number} of {len(self._questions)}")
+                while (found := self._failing(question, self.table)) is not None:
                     self._on_time()
                     changed = True
                     try:
                         needed = self._needed(question, *found)
                     except Stuck as stuck:
-                        if stuck.goal.label[0] != "invariant":
+                        what, name = ("", "") if stuck.goal is None else stuck.goal.label[:2]
+                        if what != "invariant":
                             raise
-                        left = [name for name in self._kept if name != stuck.goal.label[1]]
-                        self._kept = self.keeping.largest(left)
+                        left = [each for each in self.kept if each != name]
+                        self.kept = self.keeping.largest(left)
                         continue
                     self.table += needed
-                    self._why.update(dict.fromkeys(needed, question))
+                    self.why.update(dict.fromkeys(needed, question.name))
 
     def minimise(self) -> None:
         """Do without atoms that nothing needs, and with less where that is enough."""
+        fixed = set(self._below or ())
         for atom in list(reversed(self.table)):
             if any(atom[0] == about and atom[1] < far for about, far in self.table if isinstance(about, str)):
                 self.table.remove(atom)  # another says as much
-        for atom in list(reversed(self.table)):
-            why, least = self._why.get(atom), atom
-            while self._enough(less := _lowered(self.table, least), why):
+        self._sweep(fixed)
+        for atom in [each for each in reversed(self.table) if each not in fixed]:
+            why, least = self.why.get(atom), atom
+            while least not in fixed and self._enough(less := _lowered(self.table, least), why):
                 self.table = less
                 if not isinstance(least[0], str) or least[1] == 1:
                     break
                 least = least[0], least[1] - 1
 
-    def _enough(self, table: Sequence[Atom], likely: Question | None) -> bool:
+    def _sweep(self, fixed: set[Atom]) -> None:
+        """Do without atoms that only they themselves need, and each other; but for these."""
+        names = {str(atom): atom for atom in self.table}
+        needed = fixed & set(self.table)
+        pending: set[Atom | None] = {None, *needed}
+        while pending:
+            self._on_time()
+            found: set[Atom] = set()
+            for question in self._questions:
+                after = self._after(question, self.table)
+                used = question.shown_from(self.table, after, self.invariants, pending)
+                found |= {names[name] for name in used if name in names}
+            pending = {*(found - needed)}
+            needed |= found
+        self.table = [atom for atom in self.table if atom in needed]
+
+    def _enough(self, table: Sequence[Atom], likely: str | None) -> bool:
         """Does every obligation hold for that table?  ``likely``: the one that may well not."""
         self._on_time()
-        questions = sorted(self._questions, key=lambda each: each is not likely)
-        return all(question.failing(table, self.invariants) is None for question in questions)
+        questions = sorted(self._questions, key=lambda each: each.name != likely)
+        return all(self._failing(question, table) is None for question in questions)
 
     def _on_time(self) -> None:
-        if time.process_time() > self._until:
+        if time.process_time() > self._task.until:
             raise OutOfTime
 
     def _needed(self, question: Question, goal: Goal, model: z3.ModelRef) -> list[Atom]:
@@ -221,7 +259,7 @@ class Derivation:
             wanted.append(term if flag else z3.Not(term))
 
         def enough(atoms: list[Atom]) -> bool:
-            return not question.ask([*self.table, *atoms], self._kept, *wanted)
+            return not question.ask([*self.table, *atoms], self.kept, *wanted)
 
         among = self._candidates(goal, flag)
         if not among or not enough(among):
@@ -252,64 +290,83 @@ class Derivation:
         return found
 
 
-def found(
-    system: System,
-    flag: str,
-    forgets: Sequence[Forget],
-    claims: Sequence[tuple[str, Expr]],
-    *,
-    until: float,
-    progress: Callable[[str], None],
-) -> Entry:
-    """A table for a system, proved; ``until`` (of this process's time) it is looked for.
+@dataclass(frozen=True, slots=True)
+class Task:
+    """For what a table is looked for, ``until`` when (of this process's time); ``told`` hears how far."""
+
+    system: System
+    flag: str
+    forgets: Sequence[Forget]
+    claims: Sequence[tuple[str, Expr]]
+    until: float
+    told: Callable[[str], None]
+
+
+def found(task: Task) -> Entry:
+    """A table, proved.
 
     First for a relation that forgets nothing: what that needs is few; then with what may be forgotten, as far
-    as that can be proved.
+    as that can be proved.  Where steps spend (`System.spends`), first for none of them left, then for one.
     """
     began = time.monotonic()
-    settled: Derivation | None = None
-    note = ""
-    tries = [forgets[:many] for many in range(len(forgets), 0, -1)]
+    most = task.system.most_spent
+    notes: list[str] = []
+    levels: list[Derivation] = []
+    forgets = task.forgets
     try:
-        settled = _derived(system, flag, (), claims, (), until, progress)
-        for used in tries if system.forgotten(forgets) else ():
+        if most is None:
+            raise Stuck("steps that move a time as far as somebody chooses, without a limit", None)
+        while len(levels) <= most:
+            made, forgets, note = _level(task, forgets, levels[-1] if levels else None)
+            levels.append(made)
+            notes += filter(None, [note])
+    except (Stuck, OutOfTime) as error:
+        return _nothing(f"no table was found: {error}", began)
+    names = tuple(name for name in levels[-1].kept if all(name in level.kept for level in levels))
+    plan = Plan(tuple(tuple(sorted(level.table, key=repr)) for level in levels), levels[-1].forgets, names)
+    todo = Obligations(task.system, plan, flag=task.flag, forgets=task.forgets, claims=task.claims)
+    proof = prove(todo, task.told)
+    if proof.failed:
+        return _nothing(f"not proved: {', '.join(proof.failed[:3])}", began)
+    every = [each.name for each in candidates(todo.relation, task.claims)]
+    without = tuple(name for name in every if name not in names)
+    tables = tuple(as_table(atoms, task.system) for atoms in plan.levels)
+    return Entry(tables, plan.forgets, without, proof.obligations, proof.seconds, "; ".join(notes))
+
+
+def _nothing(note: str, began: float) -> Entry:
+    return Entry((), (), (), 0, time.monotonic() - began, note)
+
+
+def _level(
+    task: Task, forgets: Sequence[Forget], last: Derivation | None
+) -> tuple[Derivation, Sequence[Forget], str]:
+    """One table more, what may be forgotten with it, and what has to be said of that."""
+    below = None if last is None else last.table
+    note = ""
+    made = Derivation(task, () if last is None else forgets, last, below)
+    made.refine()
+    if last is None:
+        tries = [forgets[:many] for many in range(len(forgets), 0, -1)]
+        for used in tries if task.system.forgotten(forgets) else ():
             try:
-                settled = _derived(
-                    system, flag, used, claims, settled.table, until, progress, settled.keeping
-                )
-                break
+                more = Derivation(task, used, made, below)
+                more.refine()
             except Stuck as stuck:
                 note = f"less is forgotten than could be: {stuck}"
-        settled.minimise()
-    except (Stuck, OutOfTime) as error:
-        why = f"no table was found: {error}" if settled is None else f"less was looked for: {error}"
-        note = why
-    if settled is None:
-        return Entry(False, {}, {}, (), (), 0, time.monotonic() - began, note)
-    plan = settled.plan
-    todo = Obligations(system, plan, flag=flag, forgets=forgets, claims=claims)
-    proof = prove(todo, progress)
-    table = as_table(plan.atoms, system)
-    every = [each.name for each in candidates(todo.relation, claims)]
-    without = tuple(name for name in every if name not in plan.invariants)
-    if proof.failed:
-        note = f"not proved: {', '.join(proof.failed[:3])}"
-    return Entry(not proof.failed, *table, plan.forgets, without, proof.obligations, proof.seconds, note)
-
-
-def _derived(
-    system: System,
-    flag: str,
-    forgets: Sequence[Forget],
-    claims: Sequence[tuple[str, Expr]],
-    start: Sequence[Atom],
-    until: float,
-    told: Callable[[str], None],
-    keeping: Keeping | None = None,
-) -> Derivation:
-    made = Derivation(system, flag, forgets, claims, start=start, until=until, told=told, keeping=keeping)
-    made.refine()
-    return made
+            except OutOfTime as late:
+                note = f"nothing is forgotten: {late}"
+                break
+            else:
+                made, forgets = more, used
+                break
+        else:
+            forgets = ()
+    try:
+        made.minimise()
+    except OutOfTime:
+        note = note or "the table may be larger than it need be"
+    return made, forgets, note
 
 
 def _furthest(system: System) -> int:
@@ -350,6 +407,10 @@ def _least(
     disliked, liked = among[:middle], among[middle:]
     needed = _least([*taken, *liked], disliked, enough, changed=True)
     return needed + _least([*taken, *needed], liked, enough, changed=bool(needed))
+
+
+def _spelled(label: Label) -> str:
+    return " ".join(" ".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in label)
 
 
 def _name(term: Term) -> str:

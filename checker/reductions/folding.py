@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ...model.language.instance import Configuration
+from ...model.language.instance import MERGING, Configuration
 from ...model.language.layout import State
 from ...model.language.past import Table
+from ...model.language.python import merged
 from ...model.pd.past import FLAG, FORGETS
 from ...specs.invariants import CANDIDATES
 from ...specs.liveness import PROPERTIES as LIVENESS
@@ -59,15 +60,18 @@ class Folding:
 UNFOLDED = Folding(None, 0, 0.0, kept=False, note="no table was looked for to the end")
 
 
-def of_safety(properties: Iterable[Property] = ()) -> Asked:
-    """What a search for violations asks: of all properties that there are, so that a table serves for any."""
+def of_safety(configuration: Configuration, properties: Iterable[Property] = ()) -> Asked:
+    """What a search for violations asks: of all properties that there are, so that a table serves for any;
+    and when steps may be taken at once."""
     every = {prop.name: prop for prop in (*PROPERTIES, *properties)}
     judges = [
         (f"{name} {what}", judge)
         for name, prop in every.items()
         for what, judge in (("broken", prop.broken_by), ("tested", prop.tested_by))
     ]
-    return Asked(tuple(judges))
+    merging = replace(configuration, relative=False, reductions=frozenset({MERGING}))
+    at_once = merged(merging, tuple(merging.instances(choose=True)))
+    return Asked(tuple(judges), tuple((f"at once {index}", when) for index, when in at_once))
 
 
 def of_liveness(properties: Iterable[Liveness] = ()) -> Asked:
@@ -93,48 +97,46 @@ def derive(
     asked: Asked,
     *,
     progress: Callable[[str], None] | None = None,
-    fresh: bool = False,
 ) -> Folding:
     """The table for a configuration whose first states these are, of which that is asked.
 
-    ``fresh``: found anew, whatever is kept.  ``progress`` is told now and then how far that is.
+    ``progress`` is told now and then how far that is.
 
     Raises:
         KeyboardInterrupt: Ctrl-C while it was looked for.
     """
     system = System(configuration, first, asked)
-    digest = kept.digest(system.text(FORGETS, CANDIDATES))
-    if not fresh and digest in _found:
+    digest = digest_of(system)
+    if digest in _found:
         return _found[digest]
-    entry = None if fresh else kept.read(digest)
+    entry = kept.read(digest)
     old = entry is not None
     if entry is None:
-        entry = _look_for(system, progress or (lambda _: None))
-        if not fresh:
-            kept.write(digest, entry)
+        entry = look_for(system, progress or (lambda _: None))
+        kept.write(digest, entry)
     found = Folding(_table(entry), entry.obligations, entry.seconds, old, entry.note)
     _found[digest] = found
     return found
 
 
-def digest_of(configuration: Configuration, first: Sequence[State], asked: Asked) -> str:
+def digest_of(system: System) -> str:
     """Under which a table is kept."""
-    return kept.digest(System(configuration, first, asked).text(FORGETS, CANDIDATES))
+    return kept.digest(system.text(FORGETS, CANDIDATES))
 
 
 def _table(entry: Entry) -> Table | None:
-    if not entry.proved:
+    if not entry.tables:
         return None
+    from_now, between = entry.tables[-1]
     forgets = tuple(forget for forget in FORGETS if forget.name in entry.forgets)
-    return Table(FLAG, entry.from_now, entry.between, forgets)
+    return Table(FLAG, from_now, between, forgets)
 
 
-def _look_for(system: System, progress: Callable[[str], None]) -> Entry:
+def look_for(system: System, progress: Callable[[str], None]) -> Entry:
+    """A table found anew and proved, whatever is kept."""
     # what needs z3 is only imported where a table has to be found
     from ..proof.interruption import deferred
-    from .derivation import found
+    from .derivation import Task, found
 
     with deferred():
-        return found(
-            system, FLAG, FORGETS, CANDIDATES, until=time.process_time() + PATIENCE, progress=progress
-        )
+        return found(Task(system, FLAG, FORGETS, CANDIDATES, time.process_time() + PATIENCE, progress))

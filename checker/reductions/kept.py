@@ -29,13 +29,16 @@ _MAX_BYTES = 1 << 20
 SHIPPED = "tables.json.gz"
 
 
+#: ``from_now`` and ``between`` of a table
+Parts = tuple[Mapping[str, int], Mapping[Pair, tuple[int, ...]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A table, by its parts, what it was proved with, and how that went.  ``proved`` False: there is none."""
+    """Tables by their parts, the last of which is used (none: none was proved); what they were proved with
+    (``without``: candidates that are no invariants), and how that went."""
 
-    proved: bool
-    from_now: Mapping[str, int]
-    between: Mapping[Pair, tuple[int, ...]]
+    tables: tuple[Parts, ...]
     forgets: tuple[str, ...]
     without: tuple[str, ...]
     obligations: int
@@ -54,9 +57,10 @@ def digest(text: Iterable[str]) -> str:
 def to_json(entry: Entry) -> dict[str, Any]:
     """An entry as JSON has it."""
     return {
-        "proved": entry.proved,
-        "from_now": dict(entry.from_now),
-        "between": [[*pair, list(thresholds)] for pair, thresholds in entry.between.items()],
+        "tables": [
+            [dict(from_now), [[*pair, list(thresholds)] for pair, thresholds in between.items()]]
+            for from_now, between in entry.tables
+        ],
         "forgets": list(entry.forgets),
         "without": list(entry.without),
         "obligations": entry.obligations,
@@ -72,18 +76,8 @@ def from_json(given: Any) -> Entry:
         ValueError: it is something else.
     """
     try:
-        between = {}
-        for upper, lower, same, flag, thresholds in given["between"]:
-            if not all(type(far) is int and far > 0 for far in thresholds):
-                raise ValueError("thresholds are whole numbers above 0")
-            between[str(upper), str(lower), bool(same), bool(flag)] = tuple(sorted(thresholds))
-        from_now = {str(name): far for name, far in given["from_now"].items()}
-        if not all(type(far) is int and far >= 0 for far in from_now.values()):
-            raise ValueError("distances are whole numbers")
         return Entry(
-            bool(given["proved"]),
-            from_now,
-            between,
+            tuple(_parts(*each) for each in given["tables"]),
             tuple(map(str, given["forgets"])),
             tuple(map(str, given["without"])),
             int(given["obligations"]),
@@ -92,6 +86,17 @@ def from_json(given: Any) -> Entry:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an entry: {error}") from None
+
+
+def _parts(from_now: Any, pairs: Any) -> Parts:
+    between: dict[Pair, tuple[int, ...]] = {}
+    for upper, lower, same, flag, thresholds in pairs:
+        if not all(type(far) is int and far > 0 for far in thresholds):
+            raise ValueError("thresholds are whole numbers above 0")
+        between[str(upper), str(lower), bool(same), bool(flag)] = tuple(sorted(thresholds))
+    if not all(type(far) is int and far >= 0 for far in from_now.values()):
+        raise ValueError("distances are whole numbers")
+    return {str(name): far for name, far in from_now.items()}, between
 
 
 @cache

@@ -41,6 +41,8 @@ class Obligation:
 
     def __init__(self, relation: Relation, name: str, one: Side, other: Side) -> None:
         self.relation, self.name, self.one, self.other = relation, name, one, other
+        #: does it spend what makes less matter afterwards (`System.spends`)?
+        self.spends = False
         self._atoms: dict[Atom, list[Goal]] = {}
 
     def premises(self) -> Iterator[Term]:
@@ -57,7 +59,7 @@ class Obligation:
         return z3.And([claim for _, claim in self.relation.atom(atom, self.one, self.other)])
 
     def goals(self, table: Sequence[Atom], invariants: Sequence[Invariant]) -> Iterator[Goal]:
-        """What has to follow."""
+        """What has to follow; ``table``: what has to agree afterwards."""
         raise NotImplementedError
 
     def _agree(self, table: Sequence[Atom], one: Side, other: Side) -> Iterator[Goal]:
@@ -103,6 +105,7 @@ class Step(_OfTwo):
         number = f" of server {instance.number}" if instance.number else ""
         super().__init__(relation, instance.name + number)
         self.instance = instance
+        self.spends = relation.system.spends(instance)
 
     @cached_property
     def guard(self) -> list[Term]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import z3
 
@@ -22,9 +23,10 @@ _PATIENCE = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be proved: a table as atoms, what is forgotten, and the invariants that help (by name)."""
+    """What is to be proved: tables as atoms, by how many steps that spend are left (`System.spends`), what is
+    forgotten, and the invariants that help (by name)."""
 
-    atoms: tuple[Atom, ...]
+    levels: tuple[tuple[Atom, ...], ...]
     forgets: tuple[str, ...]
     invariants: tuple[str, ...]
 
@@ -52,7 +54,7 @@ class Obligations:
     ) -> None:
         used = [forget for forget in forgets if forget.name in plan.forgets]
         self.relation = Relation(system, system.forgotten(used), flag)
-        self.atoms = plan.atoms
+        self.levels = plan.levels
         self.invariants = [each for each in candidates(self.relation, claims) if each.name in plan.invariants]
         self.missing = set(plan.invariants) - {each.name for each in self.invariants}
         self.alike = obligations(self.relation)
@@ -62,15 +64,31 @@ class Obligations:
         keeping = Keeping(self.relation, self.invariants)
         return keeping.unkept([each.name for each in self.invariants]), len(keeping)
 
-    def solver(self, obligation: Obligation, atoms: Sequence[Atom] | None = None) -> z3.Solver:
-        """One that finds a model only if the obligation fails, for these atoms or the plan's."""
-        table = self.atoms if atoms is None else atoms
+    def each(self) -> Iterator[tuple[Obligation, Sequence[Atom], Sequence[Atom]]]:
+        """All about two alike states, with the table before and the table afterwards."""
+        for left, table in enumerate(self.levels):
+            for obligation in self.alike:
+                if not obligation.spends:
+                    yield obligation, table, table
+                elif left:
+                    yield obligation, table, self.levels[left - 1]
+
+    def nested(self) -> bool:
+        """Does each table tell all apart that the one before does?  Then folding by the last serves all."""
+        return all(
+            any(atom == other or (isinstance(atom[0], str) and _further(other, atom)) for other in table)
+            for below, table in pairwise(self.levels)
+            for atom in below
+        )
+
+    def solver(self, obligation: Obligation, table: Sequence[Atom], after: Sequence[Atom]) -> z3.Solver:
+        """One that finds a model only if the obligation fails."""
         solver = z3.SimpleSolver()
         solver.set("timeout", _PATIENCE)
         solver.add(*obligation.premises())
         solver.add(*(obligation.invariant(each) for each in self.invariants))
         solver.add(*(obligation.known(atom) for atom in table))
-        goals = obligation.goals(table, self.invariants)
+        goals = obligation.goals(after, self.invariants)
         solver.add(z3.Or([goal.fails for goal in goals]))
         return solver
 
@@ -79,10 +97,16 @@ def prove(todo: Obligations, told: Callable[[str], None] = lambda _: None) -> Pr
     """Whether all of them hold."""
     began = time.monotonic()
     failed, many = todo.unkept()
-    failed += sorted(todo.missing)
-    for number, obligation in enumerate(todo.alike, 1):
+    failed += sorted(todo.missing) + ([] if todo.nested() else ["tables are not nested"])
+    every = list(todo.each())
+    for number, (obligation, table, after) in enumerate(every, 1):
         heed()
-        told(f"proving: {number} of {len(todo.alike)}")
-        if todo.solver(obligation).check() != z3.unsat:
+        told(f"proving {number} of {len(every)}")
+        if todo.solver(obligation, table, after).check() != z3.unsat:
             failed.append(obligation.name)
-    return Proof(many + len(todo.alike), tuple(failed), time.monotonic() - began)
+    return Proof(many + len(every), tuple(failed), time.monotonic() - began)
+
+
+def _further(one: Atom, other: Atom) -> bool:
+    """Does it say as much of the same place, and more?"""
+    return one[0] == other[0] and one[1] >= other[1]

@@ -63,8 +63,6 @@ class Relation:
         values: dict[Key, Term] = {}
         sorts = {}
         for key in self.system.layout.slots:
-            if key[0].startswith("left "):
-                continue
             sorts[key] = sort = self.system.sort(key)
             if key in self.system.constant:
                 values[key] = self.world.literal(sort, self.system.constant[key])

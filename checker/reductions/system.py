@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ...model.language.expr import TIME, Expr, Sort
+from ...model.language.expr import DURATION, INT, TIME, Expr, Sort
 from ...model.language.fold import fold
 from ...model.language.instance import Configuration, Instance
 from ...model.language.layout import State
@@ -145,9 +145,27 @@ class System:
         for name, claim in claims:
             yield f"{name}: {spelled(self.folded(claim))}"
 
+    def spends(self, instance: Instance) -> bool:
+        """Does the step move a time as far as somebody chooses, as often as the scenario allows?
+
+        Each of them may tell times apart that are further apart than the last one could.
+        """
+        moved = [value for (name, number), value in instance.effect.items() if (name, number) in self.times]
+        said = [expr for value in moved for expr in value.walk()]
+        return any(expr.op == "input" and expr.sort is DURATION for expr in said)
+
+    @cached_property
+    def most_spent(self) -> int | None:
+        """How often such steps may happen in all; None: without a limit."""
+        budgets = {instance.spends for instance in self.instances if self.spends(instance)}
+        if None in budgets:
+            return None
+        return sum(self.configuration.budgets[budget] for budget in budgets if budget is not None)
+
     def sort(self, key: Key) -> Sort:
-        """Of a variable."""
-        return self.layout.vocabulary.variables[key[0]].sort
+        """Of a variable; what is left of a budget is a number."""
+        variable = self.layout.variables[self.layout.slots[key]]
+        return INT if variable is None else variable.sort
 
 
 def spelled(expr: Expr) -> str:

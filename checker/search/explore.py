@@ -159,7 +159,7 @@ class _Question:
         made = self.configuration(frozenset())
         first = list(self.scenario.first_states(made))
         try:
-            found = derive(made, first, of_safety(self.properties), progress=self._told())
+            found = derive(made, first, of_safety(made, self.properties), progress=self._told())
         except _Stopped:
             return self
         return replace(self, folding=found)
