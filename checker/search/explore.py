@@ -10,13 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...model.language.instance import BUDGET_LEFT, REDUCTIONS, Configuration, Instance
+from ...model.language.instance import (
+    BUDGET_LEFT,
+    MERGING,
+    REDUCTIONS,
+    SYMMETRY,
+    Configuration,
+    Instance,
+    Merge,
+)
 from ...model.pd.allocator import DEMAND_LEFT
 from ...model.variants import fence as fences
 from ...specs.lemmas import outside
 from ...specs.properties import Property
 from ...specs.scenario import Scenario
 from ..machine.expand import Expander, Watch
+from ..reductions.reduction import Reduction
 from ..run import Run, breaks, told_from
 from .engine import Engine, Plain, WorkerLost
 from .memory import default_bound
@@ -74,7 +83,7 @@ class Exploration:
     the scenario did not exercise, ``spent`` which of its limits stopped some run; ``reductions``: what the
     search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once; ``outside``: by
     property, the constraints of its proof under this fence that the scenario does not meet; ``notes``: what
-    else went wrong, without making a verdict worth less."""
+    else went wrong, without making a verdict worth less; ``proofs``: why the reductions may be used."""
 
     scenario: str
     fence: str
@@ -92,6 +101,7 @@ class Exploration:
     merged: tuple[str, ...] = ()
     outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    proofs: tuple[Reduction, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -141,11 +151,22 @@ class _Question:
     stop: Callable[[], bool] | None
     #: what is known to be violated, and in how many steps
     known: Mapping[str, int] = field(default_factory=dict)
+    #: what may be taken at once
+    merges: tuple[Merge, ...] = ()
 
     def configuration(self, reductions: frozenset[str]) -> Configuration:
         """The system, to be searched with these reductions."""
         made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
-        return replace(made, reductions=reductions)
+        return replace(made, reductions=reductions, merges=self.merges)
+
+    def prepared(self, reductions: Collection[str]) -> tuple[_Question, tuple[Reduction, ...]]:
+        """The same, with what is proved of those reductions that are proved for the system at hand."""
+        if MERGING not in reductions:
+            return self, ()
+        from ..reductions.merging import prove
+
+        proof = prove(self.configuration(frozenset()), self.properties)
+        return replace(self, merges=proof.merges), (proof.reduction,)
 
     def search(self, reductions: Collection[str] = ()) -> _Search:
         """A search that has not begun."""
@@ -210,7 +231,7 @@ def _searched(
     _try(search, replace(asked, max_states=min(asked.max_states, _SMALL)), None, None)
     if asked.max_states <= _SMALL or not any(cut.startswith("more than") for cut in search.cut):
         return _explored(asked, search)
-    asked = replace(asked, known=search.violated())
+    asked, proofs = replace(asked, known=search.violated()).prepared(reductions)
     large = asked.search(reductions)
     if engine == "cluster":
         large.engine = _cluster(large.expander, asked)
@@ -222,7 +243,9 @@ def _searched(
     if missed:
         asked = replace(asked, memory=max(1, asked.memory - large.engine.memory))
         _try(search, asked, _NATIVE_FROM["plain" if engine == "plain" else "auto"], None, until=missed)
-    return _explored(asked, large, search)
+    if SYMMETRY in reductions:
+        proofs = (large.expander.symmetry, *proofs)
+    return replace(_explored(asked, large, search), proofs=proofs)
 
 
 def _cluster(expander: Expander, asked: _Question) -> Engine:

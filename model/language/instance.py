@@ -64,6 +64,14 @@ def _left(budget: str) -> Expr:
     return Expr("var", INT, name="left " + budget)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Merge:
+    """A transition that a search may take at once ``when`` that holds (over `SELF`), beside its guards."""
+
+    transition: str
+    when: Expr
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A system small enough to compute with.
@@ -83,6 +91,7 @@ class Configuration:
     fence: Fence | None = None
     intact: bool = True
     reductions: frozenset[str] = frozenset()
+    merges: tuple[Merge, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
