@@ -219,7 +219,16 @@ def _search(job: Job, watcher: _Watcher) -> None:
     watcher.spare()
     from ..liveness.liveness import findings
 
-    for finding in findings(job.scenario, job.fence, asked, max_states=job.max_states, memory=job.memory):
+    found_lively = findings(
+        job.scenario,
+        job.fence,
+        asked,
+        max_states=job.max_states,
+        memory=job.memory,
+        threads=lambda: watcher.threads,
+        progress=watcher.send,
+    )
+    for finding in found_lively:
         lively[finding.property] = finding
         watcher.send(so_far())
 

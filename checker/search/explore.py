@@ -49,7 +49,8 @@ MAX_STATES = 100_000_000
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a search is; ``left`` is the estimated number of states to come, once levels shrink;
-    ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known."""
+    ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known; ``doing``:
+    what it is about, if that is not the search for what breaks safety."""
 
     states: int
     transitions: int
@@ -60,6 +61,7 @@ class Progress:
     memory: int
     bound: int
     violated: dict[str, int | None]
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

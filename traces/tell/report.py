@@ -134,7 +134,7 @@ class Exploring:
             text.append(f"\n{_amount(state.states)} states", style="cyan")
             text.append(f"\n{_amount(state.transitions)} steps", style="cyan")
             text.append(f"\n{_amount(int(rate))} states/s", style="cyan")
-            text.append(f"\ndepth {state.depth}", style="cyan")
+            text.append(f"\n{state.doing or f'depth {state.depth}'}", style="cyan")
             text.append(f"\n{_amount(state.frontier)} to go", style="cyan")
             text.append(f"\n{state.memory >> 20} of {state.bound >> 20} MiB", style="cyan")
             if state.left is not None and rate:
