@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...model.language.fold import Known
-from ...model.language.instance import BUDGET_LEFT, FOLDING, REDUCTIONS, Configuration, Instance
+from ...model.language.instance import (
+    BUDGET_LEFT,
+    FOLDING,
+    MERGING,
+    REDUCTIONS,
+    SYMMETRY,
+    Configuration,
+    Instance,
+    Merge,
+)
 from ...model.pd.allocator import DEMAND_LEFT
 from ...model.variants import fences
 from ...specs.lemmas import outside
@@ -44,7 +53,7 @@ MAX_STATES = 100_000_000
 class Progress:
     """How far a search is; ``left`` is the estimated number of states to come, once levels shrink;
     ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known; ``doing``:
-    what is done before the search begins, if anything."""
+    what is done before the search begins, or after it, if anything."""
 
     states: int
     transitions: int
@@ -148,21 +157,30 @@ class _Question:
     folding: Folding = UNFOLDED
     #: what is known to be violated, and in how many steps
     known: Mapping[str, int] = field(default_factory=dict)
+    #: what may be taken at once
+    merges: tuple[Merge, ...] = ()
+    merging: Reduction = field(default_factory=lambda: Reduction(MERGING, proved=False))
 
     def configuration(self, reductions: frozenset[str]) -> Configuration:
         """The system, to be searched with these reductions."""
         made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
-        return self.folding.of(replace(made, reductions=reductions))
+        return self.folding.of(replace(made, reductions=reductions, merges=self.merges))
 
-    def folded(self) -> _Question:
-        """The same, with a table by which times are folded."""
+    def prepared(self) -> _Question:
+        """The same, with what may be taken at once, and with a table by which times are folded."""
+        from ..reductions.merging import prove
+
         made = self.configuration(frozenset())
         first = list(self.scenario.first_states(made))
         try:
-            found = derive(made, first, of_safety(made, self.properties), progress=self._told())
+            told = self._told()
+            told("merging")
+            merging = prove(made, self.properties)
+            made = replace(made, merges=merging.merges)
+            folding = derive(made, first, of_safety(made, self.properties), progress=told)
         except _Stopped:
             return self
-        return replace(self, folding=found)
+        return replace(self, folding=folding, merges=merging.merges, merging=merging.reduction)
 
     def _told(self) -> Callable[[str], None]:
         began = time.monotonic()
@@ -219,7 +237,7 @@ def explore(
     """
     asked = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
-    ).folded()
+    ).prepared()
     if checkpoint is None:
         return _searched(asked, engine, reductions, None)
     from .checkpoint import Checkpoint
@@ -308,20 +326,17 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
         _never_refused(expander, watch),
         _spent(expander, watch),
         tuple(_finding(asked, search, without, number, watch) for number in range(len(asked.properties))),
-        _used(asked.folding, reductions),
+        _used(asked, expander, reductions),
         tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
         tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
         _outside(asked, expander.configuration.known),
     )
 
 
-def _used(folding: Folding, reductions: Collection[str]) -> tuple[Reduction, ...]:
+def _used(asked: _Question, expander: Expander, reductions: Collection[str]) -> tuple[Reduction, ...]:
     """What a search relied on: on folding in any case, for time passes."""
     only = "" if FOLDING in reductions else "only as time passes"
-    used = {
-        FOLDING: folding.told(only),
-        **{name: Reduction(name, proved=False) for name in REDUCTIONS if name != FOLDING},
-    }
+    used = {SYMMETRY: expander.symmetry, FOLDING: asked.folding.told(only), MERGING: asked.merging}
     return tuple(used[name] for name in REDUCTIONS if name in reductions or name == FOLDING)
 
 

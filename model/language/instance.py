@@ -77,6 +77,14 @@ def belongings(name: str, values: Sequence[int]) -> dict[str, int]:
     return {name: values[0] if values else 0, **own}
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Merge:
+    """A transition that a search may take at once ``when`` that holds (over `SELF`), beside its guards."""
+
+    transition: str
+    when: Expr
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A system small enough to compute with.
@@ -100,6 +108,7 @@ class Configuration:
     intact: bool = True
     folding: Table | None = None
     reductions: frozenset[str] = frozenset()
+    merges: tuple[Merge, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

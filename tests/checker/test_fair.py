@@ -17,7 +17,7 @@ Edge = tuple[int, int, int]
 
 def demand(graph: Graph, label: int, *, strong: bool = False) -> Demand:
     labels = np.arange(8) == label
-    return Demand(labels, enabled(graph, labels), strong)
+    return Demand(labels, next(enabled(graph, [labels])), strong)
 
 
 def found(
