@@ -179,7 +179,8 @@ def test_what_is_reported() -> None:
     assert found.exchanged == (("pd1", "pd2"),)
     assert {"find_own_key@pd", "find_own_key@tso", "find_no_primary@pd", "conflict@pd"} <= set(found.merged)
     assert "refused_by_fence@pd" not in found.merged
-    symmetry, merging = found.reductions
+    symmetry, folding_used, merging = found.reductions
+    assert (folding_used.name, folding_used.proved) == ("folding", True)
     assert (symmetry.name, symmetry.proved, symmetry.note) == ("symmetry", True, "")
     assert (merging.name, merging.proved) == ("merging", True)
     assert merging.note == "not shown for refused_not_leader, refused_by_fence"
