@@ -113,7 +113,8 @@ def derive(
     old = entry is not None
     if entry is None:
         entry = look_for(system, progress or (lambda _: None))
-        kept.write(digest, entry)
+        if not entry.late:  # a faster machine may find one, or a better one
+            kept.write(digest, entry)
     found = Folding(_table(entry), entry.obligations, entry.seconds, old, entry.note)
     _found[digest] = found
     return found
@@ -132,11 +133,11 @@ def _table(entry: Entry) -> Table | None:
     return Table(FLAG, from_now, between, forgets)
 
 
-def look_for(system: System, progress: Callable[[str], None]) -> Entry:
-    """A table found anew and proved, whatever is kept."""
+def look_for(system: System, progress: Callable[[str], None], patience: float = PATIENCE) -> Entry:
+    """A table found anew and proved, whatever is kept; after ``patience`` seconds of work, what there is."""
     # what needs z3 is only imported where a table has to be found
     from ..proof.interruption import deferred
     from .derivation import Task, found
 
     with deferred():
-        return found(Task(system, FLAG, FORGETS, CANDIDATES, time.process_time() + PATIENCE, progress))
+        return found(Task(system, FLAG, FORGETS, CANDIDATES, time.process_time() + patience, progress))

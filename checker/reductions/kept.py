@@ -44,6 +44,8 @@ class Entry:
     obligations: int
     seconds: float
     note: str = ""
+    #: time was up
+    late: bool = False
 
 
 def digest(text: Iterable[str]) -> str:

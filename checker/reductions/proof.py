@@ -13,8 +13,9 @@ from ...model.language.expr import Expr
 from ...model.language.past import Forget
 from ..proof.interruption import heed
 from .invariants import Keeping, candidates
+from .kept import Entry
 from .obligations import Obligation, obligations
-from .relation import Atom, Relation
+from .relation import Atom, Relation, as_atoms
 from .system import System
 
 #: milliseconds after which z3 gives up on one obligation
@@ -41,7 +42,11 @@ class Proof:
 
 
 class Obligations:
-    """Everything that has to hold for a plan."""
+    """Everything that has to hold for a plan.
+
+    Raises:
+        KeyError: the plan speaks of places that the system does not have.
+    """
 
     def __init__(
         self,
@@ -91,6 +96,21 @@ class Obligations:
         goals = obligation.goals(after, self.invariants)
         solver.add(z3.Or([goal.fails for goal in goals]))
         return solver
+
+
+def of_entry(
+    system: System, entry: Entry, flag: str, forgets: Sequence[Forget], claims: Sequence[tuple[str, Expr]]
+) -> Obligations:
+    """What has to hold for a table that was kept.
+
+    Raises:
+        KeyError: it is no table of this system.
+    """
+    used = [forget for forget in forgets if forget.name in entry.forgets]
+    every = candidates(Relation(system, system.forgotten(used), flag), claims)
+    names = tuple(each.name for each in every if each.name not in entry.without)
+    plan = Plan(tuple(as_atoms(*parts) for parts in entry.tables), entry.forgets, names)
+    return Obligations(system, plan, flag=flag, forgets=forgets, claims=claims)
 
 
 def prove(todo: Obligations, told: Callable[[str], None] = lambda _: None) -> Proof:

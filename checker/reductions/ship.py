@@ -13,6 +13,9 @@ from . import kept
 from .folding import digest_of, look_for, of_liveness, of_safety
 from .system import System
 
+#: seconds of work for a table: enough for the least one
+_PATIENCE = 1200.0
+
 
 def systems() -> Iterator[tuple[str, System]]:
     """What each scenario asks under each fence: of steps, and, where it is there for that, of runs."""
@@ -36,7 +39,7 @@ def main() -> None:
         if digest in kept.shipped():
             entries[digest] = kept.from_json(kept.shipped()[digest])
         elif digest not in entries:
-            entry = entries[digest] = look_for(system, lambda _: None)
+            entry = entries[digest] = look_for(system, lambda _: None, _PATIENCE)
             print(  # noqa: T201  # a command of its own
                 name,
                 "proved" if entry.tables else "NOT PROVED",
@@ -48,7 +51,7 @@ def main() -> None:
             )
             written = {**{each: kept.from_json(old) for each, old in kept.shipped().items()}, **entries}
             path.write_bytes(kept.pack(written))
-    path.write_bytes(kept.pack(entries))
+    path.write_bytes(kept.pack({digest: entry for digest, entry in entries.items() if entry.tables}))
     print(  # noqa: T201  # the same
         f"{len(entries)} tables, {path.stat().st_size} bytes", file=sys.stderr
     )
