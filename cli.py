@@ -12,7 +12,7 @@ from . import __version__, options
 from .checker.search.explore import MAX_STATES, Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fences
-from .specs import lemmas, liveness, properties, scenario
+from .specs import lemmas, liveness, own, properties, scenario
 from .traces.explain import replay as replaying
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean_lines
@@ -57,6 +57,7 @@ def main() -> None:
 )
 @options.fence
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
+@options.drop
 @options.property_of(options.PROPERTY, "all of safety, and what liveness the scenario is there for")
 @click.option("--max-states", type=click.IntRange(1, _MOST_STATES), default=MAX_STATES, show_default=True)
 @click.option(
@@ -85,6 +86,7 @@ def explore(
     place: str,
     chosen: tuple[str, ...],
     all_fences: bool,
+    dropped: tuple[tuple[str, str], ...],
     asked: tuple[str, ...],
     max_states: int,
     memory: int | None,
@@ -100,8 +102,13 @@ def explore(
         raise click.UsageError("--all-fences already names every fence: leave out --fence")
     if checkpoint is not None and engine == "plain":
         raise click.UsageError("--checkpoint keeps searches in machine code: leave out --engine plain")
-    names = fences.ALL if all_fences else chosen or replaying.DEFAULT_FENCES
     world = scenario.load(place)
+    if engine == "cluster" and (fences.files() or own.files()):
+        raise click.UsageError(
+            "a fence or property of your own is not sent to a cluster: use another --engine"
+        )
+    names = fences.ALL if all_fences else chosen or world.fences or replaying.DEFAULT_FENCES
+    options.check_dropped(dropped, names)
     asked = asked or (*properties.NAMES, *world.liveness)
     ended: dict[str, Exploration] = {}
     with Exploring(outlet.console, world, names, asked, live=outlet.live) as screen, outlet.held:
@@ -119,6 +126,7 @@ def explore(
             engine=engine,
             reductions=[name for name in REDUCTIONS if name not in without],
             checkpoint=checkpoint,
+            dropped=dropped,
             progress=screen.progress,
             done=done,
         )
@@ -133,6 +141,7 @@ def explore(
 
 @main.command()
 @options.fence
+@options.drop
 @options.property_of(options.SAFETY)
 @click.option("--nodes", default="any", metavar="any|N", help="How many servers.", show_default=True)
 @click.option(
@@ -147,6 +156,7 @@ def explore(
 def prove(
     *,
     chosen: tuple[str, ...],
+    dropped: tuple[tuple[str, str], ...],
     asked: tuple[str, ...],
     nodes: str,
     assume: tuple[str, ...],
@@ -160,14 +170,17 @@ def prove(
         raise click.BadParameter(
             f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
+    names = chosen or replaying.DEFAULT_FENCES
+    options.check_dropped(dropped, names)
     with Steps(outlet.console, live=outlet.live) as screen:
         found = prove_all(
             [
                 (fences.parse(fence), properties.named(name))
-                for fence in chosen or replaying.DEFAULT_FENCES
+                for fence in names
                 for name in asked or properties.NAMES
             ],
             assume=assume,
+            dropped=dropped,
             nodes=None if nodes == "any" else int(nodes),
             progress=screen.task,
             apart=outlet.held,
@@ -183,6 +196,7 @@ def prove(
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.Place(path_type=Path))
 @options.fence
+@options.drop
 @options.property_of(options.PROPERTY)
 @click.option(
     "--save-interval", type=options.Duration(), help="tso-save-interval, where the trace does not tell."
@@ -195,6 +209,7 @@ def replay(
     *,
     paths: tuple[Path, ...],
     chosen: tuple[str, ...],
+    dropped: tuple[tuple[str, str], ...],
     asked: tuple[str, ...],
     save_interval: int | None,
     update_interval: int | None,
@@ -203,15 +218,20 @@ def replay(
     outlet: Outlet,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
+    options.check_dropped(dropped, chosen or replaying.DEFAULT_FENCES)
     files = run_files.all_runs(paths)
     if files:
+        if dropped:
+            raise click.UsageError(
+                "--drop is for recordings: a run file says itself which guards it left out"
+            )
         return _rerun(files, chosen, asked, outlet)
-    # of a recording only availability is judged; a run file may be asked for each
-    unheard = set(asked) - set(replaying.NAMES)
+    # of liveness only availability is judged; a run file may be asked for each
+    unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
     if unheard:
         raise click.UsageError(
             f"{', '.join(sorted(unheard))}: only a run file can be asked for that; of a recording ask for "
-            f"{', '.join(replaying.NAMES)}"
+            f"{', '.join((*properties.known(), *set(replaying.NAMES) - set(properties.known())))}"
         )
     with Steps(outlet.console, live=outlet.live) as screen:
         trace = reading.read(
@@ -220,7 +240,12 @@ def replay(
             progress=screen.reading,
         )
         found = replaying.replay(
-            trace, chosen, properties=asked or None, progress=screen.explaining, held=outlet.held
+            trace,
+            chosen,
+            properties=asked or None,
+            dropped=dropped,
+            progress=screen.explaining,
+            held=outlet.held,
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     outlet.console.print(replayed(found, written, details=details))
@@ -238,7 +263,7 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
     for file in files:
         with outlet.held:
             run = run_files.load(file)
-            if set(asked) & set(liveness.NAMES) and run.cycle_from is None:
+            if set(asked) & set(liveness.known()) and run.cycle_from is None:
                 raise click.UsageError(
                     f"{file}: this run ends; only one that repeats can be asked for liveness"
                 )
@@ -251,6 +276,22 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
 
 @main.command()
 @click.argument("run_file", metavar="RUN.json", type=options.Place(path_type=Path))
+@click.option(
+    "--fence",
+    type=options.FENCE,
+    multiple=True,
+    expose_value=False,
+    metavar="FILE.py",
+    help="Where the run's fence comes from, if it is one of your own.",
+)
+@click.option(
+    "--property",
+    type=options.PROPERTY,
+    multiple=True,
+    expose_value=False,
+    metavar="FILE.py:NAME",
+    help="Likewise the property that it breaks.",
+)
 @click.option(
     "--to", "form", type=click.Choice(["text", "mermaid", "html"]), default="text", show_default=True
 )

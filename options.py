@@ -14,8 +14,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from .checker.search.explore import ENGINES
+from .model.pd import system
 from .model.variants import fences
-from .specs import lemmas, liveness, properties, scenario
+from .specs import lemmas, liveness, own, properties, scenario
 from .traces.explain.replay import DEFAULT_FENCES
 from .traces.sources.settings import duration_ns
 from .traces.tell.outlet import Outlet
@@ -32,16 +33,23 @@ class Named(click.ParamType[str]):
 
     name = "name"
 
-    def __init__(self, names: Callable[[], Iterable[str]], check: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        names: Callable[[], Iterable[str]],
+        check: Callable[[str], object],
+        take: Callable[[str], str] = str,
+    ) -> None:
         self._names = names
         self._check = check
+        self._take = take
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            self._check(str(value))
+            name = self._take(str(value))
+            self._check(name)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        return str(value)
+        return name
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -85,19 +93,27 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
-def _known(name: str) -> None:
-    """A property, of safety or of liveness.
+class Guard(click.ParamType[tuple[str, str]]):
+    """A guard to leave out, ``TRANSITION:GUARD``; what there is, only a fence can tell."""
 
-    Raises:
-        ValueError: it is neither; the message lists what there is.
-    """
-    if name not in _ALL_PROPERTIES:
-        raise ValueError(f"unknown property {name!r}; choose from {', '.join(_ALL_PROPERTIES)}")
+    name = "guard"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        transition, colon, label = str(value).partition(":")
+        if not colon or not transition or not label:
+            self.fail(
+                f"expected TRANSITION:GUARD, such as 'commit:no TSO primary', got {value!r}", param, ctx
+            )
+        return transition, label.strip()
 
 
-FENCE = Named(lambda: fences.SHIPPED, fences.parse)
-SAFETY = Named(lambda: properties.NAMES, properties.named)
-PROPERTY = Named(lambda: _ALL_PROPERTIES, _known)
+FENCE = Named(lambda: fences.SHIPPED, fences.parse, fences.take)
+SAFETY = Named(lambda: properties.NAMES, properties.named, own.take)
+PROPERTY = Named(lambda: _ALL_PROPERTIES, own.known, own.take)
 ASSUMPTION = Named(lambda: [each.name for each in lemmas.ASSUMPTIONS], lemmas.assumption)
 SCENARIO = Named(scenario.names, scenario.load)
 
@@ -106,8 +122,18 @@ fence = click.option(
     "chosen",
     type=FENCE,
     multiple=True,
-    metavar="NAME",
-    help=f"Join several with +. Repeatable; default: {' and '.join(DEFAULT_FENCES)}.",
+    metavar="NAME|FILE.py",
+    help="Join several with +; a file is one of your own (docs/own-fence.md). Repeatable; default: "
+    f"{' and '.join(DEFAULT_FENCES)}.",
+)
+
+drop = click.option(
+    "--drop",
+    "dropped",
+    type=Guard(),
+    multiple=True,
+    metavar="TRANSITION:GUARD",
+    help="Leave a guard out, to see what depends on it. Repeatable.",
 )
 
 
@@ -118,7 +144,7 @@ def property_of(kind: Named, default: str = "all") -> Decorator:
         "asked",
         type=kind,
         multiple=True,
-        metavar="NAME",
+        metavar="NAME|FILE.py:NAME",
         help=f"Repeatable; default: {default}.",
     )
 
@@ -188,3 +214,16 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         made = option(made)
     return made
+
+
+def check_dropped(dropped: Iterable[tuple[str, str]], names: Iterable[str]) -> None:
+    """Every fence has these guards.
+
+    Raises:
+        click.BadParameter: one has not; the message lists what there is.
+    """
+    for name in names:
+        try:
+            system.transitions(fences.parse(name), dropped)
+        except KeyError as error:
+            raise click.BadParameter(f"{error.args[0]}, under {name}", param_hint="--drop") from None

@@ -18,6 +18,8 @@ from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
 from ..model.language.variant import Variant
 from ..model.pd import past, system
+from ..model.variants import fences
+from ..model.variants.own import SUFFIX
 from . import liveness
 
 #: the faults of a server: how often in one run, over all servers of that kind together
@@ -64,6 +66,7 @@ class Scenario:
     timestamps while no TSO server is registered; ``skew``: bound on every server's clock skew; all
     combinations within it are first states.
     ``liveness``: the liveness properties that it is there for, asked beside those of safety.
+    ``fences``: those that are asked for where the command line names none.
     ``margin``: what the fence wait-out adds for skew.  ``reset_by``: how far an admin resets.
     ``ahead``: how far ahead of its clock clients may drive a server's updates.
     """
@@ -86,6 +89,7 @@ class Scenario:
     budgets: Mapping[str, int]
     own: Mapping[str, int] = field(default_factory=dict)
     liveness: tuple[str, ...] = ()
+    fences: tuple[str, ...] = ()
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -225,9 +229,10 @@ def parse(text: str, name: str, file: str) -> Scenario:
     description = given.pop("description", "")
     if not isinstance(description, str):
         raise ScenarioError(f"{file}: description: expected a text")
+    under = _fences(given.pop("fences", []), file)
     asked = given.pop("liveness", [])
-    if not isinstance(asked, list) or not set(map(str, asked)) <= set(liveness.NAMES):
-        raise ScenarioError(f"{file}: liveness: expected a list of names from {', '.join(liveness.NAMES)}")
+    if not isinstance(asked, list) or not set(map(str, asked)) <= set(liveness.known()):
+        raise ScenarioError(f"{file}: liveness: expected a list of names from {', '.join(liveness.known())}")
     sections = _sections(given, file)
     unlimited = {
         f"{kind}.{fault}"
@@ -291,7 +296,29 @@ def parse(text: str, name: str, file: str) -> Scenario:
         },
         own,
         tuple(dict.fromkeys(asked)),
+        under,
     )
+
+
+def _fences(value: object, file: str) -> tuple[str, ...]:
+    """The fences by name.  A file of somebody's own is code: it has to lie beside the scenario."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ScenarioError(f"{file}: fences: expected a list of names or files such as './mine.py'")
+    return tuple(dict.fromkeys(_fence(name, file) for name in value))
+
+
+def _fence(asked: str, file: str) -> str:
+    parts = []
+    for part in asked.split("+"):
+        if part.endswith(SUFFIX) and Path(part).name != part.removeprefix("./"):
+            raise ScenarioError(f"{file}: fences: expected a file beside the scenario, got {_quoted(part)}")
+        parts.append(str(Path(file).parent / part) if part.endswith(SUFFIX) else part)
+    try:
+        name = fences.take("+".join(parts))
+        fences.parse(name)
+    except ValueError as error:
+        raise ScenarioError(f"{file}: fences: {error}") from None
+    return name
 
 
 def _sections(given: dict[str, Any], file: str) -> dict[str, dict[str, Any]]:

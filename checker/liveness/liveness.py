@@ -106,7 +106,8 @@ class States:
 
     def where(self, condition: Expr) -> Mask:
         """The states in which a condition without acting server holds."""
-        return truth(self.engine, fold(condition, self.expander.configuration.known))
+        known = self.expander.configuration.known
+        return truth(self.engine, fold(self.expander.instances[0].transition.means(condition), known))
 
     def steps(self, judge: Judge) -> Mask:
         """The edges that are steps of a kind."""
@@ -278,12 +279,15 @@ def findings(
     fence: str,
     properties: Sequence[Liveness],
     *,
+    dropped: Sequence[tuple[str, str]] = (),
     max_states: int,
     memory: int,
 ) -> Iterator[Finding]:
     """These properties as columns of the matrix; ``unknown`` where the states do not fit."""
     try:
-        states = States(scenario, fence, properties=properties, max_states=max_states, memory=memory)
+        states = States(
+            scenario, fence, properties=properties, dropped=dropped, max_states=max_states, memory=memory
+        )
     except Cut as cut:
         yield from (Finding(prop.name, "unknown", note=str(cut)) for prop in properties)
         return

@@ -23,7 +23,7 @@ from ...model.pd import system
 from ...specs.constraints import CONSTRAINTS, Constraint, parameters
 from ...specs.lemmas import FIRST, Assumption, Lemma, lemmas
 from ...specs.properties import Property
-from .interruption import heed
+from ..interruption import heed
 
 SOLVER = "z3"
 #: the name under which the first states stand among the transitions
@@ -154,7 +154,11 @@ class Induction:
         self.vocabulary = system.vocabulary(fence)
         self.transitions = system.transitions(fence, dropped)
         self.parameters = parameters(fence)
-        self.lemmas = lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
+        meant = self.transitions[0].means
+        self.lemmas = tuple(
+            replace(lemma, claim=meant(lemma.claim))
+            for lemma in lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
+        )
         self.world = World(nodes)
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there

@@ -18,9 +18,9 @@ from ...model.language.variant import Variant
 from ...specs.constraints import Constraint
 from ...specs.lemmas import Assumption, assumption, enough
 from ...specs.properties import Property
+from ..interruption import deferred, noted
 from ..run import Run
 from .induct import Counterexample, Induction, Obligation
-from .interruption import deferred, noted
 from .witness import confirm, real_run, step_of
 
 #: progress(obligations done, all of them, the one just done)
@@ -83,6 +83,7 @@ def prove_all(
     *,
     assume: Sequence[str] = (),
     nodes: int | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
     progress: Callable[[str], ProgressFunction] | None = None,
     apart: AbstractContextManager[None] | None = None,
 ) -> list[Proof]:
@@ -113,7 +114,7 @@ def prove_all(
                 continue
             tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
             with apart or nullcontext():
-                proofs.append(prove(fence, prop, assume=assume, nodes=nodes, progress=tell))
+                proofs.append(prove(fence, prop, assume=assume, nodes=nodes, dropped=dropped, progress=tell))
     return proofs
 
 

@@ -136,7 +136,7 @@ def _table(entry: Entry) -> Table | None:
 def look_for(system: System, progress: Callable[[str], None], patience: float = PATIENCE) -> Entry:
     """A table found anew and proved, whatever is kept; after ``patience`` seconds of work, what there is."""
     # what needs z3 is only imported where a table has to be found
-    from ..proof.interruption import deferred
+    from ..interruption import deferred
     from .derivation import Task, found
 
     with deferred():

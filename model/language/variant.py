@@ -186,7 +186,7 @@ class Variant:
         }
         for name, label in dropped:
             if name not in made:
-                raise KeyError(f"no transition {name!r} under {self.name}; there are: {', '.join(made)}")
+                raise KeyError(f"no transition {name!r}; there are: {', '.join(made)}")
             made[name] = made[name].without(label)
         return tuple(made.values())
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ...checker.run import Run
+from ...specs.properties import Property
 from ..output.faults import Held
 from ..sources.observation import Key, KeyEvent, LogEvent, Where
 from .proposals import Proposals
@@ -101,8 +102,17 @@ def _changes_mode(order: Timeline, one: Seen) -> bool:
     return one.api is not None and order.constants["registry"] > 0
 
 
-def try_fences(order: Timeline, names: Sequence[str], progress: Progress | None, held: Held) -> list[Tried]:
+def try_fences(
+    order: Timeline,
+    names: Sequence[str],
+    progress: Progress | None,
+    held: Held,
+    dropped: Sequence[tuple[str, str]] = (),
+    asked: Sequence[Property] = (),
+) -> list[Tried]:
     """Search explanations under each fence; Ctrl-C ends that, and leaves what was found.
+
+    ``dropped``: guards to leave out; ``asked``: properties of somebody's own.
 
     A fault is held back: the fence in which it happened is undecided.
     """
@@ -116,7 +126,13 @@ def try_fences(order: Timeline, names: Sequence[str], progress: Progress | None,
         stopped = any(each.outcome and each.outcome.interrupted for each in tried)
         with held:
             of_this = _from(progress, number * of_each, total)
-            one = _try_one(order, name, () if stopped else stages, MAX_BYTES // len(names), of_this)
+            one = _try_one(
+                World(name, order, dropped, asked),
+                order,
+                () if stopped else stages,
+                MAX_BYTES // len(names),
+                of_this,
+            )
         tried.append(one)
     if progress:
         progress(total, total)
@@ -133,8 +149,9 @@ def undecided(fence: str, why: str) -> FenceVerdict:
     return FenceVerdict(fence, None, None, None, (), 0, None, why, 0.0)
 
 
-def _try_one(order: Timeline, name: str, stages: Sequence[Stage], memory: int, progress: Progress) -> Tried:
-    world = World(name, order)
+def _try_one(
+    world: World, order: Timeline, stages: Sequence[Stage], memory: int, progress: Progress
+) -> Tried:
     stage, outcome, rate, done = None, None, 0.0, 0
     for stage in stages:
         started = time.perf_counter()
@@ -250,6 +267,7 @@ def _run(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> Run:
         constants=order.constants,
         first={place: value for place, value in first.items() if value != usual[layout.slots[place]]},
         moves=tuple(move for node in nodes for move in node.moves),
+        dropped=world.dropped,
         reachable=not order.late,
     )
 

@@ -46,6 +46,7 @@ def replay(
     fences: Sequence[str] = (),
     *,
     properties: Sequence[str] | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
     progress: Progress | None = None,
     held: Held | None = None,
 ) -> Report:
@@ -60,12 +61,12 @@ def replay(
     """
     asked = NAMES if properties is None else tuple(properties)
     for name in asked:
-        if name not in NAMES:
+        if name not in (*NAMES, *specs.known()):
             raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
     parts = held or Held()
     report = None
     with parts:
-        report = _explaining(trace, asked, fences or DEFAULT_FENCES, progress, parts)
+        report = _explaining(trace, asked, fences or DEFAULT_FENCES, dropped, progress, parts)
     report = report or _unexplained(trace, asked, fences or DEFAULT_FENCES, FAULT, parts)
     if held is None:
         parts.release()
@@ -73,7 +74,12 @@ def replay(
 
 
 def _explaining(
-    trace: Trace, asked: Sequence[str], fences: Sequence[str], progress: Progress | None, held: Held
+    trace: Trace,
+    asked: Sequence[str],
+    fences: Sequence[str],
+    dropped: Sequence[tuple[str, str]],
+    progress: Progress | None,
+    held: Held,
 ) -> Report:
     """The trace explained, and judged on its explanations as well."""
     try:
@@ -82,7 +88,8 @@ def _explaining(
         return _unexplained(trace, asked, fences, f"not explained: {error}", held)
     silent = silent_in(trace, order)
     order = replace(order, mode_text=order.mode_text or untold_mode(trace, order, silent))
-    tried = try_fences(order, fences, progress, held)
+    own = [specs.named(name) for name in asked if name not in NAMES]
+    tried = try_fences(order, fences, progress, held, dropped, own)
     found = [_judged(name, trace, order, tried, silent, held) for name in asked]
     return Report(
         trace.sources,
@@ -120,6 +127,8 @@ def _judged(
     """A property, on the observations if they tell, else on the explanations."""
     if name in PROPERTIES:
         return _exact(name, trace, held)
+    if name not in NAMES and specs.named(name).compares_grants:
+        return Judgement(name, "unknown", note="it compares grants: only a run file remembers one")
     with held:
         return judged_on_explanations(name, order, tried, silent)
     return Judgement(name, "unknown", note=FAULT)

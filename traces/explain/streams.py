@@ -63,7 +63,7 @@ def streams_of(
     `lines` are those of the logs by server. What binds no step is counted in `unused`.
 
     Raises:
-        Unclear: there are more than `MAX_SEEN` observations, calls left out.
+        Unclear: there are more than `MAX_SEEN` observations even without calls.
     """
     streams = [_etcd_stream(events, servers, _times(trace, events, saves), _writers(lines, saves))]
     for number, log in lines.items():

@@ -150,14 +150,23 @@ def load(path: Path | str) -> Run:
         raise BadInput(str(path), None, "a run file that can be read", f"check the path ({reason})") from None
     run = parse(content, str(path))
     try:
-        for _ in follow(run):
-            pass
-        if run.cycle_from is not None:
-            repeats(run)
+        check(run)
     except RunError as error:
         expected = f"a run that its own transitions allow, but {error}"
         raise BadInput(str(path), None, expected, "have the run found again by this version") from None
     return run
+
+
+def check(run: Run) -> None:
+    """Take every step, and once more what repeats.
+
+    Raises:
+        RunError: a transition refuses its step, or what is said to repeat does not.
+    """
+    for _ in follow(run):
+        pass
+    if run.cycle_from is not None:
+        repeats(run)
 
 
 def parse(content: bytes, file: str) -> Run:
@@ -246,12 +255,12 @@ def _run(document: dict[str, Any]) -> Run:
             _unlike("cycle_from", "null, for there are no moves that repeat", fields["cycle_from"])
         _whole(fields["cycle_from"], "cycle_from", 0, len(moves) - 1)
     if fields["breaks"] is not None:
-        _known(fields["breaks"], "breaks", "a property", (*properties.NAMES, *liveness.NAMES))
+        _known(fields["breaks"], "breaks", "a property", (*properties.known(), *liveness.known()))
         # the last step of a run that ends breaks safety; only one that repeats breaks liveness
         if fields["cycle_from"] is None:
-            _known(fields["breaks"], "breaks", "a property of safety, for the run ends", properties.NAMES)
+            _known(fields["breaks"], "breaks", "a property of safety, for the run ends", properties.known())
         else:
-            _known(fields["breaks"], "breaks", "one of liveness, for the run repeats", liveness.NAMES)
+            _known(fields["breaks"], "breaks", "one of liveness, for the run repeats", liveness.known())
     numbers = {name: number for number, name in enumerate(names, 1)}
     return Run(
         title=_text(fields["title"], "title"),

@@ -54,8 +54,8 @@ class Exploring(OnScreen):
 
     def _render(self) -> RenderableType:
         title = Text(clean(f"{self._world.name}: {self._world.description}"), style="bold")
-        lively = [name for name in self._asked if name in liveness.NAMES]
-        safe = [name for name in self._asked if name not in liveness.NAMES]
+        lively = [name for name in self._asked if name in liveness.known()]
+        safe = [name for name in self._asked if name not in liveness.known()]
         # side by side they would not fit into 80 columns
         tables = [self._table(safe, counts=True)] if safe else []
         if lively:

@@ -111,7 +111,7 @@ def rerun_text(found: Rerun) -> RenderableType:
         table.add_row(verdict.fence, _conforms(verdict.allows), clean(verdict.refused))
     properties_table = columns("property", "verdict", "broken in step")
     for each in found.properties:
-        forever = ", and on forever" if each.steps and each.property in liveness.NAMES else ""
+        forever = ", and on forever" if each.steps and each.property in liveness.known() else ""
         steps = _some(each.steps) + forever
         properties_table.add_row(each.property, verdict_text(each.verdict), steps or each.note)
     return Group(Text(clean(found.run.title), style="bold"), table, Text(), properties_table)
