@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tables of scenarios that only tests search: looking for one takes some 10 s.  Those that are missing appear there.
+# Tables of scenarios that only tests search: looking for one takes some 10 s.  Missing ones appear there.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent / "kept")
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
