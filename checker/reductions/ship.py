@@ -1,9 +1,10 @@
-"""The tables that come with tsofence, found and proved anew: ``make tables``."""
+"""The tables that come with tsofence, found and proved anew where they are missing: ``make tables``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,45 +14,70 @@ from . import kept
 from .folding import digest_of, look_for, of_liveness, of_safety
 from .system import System
 
+#: scenario, fence, and whether it is asked about runs
+Which = tuple[str, str, bool]
 
-def systems() -> Iterator[tuple[str, System]]:
+#: seconds of work for a table: enough for the least one
+_PATIENCE = 1200.0
+
+
+def which() -> Iterator[Which]:
     """What each scenario asks under each fence: of steps, and, where it is there for that, of runs."""
     for name in scenarios.names():
-        world = scenarios.load(name)
         for fence in fences.ALL:
-            made = world.configuration(fences.parse(fence))
-            first = list(world.first_states(made))
-            yield f"{name} {fence}", System(made, first, of_safety(made))
-            if world.liveness:
-                unobserved = replace(made, domains={**made.domains, "note": (0,)})
-                yield f"{name} {fence} liveness", System(unobserved, first, of_liveness())
+            yield name, fence, False
+            if scenarios.load(name).liveness:
+                yield name, fence, True
+
+
+def system_of(name: str, fence: str, lively: bool) -> System:
+    """The system that is asked about."""
+    world = scenarios.load(name)
+    made = world.configuration(fences.parse(fence))
+    first = list(world.first_states(made))
+    if not lively:
+        return System(made, first, of_safety(made))
+    return System(replace(made, domains={**made.domains, "note": (0,)}), first, of_liveness())
+
+
+def _found(each: Which) -> kept.Entry:
+    return look_for(system_of(*each), lambda _: None, _PATIENCE)
 
 
 def main() -> None:
     """Write the file; those that are in it and still are about the same system stay."""
     path = Path(__file__).with_name(kept.SHIPPED)
+    missing: dict[str, Which] = {}
     entries: dict[str, kept.Entry] = {}
-    for name, system in systems():
-        digest = digest_of(system)
-        if digest in kept.shipped():
-            entries[digest] = kept.from_json(kept.shipped()[digest])
-        elif digest not in entries:
-            entry = entries[digest] = look_for(system, lambda _: None)
-            print(  # noqa: T201  # a command of its own
+    for each in which():
+        digest = digest_of(system_of(*each))
+        known = kept.shipped_entry(digest)
+        if known is None:
+            missing.setdefault(digest, each)
+        else:
+            entries[digest] = known
+    with ProcessPoolExecutor() as pool:
+        under_way = {pool.submit(_found, each): digest for digest, each in missing.items()}
+        for done in as_completed(under_way):
+            digest, entry = under_way[done], done.result()
+            name, fence, lively = missing[digest]
+            how = f"{entry.obligations} obligations, {entry.seconds:.1f} s" if entry.tables else "NOT PROVED"
+            sizes = [sum(map(len, between.values())) for _, between in entry.tables]
+            told = (
                 name,
-                "proved" if entry.tables else "NOT PROVED",
-                f"{entry.obligations} obligations, {entry.seconds:.1f} s",
-                f"{[sum(map(len, between.values())) for _, between in entry.tables]} thresholds",
+                fence,
+                "runs" if lively else "steps",
+                how,
+                sizes,
                 "+".join(entry.forgets),
                 entry.note,
-                flush=True,
             )
-            written = {**{each: kept.from_json(old) for each, old in kept.shipped().items()}, **entries}
-            path.write_bytes(kept.pack(written))
+            print(*told, flush=True)  # noqa: T201  # a command of its own
+            if entry.tables:
+                entries[digest] = entry
+                path.write_bytes(kept.pack(entries))
     path.write_bytes(kept.pack(entries))
-    print(  # noqa: T201  # the same
-        f"{len(entries)} tables, {path.stat().st_size} bytes", file=sys.stderr
-    )
+    print(f"{len(entries)} tables, {path.stat().st_size} bytes", file=sys.stderr)  # noqa: T201  # the same
 
 
 if __name__ == "__main__":
