@@ -159,7 +159,7 @@ def test_variants_that_touch_the_same_are_refused_with_both_names() -> None:
     first, second = mine(), Variant("yours", "")
     first.effect("commit", {"seen": s.timestamp})
     second.effect("commit", {"seen": s.timestamp})
-    with pytest.raises(VariantError, match="both change effect .seen. of commit"):
+    with pytest.raises(VariantError, match=r"both change effect .seen. of commit"):
         first.joined(second)
 
 
