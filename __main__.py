@@ -21,7 +21,7 @@ def main() -> None:
     stoppable = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if stoppable:
         signal.signal(signal.SIGINT, _interrupted)
-    from .traces.tell import terminal
+    from .traces.output import terminal
 
     terminal.guard()
     from .cli import main as command

@@ -17,7 +17,7 @@ from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.engine import Engine, Plain
 from tsofence.checker.search.native import Native
 from tsofence.model.language.instance import REDUCTIONS
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import scenario
 from tsofence.specs.properties import PROPERTIES
 

@@ -13,8 +13,8 @@ from ..model.language.instance import Configuration
 from ..model.language.layout import Layout, State
 from ..model.language.python import Machine
 from ..model.language.transition import Kind
-from ..model.pd import system
-from ..model.variants import fence as fences
+from ..model.pd import past, system
+from ..model.variants import fences
 from ..specs.properties import Property, judged
 
 
@@ -60,9 +60,15 @@ class Run:
             ValueError: unknown fence.
             KeyError: an unknown guard was dropped.
         """
-        transitions = system.transitions(fences.parse(self.fence), self.dropped)
+        fence = fences.parse(self.fence)
         return Machine(
-            Configuration(system.VOCABULARY, transitions, self.kinds, self.constants, relative=False)
+            Configuration(
+                system.vocabulary(fence),
+                system.transitions(fence, self.dropped),
+                self.kinds,
+                self.constants,
+                relative=False,
+            )
         )
 
 
@@ -135,19 +141,17 @@ def repeats(run: Run) -> bool:
     for _ in follow(run):
         pass
     fence = fences.parse(run.fence)
-    machine = Machine(
-        Configuration(
-            system.VOCABULARY,
-            system.transitions(fence, run.dropped),
-            run.kinds,
-            run.constants,
-            relative=True,
-            fence=fence,
-            intact=not run.dropped,
-            domains={**_choices(run), "by": (run.constants["max_reset"] - 1,)},
-        ),
-        choose=True,
+    configuration = Configuration(
+        system.vocabulary(fence),
+        system.transitions(fence, run.dropped),
+        run.kinds,
+        run.constants,
+        relative=True,
+        fence=fence,
+        intact=not run.dropped,
+        domains={**_choices(run), "by": (run.constants["max_reset"] - 1,)},
     )
+    machine = Machine(past.by_hand(configuration), choose=True)
     steps = {(i.name, i.number, tuple(sorted(i.inputs.items()))): n for n, i in enumerate(machine.instances)}
     given = {key: value for key, value in run.first.items() if key != ("now", 0)}
     state = machine.layout.initial(given, {})

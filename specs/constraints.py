@@ -6,11 +6,14 @@ them it needs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..model.language.expr import Expr
+from ..model.language.expr import Expr, forall
+from ..model.language.variant import Variant
 from ..model.pd import state as s
-from ..model.pd.state import GUARD, LEASE, LIMIT, MARGIN, NO_TIME, SKEW, UNIT, WINDOW
+from ..model.pd.state import GUARD, LIMIT, NO_TIME, SKEW, UNIT
+from ..model.variants.wait_out import MARGIN
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,12 +25,25 @@ class Constraint:
     claim: Expr
 
 
-PARAMETERS = (WINDOW, GUARD, UNIT, LEASE, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.AHEAD, s.DYNAMIC, s.REGISTRY)
+_COMMON = (GUARD, UNIT, LIMIT, MARGIN, SKEW, s.MAX_RESET, s.AHEAD, s.DYNAMIC, s.REGISTRY)
+
+
+def parameters(variant: Variant) -> tuple[Expr, ...]:
+    """The constants that a proof leaves open, but for those that belong to a server."""
+    own = {name: expr for name, (expr, _) in variant.constants.items()}
+    return tuple(({expr.name: expr for expr in _COMMON} | own).values())
+
+
+def _of_each(claim: Callable[[Expr], Expr]) -> Expr:
+    return forall(claim, "a")
+
 
 UNIT_PASSES = Constraint("physical time has a least step", "0 < unit", NO_TIME < UNIT)
 GUARD_WORKS = Constraint("the guard is at least that step", "unit ≤ guard", UNIT <= GUARD)
 WINDOW_WIDE = Constraint(
-    "the save interval is at least twice the guard", "2·guard ≤ window", GUARD + GUARD <= WINDOW
+    "the save interval is at least twice the guard",
+    "2·guard ≤ window",
+    _of_each(lambda a: GUARD + GUARD <= s.window[a]),
 )
 WAITS_FOR_ALL = Constraint(
     "wait-out waits for the slowest clock, as read on the fastest", "2·skew ≤ margin", SKEW + SKEW <= MARGIN
@@ -37,7 +53,7 @@ CONSTRAINTS = (
     UNIT_PASSES,
     GUARD_WORKS,
     WINDOW_WIDE,
-    Constraint("a lease lives for a while", "0 < lease", NO_TIME < LEASE),
+    Constraint("a lease lives for a while", "0 < lease", _of_each(lambda a: NO_TIME < s.ttl[a])),
     Constraint("the logical part has room for a timestamp", "2 ≤ limit", s.NO_LOGICAL + 2 <= LIMIT),
     Constraint("there is a bound on clock skew", "0 ≤ skew", NO_TIME <= SKEW),
     WAITS_FOR_ALL,

@@ -7,17 +7,17 @@ are what is taken for granted beyond the fence; they are chosen by name and prin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..model.language.expr import FALSE, NOBODY, NOW, TRUE, ZERO, Expr, both, either, forall, implies, negate
 from ..model.language.fold import Known, fold
 from ..model.language.transition import SELF, Kind, Transition
+from ..model.language.variant import Variant
 from ..model.language.vocabulary import PerServer, Variable
 from ..model.pd import state as s
 from ..model.pd.save import new_window
 from ..model.pd.state import CLIENTS, GUARD, JOB, NO_TIME, OWN, POLLED, ROLE, SKEW, STAGE, Slot
-from ..model.variants.fence import Check, Fence
 from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
 
 
@@ -400,25 +400,26 @@ class _Ground:
     """Lemmas from which properties follow under some fences, given assumptions, and ``where``."""
 
     properties: tuple[str, ...]
-    fits: Callable[[Fence], bool]
+    fits: Callable[[Variant], bool]
     needs: tuple[str, ...]
     lemmas: tuple[Lemma, ...]
     where: tuple[Constraint, ...] = ()
 
 
-def _any(fence: Fence) -> bool:
+def _any(fence: Variant) -> bool:
     return True
 
 
-def _waits(fence: Fence) -> bool:
-    return fence.save_cas and fence.window_lease and fence.wait_out
+def _has(*names: str) -> Callable[[Variant], bool]:
+    """Fences that have all of these parts."""
+    return lambda fence: set(names) <= set(fence.parts)
 
 
-def _after_check(check: Check, mode: str, *more: Lemma) -> tuple[_Ground, ...]:
-    """What that check keeps where every PD is in the mode that it is for."""
+def _after_check(names: Sequence[str], mode: str, *more: Lemma) -> tuple[_Ground, ...]:
+    """What the check of these fences keeps where every PD is in the mode that it is for."""
 
-    def checks(fence: Fence) -> bool:
-        return fence.check is check
+    def checks(fence: Variant) -> bool:
+        return not set(names).isdisjoint(fence.parts)
 
     handed_over = ("first-primary-stays", mode, "no-client-syncs")
     return (
@@ -431,38 +432,38 @@ def _after_check(check: Check, mode: str, *more: Lemma) -> tuple[_Ground, ...]:
 _GROUNDS = (
     _Ground(("key-monotone",), _any, (), _MONOTONE),
     _Ground(("window",), _any, (), _WINDOW, WINDOWS),
-    _Ground(("unique",), lambda fence: fence.save_cas, (), _CAS_UNIQUE, WINDOWS),
-    _Ground(_ON_GRANTS, _waits, (), _WAITING, (*WINDOWS, WAITS_FOR_ALL)),
-    *_after_check(Check.EVERY_SAVE, "service-mode-only"),
-    *_after_check(Check.HOOK, "service-mode-only"),
-    *_after_check(Check.SWITCHING, "api-mode-only", _IDLE),
+    _Ground(("unique",), _has("save-cas"), (), _CAS_UNIQUE, WINDOWS),
+    _Ground(
+        _ON_GRANTS, _has("save-cas", "window-lease", "wait-out"), (), _WAITING, (*WINDOWS, WAITS_FOR_ALL)
+    ),
+    *_after_check(("check-tso-primary", "hook", "yielded-flag", "etcd-transfer"), "service-mode-only"),
+    *_after_check(("dynamic-8780",), "api-mode-only", _IDLE),
     _Ground(("single-writer",), _any, ("no-tso-servers",), (_NO_PRIMARY,)),
     _Ground(("one-live",), _any, ("no-tso-servers",), (_SERVING_OWNS, _NO_PRIMARY), (UNIT_PASSES,)),
     _Ground(_ON_GRANTS, _any, ("no-tso-servers",), _PD_ONLY, WINDOWS),
 )
 
 
-def _grounds(fence: Fence, prop: str) -> Iterator[_Ground]:
+def _grounds(fence: Variant, prop: str) -> Iterator[_Ground]:
     return (ground for ground in _GROUNDS if prop in ground.properties and ground.fits(fence))
 
 
-def lemmas(fence: Fence, prop: str, assume: Collection[str] = ()) -> tuple[Lemma, ...]:
+def lemmas(fence: Variant, prop: str, assume: Collection[str] = ()) -> tuple[Lemma, ...]:
     """The lemmas from which the property is to follow; for lack of better ones, those about windows."""
     fitting = (ground.lemmas for ground in _grounds(fence, prop) if set(ground.needs) <= set(assume))
     return next(fitting, _WINDOW)
 
 
-def enough(fence: Fence, prop: str) -> tuple[str, ...]:
+def enough(fence: Variant, prop: str) -> tuple[str, ...]:
     """The assumptions under which there are lemmas that prove the property; none, where nothing is known."""
     return next((ground.needs for ground in _grounds(fence, prop)), ())
 
 
-def where(fence: Fence, prop: str) -> tuple[Constraint, ...]:
+def where(fence: Variant, prop: str) -> tuple[Constraint, ...]:
     """The constraints on constants under which those assumptions are enough."""
     return next((ground.where for ground in _grounds(fence, prop)), ())
 
 
-def outside(fence: Fence, prop: str, constants: Mapping[str, int]) -> tuple[Constraint, ...]:
+def outside(fence: Variant, prop: str, known: Known) -> tuple[Constraint, ...]:
     """Which of them these constants do not meet: what is proved of the property says nothing there."""
-    known = Known(servers=0, constants=constants)
     return tuple(each for each in where(fence, prop) if not fold(each.claim, known).value)

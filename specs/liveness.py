@@ -12,13 +12,14 @@ again and again.  In these words:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, exists, negate
 from ..model.language.transition import SELF, Transition
 from ..model.pd import state as s
 from ..model.pd import system
+from ..model.variants import fences
 
 Judge = Callable[[Transition], Expr | None]
 
@@ -50,7 +51,8 @@ def every_step(*strong: str) -> Mapping[str, Fairness]:
     Elections are won at last, although a scenario limits their number; ``strong`` lists the transitions
     for which weak fairness is not enough.
     """
-    able = {rule.name for rule in system.RULES if rule.budget in _NO_FAULTS}
+    rules = (each.rule for fence in fences.SHIPPED.values() for each in system.transitions(fence))
+    able = {rule.name for rule in rules if rule.budget in _NO_FAULTS}
     return {name: Fairness.STRONG if name in strong else Fairness.WEAK for name in able}
 
 
@@ -110,7 +112,19 @@ PROPERTIES = (
     ),
 )
 
+#: those that come with tsofence
 NAMES = tuple(prop.name for prop in PROPERTIES)
+_KNOWN = {prop.name: prop for prop in PROPERTIES}
+
+
+def add(prop: Liveness) -> None:
+    """Let `named` know it."""
+    _KNOWN[prop.name] = prop
+
+
+def known() -> tuple[str, ...]:
+    """Every name that there is."""
+    return tuple(_KNOWN)
 
 
 def named(name: str) -> Liveness:
@@ -119,7 +133,9 @@ def named(name: str) -> Liveness:
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    for prop in PROPERTIES:
-        if prop.name == name:
-            return prop
-    raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
+    if name not in _KNOWN:
+        raise ValueError(f"unknown property {name!r}; choose from {', '.join(_KNOWN)}")
+    prop = _KNOWN[name]
+    # A fence of somebody's own is as fair as the others are.
+    own = {rule.name: Fairness.WEAK for rule in fences.own_rules() if rule.budget in _NO_FAULTS}
+    return replace(prop, fairness={**own, **prop.fairness}) if own else prop

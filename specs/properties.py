@@ -14,7 +14,7 @@ from ..model.language.expr import NOBODY, TRUE, ZERO, Expr, both, either, exists
 from ..model.language.layout import State
 from ..model.language.python import Machine
 from ..model.language.transition import SELF, Transition
-from ..model.pd import save
+from ..model.pd import save, system
 from ..model.pd import state as s
 
 _Judge = Callable[[Transition], Expr | None]
@@ -35,6 +35,27 @@ class Property:
     exercised_by: tuple[str, ...] = ()
     otherwise: str = ""
 
+    @property
+    def compares_grants(self) -> bool:
+        """Does it speak of the grant that the observer remembers?"""
+        said = (self.broken_by(Transition(rule, rule.step)) for rule in system.RULES)
+        names = (each.name for expr in said if expr is not None for each in expr.walk())
+        return any(name.startswith("noted") for name in names)
+
+    def __post_init__(self) -> None:
+        for judge in ("broken_by", "tested_by"):
+            object.__setattr__(self, judge, _in_its_words(getattr(self, judge)))
+
+
+def _in_its_words(judge: _Judge) -> _Judge:
+    """The same in the words of the transition's system, which a variant may have changed."""
+
+    def judged(transition: Transition) -> Expr | None:
+        said = judge(transition)
+        return None if said is None else transition.means(said)
+
+    return judged
+
 
 def _on_save(expr: Expr) -> _Judge:
     """Judges steps that write the timestamp key."""
@@ -52,7 +73,10 @@ def _key_goes_back(transition: Transition) -> Expr | None:
 
 
 def _pd_saves_beside_primary(transition: Transition) -> Expr | None:
-    return both(negate(s.is_tso[SELF]), s.primary != NOBODY) if transition.rule in save.RULES else None
+    goes_on = transition.rule in save.RULES or (
+        transition.rule not in system.RULES and "stage" in transition.step.effect
+    )
+    return both(negate(s.is_tso[SELF]), s.primary != NOBODY) if goes_on else None
 
 
 _not_above = either(
@@ -136,7 +160,19 @@ def judged(judge: _Judge, machine: Machine, index: int, state: State, inputs: Ma
     return condition is not None and bool(machine.value(state, condition, instance.number, inputs))
 
 
+#: those that come with tsofence
 NAMES = tuple(prop.name for prop in PROPERTIES)
+_KNOWN = {prop.name: prop for prop in PROPERTIES}
+
+
+def add(prop: Property) -> None:
+    """Let `named` know it."""
+    _KNOWN[prop.name] = prop
+
+
+def known() -> tuple[str, ...]:
+    """Every name that there is."""
+    return tuple(_KNOWN)
 
 
 def named(name: str) -> Property:
@@ -145,7 +181,6 @@ def named(name: str) -> Property:
     Raises:
         ValueError: there is none; the message lists what there is.
     """
-    for prop in PROPERTIES:
-        if prop.name == name:
-            return prop
-    raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
+    if name not in _KNOWN:
+        raise ValueError(f"unknown property {name!r}; choose from {', '.join(_KNOWN)}")
+    return _KNOWN[name]

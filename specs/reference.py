@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from ..model.language.expr import BOOL, INT, NOBODY, NODE, Expr, Sort, both, either, ite, negate, parameter
 from ..model.language.instance import Configuration
-from ..model.language.transition import Kind, Rule, Step, transition
-from ..model.language.vocabulary import PerServer, Vocabulary
-from ..model.variants.fence import Fence
+from ..model.language.transition import Kind, Rule, Step, Transition, transition
+from ..model.language.vocabulary import Vocabulary
 
 V = Vocabulary()
 PHASE = Sort("Phase", ("idle", "loaded", "serving"))
@@ -23,7 +22,7 @@ ld = V.per_server("ld", INT)
 chk = V.per_server("chk", BOOL)
 mem = V.per_server("mem", INT)
 hi = V.per_server("hi", INT)
-is_tso = PerServer("is_tso", BOOL)
+is_tso = V.fact("is_tso", BOOL)
 T, C, W, FENCE = (parameter(name, INT) for name in ("T", "C", "W", "FENCE"))
 NONE = Expr("literal", INT)
 NO = Expr("literal", BOOL)
@@ -42,22 +41,22 @@ def check(n: Expr) -> Expr:
 
 
 @transition(Kind.CLUSTER)
-def tick(n: Expr, fence: Fence) -> Step:
+def tick(n: Expr) -> Step:
     return Step({"clock": clock < C}, {"clock": clock + 1})
 
 
 @transition()
-def campaign(n: Expr, fence: Fence) -> Step:
+def campaign(n: Expr) -> Step:
     return Step({"free": key(n) == NOBODY, "idle": either(is_tso[n], phase[n] == PHASE.idle)}, put_key(n, n))
 
 
 @transition()
-def expire(n: Expr, fence: Fence) -> Step:
+def expire(n: Expr) -> Step:
     return Step({"owns": key(n) == n}, put_key(n, NOBODY))
 
 
 @transition()
-def load(n: Expr, fence: Fence) -> Step:
+def load(n: Expr) -> Step:
     return Step(
         {"idle": phase[n] == PHASE.idle, "owns": key(n) == n},
         {"phase": PHASE.loaded, "ld": ts, "chk": check(n)},
@@ -69,7 +68,7 @@ def next_of(n: Expr) -> Expr:
 
 
 @transition()
-def commit(n: Expr, fence: Fence) -> Step:
+def commit(n: Expr) -> Step:
     nx = next_of(n)
     ok = both(
         key(n) == n,
@@ -90,7 +89,7 @@ def commit(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def renew(n: Expr, fence: Fence) -> Step:
+def renew(n: Expr) -> Step:
     return Step(
         {"serving": phase[n] == PHASE.serving, "used up": hi[n] <= mem[n] + 1},
         {"phase": PHASE.loaded, "ld": ts, "chk": check(n), "mem": NONE, "hi": NONE},
@@ -98,7 +97,7 @@ def renew(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def grant(n: Expr, fence: Fence) -> Step:
+def grant(n: Expr) -> Step:
     return Step(
         {"serving": phase[n] == PHASE.serving, "room": mem[n] < hi[n]},
         {
@@ -110,7 +109,7 @@ def grant(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def stepdown(n: Expr, fence: Fence) -> Step:
+def stepdown(n: Expr) -> Step:
     return Step(
         {"busy": phase[n] != PHASE.idle, "lost": negate(key(n) == n)},
         {"phase": PHASE.idle, "ld": NONE, "chk": NO, "mem": NONE, "hi": NONE},
@@ -122,10 +121,9 @@ RULES: tuple[Rule, ...] = (tick, campaign, expire, load, commit, renew, grant, s
 
 def reference(pds: int, tsos: int, end: int, clocks: int, *, fence: bool) -> Configuration:
     """The protocol of that size: P, S, T, C and FENCE."""
-    transitions = [rule.under(Fence("off")) for rule in RULES]
     return Configuration(
         V,
-        tuple(made for made in transitions if made is not None),
+        tuple(Transition(rule, rule.step) for rule in RULES),
         (Kind.PD,) * pds + (Kind.TSO,) * tsos,
         {"T": end, "C": clocks, "W": 2, "FENCE": int(fence)},
         relative=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import Any
 
 from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
-from ..model.pd import system
-from ..model.variants import fence as fences
+from ..model.language.variant import Variant
+from ..model.pd import past, system
+from ..model.variants import fences
+from ..model.variants.own import SUFFIX
 from . import liveness
 
 #: the faults of a server: how often in one run, over all servers of that kind together
@@ -39,6 +41,9 @@ FAULTS = {
 _PD_ONLY = frozenset({"raft_move", "mode", "reclaim"})
 _TSO_ONLY = frozenset({"client_sync", "transfer", "lapse"})
 
+#: what belongs to a server: given in [time] for all, in [time.pd] and [time.tso] for those of a kind
+OWN = ("window", "update_interval", "lease")
+
 #: the number of a fault that has no limit
 ANY = "any"
 
@@ -56,10 +61,12 @@ class ScenarioError(ValueError):
 class Scenario:
     """One scenario; times in units of the physical part.
 
+    ``own``: what else belongs to servers, or to those of a kind: by ``update_interval``, ``pd.window``, …
     ``api``: how many of the PDs, the last ones, start in API mode; ``dynamic``: may those hand out
     timestamps while no TSO server is registered; ``skew``: bound on every server's clock skew; all
     combinations within it are first states.
     ``liveness``: the liveness properties that it is there for, asked beside those of safety.
+    ``fences``: those that are asked for where the command line names none.
     ``margin``: what the fence wait-out adds for skew.  ``reset_by``: how far an admin resets.
     ``ahead``: how far ahead of its clock clients may drive a server's updates.
     """
@@ -80,7 +87,9 @@ class Scenario:
     limit: int
     ahead: int
     budgets: Mapping[str, int]
+    own: Mapping[str, int] = field(default_factory=dict)
     liveness: tuple[str, ...] = ()
+    fences: tuple[str, ...] = ()
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -93,7 +102,7 @@ class Scenario:
         """By server: does it start in API mode?"""
         return (0,) * (self.pd - self.api) + (1,) * self.api + (0,) * self.tso
 
-    def configuration(self, fence: fences.Fence, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
+    def configuration(self, fence: Variant, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
         """The system of this scenario under a fence, ready to explore.
 
         Raises:
@@ -101,11 +110,12 @@ class Scenario:
         """
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
-        return Configuration(
-            system.VOCABULARY,
+        made = Configuration(
+            system.vocabulary(fence),
             system.transitions(fence, dropped),
             (Kind.PD,) * self.pd + (Kind.TSO,) * self.tso,
             {
+                **{name: value for name, (_, value) in fence.constants.items()},
                 "window": self.window,
                 "guard": self.guard,
                 "unit": 1,
@@ -117,6 +127,7 @@ class Scenario:
                 "ahead": self.ahead,
                 "dynamic": int(self.dynamic),
                 "registry": int(self.api > 0 or self.budgets.get("pd.mode") != 0),
+                **self.own,
             },
             relative=True,
             api=self.modes,
@@ -132,6 +143,7 @@ class Scenario:
                 "by": self.reset_by,
             },
         )
+        return past.by_hand(made)
 
     def first_states(self, configuration: Configuration) -> Iterator[tuple[int, ...]]:
         """A cluster that was never used, with every combination of clock skews."""
@@ -185,10 +197,12 @@ _SHAPE: dict[str, dict[str, tuple[int, int, int | None]]] = {
     "time": {
         "window": (1, 12, None),
         "guard": (1, 4, 1),
+        "update_interval": (1, 12, -1),
         "lease": (1, 12, 3),
         "skew": (0, 3, 0),
         "margin": (0, 24, -1),
     },
+    **{f"time.{kind}": dict.fromkeys(OWN, (1, 12, -1)) for kind in ("pd", "tso")},
     "clients": {"limit": (2, 200, 2), "ahead": (1, 24, -1)},
     "faults.pd": {fault: (0, 9, 0) for fault in FAULTS if fault not in _TSO_ONLY},
     "faults.tso": {fault: (0, 9, 0) for fault in FAULTS if fault not in _PD_ONLY},
@@ -215,9 +229,10 @@ def parse(text: str, name: str, file: str) -> Scenario:
     description = given.pop("description", "")
     if not isinstance(description, str):
         raise ScenarioError(f"{file}: description: expected a text")
+    under = _fences(given.pop("fences", []), file)
     asked = given.pop("liveness", [])
-    if not isinstance(asked, list) or not set(map(str, asked)) <= set(liveness.NAMES):
-        raise ScenarioError(f"{file}: liveness: expected a list of names from {', '.join(liveness.NAMES)}")
+    if not isinstance(asked, list) or not set(map(str, asked)) <= set(liveness.known()):
+        raise ScenarioError(f"{file}: liveness: expected a list of names from {', '.join(liveness.known())}")
     sections = _sections(given, file)
     unlimited = {
         f"{kind}.{fault}"
@@ -246,6 +261,15 @@ def parse(text: str, name: str, file: str) -> Scenario:
     counts = lists["clients", "counts"]
     if max(counts) >= values["clients", "limit"]:
         raise ScenarioError(f"{file}: clients.limit: expected more than the largest of clients.counts")
+    own = {
+        f"{kind}.{each}": value
+        for kind in ("pd", "tso")
+        for each in OWN
+        if (value := values[f"time.{kind}", each]) > 0
+    }
+    if (often := values["time", "update_interval"]) > 0:
+        own["update_interval"] = often
+    window = max([values["time", "window"], *(own.get(f"{kind}.window", 0) for kind in ("pd", "tso"))])
     skew, guard = values["time", "skew"], values["time", "guard"]
     margin, ahead = values["time", "margin"], values["clients", "ahead"]
     return Scenario(
@@ -263,15 +287,38 @@ def parse(text: str, name: str, file: str) -> Scenario:
         lists["time", "reset_by"],
         counts,
         values["clients", "limit"],
-        2 * values["time", "window"] if ahead < 0 else ahead,
+        2 * window if ahead < 0 else ahead,
         {
             f"{kind}.{fault}": values.get((f"faults.{kind}", fault), 0)
             for kind in ("pd", "tso")
             for fault in FAULTS
             if f"{kind}.{fault}" not in unlimited
         },
+        own,
         tuple(dict.fromkeys(asked)),
+        under,
     )
+
+
+def _fences(value: object, file: str) -> tuple[str, ...]:
+    """The fences by name.  A file of somebody's own is code: it has to lie beside the scenario."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ScenarioError(f"{file}: fences: expected a list of names or files such as './mine.py'")
+    return tuple(dict.fromkeys(_fence(name, file) for name in value))
+
+
+def _fence(asked: str, file: str) -> str:
+    parts = []
+    for part in asked.split("+"):
+        if part.endswith(SUFFIX) and Path(part).name != part.removeprefix("./"):
+            raise ScenarioError(f"{file}: fences: expected a file beside the scenario, got {_quoted(part)}")
+        parts.append(str(Path(file).parent / part) if part.endswith(SUFFIX) else part)
+    try:
+        name = fences.take("+".join(parts))
+        fences.parse(name)
+    except ValueError as error:
+        raise ScenarioError(f"{file}: fences: {error}") from None
+    return name
 
 
 def _sections(given: dict[str, Any], file: str) -> dict[str, dict[str, Any]]:
@@ -279,6 +326,11 @@ def _sections(given: dict[str, Any], file: str) -> dict[str, dict[str, Any]]:
     if not isinstance(faults, dict):
         raise ScenarioError(f"{file}: faults: expected the sections [faults.pd] and [faults.tso]")
     given |= {f"faults.{kind}": section for kind, section in faults.items()}
+    match given.get("time"):
+        case dict(common):
+            of_kinds = {kind: common[kind] for kind in ("pd", "tso") if kind in common}
+            given["time"] = {key: value for key, value in common.items() if key not in of_kinds}
+            given |= {f"time.{kind}": section for kind, section in of_kinds.items()}
     for section, content in given.items():
         if section not in _SHAPE or not isinstance(content, dict):
             raise ScenarioError(

@@ -17,9 +17,9 @@ from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
 from tsofence.checker.search.explore import Exploration, Finding
-from tsofence.traces import faults
+from tsofence.traces.output import faults
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs import rerun
-from tsofence.traces.runs import run as run_files
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
 RUN = Path(__file__).parent / "runs" / "tso-restart.check-tso-primary.unique.json"
@@ -269,7 +269,7 @@ def test_a_fault_says_where_and_shows_its_traceback_when_asked(
     assert ended.value.code == 70
     (line,) = capsys.readouterr().err.splitlines()
     assert "AttributeError: " in line
-    assert " at traces/run.py:" in line
+    assert " at traces/runs/files.py:" in line
     monkeypatch.setenv(faults.TRACEBACK, "1")
     with pytest.raises(SystemExit) as ended:
         cli.main(["show", str(RUN)])
@@ -297,7 +297,7 @@ entry.main()
 
 
 @pytest.mark.parametrize(
-    "name", ["rich.segment", "click", "tsofence.checker.search.explore", "tsofence.traces.tell.show"]
+    "name", ["rich.segment", "click", "tsofence.checker.search.explore", "tsofence.traces.story.show"]
 )
 def test_ctrl_c_before_anything_began(name: str) -> None:
     program = INTERRUPTED.format(name=name, run=str(RUN), before="")

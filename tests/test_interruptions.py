@@ -56,7 +56,8 @@ COMMAND = """
 import signal, sys
 from tsofence.checker.processes.matrix import _Searches
 from tsofence.cli import main
-from tsofence.traces.tell.report import Exploring, Steps
+from tsofence.traces.tell.matrix import Exploring
+from tsofence.traces.tell.progress import Steps
 
 def telling(owner, name, line):
     method = getattr(owner, name)

@@ -1,5 +1,7 @@
 """What is installed: the wheel holds `tsofence` alone, imports go one way, locks keep to pyproject.toml."""
 
+from __future__ import annotations
+
 import ast
 import os
 import re
@@ -11,16 +13,17 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-DATA = ("py.typed", "specs/scenarios/*.toml", "traces/tell/templates/*")
+DATA = ("py.typed", "specs/scenarios/*.toml", "traces/story/templates/*")
 
-# cli -> traces -> checker -> specs -> model: each may import what stands before it.
-LAYERS = ("model", "specs", "checker", "traces", "cli")
+# cli -> options -> traces -> checker -> specs -> model: each may import what stands before it.
+LAYERS = ("model", "specs", "checker", "traces", "options", "cli")
 
 
 def sources() -> list[Path]:
@@ -122,6 +125,113 @@ def test_a_wrong_arrow_is_noticed(path: str, text: str, wrong: bool) -> None:
     assert bool(wrong_arrows(Path(path), text)) is wrong
 
 
+def module_of(name: str) -> Path | None:
+    """The module that an imported name is, or stands in, relative to the root; None if it is not ours."""
+    parts = name.split(".")
+    while parts[0] == "tsofence" and len(parts) > 1:
+        path = Path(*parts[1:])
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if (ROOT / file).is_file():
+                return file
+        parts.pop()
+    return None
+
+
+def uses(path: Path, text: str) -> list[Path]:
+    """The modules of ours that the module at `path` imports, wherever it does."""
+    found = {module_of(name) for _, name in imported(path, text)} - {path}
+    return sorted(module for module in found if module is not None)
+
+
+def docstring(folder: Path) -> str:
+    text = (ROOT / folder / "__init__.py").read_text(encoding="utf-8")
+    return ast.get_docstring(ast.parse(text)) or ""
+
+
+def below(path: Path) -> str:
+    """The folder or module that a package lists for a module of its."""
+    return path.parts[1].removesuffix(".py")
+
+
+def floors(package: str) -> list[list[str]]:
+    """The order in a package, from its docstring: each line may use those above, and what else is on it."""
+    lines = [line for line in docstring(Path(package)).splitlines() if line.startswith("- ")]
+    return [re.findall(r"`(\w+)`", line.split(":")[0]) for line in lines]
+
+
+def climbs(path: Path, text: str, order: list[list[str]]) -> list[str]:
+    """What a module uses of its own package that stands below it."""
+    floor = {name: number for number, names in enumerate(order) for name in names}
+    own = [each for each in uses(path, text) if each.parts[0] == path.parts[0] and len(each.parts) > 1]
+    return [f"{path}: uses {each}" for each in own if floor.get(below(each), 0) > floor.get(below(path), 0)]
+
+
+def behind_doors(path: Path, text: str) -> list[str]:
+    """What a module uses of other folders that they do not name as meant for others."""
+    doors = {each: docstring(each.parent).partition("From outside:") for each in uses(path, text)}
+    return [
+        f"{path}: uses {each}, which {each.parent}/__init__.py does not name"
+        for each, (_, said, names) in doors.items()
+        if said and each.parent != path.parent and f"`{each.stem}`" not in names
+    ]
+
+
+def circles(graph: networkx.DiGraph[str]) -> list[list[str]]:
+    """Modules each of which needs all the others."""
+    return sorted(sorted(each) for each in networkx.strongly_connected_components(graph) if len(each) > 1)
+
+
+PACKAGES = ("model", "checker", "traces")
+WITHIN = [path for path in sources() if path.parts[0] in PACKAGES and path.name != "__init__.py"]
+#: these are still to be taken apart
+KNOWN_CIRCLES = [["checker/machine/folding.py", "checker/machine/native_code.py"]]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_lists_its_folders(package: str) -> None:
+    there = {below(path) for path in WITHIN if path.parts[0] == package}
+    assert sorted(name for names in floors(package) for name in names) == sorted(there)
+
+
+@pytest.mark.parametrize("path", WITHIN, ids=str)
+def test_folders_use_those_above_and_what_is_meant_for_others(path: Path) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert climbs(path, text, floors(path.parts[0])) == []
+    assert behind_doors(path, text) == []
+
+
+def test_modules_need_each_other_in_no_circle() -> None:
+    """Wherever a module imports: an import in a function is no way out."""
+    graph = networkx.DiGraph(
+        (str(path), str(each))
+        for path in sources()
+        for each in uses(path, (ROOT / path).read_text(encoding="utf-8"))
+    )
+    assert [each for each in circles(graph) if each not in KNOWN_CIRCLES] == []
+
+
+def test_the_architecture_names_files_that_are_there() -> None:
+    there = {f"/{path.relative_to(ROOT).as_posix()}" for path in map(ROOT.joinpath, sources())}
+    there |= {f"/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "tests").rglob("*.py")}
+    named = re.findall(r"`([\w/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    assert named
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
+
+
+def test_what_stands_wrong_is_noticed() -> None:
+    order = [["run"], ["search"], ["proof"]]
+    for text in ("from ..proof.prove import a", "def f():\n    from ..proof import prove"):
+        assert climbs(Path("checker/search/a.py"), text, order)
+        assert not climbs(Path("checker/proof/a.py"), text, order)
+        assert not climbs(Path("checker/search/a.py"), text, [["run"], ["search", "proof"]])
+    assert climbs(Path("checker/run.py"), "from .search import explore", order)
+    assert not climbs(Path("checker/search/a.py"), "from ..run import Run", order)
+    assert behind_doors(Path("traces/tell/a.py"), "from ..sources.etcd import key_of")
+    assert not behind_doors(Path("traces/tell/a.py"), "from ..sources.reading import read")
+    assert not behind_doors(Path("traces/sources/a.py"), "from .etcd import key_of")
+    assert circles(networkx.DiGraph([("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")])) == [["a", "b", "c"]]
+
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 #: what each lock installs; the build backend too, since make builds without isolation
@@ -185,6 +295,6 @@ def test_what_the_texts_say_to_install_is_in_a_clone() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *map(ROOT.joinpath, sources())]:
         for target, extra in re.findall(r"pip install '?([^'`\s\[]+)(?:\[(\w+)\])?", path.read_text("utf-8")):
             said[path.name, target] = extra
-    assert said["cli.py", "."] == said["README.md", "."] == "cluster"
+    assert said["options.py", "."] == said["README.md", "."] == "cluster"
     assert {target for _, target in said} == {"."}
     assert set(said.values()) <= {"", *EXTRAS}

@@ -22,11 +22,11 @@ from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
 from tsofence.checker.search.explore import Exploration, Finding
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import properties
-from tsofence.traces.runs import run as run_files
+from tsofence.traces.output import writing
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.sources.observation import BadInput
-from tsofence.traces.tell import writing
 
 TESTS = Path(__file__).parent
 RUN = TESTS / "runs" / "tso-restart.check-tso-primary.unique.json"

@@ -15,12 +15,13 @@ import numpy as np
 from ...model.language.expr import TRUE, Expr, both, negate
 from ...model.language.fold import fold
 from ...model.language.instance import BUDGET_LEFT, FOLDING, Instance
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs.liveness import Fairness, Judge, Liveness
 from ...specs.scenario import Scenario
 from ..graph.arrays import Graph, Mask
 from ..graph.edges import EDGE_BYTES, graph_of
 from ..machine.expand import Expander
+from ..reductions.folding import derive, of_liveness
 from ..run import Move, Run, repeats, told_from
 from ..search.engine import Engine, Plain
 from ..search.explore import Finding, Progress
@@ -59,6 +60,8 @@ class States:
 
     What clients got is not observed: it makes no difference to what can happen.
 
+    ``properties``: what else is asked than what comes with tsofence.
+
     Raises:
         Cut: a bound, or ``stop``, ended the search.
         ValueError: unknown fence.
@@ -70,6 +73,7 @@ class States:
         scenario: Scenario,
         fence: str,
         *,
+        properties: Sequence[Liveness] = (),
         dropped: Sequence[tuple[str, str]] = (),
         max_states: int,
         memory: int,
@@ -82,7 +86,14 @@ class States:
             configuration, domains={**configuration.domains, "note": (0,)}, reductions=frozenset({FOLDING})
         )
         self.scenario, self.fence, self.dropped = scenario, fence, tuple(dropped)
-        self.expander = Expander(configuration, (), list(scenario.first_states(configuration)))
+        first = list(scenario.first_states(configuration))
+
+        def told(what: str) -> None:
+            if stop is not None and stop():
+                raise Cut("interrupted")
+
+        self.folding = derive(configuration, first, of_liveness(properties), progress=told)
+        self.expander = Expander(self.folding.of(configuration), (), first)
         self.first = np.arange(len(self.expander.starts))
         self.began = time.monotonic()
         self._memory, self._progress = memory, progress
@@ -134,7 +145,8 @@ class States:
 
     def where(self, condition: Expr) -> Mask:
         """The states in which a condition without acting server holds."""
-        return truth(self.engine, fold(condition, self.expander.configuration.known))
+        known = self.expander.configuration.known
+        return truth(self.engine, fold(self.expander.instances[0].transition.means(condition), known))
 
     def steps(self, judge: Judge) -> Mask:
         """The edges that are steps of a kind."""
@@ -285,6 +297,7 @@ def findings(
     fence: str,
     properties: Sequence[Liveness],
     *,
+    dropped: Sequence[tuple[str, str]] = (),
     max_states: int,
     memory: int,
     threads: Callable[[], int] = lambda: 1,
@@ -293,7 +306,14 @@ def findings(
     """These properties as columns of the matrix; ``unknown`` where the states do not fit."""
     try:
         states = States(
-            scenario, fence, max_states=max_states, memory=memory, threads=threads, progress=progress
+            scenario,
+            fence,
+            properties=properties,
+            dropped=dropped,
+            max_states=max_states,
+            memory=memory,
+            threads=threads,
+            progress=progress,
         )
     except Cut as cut:
         yield from (Finding(prop.name, "unknown", note=str(cut)) for prop in properties)

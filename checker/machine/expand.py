@@ -17,7 +17,6 @@ from ...model.language.instance import FOLDING, Configuration, Instance
 from ...model.language.layout import State
 from ...model.language.python import effects, folding, forgotten, merged, passes, settling, source
 from ...model.language.transition import SELF, Transition
-from ...model.pd.past import forgets
 from ...specs.properties import Property
 from ..reductions.symmetry import Least, checked, images
 from .packing import Packing
@@ -95,9 +94,9 @@ class Expander:
                         yield prop.name, condition
         for merge in self.configuration.merges:
             yield f"{merge.transition} at once", merge.when
-        if self.configuration.fence is not None:
-            for names, condition, _ in forgets(intact=self.configuration.intact):
-                yield f"what becomes of {names[0]}", condition
+        table = self.configuration.folding
+        for forget in () if table is None else table.forgets:
+            yield f"{forget.name} forgotten", forget.when
 
     @cached_property
     def ranges(self) -> Ranges:

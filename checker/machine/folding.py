@@ -1,4 +1,4 @@
-"""`model.past.Past.fold` in machine code: what becomes of the times of a state as time passes."""
+"""`model.language.past.Past.fold` in machine code: what becomes of the times of a state as time passes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from ...model.pd.past import Past
+from ...model.language.layout import RELATIVE_NOW
+from ...model.language.past import Past, reached
 from .machine_code import I32, I64, NOTHING, POINTER, Code, Value, function, number, word
 
 if TYPE_CHECKING:
@@ -25,14 +26,19 @@ class FoldingCode:
     def __init__(self, module: Value, native: NativeCode, past: Past, *, by: int) -> None:
         self._native = native
         self._slots = native.layout.time_slots
-        self._noted = native.layout.slots["noted", 0]
-        self._least_clock = number(past.least_clock)
+        self._flag = past.flag
+        self._now = number(RELATIVE_NOW)
         self.times = native.packing.mask(self._slots)
-        self.past = native.packing.mask((*self._slots, self._noted))
+        self.past = native.packing.mask((*self._slots, *(() if past.flag is None else (past.flag,))))
         self._by = by
         self._from_now = _table(module, f"from_now_{by}", past.from_now)
-        flat = [bound for noted in past.between for row in noted for bound in row]
-        self._between = _table(module, f"between_{by}", flat)
+        flat = [thresholds for table in past.between for row in table for thresholds in row]
+        kinds = {thresholds: at for at, thresholds in enumerate(dict.fromkeys(flat))}
+        #: distances further apart are all alike
+        self._most = max((max(each, default=0) for each in kinds), default=0)
+        floors = [reached(each, distance) for each in kinds for distance in range(self._most + 1)]
+        self._floors = _table(module, f"floors_{by}", floors)
+        self._between = _table(module, f"between_{by}", [kinds[each] * (self._most + 1) for each in flat])
         self.fold = self._write(module)
 
     def _write(self, module: Value) -> Value:
@@ -48,9 +54,11 @@ class FoldingCode:
             time = code.sub(time, code.select(some, number(self._by), number(0)))
             for array in (before, after):
                 code.store(time, code.element(array, word(index), I32))
-        noted = code.zext(self._native.stored(code, self._noted, state), I64)
-        bounds = code.element(self._between, code.mul(noted, word(many * many)), I32)
-        self._shorten(code, before, after, bounds)
+        flag = word(0)
+        if self._flag is not None:
+            flag = code.zext(self._native.stored(code, self._flag, state), I64)
+        between = code.element(self._between, code.mul(flag, word(many * many)), I32)
+        self._shorten(code, before, after, between)
         values = {
             slot: code.load(code.element(after, word(index), I32), typ=I32)
             for index, slot in enumerate(self._slots)
@@ -60,14 +68,14 @@ class FoldingCode:
         code.ret_void()
         return made.bitcast(POINTER)
 
-    def _shorten(self, code: Code, before: Value, after: Value, bounds: Value) -> None:
-        """Gap by gap, from the clocks' least reading down into the past.
+    def _shorten(self, code: Code, before: Value, after: Value, between: Value) -> None:
+        """Gap by gap, from now down into the past.
 
         ``before`` orders the times, ``after`` holds where they stand by now.  All times below a gap move
         up by as much of it as changes no distance that matters.
         """
         many = word(len(self._slots))
-        upper, upper_at = code.variable(self._least_clock), code.variable(self._least_clock)
+        upper, upper_at = code.variable(self._now), code.variable(self._now)
         with code.counting(many):
             lower, lower_at = code.variable(number(0)), code.variable(number(0))
             with code.counting(many) as index:
@@ -79,34 +87,37 @@ class FoldingCode:
             top = code.load(lower, typ=I32)
             with code.if_then(code.icmp_signed("<", number(0), top)):
                 gap = code.sub(code.load(upper_at, typ=I32), code.load(lower_at, typ=I32))
-                least = self._least(code, before, after, bounds, top, gap)
+                least = self._least(code, before, after, between, top, gap)
                 shift = code.sub(gap, least)
                 with self._upto(code, before, top) as low:
                     code.count_up(code.element(after, low, I32), shift)
                 code.store(code.add(code.load(lower_at, typ=I32), shift), upper_at)
                 code.store(top, upper)
 
-    def _least(self, code: Code, before: Value, after: Value, bounds: Value, top: Value, gap: Value) -> Value:
+    def _least(
+        self, code: Code, before: Value, after: Value, between: Value, top: Value, gap: Value
+    ) -> Value:
         """How much of the gap above ``top`` has to stay."""
         many = word(len(self._slots))
         least = code.variable(number(0))
 
-        def keep(high: Value, low: Value, bound: Value) -> None:
-            # a distance up to its bound stays as it is, a greater one stays at or above the bound
-            spare = code.sub(code.sub(high, low), bound)
-            needed = code.sub(gap, code.select(code.icmp_signed("<", spare, number(0)), number(0), spare))
+        def keep(distance: Value, kept: Value) -> None:
+            needed = code.sub(gap, code.sub(distance, kept))
             was = code.load(least, typ=I32)
             code.store(code.select(code.icmp_signed("<", was, needed), needed, was), least)
 
         with self._upto(code, before, top) as low:
             low_at = _at(code, after, low)
-            keep(self._least_clock, low_at, _at(code, self._from_now, low))
+            below = code.sub(self._now, low_at)
+            keep(below, _lesser(code, below, _at(code, self._from_now, low)))
             with (
                 code.counting(many) as high,
                 code.if_then(code.icmp_signed("<", top, _at(code, before, high))),
             ):
-                pair = code.add(code.mul(high, many), low)
-                keep(_at(code, after, high), low_at, _at(code, bounds, pair))
+                row = _at(code, between, code.add(code.mul(high, many), low))
+                distance = code.sub(_at(code, after, high), low_at)
+                within = code.add(row, _lesser(code, distance, number(self._most)))
+                keep(distance, _at(code, self._floors, code.zext(within, I64)))
         return code.load(least, typ=I32)
 
     @contextmanager
@@ -121,6 +132,10 @@ class FoldingCode:
 
 def _at(code: Code, array: Value, index: Value) -> Value:
     return code.load(code.element(array, index, I32), typ=I32)
+
+
+def _lesser(code: Code, one: Value, other: Value) -> Value:
+    return code.select(code.icmp_signed("<", one, other), one, other)
 
 
 def _table(module: Value, name: str, values: Sequence[int]) -> Value:

@@ -1,1 +1,4 @@
-"""Several fences at once, each searched in a process of its own."""
+"""Several fences at once, each searched in a process of its own.
+
+From outside: `matrix`.
+"""

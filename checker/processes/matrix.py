@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from ...model.language.instance import REDUCTIONS
+from ...model.variants import fences as own_fences
+from ...specs import own as own_properties
 from ...specs.scenario import Scenario
 from ..search.explore import Exploration, Finding, Progress
 from ..search.memory import default_bound
@@ -42,12 +44,14 @@ def explore_all(
     engine: str = "auto",
     reductions: Sequence[str] = REDUCTIONS,
     checkpoint: Path | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
     progress: Callable[[str, Progress], None],
     done: Callable[[Exploration], None],
 ) -> list[Exploration]:
     """Explore the scenario under each fence, once; ``done`` is called as each search ends.
 
     ``memory`` (in bytes) is shared among those that run at a time; ``max_states`` is for each.
+    ``dropped`` lists guards (transition, label) to leave out.
     ``checkpoint``: a folder with a file for each search, to go on from and to write now and then.
     After Ctrl-C or SIGTERM the searches end with what they found, after another one at once.  A search whose
     process is killed is cut by that.
@@ -64,7 +68,19 @@ def explore_all(
     share = (memory or default_bound()) // at_a_time
     asked = tuple(properties)
     jobs = deque(
-        Job(scenario, fence, asked, max_states, share, engine, tuple(reductions), checkpoint)
+        Job(
+            scenario,
+            fence,
+            asked,
+            max_states,
+            share,
+            engine,
+            tuple(reductions),
+            checkpoint,
+            tuple(dropped),
+            own_fences.files(),
+            own_properties.files(),
+        )
         for fence in fences
     )
     searches = _Searches(progress)

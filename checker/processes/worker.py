@@ -48,6 +48,10 @@ class Job:
     engine: str
     reductions: tuple[str, ...]
     checkpoint: Path | None
+    dropped: tuple[tuple[str, str], ...] = ()
+    #: fences and properties of somebody's own: the files
+    own_fences: tuple[str, ...] = ()
+    own_properties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +192,21 @@ def _fault(error: Exception) -> Fault:
 
 
 def _search(job: Job, watcher: _Watcher) -> None:
-    from ...specs import liveness
+    from ...model.variants import fences
+    from ...specs import liveness, own
     from ...specs.properties import named
     from ..search.explore import Finding, explore
 
     began = time.monotonic()
+    for file in job.own_fences:
+        fences.take(file)
+    for asked_for in job.own_properties:
+        own.take(asked_for)
     found = explore(
         job.scenario,
         job.fence,
-        [named(name) for name in job.properties if name not in liveness.NAMES],
+        [named(name) for name in job.properties if name not in liveness.known()],
+        dropped=job.dropped,
         max_states=job.max_states,
         memory=job.memory,
         engine=job.engine,
@@ -206,7 +216,7 @@ def _search(job: Job, watcher: _Watcher) -> None:
         progress=_now_and_then(watcher.send),
         stop=lambda: watcher.stopped,
     )
-    asked = [liveness.named(name) for name in job.properties if name in liveness.NAMES]
+    asked = [liveness.named(name) for name in job.properties if name in liveness.known()]
     lively = {prop.name: Finding(prop.name, "unknown", note=INTERRUPTED) for prop in asked}
 
     def so_far() -> Exploration:
@@ -219,16 +229,17 @@ def _search(job: Job, watcher: _Watcher) -> None:
     watcher.spare()
     from ..liveness.liveness import findings
 
-    found_lively = findings(
+    lasting = findings(
         job.scenario,
         job.fence,
         asked,
+        dropped=job.dropped,
         max_states=job.max_states,
         memory=job.memory,
         threads=lambda: watcher.threads,
         progress=watcher.send,
     )
-    for finding in found_lively:
+    for finding in lasting:
         lively[finding.property] = finding
         watcher.send(so_far())
 
@@ -238,7 +249,7 @@ def _now_and_then(send: Callable[[Progress], None]) -> Callable[[Progress], None
 
     def report(progress: Progress) -> None:
         nonlocal last
-        if progress.seconds - last >= _BEAT:
+        if progress.seconds - last >= _BEAT or progress.seconds < last:
             last = progress.seconds
             send(progress)
 

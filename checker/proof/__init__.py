@@ -1,1 +1,4 @@
-"""Obligations for z3, proofs for any number of servers, and runs that refute them."""
+"""Obligations for z3, proofs for any number of servers, and runs that refute them.
+
+From outside: `prove`.
+"""

@@ -14,13 +14,13 @@ from functools import cached_property
 
 import z3
 
-from ...model.language.expr import NODE, TIME, Expr, Sort
+from ...model.language.expr import BOOL, NODE, TIME, Expr, Sort
+from ...model.language.instance import belongings
 from ...model.language.smt import Term, View, World, existing, negated, number, spoken_of
 from ...model.language.transition import SELF, Kind, Transition
+from ...model.language.variant import Variant
 from ...model.pd import system
-from ...model.pd.state import VOCABULARY
-from ...model.variants.fence import Fence
-from ...specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
+from ...specs.constraints import CONSTRAINTS, Constraint, parameters
 from ...specs.lemmas import FIRST, Assumption, Lemma, lemmas
 from ...specs.properties import Property
 from .interruption import heed
@@ -143,7 +143,7 @@ class Induction:
 
     def __init__(
         self,
-        fence: Fence,
+        fence: Variant,
         prop: Property,
         assumptions: Sequence[Assumption] = (),
         nodes: int | None = None,
@@ -151,8 +151,14 @@ class Induction:
     ) -> None:
         self.prop = prop
         self.assumptions = tuple(assumptions)
+        self.vocabulary = system.vocabulary(fence)
         self.transitions = system.transitions(fence, dropped)
-        self.lemmas = lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
+        self.parameters = parameters(fence)
+        meant = self.transitions[0].means
+        self.lemmas = tuple(
+            replace(lemma, claim=meant(lemma.claim))
+            for lemma in lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
+        )
         self.world = World(nodes)
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there
@@ -188,7 +194,7 @@ class Induction:
     def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
         """The obligations of the first states, of which these are the facts."""
         view, _ = self._state(self._unnamed + sum(map(existing, facts)))
-        known = _Known(view, self._solver(view.of(fact) for fact in facts))
+        known = _Known(view, self._solver(view, (view.of(fact) for fact in facts)))
         for lemma in self.lemmas:
             yield self._decide(known, None, lemma, negated(view, lemma.claim, self._witnesses))
 
@@ -250,16 +256,15 @@ class Induction:
         """A state of which nothing is known, with every server that can matter in its universe; and that
         all lemmas hold in it."""
         if unnamed not in self._states:
-            view = self.world.view(VOCABULARY)
-            holders = [view.shared[v.name] for v in VOCABULARY.variables.values() if v.sort == NODE]
+            view = self.world.view(self.vocabulary)
+            holders = [view.shared[v.name] for v in self.vocabulary.variables.values() if v.sort == NODE]
             others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
             terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
             view = replace(view, universe=terms).binding(SELF.name, self._actor)
             self._states[unnamed] = view, [view.of(lemma.claim) for lemma in self.lemmas]
         return self._states[unnamed]
 
-    def _solver(self, facts: Iterable[Term]) -> z3.Solver:
-        view, _ = self._state(self._unnamed)
+    def _solver(self, view: View, facts: Iterable[Term]) -> z3.Solver:
         solver = z3.Solver()
         solver.set("timeout", _PATIENCE)
         solver.add([z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()])
@@ -278,7 +283,7 @@ class Induction:
             # An effect may make a lemma true or false.
             unnamed += sum(existing(value, (True, False)) for value in step.effect.values())
         view, lemmas_hold = self._state(unnamed)
-        solver = self._solver(lemmas_hold)
+        solver = self._solver(view, lemmas_hold)
         solver.add(self._actor != self.world.nobody)
         if transition.rule.kind in (Kind.PD, Kind.TSO):
             solver.add(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
@@ -344,19 +349,24 @@ class Induction:
             return next((i for i, owner in enumerate(servers, 1) if z3.eq(owner, value(term))), 0)
 
         state = {("now", 0): meaning(view.shared["now"], TIME)}
-        for variable in VOCABULARY.variables.values():
+        for variable in self.vocabulary.variables.values():
             if variable.per_server:
                 for index, owner in enumerate(servers, 1):
                     state[variable.name, index] = meaning(view.read(variable.name, owner), variable.sort)
             else:
                 state[variable.name, 0] = meaning(view.shared[variable.name], variable.sort)
+        constants = {expr.name: meaning(self.world.parameter(expr), expr.sort) for expr in self.parameters}
+        for name, fact in self.vocabulary.facts.items():
+            if fact.sort != BOOL:
+                of_each = [meaning(view.read(name, owner), fact.sort) for owner in servers]
+                constants |= belongings(fact.constant, of_each)
         inputs = transition.rule.inputs if transition is not None else ()
         cluster = transition is None or transition.rule.kind is Kind.CLUSTER
         return Counterexample(
             transition,
             lemma,
             tuple(Kind.TSO if is_tso(owner) else Kind.PD for owner in servers),
-            {expr.name: meaning(self.world.parameter(expr), expr.sort) for expr in PARAMETERS},
+            constants,
             state,
             0 if cluster else meaning(self._actor, NODE),
             {expr.name: meaning(view.of(expr), expr.sort) for expr in inputs},

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ...model.variants.fence import Fence
+from ...model.language.variant import Variant
 from ...specs.constraints import Constraint
 from ...specs.lemmas import Assumption, assumption, enough
 from ...specs.properties import Property
@@ -52,7 +52,7 @@ class Proof:
 
 
 def prove(
-    fence: Fence,
+    fence: Variant,
     prop: Property,
     *,
     assume: Sequence[str] = (),
@@ -79,10 +79,11 @@ def prove(
 
 
 def prove_all(
-    asked: Iterable[tuple[Fence, Property]],
+    asked: Iterable[tuple[Variant, Property]],
     *,
     assume: Sequence[str] = (),
     nodes: int | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
     progress: Callable[[str], ProgressFunction] | None = None,
     apart: AbstractContextManager[None] | None = None,
 ) -> list[Proof]:
@@ -113,7 +114,7 @@ def prove_all(
                 continue
             tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
             with apart or nullcontext():
-                proofs.append(prove(fence, prop, assume=assume, nodes=nodes, progress=tell))
+                proofs.append(prove(fence, prop, assume=assume, nodes=nodes, dropped=dropped, progress=tell))
     return proofs
 
 
@@ -121,7 +122,7 @@ def prove_all(
 class _Attempt:
     """A proof under way: ``doing`` is what Ctrl-C would interrupt once every obligation is decided."""
 
-    fence: Fence
+    fence: Variant
     prop: Property
     assumptions: Sequence[Assumption]
     nodes: int | None

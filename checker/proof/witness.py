@@ -8,13 +8,13 @@ from dataclasses import replace
 import z3
 
 from ...model.language.expr import DURATION, NODE, Expr, Sort
+from ...model.language.instance import belonging
 from ...model.language.smt import Term, View, World, number
 from ...model.language.transition import SELF, Kind
 from ...model.pd import system
-from ...model.pd.state import VOCABULARY
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs import scenario as scenarios
-from ...specs.constraints import CONSTRAINTS, PARAMETERS
+from ...specs.constraints import CONSTRAINTS, parameters
 from ...specs.lemmas import Assumption, Lemma
 from ...specs.properties import Property
 from ..run import Move, Run, RunError, breaks, follow
@@ -128,7 +128,7 @@ def in_figures(run: Run, prop: Property) -> Run | None:
     skew = _SKEW if run.constants["skew_bound"] else 0
     figures = {**_FIGURES, "skew_bound": skew, "margin": 2 * skew + _FIGURES["guard"]}
     # what is left is no figure: whether there are PDs in API mode, and what these may do
-    constants = {**run.constants, **figures}
+    constants = {name: _in_figures(name, value) for name, value in run.constants.items()} | figures
     path = _Path(run, prop, constants)
     if path.solver.check() != z3.sat:
         return None
@@ -136,6 +136,11 @@ def in_figures(run: Run, prop: Property) -> Run | None:
     if not breaks(told, prop):
         raise AssertionError(f"the plain interpreter does not agree that {told.title} at other times")
     return told
+
+
+def _in_figures(name: str, value: int) -> int:
+    """What differs between servers, in seconds: so are the save intervals that people set."""
+    return value * 1000 if "." in name else value
 
 
 class _Path:
@@ -146,9 +151,11 @@ class _Path:
         self._constants = constants
         self._world = World(len(run.kinds))
         self.solver = z3.Optimize()
-        self._transitions = {t.name: t for t in system.transitions(fences.parse(run.fence), run.dropped)}
+        fence = fences.parse(run.fence)
+        self._vocabulary = system.vocabulary(fence)
+        self._transitions = {t.name: t for t in system.transitions(fence, run.dropped)}
         view = first = self._first()
-        for expr in PARAMETERS:
+        for expr in parameters(fence):
             value = self._world.literal(expr.sort, constants[expr.name])
             self.solver.add(self._world.parameter(expr) == value)
         self.solver.add([first.of(each.claim) for each in CONSTRAINTS])
@@ -171,7 +178,7 @@ class _Path:
     def _first(self) -> View:
         """The first state: the run's; the true time and the clocks stay open but for bounds."""
         world = self._world
-        skews = world.view(VOCABULARY)
+        skews = world.view(self._vocabulary)
         kinds = [z3.BoolVal(kind is Kind.TSO) for kind in self._run.kinds]
 
         def read(name: str, owner: Term) -> Term:
@@ -180,12 +187,15 @@ class _Path:
             index = next(i for i, known in enumerate(world.servers) if z3.eq(known, owner))
             if name == "is_tso":
                 return kinds[index]
-            variable = VOCABULARY.variables[name]
+            if name in self._vocabulary.facts:
+                fact, kind = self._vocabulary.facts[name], self._run.kinds[index]
+                return z3.IntVal(belonging(self._constants, fact, kind, index + 1))
+            variable = self._vocabulary.variables[name]
             return world.literal(variable.sort, self._run.first.get((name, index + 1), variable.initial))
 
         shared = {
             v.name: world.literal(v.sort, v.initial)
-            for v in VOCABULARY.variables.values()
+            for v in self._vocabulary.variables.values()
             if not v.per_server
         }
         return View(world, {**shared, "now": z3.IntVal(_START)}, read, world.servers)

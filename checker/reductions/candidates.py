@@ -6,12 +6,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...model.language.expr import FALSE, TIME, TRUE, Expr, both, either, negate
-from ...model.language.instance import Merge
+from ...model.language.instance import Configuration, Merge
 from ...model.language.transition import SELF, Transition
 from ...model.language.vocabulary import PerServer, Variable
 from ...model.pd import state as s
 from ...model.pd.state import CLIENTS, OWN, STAGE, Slot
-from .questions import mentioned
+
+
+def mentioned(*exprs: Expr) -> set[str]:
+    """The variables (and ``now``) that these expressions look at."""
+    return {part.name for expr in exprs for part in expr.walk() if part.op in ("var", "field", "now")}
+
+
+def happening(configuration: Configuration) -> tuple[Transition, ...]:
+    """The transitions that some server of the configuration may take."""
+    names = {instance.name for instance in configuration.instances(choose=False)}
+    return tuple(each for each in configuration.transitions if each.name in names)
+
 
 #: the step with whose effect a save fails when nothing else is to be said of it
 _FAILS = "conflict"
@@ -34,6 +45,8 @@ class Candidate:
     kept: tuple[Expr, ...]
     fails: bool
     narrower: tuple[Expr, ...] = ()
+    #: how many of those were added
+    narrowings: int = 0
 
     @property
     def name(self) -> str:
@@ -43,7 +56,12 @@ class Candidate:
         """The same under one more condition, if there is one left."""
         if not self.narrower:
             return None
-        return replace(self, when=(*self.when, self.narrower[0]), narrower=self.narrower[1:])
+        return replace(
+            self,
+            when=(*self.when, self.narrower[0]),
+            narrower=self.narrower[1:],
+            narrowings=self.narrowings + 1,
+        )
 
     def merge(self) -> Merge:
         """As a search uses it."""
@@ -152,20 +170,22 @@ def _failing(transition: Transition, slot: Slot, steps: Sequence[Collection[Expr
 
 def _stays(name: str, value: Expr) -> Expr:
     """That a variable is to have the value that it has."""
-    now = PerServer(name, value.sort)[SELF]
+    now, value = PerServer(name, value.sort)[SELF], _plain(value)
     if value.op == "ite" and alike(value.args[2], now):
         return either(negate(value.args[0]), value.args[1] == now)
     return value == now
 
 
+def _plain(expr: Expr) -> Expr:
+    """What a name stands for."""
+    return _plain(expr.args[0]) if expr.op == "define" else expr
+
+
 def _reasons(guard: Expr) -> list[Expr]:
     """The conditions of which one is enough."""
-    while guard.op == "define":
-        guard = guard.args[0]
+    guard = _plain(guard)
     if guard.op == "not":
-        inner = guard.args[0]
-        while inner.op == "define":
-            inner = inner.args[0]
+        inner = _plain(guard.args[0])
         if inner.op == "and":
             return [negate(each) for each in inner.args]
     return list(guard.args) if guard.op == "or" else [guard]

@@ -1,4 +1,4 @@
-"""What a search may use to be smaller, and how it is known that no verdict depends on it."""
+"""What a report says of a reduction."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """A reduction of one system: ``proved``: may it be used? ``obligations``: how many questions were
-    answered for that, in ``seconds``; ``note``: what of it is not used, and why."""
+    """One that a search used, by the name under which it can be left out.
+
+    ``obligations``: how many were proved, in so many ``seconds``; ``kept``: at an earlier time; ``note``:
+    what was not used, or not proved, and why.
+    """
 
     name: str
     proved: bool
     obligations: int = 0
     seconds: float = field(default=0.0, compare=False)
+    kept: bool = False
     note: str = ""

@@ -10,21 +10,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...model.language.fold import Known
 from ...model.language.instance import (
     BUDGET_LEFT,
+    FOLDING,
     MERGING,
     REDUCTIONS,
     SYMMETRY,
     Configuration,
     Instance,
-    Merge,
 )
 from ...model.pd.allocator import DEMAND_LEFT
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs.lemmas import outside
 from ...specs.properties import Property
 from ...specs.scenario import Scenario
 from ..machine.expand import Expander, Watch
+from ..reductions.folding import UNFOLDED, Folding, derive, of_safety
+from ..reductions.merging import UNMERGED, Merging, prove
 from ..reductions.reduction import Reduction
 from ..run import Run, breaks, told_from
 from .engine import Engine, Plain, WorkerLost
@@ -50,7 +53,7 @@ MAX_STATES = 100_000_000
 class Progress:
     """How far a search is; ``left`` is the estimated number of states to come, once levels shrink;
     ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known; ``doing``:
-    what it is about, if that is not the search for what breaks safety."""
+    what is done before the search begins, if anything."""
 
     states: int
     transitions: int
@@ -85,7 +88,7 @@ class Exploration:
     the scenario did not exercise, ``spent`` which of its limits stopped some run; ``reductions``: what the
     search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once; ``outside``: by
     property, the constraints of its proof under this fence that the scenario does not meet; ``notes``: what
-    else went wrong, without making a verdict worth less; ``proofs``: why the reductions may be used."""
+    else went wrong, without making a verdict worth less."""
 
     scenario: str
     fence: str
@@ -98,12 +101,11 @@ class Exploration:
     never_refused: tuple[str, ...]
     spent: tuple[str, ...]
     findings: tuple[Finding, ...]
-    reductions: tuple[str, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
     exchanged: tuple[tuple[str, ...], ...] = ()
     merged: tuple[str, ...] = ()
     outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    proofs: tuple[Reduction, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -151,24 +153,42 @@ class _Question:
     threads: Callable[[], int]
     progress: Callable[[Progress], None] | None
     stop: Callable[[], bool] | None
+    #: which distances between times matter
+    folding: Folding = UNFOLDED
+    #: what may be taken at once
+    merging: Merging = UNMERGED
     #: what is known to be violated, and in how many steps
     known: Mapping[str, int] = field(default_factory=dict)
-    #: what may be taken at once
-    merges: tuple[Merge, ...] = ()
 
     def configuration(self, reductions: frozenset[str]) -> Configuration:
         """The system, to be searched with these reductions."""
         made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
-        return replace(made, reductions=reductions, merges=self.merges)
+        return self.folding.of(self.merging.of(replace(made, reductions=reductions)))
 
-    def prepared(self, reductions: Collection[str]) -> tuple[_Question, tuple[Reduction, ...]]:
-        """The same, with what is proved of those reductions that are proved for the system at hand."""
-        if MERGING not in reductions:
-            return self, ()
-        from ..reductions.merging import prove
+    def prepared(self) -> _Question:
+        """The same, with what is proved of its system: what may be taken at once, and how times are
+        folded."""
+        made = self.configuration(frozenset())
+        first = list(self.scenario.first_states(made))
+        try:
+            merging = prove(made, self.properties, progress=self._told("merging"))
+            made = merging.of(made)
+            folding = derive(made, first, of_safety(made, self.properties), progress=self._told("folding"))
+        except _Stopped:
+            return self
+        return replace(self, merging=merging, folding=folding)
 
-        proof = prove(self.configuration(frozenset()), self.properties)
-        return replace(self, merges=proof.merges), (proof.reduction,)
+    def _told(self, about: str) -> Callable[[str], None]:
+        began = time.monotonic()
+
+        def told(what: str) -> None:
+            if self.stop is not None and self.stop():
+                raise _Stopped
+            if self.progress is not None:
+                seconds = time.monotonic() - began
+                self.progress(Progress(0, 0, 0, 0, None, seconds, 0, self.memory, {}, f"{about}: {what}"))
+
+        return told
 
     def search(self, reductions: Collection[str] = ()) -> _Search:
         """A search that has not begun."""
@@ -176,6 +196,10 @@ class _Question:
         expander = Expander(configuration, self.properties, list(self.scenario.first_states(configuration)))
         engine = Plain(expander)
         return _Search(expander, engine, len(engine))
+
+
+class _Stopped(Exception):
+    """Nobody waits for a table any more."""
 
 
 def explore(
@@ -209,7 +233,7 @@ def explore(
     """
     asked = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
-    )
+    ).prepared()
     if checkpoint is None:
         return _searched(asked, engine, reductions, None)
     from .checkpoint import Checkpoint
@@ -233,7 +257,7 @@ def _searched(
     _try(search, replace(asked, max_states=min(asked.max_states, _SMALL)), None, None)
     if asked.max_states <= _SMALL or not any(cut.startswith("more than") for cut in search.cut):
         return _explored(asked, search)
-    asked, proofs = replace(asked, known=search.violated()).prepared(reductions)
+    asked = replace(asked, known=search.violated())
     large = asked.search(reductions)
     if engine == "cluster":
         large.engine = _cluster(large.expander, asked)
@@ -245,9 +269,7 @@ def _searched(
     if missed:
         asked = replace(asked, memory=max(1, asked.memory - large.engine.memory))
         _try(search, asked, _NATIVE_FROM["plain" if engine == "plain" else "auto"], None, until=missed)
-    if SYMMETRY in reductions:
-        proofs = (large.expander.symmetry, *proofs)
-    return replace(_explored(asked, large, search), proofs=proofs)
+    return _explored(asked, large, search)
 
 
 def _cluster(expander: Expander, asked: _Question) -> Engine:
@@ -286,7 +308,6 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
     expander, watch = search.expander, search.engine.watch
     if without is not None:
         watch = _both(watch, without.engine.watch)
-    reductions = expander.configuration.reductions
     names = asked.scenario.server_names
     return Exploration(
         asked.scenario.name,
@@ -300,18 +321,30 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
         _never_refused(expander, watch),
         _spent(expander, watch),
         tuple(_finding(asked, search, without, number, watch) for number in range(len(asked.properties))),
-        tuple(name for name in REDUCTIONS if name in reductions),
+        _used(asked, expander),
         tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
         tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
-        _outside(asked, expander.configuration.constants),
+        _outside(asked, expander.configuration.known),
     )
 
 
-def _outside(asked: _Question, constants: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+def _used(asked: _Question, expander: Expander) -> tuple[Reduction, ...]:
+    """What a search relied on: on folding in any case, for time passes."""
+    reductions = expander.configuration.reductions
+    only = "" if FOLDING in reductions else "only as time passes"
+    used = {
+        SYMMETRY: expander.symmetry,
+        FOLDING: asked.folding.told(only),
+        MERGING: asked.merging.reduction,
+    }
+    return tuple(used[name] for name in REDUCTIONS if name in reductions or name == FOLDING)
+
+
+def _outside(asked: _Question, known: Known) -> dict[str, tuple[str, ...]]:
     if asked.dropped:  # without one of its guards nothing is proved of a fence
         return {}
     fence = fences.parse(asked.fence)
-    unmet = {prop.name: outside(fence, prop.name, constants) for prop in asked.properties}
+    unmet = {prop.name: outside(fence, prop.name, known) for prop in asked.properties}
     return {name: tuple(each.formula for each in found) for name, found in unmet.items() if found}
 
 

@@ -11,8 +11,9 @@ points), ``NODE`` (a server, or none) and enumerations.  ``TIME - TIME`` is a ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import NoReturn
 
 
@@ -62,7 +63,8 @@ class Expr:
 
     ``op`` is ``literal`` (``value``), ``now``, ``param``, ``var``, ``input`` (each by ``name``),
     ``field`` (``name`` of ``args[0]``), ``bound`` (a quantified node), ``exists``/``forall``
-    (``name`` bound in ``args[0]``), or an operator over ``args``.
+    (``name`` bound in ``args[0]``), ``define`` (``args[0]`` under a ``name``, said of servers: ``args[1:]``),
+    or an operator over ``args``.
     """
 
     op: str
@@ -126,6 +128,8 @@ class Expr:
                 return f"{self.name}[{self.args[0]}]"
             case "exists" | "forall":
                 return f"{self.op} {self.name}: {self.args[0]}"
+            case "define":
+                return f"{self.name}[{', '.join(map(str, self.args[1:]))}]"
             case "not":
                 return f"not ({self.args[0]})"
             case "ite":
@@ -243,3 +247,35 @@ def exists(body: Callable[[Expr], Expr], name: str = "m") -> Expr:
 def forall(body: Callable[[Expr], Expr], name: str = "m") -> Expr:
     """Every server satisfies ``body``; nested quantifiers need different names."""
     return _quantify("forall", body, name)
+
+
+def named(name: str, meaning: Expr, *servers: Expr) -> Expr:
+    """``meaning`` under a name that messages and differences use; a variant may change what it means."""
+    return Expr("define", meaning.sort, (meaning, *servers), name)
+
+
+def definition(meaning: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
+    """A function from a server to an expression that keeps the function's name."""
+
+    @wraps(meaning)
+    def define(n: Expr) -> Expr:
+        return named(meaning.__name__, meaning(n), n)
+
+    return define
+
+
+#: by name: what was meant and the servers it is said of, to what is meant now
+Meanings = Mapping[str, Callable[..., Expr]]
+
+
+def redefined(expr: Expr, meanings: Meanings) -> Expr:
+    """The expression with other meanings for some names; a new meaning may use the old one."""
+    if not meanings or not expr.args:
+        return expr
+    args = tuple(redefined(arg, meanings) for arg in expr.args)
+    if expr.op == "define" and expr.name in meanings:
+        others = {name: meaning for name, meaning in meanings.items() if name != expr.name}
+        meant = redefined(meanings[expr.name](*args), others)
+        _expect(expr.sort, meant)
+        args = (meant, *args[1:])
+    return replace(expr, args=args)

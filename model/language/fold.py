@@ -62,6 +62,8 @@ def fold(expr: Expr, known: Known) -> Expr:
         case "exists" | "forall":
             parts = tuple(fold(expr.args[0], known.acting(expr.name, n)) for n in range(1, known.servers + 1))
             return _junction("or" if expr.op == "exists" else "and", parts)
+        case "define":
+            return fold(expr.args[0], known)
         case "and" | "or":
             return _junction(expr.op, tuple(fold(arg, known) for arg in expr.args))
         case "ite":

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from ..variants.fence import Fence
-from .expr import INT, Expr
+from ..language.variant import Variant
+from .expr import BOOL, INT, Expr
 from .fold import Known, fold
 from .layout import RELATIVE_NOW, Layout
+from .past import Table
 from .transition import SELF, Kind, Transition
-from .vocabulary import Vocabulary
+from .vocabulary import Fact, Vocabulary
 
 #: what a search may treat as one: states in which equal servers are exchanged; states whose times no step can
 #: tell apart, after every step and not only as time passes; a step of a save and the one before it, where
@@ -72,14 +73,29 @@ class Merge:
     when: Expr
 
 
+def belonging(constants: Mapping[str, int], fact: Fact, kind: Kind, number: int) -> int:
+    """A constant that belongs to a server, by the first of these names: ``2.name``, ``pd.name``, ``name``."""
+    names = [f"{number}.{fact.constant}", f"{kind.name.lower()}.{fact.constant}", fact.constant, fact.default]
+    return constants[next(name for name in names if name in constants)]
+
+
+def belongings(name: str, values: Sequence[int]) -> dict[str, int]:
+    """The same the other way round: the first server's is the common one, others have their own."""
+    own = {f"{number}.{name}": value for number, value in enumerate(values, 1) if value != values[0]}
+    return {name: values[0] if values else 0, **own}
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A system small enough to compute with.
 
-    ``kinds`` of the servers 1, 2, …; ``api``: which of them are in API mode, if that cannot change;
+    ``kinds`` of the servers 1, 2, …; ``constants`` by name; those that belong to a server may also be given
+    as ``pd.name`` or ``tso.name``, or by its number (``2.name``); ``api``: which servers are in API mode, if
+    that cannot change;
     ``budgets`` by ``kind.fault`` (a fault that is missing has no limit); ``domains`` of the inputs
-    by ``transition.input`` or ``input``; ``fence`` None: a system without times, in which nothing is to
-    be forgotten; ``intact``: no guard was dropped.
+    by ``transition.input`` or ``input``; ``folding``: which distances between the times of a relative
+    state matter, and what it may forget (None: all do, nothing); ``fence`` None: none is known;
+    ``intact``: no guard was dropped.
     """
 
     vocabulary: Vocabulary
@@ -88,8 +104,9 @@ class Configuration:
     constants: Mapping[str, int]
     relative: bool
     api: tuple[int, ...] = ()
-    fence: Fence | None = None
+    fence: Variant | None = None
     intact: bool = True
+    folding: Table | None = None
     reductions: frozenset[str] = frozenset()
     merges: tuple[Merge, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
@@ -97,11 +114,20 @@ class Configuration:
 
     @property
     def known(self) -> Known:
-        facts = {"is_tso": tuple(int(kind is Kind.TSO) for kind in self.kinds)}
+        facts = {
+            name: tuple(self._fact(fact, number) for number in range(1, len(self.kinds) + 1))
+            for name, fact in self.vocabulary.facts.items()
+        }
         if self.budgets.get("pd.mode") == 0:
             facts["api"] = self.api
         now = RELATIVE_NOW if self.relative else None
         return Known(len(self.kinds), self.constants, facts, now=now)
+
+    def _fact(self, fact: Fact, number: int) -> int:
+        kind = self.kinds[number - 1]
+        if fact.sort is BOOL:
+            return int(kind is Kind.TSO)
+        return belonging(self.constants, fact, kind, number)
 
     def layout(self) -> Layout:
         """The places of this system's variables; a budget of nothing needs none."""
@@ -145,9 +171,13 @@ class Configuration:
                     if not any(guard.op == "literal" for guard in instance.guard.values()):
                         yield instance
 
+    def choices(self, transition: Transition, name: str) -> tuple[int, ...]:
+        """What an input of a transition may be."""
+        return self.domains.get(f"{transition.name}.{name}", self.domains.get(name, ()))
+
     def _choices(self, transition: Transition) -> Iterator[dict[str, int]]:
         names = [chosen.name for chosen in transition.rule.inputs]
-        values = [self.domains.get(f"{transition.name}.{name}", self.domains.get(name, ())) for name in names]
+        values = [self.choices(transition, name) for name in names]
         for choice in product(*values):
             yield dict(zip(names, choice, strict=True))
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from ..pd.past import Past, forgets
 from .expr import Expr, both
 from .fold import fold
 from .instance import FOLDING, MERGING, Configuration, Instance
 from .layout import RELATIVE_NOW, Layout, State
+from .past import Past
 from .transition import SELF
 
 
@@ -121,9 +121,9 @@ _Forget = Callable[[list[int]], list[int]]
 
 
 def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, _Forget]:
-    """How a relative state is folded: by the passing of time, and by what it may forget at any time."""
-    fence = configuration.fence
-    if fence is None or not layout.relative:
+    """How a relative state is folded: by the passing of time (None: it has no times), and by what it may
+    forget at any time."""
+    if not layout.relative or not (layout.time_slots or layout.deadline_slots):
         return None, lambda values: values
     lines = ["def forget(s):"]
     for condition, slots in forgotten(configuration, layout):
@@ -133,38 +133,21 @@ def folding(configuration: Configuration, layout: Layout) -> tuple[Past | None, 
     functions: dict[str, _Forget] = {}
     # The source is made of this module's own words and of integers, never of input text.
     exec("\n".join(lines), functions)  # noqa: S102
-    past = Past(
-        layout,
-        fence,
-        configuration.constants,
-        resets=_resets(configuration),
-        syncs_again=configuration.allows("client_sync"),
-        intact=configuration.intact,
-    )
-    return past, functions["forget"]
-
-
-def _resets(configuration: Configuration) -> int:
-    """How far admins may reset a timestamp in all.
-
-    Without a limit times outgrow what a state can hold, and nothing is found to hold: then once.
-    """
-    times = sum(configuration.budgets.get(f"{kind}.admin", 1) for kind in configuration.kind_names)
-    return times * max(configuration.domains.get("by", ()), default=0)
+    return Past(layout, configuration.kinds, configuration.folding), functions["forget"]
 
 
 def forgotten(configuration: Configuration, layout: Layout) -> list[tuple[Expr, list[int]]]:
     """When (folded) which places go back to 0, in the order in which they do."""
-    if configuration.fence is None:
-        return []
-    return [
+    table = configuration.folding
+    found = [
         (
-            fold(condition, configuration.known.acting("n", number)),
-            [layout.slots[name, number] for name in names],
+            fold(forget.when, configuration.known.acting("n", number)),
+            [layout.slots[name, number] for name in forget.variables],
         )
-        for names, condition, per_server in forgets(intact=configuration.intact)
-        for number in (range(1, layout.servers + 1) if per_server else [0])
+        for forget in (() if table is None else table.forgets)
+        for number in (range(1, layout.servers + 1) if forget.per_server else [0])
     ]
+    return [(when, slots) for when, slots in found if when.op != "literal" or when.value]
 
 
 def merged(configuration: Configuration, instances: Sequence[Instance]) -> list[tuple[int, Expr]]:

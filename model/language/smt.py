@@ -85,8 +85,8 @@ class World:
             ValueError: a variable that gives a server of a server.
         """
         variables = vocabulary.variables.values()
-        # The kind of a server is no variable: it never changes.
-        sorts = {"is_tso": BOOL, **{v.name: v.sort for v in variables if v.per_server}}
+        sorts = {name: fact.sort for name, fact in vocabulary.facts.items()}
+        sorts |= {v.name: v.sort for v in variables if v.per_server}
         if NODE in sorts.values():
             raise ValueError("a variable that gives a server of a server: then no finite universe is enough")
         fields = {name: z3.Function(name, self.node_sort, self.sort(sort)) for name, sort in sorts.items()}
@@ -143,6 +143,8 @@ class View:
                 return self.bound[expr.name]
             case "field":
                 return self.read(expr.name, self.of(expr.args[0]))
+            case "define":
+                return self.of(expr.args[0])
             case "forall":
                 return z3.And([z3.Implies(there, body) for there, body in self._each(expr)])
             case "exists":
@@ -192,6 +194,8 @@ def existing(expr: Expr, stated: Collection[bool] = (True,), every: Collection[b
                 raise ValueError(f"says of every server that there is another for it: {expr}")
             inner = existing(expr.args[0], stated, {*every, *stated} - exists)
             return bool(exists) + inner
+        case "define":
+            return existing(expr.args[0], stated, every)
         case "not":
             return existing(expr.args[0], {not case for case in stated}, {not case for case in every})
         case "and" | "or":

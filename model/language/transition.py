@@ -1,17 +1,16 @@
 """What a transition is: a name, the inputs it chooses, labelled guards and effects.
 
-A rule is a function from a server and a fence to a `Step`; the decorator makes it data.  What a
-step does not list stays as it is; an effect on a per-server variable concerns the acting server.
+A rule is a function from a server to a `Step`; the decorator makes it data.  What a step does not list
+stays as it is; an effect on a per-server variable concerns the acting server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from ..variants.fence import Fence
-from .expr import BOOL, NODE, Expr, SortError
+from .expr import BOOL, NODE, Expr, Meanings, SortError, redefined
 
 
 class Kind(Enum):
@@ -42,7 +41,7 @@ SELF = Expr("bound", NODE, name="n")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One transition of the system, before a fence is chosen.
+    """How a transition is written down: what it means, who takes it, what it chooses.
 
     ``budget`` names the fault or bound that the transition spends, if any: a scenario says how
     often; a proof and a replay set no limit.  ``needs`` names a fault without which it never happens.
@@ -54,24 +53,24 @@ class Rule:
     inputs: tuple[Expr, ...]
     budget: str | None
     needs: str | None
-    build: Callable[[Expr, Fence], Step | None] = field(repr=False)
-
-    def under(self, fence: Fence) -> Transition | None:
-        """The transition under that fence, or None where the fence has no such step."""
-        step = self.build(SELF, fence)
-        return None if step is None else Transition(self, step)
+    step: Step = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A rule under a fence; `SELF` stands for the acting server."""
+    """A rule in a system, whose variants may have changed its step; `SELF` stands for the acting server."""
 
     rule: Rule
     step: Step
+    meanings: Meanings = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
         return self.rule.name
+
+    def means(self, expr: Expr) -> Expr:
+        """What is said of this step, in the words of its system."""
+        return redefined(expr, self.meanings)
 
     def without(self, label: str) -> Transition:
         """The same transition with one guard dropped.
@@ -82,7 +81,11 @@ class Transition:
         if label not in self.step.guard:
             raise KeyError(f"{self.name} has no guard {label!r}; it has: {', '.join(self.step.guard)}")
         kept = {name: guard for name, guard in self.step.guard.items() if name != label}
-        return Transition(self.rule, Step(kept, self.step.effect))
+        return replace(self, step=Step(kept, self.step.effect))
+
+
+#: what a rule is written as: from the acting server to guards and effects
+Build = Callable[[Expr], Step]
 
 
 def transition(
@@ -91,11 +94,11 @@ def transition(
     inputs: tuple[Expr, ...] = (),
     budget: str | None = None,
     needs: str | None = None,
-) -> Callable[[Callable[[Expr, Fence], Step | None]], Rule]:
+) -> Callable[[Build], Rule]:
     """Make a rule of a function; its name and docstring become the transition's."""
 
-    def make(build: Callable[[Expr, Fence], Step | None]) -> Rule:
+    def make(build: Build) -> Rule:
         meaning = " ".join((build.__doc__ or "").split())
-        return Rule(build.__name__, meaning, kind, inputs, budget, needs, build)
+        return Rule(build.__name__, meaning, kind, inputs, budget, needs, build(SELF))
 
     return make

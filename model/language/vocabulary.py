@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .expr import Expr, Sort
 
@@ -22,6 +24,18 @@ class Variable:
     deadline: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A value a server that never changes: that of a constant, of all servers, of a kind or its own.
+
+    ``default``: the constant that it is where it is not given; empty: it has to be.
+    """
+
+    sort: Sort
+    constant: str
+    default: str = ""
+
+
 class PerServer:
     """A variable with one value a server: ``role[n]``."""
 
@@ -34,15 +48,38 @@ class PerServer:
 
 
 class Vocabulary:
-    """The variables of a system, in the order in which they were declared."""
+    """The variables of a system, in the order in which they were declared, and the facts about its servers.
 
-    def __init__(self) -> None:
+    A fact is a value a server that never changes.
+    """
+
+    def __init__(
+        self, variables: Iterable[Variable] = (), facts: Mapping[str, Fact] = MappingProxyType({})
+    ) -> None:
         self.variables: dict[str, Variable] = {}
+        self.facts: dict[str, Fact] = dict(facts)
+        for variable in variables:
+            self._declare(variable)
 
     def _declare(self, variable: Variable) -> None:
-        if variable.name in self.variables:
+        if variable.name in self.variables or variable.name in self.facts:
             raise ValueError(f"variable {variable.name!r} is declared twice")
         self.variables[variable.name] = variable
+
+    def extended(self, more: Iterable[Variable]) -> Vocabulary:
+        """This one and more variables.
+
+        Raises:
+            ValueError: one of them is there already.
+        """
+        return Vocabulary((*self.variables.values(), *more), self.facts)
+
+    def fact(self, name: str, sort: Sort, constant: str = "", default: str = "") -> PerServer:
+        """One value a server, which never changes; ``constant``: the name under which it is given.
+
+        Where it is not, it is the constant ``default``."""
+        self.facts[name] = Fact(sort, constant or name, default)
+        return PerServer(name, sort)
 
     def shared(self, name: str, sort: Sort, initial: int = 0) -> Expr:
         """One value for the cluster."""

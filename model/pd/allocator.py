@@ -4,9 +4,8 @@ Source: tikv/pd `pkg/tso/tso.go` (syncTimestamp, updateTimestamp, getTS, resetUs
 resetTimestamp), `pkg/tso/allocator.go` (UpdateTSO, Reset).
 """
 
-from ..language.expr import NOW, ZERO, Expr, both, either, ite, negate
+from ..language.expr import NOW, ZERO, Expr, both, definition, either, ite, negate
 from ..language.transition import Kind, Step, transition
-from ..variants.fence import Fence
 from . import state as s
 from .state import (
     BY,
@@ -15,7 +14,6 @@ from .state import (
     GUARD,
     JOB,
     LIMIT,
-    MARGIN,
     NOTE,
     OWN,
     PICK,
@@ -36,19 +34,22 @@ def _twice(count: Expr) -> Expr:
     return count + count
 
 
-def _half_used(n: Expr) -> Expr:
+@definition
+def half_used(n: Expr) -> Expr:
     """More than half of the logical part is used: never where it has room for one grant only."""
     return both(s.NO_LOGICAL + 2 < LIMIT, LIMIT < _twice(s.logical[n]))
 
 
-def _clock_moved(n: Expr) -> Expr:
+@definition
+def clock_moved(n: Expr) -> Expr:
     """The clock is more than the guard ahead of the physical part."""
     return GUARD < s.clock(n) - s.physical[n]
 
 
-def _next_physical(n: Expr) -> Expr:
+@definition
+def next_physical(n: Expr) -> Expr:
     """Where an update goes on: at the clock, or one unit on when the logical part runs short."""
-    return ite(_clock_moved(n), s.clock(n), s.physical[n] + UNIT)
+    return ite(clock_moved(n), s.clock(n), s.physical[n] + UNIT)
 
 
 def _room(n: Expr, target: Expr) -> Expr:
@@ -62,7 +63,7 @@ def _free_to_sync(n: Expr) -> dict[str, Expr]:
 
 
 @transition()
-def sync_load(n: Expr, fence: Fence) -> Step:
+def sync_load(n: Expr) -> Step:
     """`syncTimestamp` loads the timestamp key: a plain read, no condition of the transaction later."""
     return Step(
         guard={
@@ -76,55 +77,58 @@ def sync_load(n: Expr, fence: Fence) -> Step:
     )
 
 
-def _saved_last(n: Expr, slot: Slot) -> Expr:
+@s.of_a_save
+def saved_last(n: Expr, slot: Slot) -> Expr:
     """The memory is set and the key holds what was saved last: there is nothing to sync."""
     return both(s.initialised[n], slot.seen[n] == s.saved[n], slot.seen[n] != ZERO)
 
 
 @transition()
-def sync_skip(n: Expr, fence: Fence) -> Step:
+def sync_skip(n: Expr) -> Step:
     """Memory is set and the key holds what was saved last: "skip sync timestamp"."""
     return Step(
         guard={
             "sync has loaded the key": s.stage[n] == STAGE.loaded,
-            "key holds what was saved last": _saved_last(n, OWN),
+            "key holds what was saved last": saved_last(n, OWN),
         },
         effect={**OWN.ended(), "promoted": s.role[n] == ROLE.leader},
     )
 
 
-def _sync_begins(n: Expr, fence: Fence, slot: Slot) -> Step:
+def _sync_begins(n: Expr, slot: Slot) -> Step:
     """The sync reads the clock, chooses where to start and begins its transaction.
 
     It starts at the clock, or just above the loaded window when that has not passed by the guard.
     """
     now, last = s.clock(n), slot.seen[n]
-    guard = {
-        "sync has loaded the key": slot.stage[n] == STAGE.loaded,
-        "leadership is granted": s.role[n] == ROLE.leader,
-        "key differs from what was saved last": negate(_saved_last(n, slot)),
-    }
-    if fence.wait_out:
-        guard["loaded window has passed"] = either(last == ZERO, MARGIN < now - last)
     return Step(
-        guard=guard,
+        guard={
+            "sync has loaded the key": slot.stage[n] == STAGE.loaded,
+            "leadership is granted": s.role[n] == ROLE.leader,
+            "key differs from what was saved last": negate(saved_last(n, slot)),
+        },
         effect={
             slot.prefix + "stage": STAGE.begun,
             slot.prefix + "next": ite(now - last < GUARD, last + GUARD, now),
-            # only save-cas asks later what was loaded
-            slot.prefix + "seen": last if fence.save_cas else ZERO,
+            # nobody asks later what was loaded
+            slot.prefix + "seen": ZERO,
         },
     )
 
 
 @transition()
-def sync_begin(n: Expr, fence: Fence) -> Step:
+def sync_begin(n: Expr) -> Step:
     """The sync reads the clock, chooses where to start and begins its transaction."""
-    return _sync_begins(n, fence, OWN)
+    return _sync_begins(n, OWN)
+
+
+def begins(slot: Slot) -> str:
+    """The transition in which a sync of that kind chooses where to start."""
+    return "sync_begin" if slot is OWN else "client_begin"
 
 
 @transition()
-def sync_abandon(n: Expr, fence: Fence) -> Step:
+def sync_abandon(n: Expr) -> Step:
     """The leadership went before the transaction began: "leadership has not been granted yet"."""
     return Step(
         guard={
@@ -136,7 +140,7 @@ def sync_abandon(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.TSO, budget="client_sync")
-def client_load(n: Expr, fence: Fence) -> Step:
+def client_load(n: Expr) -> Step:
     """A client's request makes a TSO server sync, beside its campaign's and even before it is primary."""
     return Step(
         guard={
@@ -149,25 +153,25 @@ def client_load(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.TSO, needs="client_sync")
-def client_skip(n: Expr, fence: Fence) -> Step:
+def client_skip(n: Expr) -> Step:
     """The client's sync finds memory set and the key as saved last: "skip sync timestamp"."""
     return Step(
         guard={
             "sync has loaded the key": s.client_stage[n] == STAGE.loaded,
-            "key holds what was saved last": _saved_last(n, CLIENTS),
+            "key holds what was saved last": saved_last(n, CLIENTS),
         },
         effect=CLIENTS.ended(),
     )
 
 
 @transition(Kind.TSO, needs="client_sync")
-def client_begin(n: Expr, fence: Fence) -> Step:
+def client_begin(n: Expr) -> Step:
     """The client's sync reads the clock, chooses where to start and begins its transaction."""
-    return _sync_begins(n, fence, CLIENTS)
+    return _sync_begins(n, CLIENTS)
 
 
 @transition(Kind.TSO, needs="client_sync")
-def client_abandon(n: Expr, fence: Fence) -> Step:
+def client_abandon(n: Expr) -> Step:
     """The client's sync is refused: "leadership has not been granted yet"."""
     return Step(
         guard={
@@ -181,30 +185,30 @@ def client_abandon(n: Expr, fence: Fence) -> Step:
 def _updates(n: Expr) -> dict[str, Expr]:
     """A turn of the update loop (`allocatorUpdater`), or one of the tries within it (`UpdateTSO`)."""
     again = s.NO_TRIES < s.tries[n]
-    runs_short = both(_half_used(n), either(again, s.update_due[n] <= NOW))
+    runs_short = both(half_used(n), either(again, s.update_due[n] <= NOW))
     return {
         "memory is set": s.initialised[n],
         "nothing else in flight": s.job[n] == JOB.none,
         "a try is left": s.tries[n] < _MAX_TRIES,
         "promoted": s.promoted[n],
         "serving, or trying again": either(s.serving(n), again),
-        "clock moved on or logical part runs short": either(_clock_moved(n), runs_short),
-        DEMAND_LEFT: either(_clock_moved(n), s.physical[n] - s.clock(n) < s.AHEAD),
+        "clock moved on or logical part runs short": either(clock_moved(n), runs_short),
+        DEMAND_LEFT: either(clock_moved(n), s.physical[n] - s.clock(n) < s.AHEAD),
     }
 
 
 def _looks_again(n: Expr) -> Expr:
     """Else one update could follow the other before the clock moves, and windows run ahead of it forever."""
-    return ite(both(negate(_clock_moved(n)), _half_used(n)), NOW + UNIT, s.update_due[n])
+    return ite(both(negate(clock_moved(n)), half_used(n)), NOW + s.update_interval[n], s.update_due[n])
 
 
 @transition()
-def update_in_memory(n: Expr, fence: Fence) -> Step:
+def update_in_memory(n: Expr) -> Step:
     """`updateTimestamp` moves the physical part on within the saved window."""
     return Step(
-        guard={**_updates(n), "window has room": _room(n, _next_physical(n))},
+        guard={**_updates(n), "window has room": _room(n, next_physical(n))},
         effect={
-            "physical": _next_physical(n),
+            "physical": next_physical(n),
             "logical": s.NO_LOGICAL,
             "tries": s.NO_TRIES,
             "update_due": _looks_again(n),
@@ -213,21 +217,21 @@ def update_in_memory(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def update_begin(n: Expr, fence: Fence) -> Step:
+def update_begin(n: Expr) -> Step:
     """`updateTimestamp` needs a new window and begins its transaction."""
     return Step(
-        guard={**_updates(n), "window is used up": negate(_room(n, _next_physical(n)))},
+        guard={**_updates(n), "window is used up": negate(_room(n, next_physical(n)))},
         effect={
             "job": JOB.update,
             "stage": STAGE.begun,
-            "next": _next_physical(n),
+            "next": next_physical(n),
             "update_due": _looks_again(n),
         },
     )
 
 
 @transition()
-def reset(n: Expr, fence: Fence) -> Step:
+def reset(n: Expr) -> Step:
     """Three tries failed: `Reset(true)` clears the memory and resigns if still serving."""
     return Step(
         guard={"memory is set": s.initialised[n], "three tries failed": s.tries[n] == _MAX_TRIES},
@@ -241,22 +245,19 @@ def _unlocked(n: Expr) -> Expr:
 
 
 @transition(inputs=(COUNT, NOTE, PICK))
-def grant(n: Expr, fence: Fence) -> Step:
+def grant(n: Expr) -> Step:
     """`getTS` answers a client with COUNT timestamps; the observer may remember one of them."""
-    guard = {
-        "memory is set": s.initialised[n],
-        "promoted": s.promoted[n],
-        "serving": s.serving(n),
-        "no admin reset holds the memory": _unlocked(n),
-        "logical part has room": s.logical[n] + COUNT < LIMIT,
-        "client asks for at least one": s.NO_LOGICAL < COUNT,
-        "observer remembers one grant": negate(both(NOTE, s.noted)),
-        "observer picks one of them": both(s.NO_LOGICAL < PICK, PICK <= COUNT, either(NOTE, PICK == 1)),
-    }
-    if fence.window_lease:
-        guard["own window has not passed"] = s.clock(n) < s.saved[n]
     return Step(
-        guard=guard,
+        guard={
+            "memory is set": s.initialised[n],
+            "promoted": s.promoted[n],
+            "serving": s.serving(n),
+            "no admin reset holds the memory": _unlocked(n),
+            "logical part has room": s.logical[n] + COUNT < LIMIT,
+            "client asks for at least one": s.NO_LOGICAL < COUNT,
+            "observer remembers one grant": negate(both(NOTE, s.noted)),
+            "observer picks one of them": both(s.NO_LOGICAL < PICK, PICK <= COUNT, either(NOTE, PICK == 1)),
+        },
         effect={
             "logical": s.logical[n] + COUNT,
             "noted": either(s.noted, NOTE),
@@ -268,7 +269,7 @@ def grant(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def overflow(n: Expr, fence: Fence) -> Step:
+def overflow(n: Expr) -> Step:
     """The logical part is used up: a request moves the physical part on, within the saved window."""
     return Step(
         guard={
@@ -277,9 +278,9 @@ def overflow(n: Expr, fence: Fence) -> Step:
             "serving": s.serving(n),
             "no admin reset holds the memory": _unlocked(n),
             "logical part is used up": LIMIT <= s.logical[n] + 1,
-            "window has room": _room(n, _next_physical(n)),
+            "window has room": _room(n, next_physical(n)),
         },
-        effect={"physical": _next_physical(n), "logical": s.NO_LOGICAL},
+        effect={"physical": next_physical(n), "logical": s.NO_LOGICAL},
     )
 
 
@@ -295,7 +296,7 @@ def _resets(n: Expr) -> dict[str, Expr]:
 
 
 @transition(inputs=(BY,), budget="admin")
-def admin_reset(n: Expr, fence: Fence) -> Step:
+def admin_reset(n: Expr) -> Step:
     """`resetUserTimestamp` moves the memory forward by BY; no trace of it in etcd."""
     target = s.physical[n] + BY
     return Step(
@@ -305,7 +306,7 @@ def admin_reset(n: Expr, fence: Fence) -> Step:
 
 
 @transition(inputs=(BY,), budget="admin")
-def admin_reset_begin(n: Expr, fence: Fence) -> Step:
+def admin_reset_begin(n: Expr) -> Step:
     """`resetUserTimestamp` goes near or past the saved window: it saves first."""
     target = s.physical[n] + BY
     return Step(

@@ -5,9 +5,8 @@ Source: tikv/pd `pkg/election/leadership.go` (Campaign, Keep, Check), `pkg/elect
 `pkg/member/member.go` (CheckLeader), `pkg/mcs/utils/expected_primary.go` (TransferPrimary).
 """
 
-from ..language.expr import FALSE, NOBODY, NOW, ZERO, Expr, both, either, exists, ite, negate
+from ..language.expr import NOBODY, NOW, ZERO, Expr, both, either, exists, ite, negate
 from ..language.transition import Kind, Step, transition
-from ..variants.fence import Fence, Yield
 from . import state as s
 from .save import forget_unsent
 from .state import JOB, LEASE_STATE, REGISTRATION, ROLE, UNIT
@@ -19,11 +18,11 @@ def _release_key(n: Expr) -> dict[str, Expr]:
 
 
 def _leave_lease_running(n: Expr) -> dict[str, Expr]:
-    """Nobody keeps the lease alive any more: etcd may delete the key LEASE from now, not before."""
+    """Nobody keeps the lease alive any more: etcd may delete the key a ttl from now, not before."""
     kept = s.lease[n] == LEASE_STATE.kept
     return {
         "lease": ite(kept, LEASE_STATE.running, s.lease[n]),
-        "lease_end": ite(kept, NOW + s.LEASE, s.lease_end[n]),
+        "lease_end": ite(kept, NOW + s.ttl[n], s.lease_end[n]),
     }
 
 
@@ -31,25 +30,9 @@ def _raft_leader_without(n: Expr) -> Expr:
     return ite(s.raft_leader == n, NOBODY, s.raft_leader)
 
 
-def _other_pd_runs(n: Expr) -> Expr:
-    return exists(lambda m: both(m != n, negate(s.is_tso[m]), s.role[m] != ROLE.down))
-
-
-def _may_campaign(n: Expr, fence: Fence) -> dict[str, Expr]:
-    """What keeps a PD that yielded from winning again at once."""
-    match fence.yields:
-        case Yield.NOTHING:
-            return {}
-        case Yield.FLAG:
-            return {"has not yielded to a TSO primary": either(negate(s.yielded[n]), s.primary == NOBODY)}
-        case Yield.TRANSFER:
-            return {"has not yielded, or cannot": either(negate(s.yielded[n]), negate(_other_pd_runs(n)))}
-
-
 @transition(budget="term")
-def campaign(n: Expr, fence: Fence) -> Step:
+def campaign(n: Expr) -> Step:
     """The server wins its election: a transaction that needs the key absent, attached to a new lease."""
-    effect = {} if fence.yields is Yield.NOTHING else {"yielded": FALSE}
     return Step(
         guard={
             "not leader, not stopping": s.role[n] == ROLE.follower,
@@ -61,12 +44,10 @@ def campaign(n: Expr, fence: Fence) -> Step:
             "is registered first": either(
                 negate(s.is_tso[n]), negate(s.REGISTRY), s.registration[n] != REGISTRATION.none
             ),
-            **_may_campaign(n, fence),
             "etcd answers": s.etcd_answers(),
             "the sync of its last term has ended": s.job[n] != JOB.sync,
         },
         effect={
-            **effect,
             **s.put_election_key(n, n),
             "role": ROLE.leader,
             "lease": LEASE_STATE.kept,
@@ -76,19 +57,19 @@ def campaign(n: Expr, fence: Fence) -> Step:
 
 
 @transition(budget="keepalive")
-def keepalive_stops(n: Expr, fence: Fence) -> Step:
+def keepalive_stops(n: Expr) -> Step:
     """No keep-alive gets through any more, or the process is paused: the lease runs, here and in etcd."""
     return Step(
         guard={
             "serving": s.serving(n),
             "lease is kept alive": s.lease[n] == LEASE_STATE.kept,
         },
-        effect={"lease": LEASE_STATE.running, "lease_end": NOW + s.LEASE},
+        effect={"lease": LEASE_STATE.running, "lease_end": NOW + s.ttl[n]},
     )
 
 
 @transition()
-def keepalive_resumes(n: Expr, fence: Fence) -> Step:
+def keepalive_resumes(n: Expr) -> Step:
     """A keep-alive gets through in time: the lease is full again."""
     return Step(
         guard={
@@ -101,7 +82,7 @@ def keepalive_resumes(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def lease_runs_out(n: Expr, fence: Fence) -> Step:
+def lease_runs_out(n: Expr) -> Step:
     """etcd deletes the election key with its lease: at the end of the lease or later, never earlier.
 
     The server is not told: its own clock says when it has to stop.
@@ -118,7 +99,7 @@ def lease_runs_out(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def step_down(n: Expr, fence: Fence) -> Step:
+def step_down(n: Expr) -> Step:
     """The server notices that its lease has run out, stops its allocator and resigns."""
     return Step(
         guard={
@@ -131,7 +112,7 @@ def step_down(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.PD)
-def resign_as_raft_follower(n: Expr, fence: Fence) -> Step:
+def resign_as_raft_follower(n: Expr) -> Step:
     """A PD leader that is not the raft leader any more resigns: "etcd leader changed"."""
     return Step(
         guard={
@@ -147,22 +128,22 @@ def _leaves(n: Expr) -> Expr:
     return either(s.role[n] == ROLE.resigning, s.role[n] == ROLE.closing)
 
 
-def _after_leaving(n: Expr, fence: Fence) -> dict[str, Expr]:
+def _after_leaving(n: Expr) -> dict[str, Expr]:
     closing = s.role[n] == ROLE.closing
     return {
-        **forget_unsent(n, fence, dies=closing),
+        **forget_unsent(n, dies=closing),
         "role": ite(closing, ROLE.down, ROLE.follower),
         "raft_leader": ite(closing, _raft_leader_without(n), s.raft_leader),
     }
 
 
 @transition()
-def revoke(n: Expr, fence: Fence) -> Step:
+def revoke(n: Expr) -> Step:
     """A server that resigns or closes revokes its lease: the key goes at once."""
     return Step(
         guard={"resigning or closing": _leaves(n), "etcd answers": s.etcd_answers()},
         effect={
-            **_after_leaving(n, fence),
+            **_after_leaving(n),
             **_release_key(n),
             "lease": LEASE_STATE.none,
             "lease_end": ZERO,
@@ -171,16 +152,16 @@ def revoke(n: Expr, fence: Fence) -> Step:
 
 
 @transition(budget="lost")
-def revoke_lost(n: Expr, fence: Fence) -> Step:
+def revoke_lost(n: Expr) -> Step:
     """The revoke does not reach etcd: the key stays until the lease runs out."""
     return Step(
         guard={"resigning or closing": _leaves(n)},
-        effect={**_after_leaving(n, fence), **_leave_lease_running(n)},
+        effect={**_after_leaving(n), **_leave_lease_running(n)},
     )
 
 
 @transition()
-def drop_own_key(n: Expr, fence: Fence) -> Step:
+def drop_own_key(n: Expr) -> Step:
     """A server that finds its own value in its election key without leading deletes it and starts over."""
     return Step(
         guard={
@@ -193,7 +174,7 @@ def drop_own_key(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.PD)
-def raft_elects(n: Expr, fence: Fence) -> Step:
+def raft_elects(n: Expr) -> Step:
     """The etcd members elect a leader after they lost theirs."""
     return Step(
         guard={"no raft leader": s.raft_leader == NOBODY, "running": s.role[n] != ROLE.down},
@@ -202,7 +183,7 @@ def raft_elects(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.PD, budget="raft_move")
-def raft_moves(n: Expr, fence: Fence) -> Step:
+def raft_moves(n: Expr) -> Step:
     """The raft leader moves to this PD, by choice or by an election."""
     return Step(
         guard={
@@ -214,7 +195,7 @@ def raft_moves(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.PD, budget="reclaim")
-def raft_reclaims(n: Expr, fence: Fence) -> Step:
+def raft_reclaims(n: Expr) -> Step:
     """ "The pd leader is lost for a long time": a PD that could lead moves the raft leadership to itself."""
     return Step(
         guard={
@@ -226,40 +207,8 @@ def raft_reclaims(n: Expr, fence: Fence) -> Step:
     )
 
 
-@transition(Kind.PD)
-def raft_handed_over(n: Expr, fence: Fence) -> Step | None:
-    """Under etcd-transfer: a PD that yielded hands the raft leadership to this one."""
-    if fence.yields is not Yield.TRANSFER:
-        return None
-
-    def hands_over(m: Expr) -> Expr:
-        return both(m != n, s.raft_leader == m, s.yielded[m], s.role[m] == ROLE.follower)
-
-    return Step(
-        guard={
-            "the raft leader has yielded and resigned": exists(hands_over),
-            "running": s.role[n] != ROLE.down,
-        },
-        effect={"raft_leader": n},
-    )
-
-
-@transition(Kind.PD)
-def sees_hand_over(n: Expr, fence: Fence) -> Step | None:
-    """Under etcd-transfer: the PD that yielded finds another one raft leader, and may campaign again."""
-    if fence.yields is not Yield.TRANSFER:
-        return None
-    return Step(
-        guard={
-            "has yielded": s.yielded[n],
-            "another PD is raft leader": both(s.raft_leader != n, s.raft_leader != NOBODY),
-        },
-        effect={"yielded": FALSE},
-    )
-
-
 @transition(Kind.TSO, budget="transfer")
-def chosen_as_primary(n: Expr, fence: Fence) -> Step:
+def chosen_as_primary(n: Expr) -> Step:
     """`primary/transfer`: the TSO primary writes another server's address into `expected_primary`."""
 
     def hands_over(m: Expr) -> Expr:
@@ -281,7 +230,7 @@ def _several_tso_servers(n: Expr) -> Expr:
 
 
 @transition(Kind.TSO)
-def expects_itself(n: Expr, fence: Fence) -> Step:
+def expects_itself(n: Expr) -> Step:
     """ "set expected primary flag": a primary that has synced says so; the key lives with its lease."""
     return Step(
         guard={
@@ -296,7 +245,7 @@ def expects_itself(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.TSO)
-def expected_key_goes(n: Expr, fence: Fence) -> Step:
+def expected_key_goes(n: Expr) -> Step:
     """The key that expects this server goes with its lease, which only a primary that serves keeps alive."""
     return Step(
         guard={
@@ -310,7 +259,7 @@ def expected_key_goes(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.TSO)
-def makes_way(n: Expr, fence: Fence) -> Step:
+def makes_way(n: Expr) -> Step:
     """ "primary have been updated": the TSO primary finds another server expected and steps down."""
     return Step(
         guard={
@@ -325,13 +274,13 @@ def makes_way(n: Expr, fence: Fence) -> Step:
 
 
 @transition(budget="crash")
-def crash(n: Expr, fence: Fence) -> Step:
+def crash(n: Expr) -> Step:
     """The process is killed: its memory is gone, its key stays, a request on the wire may still arrive."""
     return Step(
         guard={"running": s.role[n] != ROLE.down},
         effect={
             **s.forget_memory(),
-            **forget_unsent(n, fence, dies=None),
+            **forget_unsent(n, dies=None),
             **_leave_lease_running(n),
             "role": ROLE.down,
             "raft_leader": _raft_leader_without(n),
@@ -340,7 +289,7 @@ def crash(n: Expr, fence: Fence) -> Step:
 
 
 @transition(budget="stop")
-def stop(n: Expr, fence: Fence) -> Step:
+def stop(n: Expr) -> Step:
     """The process is asked to stop (SIGTERM): the allocator closes first, then the lease is revoked."""
     return Step(
         guard={
@@ -352,25 +301,25 @@ def stop(n: Expr, fence: Fence) -> Step:
 
 
 @transition()
-def restart(n: Expr, fence: Fence) -> Step:
+def restart(n: Expr) -> Step:
     """A process starts, with nothing in memory."""
     return Step(
         guard={"down": s.role[n] == ROLE.down},
-        effect={**s.end_jobs(), "yielded": FALSE, "role": ROLE.follower},
+        effect={**s.end_jobs(), "role": ROLE.follower},
     )
 
 
 @transition(Kind.PD, budget="mode")
-def restart_in_other_mode(n: Expr, fence: Fence) -> Step:
+def restart_in_other_mode(n: Expr) -> Step:
     """A PD in service mode starts in API mode, or the other way round."""
     return Step(
         guard={"some PD may be in API mode": s.REGISTRY, "down": s.role[n] == ROLE.down},
-        effect={**s.end_jobs(), "yielded": FALSE, "role": ROLE.follower, "api": negate(s.api[n])},
+        effect={**s.end_jobs(), "role": ROLE.follower, "api": negate(s.api[n])},
     )
 
 
 @transition(inputs=(s.BY,), budget="jump")
-def clock_jump(n: Expr, fence: Fence) -> Step:
+def clock_jump(n: Expr) -> Step:
     """A server's clock is set: from now on it is BY ahead of the true time (behind, if negative)."""
     return Step(
         guard={
@@ -382,7 +331,7 @@ def clock_jump(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.CLUSTER, inputs=(s.BY,))
-def tick(n: Expr, fence: Fence) -> Step:
+def tick(n: Expr) -> Step:
     """Time passes."""
     return Step(guard={"time goes forward": UNIT <= s.BY}, effect={"now": NOW + s.BY})
 
@@ -400,8 +349,6 @@ RULES = (
     raft_elects,
     raft_moves,
     raft_reclaims,
-    raft_handed_over,
-    sees_hand_over,
     chosen_as_primary,
     expects_itself,
     expected_key_goes,

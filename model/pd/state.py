@@ -6,7 +6,9 @@ every ``Time`` is read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 
 from ..language.expr import (
     BOOL,
@@ -22,27 +24,23 @@ from ..language.expr import (
     Sort,
     both,
     chosen,
+    definition,
     either,
     exists,
     ite,
+    named,
     negate,
     parameter,
 )
 from ..language.vocabulary import PerServer, Vocabulary
 
 # --- constants of a scenario -------------------------------------------------------------------
-#: W, the save interval (`tso-save-interval`): how far ahead a save reserves
-WINDOW = parameter("window", DURATION)
 #: G, `UpdateTimestampGuard`: 1 ms
 GUARD = parameter("guard", DURATION)
 #: the least step of the physical part: 1 ms
 UNIT = parameter("unit", DURATION)
-#: time to live of a leader or primary lease
-LEASE = parameter("lease", DURATION)
 #: `maxLogical`: the logical part stays below it
 LIMIT = parameter("limit", INT)
-#: how far past the loaded window a new writer waits under the fence wait-out
-MARGIN = parameter("margin", DURATION)
 #: the bound on every server's clock skew
 SKEW = parameter("skew_bound", DURATION)
 #: `maxResetTSGap`: how far ahead an admin reset may jump
@@ -69,8 +67,15 @@ timestamp: Expr = VOCABULARY.shared("timestamp", TIME)
 raft_leader: Expr = VOCABULARY.shared("raft_leader", NODE, initial=1)
 
 # --- a server ----------------------------------------------------------------------------------
-#: which servers are TSO servers; the others are PDs.  Never changes.
-is_tso = PerServer("is_tso", BOOL)
+#: which servers are TSO servers; the others are PDs
+is_tso = VOCABULARY.fact("is_tso", BOOL)
+#: W, the save interval (`tso-save-interval`): how far ahead a save reserves
+window = VOCABULARY.fact("window", DURATION)
+#: how long its update loop does not look at the logical part after it moved the physical part on for want of
+#: logical room (`tso-update-physical-interval`, 50 ms; here a UNIT, where nothing else is given)
+update_interval = VOCABULARY.fact("update_interval", DURATION, default="unit")
+#: time to live of its leader or primary lease
+ttl = VOCABULARY.fact("ttl", DURATION, constant="lease")
 
 #: a PD in API mode (keyspace groups enabled): it hands out timestamps only in a TSO server's absence, if ever
 api: PerServer = VOCABULARY.per_server("api", BOOL)
@@ -101,12 +106,11 @@ job: PerServer = VOCABULARY.per_server("job", JOB)
 #: found no TSO primary · read the timestamp key · ran the hook
 STAGE = Sort("Stage", ("idle", "loaded", "begun", "mine", "alone", "read", "hooked"))
 stage: PerServer = VOCABULARY.per_server("stage", STAGE)
-#: the physical time it wants to go on from; the window to save ends WINDOW later
+#: the physical time it wants to go on from; the window to save ends ``window`` later
 next: PerServer = VOCABULARY.per_server("next", TIME)  # noqa: A001  # PD's name for it
 #: the value of the timestamp key that it read last
 seen: PerServer = VOCABULARY.per_server("seen", TIME)
-#: its update loop does not look at the logical part before: a UNIT after it last moved the physical part on
-#: for want of logical room.  PD looks less often, every `tso-update-physical-interval` (50 ms).
+#: its update loop does not look at the logical part before
 update_due: PerServer = VOCABULARY.per_server("update_due", TIME, deadline=True)
 #: failed saves of this update so far (`maxUpdateTSORetryCount` is 3)
 tries: PerServer = VOCABULARY.per_server("tries", INT)
@@ -121,8 +125,6 @@ registration: PerServer = VOCABULARY.per_server("registration", REGISTRATION)
 #: what a PD in API mode saw when it looked at the registry and has not acted upon
 POLLED = Sort("Polled", ("nothing", "nobody", "somebody"))
 polled: PerServer = VOCABULARY.per_server("polled", POLLED)
-#: a PD that the fence refused, under the fences that remember it
-yielded: PerServer = VOCABULARY.per_server("yielded", BOOL)
 
 #: its clock minus the true time
 skew: PerServer = VOCABULARY.per_server("skew", DURATION)
@@ -171,6 +173,7 @@ def clock(n: Expr) -> Expr:
     return NOW + skew[n]
 
 
+@definition
 def serving(n: Expr) -> Expr:
     """`IsServing`: elected, and the lease has not run out as far as this server can tell."""
     unexpired = either(
@@ -179,11 +182,13 @@ def serving(n: Expr) -> Expr:
     return both(role[n] == ROLE.leader, unexpired)
 
 
+@definition
 def able_to_grant(n: Expr) -> Expr:
     """Its memory is set and it serves."""
     return both(initialised[n], promoted[n], serving(n))
 
 
+@definition
 def asked_by_library(n: Expr) -> Expr:
     """Does PD's client library ask that server?
 
@@ -242,6 +247,20 @@ OWN = Slot("", job, stage, next, seen)
 CLIENTS = Slot("client_", Literally(JOB.sync), client_stage, client_next, client_seen)
 
 
+SLOTS = (OWN, CLIENTS)
+
+
 def end_jobs() -> dict[str, Expr]:
     """Nothing is in flight any more."""
     return {**OWN.ended(), **CLIENTS.ended()}
+
+
+def of_a_save(meaning: Callable[[Expr, Slot], Expr]) -> Callable[..., Expr]:
+    """A function from a server and a save of its to an expression that keeps the function's name (behind the
+    slot's prefix)."""
+
+    @wraps(meaning)
+    def define(n: Expr, slot: Slot = OWN) -> Expr:
+        return named(slot.prefix + meaning.__name__, meaning(n, slot), n)
+
+    return define

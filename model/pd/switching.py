@@ -6,13 +6,12 @@ Source: tikv/pd `pkg/mcs/discovery/register.go` (ServiceRegister), `server/clust
 
 from ..language.expr import Expr, both, either, exists, ite
 from ..language.transition import Kind, Step, transition
-from ..variants.fence import Fence
 from . import state as s
 from .state import JOB, POLLED, REGISTRATION, ROLE
 
 
 @transition(Kind.TSO)
-def register(n: Expr, fence: Fence) -> Step:
+def register(n: Expr) -> Step:
     """A TSO server that runs puts its key into the registry, attached to a lease."""
     return Step(
         guard={
@@ -26,7 +25,7 @@ def register(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.TSO)
-def registration_ends(n: Expr, fence: Fence) -> Step:
+def registration_ends(n: Expr) -> Step:
     """The registry key goes, with the lease of a process that was killed or by that of one that stops."""
     return Step(
         guard={
@@ -40,7 +39,7 @@ def registration_ends(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.TSO, budget="lapse")
-def registration_lapses(n: Expr, fence: Fence) -> Step:
+def registration_lapses(n: Expr) -> Step:
     """The lease of the registry key runs out although the process is alive: paused, or cut off."""
     return Step(
         guard={
@@ -52,7 +51,7 @@ def registration_lapses(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.PD)
-def poll_registry(n: Expr, fence: Fence) -> Step:
+def poll_registry(n: Expr) -> Step:
     """A PD leader in API mode with dynamic switching on looks who is registered, and notes what to do."""
     somebody = exists(lambda m: both(s.is_tso[m], s.registration[m] == REGISTRATION.listed))
     stop = ite(s.initialised[n], POLLED.somebody, POLLED.nothing)
@@ -71,7 +70,7 @@ def poll_registry(n: Expr, fence: Fence) -> Step:
 
 
 @transition(Kind.PD)
-def stop_allocator(n: Expr, fence: Fence) -> Step:
+def stop_allocator(n: Expr) -> Step:
     """ "TSO is provided by TSO server": a PD in API mode clears its timestamp and stays leader."""
     return Step(
         guard={

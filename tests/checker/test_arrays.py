@@ -20,7 +20,7 @@ from tsofence.checker.search.engine import Engine, Plain
 from tsofence.checker.search.native import Native
 from tsofence.model.language.instance import Configuration
 from tsofence.model.language.python import Machine
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import load
 

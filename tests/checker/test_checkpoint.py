@@ -22,7 +22,7 @@ from tsofence.checker.search.explore import Exploration, Progress, explore
 from tsofence.checker.search.native import Native
 from tsofence.cli import main
 from tsofence.model.language.instance import REDUCTIONS
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.properties import PROPERTIES, Property
 from tsofence.specs.scenario import Scenario, load
 

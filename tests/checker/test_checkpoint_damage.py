@@ -21,7 +21,7 @@ from tsofence.checker.search.checkpoint import Checkpoint, Position
 from tsofence.checker.search.engine import CheckpointError, Plain
 from tsofence.checker.search.explore import explore
 from tsofence.checker.search.native import Native
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
 

@@ -19,7 +19,7 @@ import pytest
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.engine import Plain, WorkerLost
 from tsofence.checker.search.explore import explore
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import load

@@ -9,7 +9,7 @@ import pytest
 from tsofence.checker.run import breaks, follow
 from tsofence.checker.search.explore import Exploration, explore
 from tsofence.model.language.instance import REDUCTIONS
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import properties
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import Scenario, load

@@ -12,7 +12,7 @@ from tsofence.checker.graph.graph import Label, difference, state_graph
 from tsofence.checker.search.explore import explore
 from tsofence.model.language.instance import Configuration
 from tsofence.model.pd import save
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.scenario import Scenario, load
 
 UPGRADE = replace(load("rolling-upgrade"), window=3)
@@ -43,7 +43,7 @@ def outside(label: Label, before: bytes, after: bytes) -> Hashable | None:
     """What etcd, the clients and the operator see: keys, windows, grants, elections, resets; neither
     the reads of a transaction, nor when a save begins or is refused."""
     name, server, _ = label
-    hidden = {rule.name for rule in save.RULES} - {"commit"}
+    hidden = {rule.name for rule in save.RULES} - {"commit"} | {"find_no_primary", "refused_by_fence"}
     if name in hidden | {"sync_load", "sync_begin", "sync_abandon", "update_begin"}:
         return None
     slots = LAYOUT.slots

@@ -17,13 +17,13 @@ from tsofence.checker.liveness.liveness import Cut, States, decide
 from tsofence.checker.run import Move, Run, RunError, repeats
 from tsofence.model.language.expr import NOBODY, both, exists
 from tsofence.model.pd import state as s
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.liveness import NAMES, Fairness, Liveness, named, named_steps
 from tsofence.specs.scenario import Scenario, load
-from tsofence.traces.runs import run as files
+from tsofence.traces.runs import files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources.observation import BadInput
-from tsofence.traces.tell.show import html, mermaid, text
+from tsofence.traces.story.show import html, mermaid, text
 
 DOCS = Path(__file__).parents[2] / "docs"
 UPGRADE = replace(load("rolling-upgrade"), window=3)

@@ -13,7 +13,7 @@ from tsofence.checker.search.engine import Engine, Plain
 from tsofence.checker.search.explore import Exploration, explore
 from tsofence.checker.search.native import Native
 from tsofence.model.language.instance import REDUCTIONS, Configuration
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.scenario import Scenario, load

@@ -15,7 +15,7 @@ from tsofence.checker.machine.machine_code import Compiled
 from tsofence.checker.machine.packing import Packing
 from tsofence.checker.machine.ranges import Ranges
 from tsofence.checker.machine.table import Table, TableCode
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.scenario import load
 
 

@@ -35,14 +35,15 @@ from tsofence.model.language.fold import Known, fold
 from tsofence.model.language.smt import World, negated
 from tsofence.model.language.transition import Kind, Step, Transition, transition
 from tsofence.model.pd import state as s
-from tsofence.model.variants import fence as fences
-from tsofence.model.variants.fence import Fence
+from tsofence.model.variants import fences
 from tsofence.specs import lemmas
-from tsofence.specs.constraints import CONSTRAINTS, PARAMETERS, Constraint
+from tsofence.specs.constraints import CONSTRAINTS, Constraint, parameters
 from tsofence.specs.lemmas import Lemma
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
-from tsofence.traces.tell import report
+from tsofence.traces.tell import results
+from tsofence.traces.tell.explored import explored
+from tsofence.traces.tell.proved import proved
 
 ALL_THREE = "save-cas+window-lease+wait-out"
 OFF = fences.parse("off")
@@ -57,7 +58,7 @@ def induction(fence: str, name: str, assume: tuple[str, ...] = ()) -> Induction:
 def text(*proofs: Proof) -> str:
     console = Console(width=200)
     with console.capture() as told:
-        console.print(report.proved(proofs, {}, details=False))
+        console.print(proved(proofs, {}, details=False))
     return told.get()
 
 
@@ -67,7 +68,7 @@ def text(*proofs: Proof) -> str:
 def test_a_formula_says_what_its_constraint_says() -> None:
     """Both are evaluated over small numbers."""
     names = ("unit", "guard", "window", "lease", "limit", "skew", "margin", "max_reset")
-    others = dict.fromkeys((parameter.name for parameter in PARAMETERS), 1)
+    others = dict.fromkeys((parameter.name for parameter in parameters(OFF)), 1)
     for constraint in CONSTRAINTS:
         formula = constraint.formula.replace("·", "*").replace("≤", "<=")
         used = [name for name in names if name in formula.replace("*", " ").split()]
@@ -75,7 +76,8 @@ def test_a_formula_says_what_its_constraint_says() -> None:
         for values in product(range(-1, 5), repeat=len(used)):
             given = dict(zip(used, values, strict=True))
             constants = others | {"skew_bound" if name == "skew" else name: n for name, n in given.items()}
-            holds = bool(fold(constraint.claim, Known(0, constants)).value)
+            facts = {"window": (constants.get("window", 1),), "ttl": (constants.get("lease", 1),)}
+            holds = bool(fold(constraint.claim, Known(1, constants, facts)).value)
             assert holds == eval(formula, {}, given), (constraint.formula, given)
             seen.add(holds)
         assert seen == {False, True}
@@ -98,7 +100,7 @@ def test_constraints_are_printed() -> None:
     told = text(proof)
     assert "any number of servers; 0 < unit; unit ≤ guard; 2·guard ≤ window" in " ".join(told.split())
     assert "2·guard ≤ window: the save interval is at least twice the guard" in told
-    found = report.proof_json(proof, {})
+    found = results.proof_json(proof, {})
     assert found["constraints"][2] == {
         "formula": "2·guard ≤ window",
         "meaning": "the save interval is at least twice the guard",
@@ -114,12 +116,12 @@ def test_explore_says_where_a_proof_says_nothing(margin: int) -> None:
     found = explore(world, ALL_THREE, asked, max_states=1)
     assert found.outside == ({"real-time": ("2·skew ≤ margin",)} if margin == 0 else {})
     (told,) = [
-        each for each in report.exploration_json(found, {})["properties"] if each["property"] == "real-time"
+        each for each in results.exploration_json(found, {})["properties"] if each["property"] == "real-time"
     ]
     assert told["outside"] == (["2·skew ≤ margin"] if margin == 0 else [])
     console = Console(width=200)
     with console.capture() as shown:
-        console.print(report.explored(world, [found], {}, tell_runs=False))
+        console.print(explored(world, [found], {}, tell_runs=False))
     line = "real-time under this fence: proved only where 2·skew ≤ margin, which this scenario does not meet"
     assert (line in shown.get()) == (margin == 0)
 
@@ -161,12 +163,10 @@ def once(guard: Callable[[Expr], Expr], effect: Callable[[Expr], Expr] = lambda 
     """The acting server yields."""
 
     @transition(Kind.ANY)
-    def yields(n: Expr, fence: Fence) -> Step:
-        return Step(guard={"guard": guard(n)}, effect={"yielded": effect(n)})
+    def yields(n: Expr) -> Step:
+        return Step(guard={"guard": guard(n)}, effect={"promoted": effect(n)})
 
-    made = yields.under(OFF)
-    assert made is not None
-    return made
+    return Transition(yields, yields.step)
 
 
 #: false of a PD, a TSO server that holds no key, and a server that yields because of it
@@ -174,7 +174,7 @@ ONLY_TSO_SERVERS = Lemma(
     "beside one that yielded there are TSO servers only",
     "",
     forall(
-        lambda a: forall(lambda b: implies(both(a != b, s.yielded[a]), s.is_tso[b]), "b"),
+        lambda a: forall(lambda b: implies(both(a != b, s.promoted[a]), s.is_tso[b]), "b"),
         "a",
     ),
 )
@@ -188,8 +188,8 @@ ONLY_TSO_SERVERS = Lemma(
         once(lambda n: ite(exists(blank(n)), TRUE, FALSE)),
         once(lambda n: exists(blank(n)) == TRUE),
         once(lambda n: ite(forall(lambda m: negate(blank(n)(m))), FALSE, TRUE)),
-        once(lambda n: TRUE, lambda n: ite(exists(blank(n)), TRUE, s.yielded[n])),
-        once(lambda n: TRUE, lambda n: either(s.yielded[n], negate(forall(lambda m: negate(blank(n)(m)))))),
+        once(lambda n: TRUE, lambda n: ite(exists(blank(n)), TRUE, s.promoted[n])),
+        once(lambda n: TRUE, lambda n: either(s.promoted[n], negate(forall(lambda m: negate(blank(n)(m)))))),
         once(lambda n: exists(lambda m: both(blank(n)(m), exists(lambda k: both(k != m, blank(n)(k)), "k")))),
     ],
 )
@@ -213,9 +213,9 @@ def test_without_such_a_server_the_lemma_is_kept() -> None:
 
 def test_a_lemma_may_say_that_a_server_exists() -> None:
     """Kept by a rule that changes nothing, and lost where the last one goes."""
-    somebody = Lemma("somebody yielded", "", exists(lambda m: s.yielded[m]))
+    somebody = Lemma("somebody yielded", "", exists(lambda m: s.promoted[m]))
     results = []
-    for effect in (lambda n: s.yielded[n], lambda n: FALSE):
+    for effect in (lambda n: s.promoted[n], lambda n: FALSE):
         found = induction("off", "key-monotone")
         found.transitions, found.lemmas = (once(lambda n: TRUE, effect),), (somebody,)
         results.append([each.obligation.result for each in found.decide()][-1])
@@ -233,11 +233,10 @@ def test_a_lemma_of_three_servers_has_three_witnesses() -> None:
         return forall(lambda b: forall(lambda c: negate(apart(a, b, c)), "c"), "b")
 
     @transition(Kind.ANY)
-    def is_expected(n: Expr, fence: Fence) -> Step:
+    def is_expected(n: Expr) -> Step:
         return Step(guard={}, effect={"expected": n})
 
-    rule = is_expected.under(OFF)
-    assert rule is not None
+    rule = Transition(is_expected, is_expected.step)
     found = induction("off", "key-monotone")
     found.transitions = (rule,)
     found.lemmas = (Lemma("no three beside it", "", forall(no_three, "a")),)
@@ -275,7 +274,7 @@ def test_guards_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) ->
     for obligation, known in zip(found.obligations, sure.obligations, strict=True):
         assert set(known.guards_used) <= set(obligation.guards_undecided)
     assert "key-monotone under off: z3 gave up on whether these guards are needed: " in text(found)
-    assert any(each["guards_undecided"] for each in report.proof_json(found, {})["obligations"])
+    assert any(each["guards_undecided"] for each in results.proof_json(found, {})["obligations"])
 
 
 def test_steps_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +288,7 @@ def test_steps_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert (found.verdict, found.undecided) == ("unknown", ("commit",))
     assert found.note == "no step breaks it, but z3 gave up on whether any meets its premise"
     assert "z3 gave up on whether these can happen where the lemmas hold: commit" in text(found)
-    assert report.proof_json(found, {})["undecided"] == ["commit"]
+    assert results.proof_json(found, {})["undecided"] == ["commit"]
 
 
 def test_a_question_that_z3_gives_up_on_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,7 +352,7 @@ def test_ctrl_c_ends_all_proofs(at: int) -> None:
     assert len(found[at].obligations) == 5
     for proof in found[at + 1 :]:
         assert (proof.note, proof.obligations) == ("interrupted before it began", ())
-    told = [report.proof_json(proof, {}) for proof in found]
+    told = [results.proof_json(proof, {}) for proof in found]
     assert [each["property"] for each in told] == ["key-monotone", "window", "unique"]
     assert json.loads(json.dumps(told)) == told
     assert prove(OFF, named("key-monotone")).verdict == "proved", "nothing is interrupted afterwards"

@@ -16,7 +16,7 @@ from tsofence.checker.search.explore import explore
 from tsofence.model.language.expr import FALSE
 from tsofence.model.language.transition import Kind
 from tsofence.model.pd import system
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import lemmas
 from tsofence.specs.properties import NAMES, named
 from tsofence.specs.scenario import load

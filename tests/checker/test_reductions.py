@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from tsofence.checker.machine.expand import Expander
-from tsofence.checker.reductions.candidates import Candidate, alike
+from tsofence.checker.reductions.candidates import Candidate, alike, mentioned
 from tsofence.checker.reductions.claims import CLAIMS
-from tsofence.checker.reductions.merging import Proof, prove
-from tsofence.checker.reductions.questions import System, holding, mentioned
+from tsofence.checker.reductions.merging import Merging, prove
+from tsofence.checker.reductions.questions import System, holding
 from tsofence.checker.reductions.simulation import Simulation
 from tsofence.checker.reductions.symmetry import checked, exchanges, names_a_server, orbits
 from tsofence.checker.run import breaks
@@ -28,7 +28,7 @@ from tsofence.model.language.instance import FOLDING, MERGING, REDUCTIONS, SYMME
 from tsofence.model.language.python import folding, merged
 from tsofence.model.language.transition import Transition
 from tsofence.model.pd.state import CLIENTS, OWN, STAGE, leader
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.reference import reference
@@ -175,16 +175,18 @@ def test_symmetry_counts_each_set_of_equals_once(name: str) -> None:
 
 def test_what_is_reported() -> None:
     found = explore(load("mixed-upgrade"), "check-tso-primary", PROPERTIES)
-    assert found.reductions == REDUCTIONS
+    assert tuple(each.name for each in found.reductions) == REDUCTIONS
     assert found.exchanged == (("pd1", "pd2"),)
     assert {"find_own_key@pd", "find_own_key@tso", "find_no_primary@pd", "conflict@pd"} <= set(found.merged)
     assert "refused_by_fence@pd" not in found.merged
-    symmetry, merging = found.proofs
+    symmetry, times, merging = found.reductions
+    assert times.proved
     assert (symmetry.name, symmetry.proved, symmetry.note) == ("symmetry", True, "")
     assert (merging.name, merging.proved) == ("merging", True)
     assert merging.note == "not shown for refused_not_leader, refused_by_fence"
     small = explore(QUIET["rolling-upgrade"], "off", PROPERTIES, max_states=5_000)
-    assert (small.reductions, small.exchanged, small.merged) == ((), (), ())
+    assert [(each.name, each.note) for each in small.reductions] == [(FOLDING, "only as time passes")]
+    assert (small.exchanged, small.merged) == ((), ())
 
 
 def merges(world: Scenario, fence: str, dropped: Sequence[tuple[str, str]] = ()) -> set[str]:
@@ -240,7 +242,7 @@ EVERYTHING = replace(
 )
 
 
-def widened(proof: Proof, system: System) -> Iterator[tuple[str, list[Candidate]]]:
+def widened(proof: Merging, system: System) -> Iterator[tuple[str, list[Candidate]]]:
     """Each condition left out, and each other step of a save taken at once as well."""
     for number, step in enumerate(proof.steps):
         for left_out, condition in enumerate(step.when):

@@ -18,7 +18,7 @@ from tsofence.checker.search import native, team
 from tsofence.checker.search.engine import Plain
 from tsofence.checker.search.native import Native
 from tsofence.model.language.instance import REDUCTIONS
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
 

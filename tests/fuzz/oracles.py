@@ -13,12 +13,16 @@ from tsofence import cli
 from tsofence.specs import scenario
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain.replay import Report
-from tsofence.traces.runs import run as run_files
+from tsofence.traces.output.terminal import Terminal, one_line
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
-from tsofence.traces.sources import sources
+from tsofence.traces.sources import reading
 from tsofence.traces.sources.observation import BadInput
-from tsofence.traces.tell import report, show
-from tsofence.traces.tell.terminal import Terminal, one_line
+from tsofence.traces.story import show
+from tsofence.traces.tell import results
+from tsofence.traces.tell.explored import explored
+from tsofence.traces.tell.matrix import Exploring
+from tsofence.traces.tell.replayed import replayed, rerun_text
 
 _ONE_LINE = 2_100
 
@@ -43,14 +47,14 @@ def _printed(*parts: Any) -> None:
 def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | None:
     """Files of a recording: judged, shown, and explained by runs that their own files tell again."""
     try:
-        trace = sources.read(paths)
+        trace = reading.read(paths)
     except BadInput as error:
         told(error)
         return None
     found = replaying.replay(trace, fences)
     assert found.sources
-    assert json.dumps(report.replay_json(found)).isascii()
-    _printed(report.replayed(found, {}, details=True))
+    assert json.dumps(results.replay_json(found)).isascii()
+    _printed(replayed(found, {}, details=True))
     for verdict in found.fences:
         assert verdict.conforms is not None or verdict.note
         if verdict.run is not None:
@@ -65,7 +69,7 @@ def run_file(path: Path) -> None:
     except BadInput as error:
         told(error)
         return
-    _printed(show.text(run), report.rerun_text(rerun(run, [run.fence, "off", "save-cas"], [])))
+    _printed(show.text(run), rerun_text(rerun(run, [run.fence, "off", "save-cas"], [])))
     assert show.mermaid(run)
     assert show.html(run)
     assert run_files.parse(run_files.dumps(run).encode(), "run.json") == run
@@ -78,8 +82,8 @@ def scenario_file(path: Path) -> None:
     except scenario.ScenarioError as error:
         told(error)
         return
-    screen = report.Exploring(Terminal(file=io.StringIO()), world, ["off"], ["unique"], live=False)
-    _printed(screen._render(), report.explored(world, [], {}, tell_runs=True))
+    screen = Exploring(Terminal(file=io.StringIO()), world, ["off"], ["unique"], live=False)
+    _printed(screen._render(), explored(world, [], {}, tell_runs=True))
 
 
 def command(*args: str) -> tuple[int, dict[str, Any]]:

@@ -21,23 +21,28 @@ from tsofence.model.language.python import Machine
 from tsofence.model.language.transition import SELF, Kind
 from tsofence.model.pd import system
 from tsofence.model.pd.state import STAGE
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 
 KINDS = (Kind.PD, Kind.PD, Kind.TSO)
 SERVERS = range(1, len(KINDS) + 1)
 NOW = 1000
 CONSTANTS = {
-    "window": 5, "guard": 2, "unit": 1, "lease": 3, "limit": 6, "margin": 4, "skew_bound": 1, "max_reset": 7,
+    "window": 5, "update_interval": 2,
+    "guard": 2, "unit": 1, "lease": 3, "limit": 6, "margin": 4, "skew_bound": 1, "max_reset": 7,
     "ahead": 9,
     "dynamic": 1, "registry": 1,
 }  # fmt: skip
 FENCES = (*fences.ALL, "hook+save-cas")
 
 
+#: every variable of any fence
+VOCABULARY = system.vocabulary(fences.parse("yielded-flag"))
+
+
 @cache
 def machine(fence: str, relative: bool = False) -> Machine:
     transitions = system.transitions(fences.parse(fence))
-    return Machine(Configuration(system.VOCABULARY, transitions, KINDS, CONSTANTS, relative))
+    return Machine(Configuration(VOCABULARY, transitions, KINDS, CONSTANTS, relative))
 
 
 def values(sort: Sort) -> st.SearchStrategy[int]:
@@ -53,7 +58,7 @@ def values(sort: Sort) -> st.SearchStrategy[int]:
 @st.composite
 def states(draw: st.DrawFn) -> tuple[int, ...]:
     given = {("now", 0): NOW}
-    for variable in system.VOCABULARY.variables.values():
+    for variable in VOCABULARY.variables.values():
         for number in SERVERS if variable.per_server else [0]:
             given[variable.name, number] = draw(values(variable.sort))
     return machine("off").layout.initial(given, {})
@@ -87,9 +92,11 @@ def view(state: tuple[int, ...], inputs: dict[str, int]) -> smt.View:
         number = next(i for i, known in enumerate(WORLD.servers, 1) if z3.eq(known, owner))
         if name == "is_tso":
             return z3.BoolVal(KINDS[number - 1] is Kind.TSO)
-        return WORLD.literal(system.VOCABULARY.variables[name].sort, layout.read(state, name, number))
+        if name in VOCABULARY.facts:
+            return z3.IntVal(CONSTANTS[VOCABULARY.facts[name].constant])
+        return WORLD.literal(VOCABULARY.variables[name].sort, layout.read(state, name, number))
 
-    shared = {v.name: v.sort for v in system.VOCABULARY.variables.values() if not v.per_server}
+    shared = {v.name: v.sort for v in VOCABULARY.variables.values() if not v.per_server}
     return smt.View(
         WORLD,
         {"now": z3.IntVal(NOW)}

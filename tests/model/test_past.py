@@ -15,9 +15,10 @@ import pytest
 
 from tsofence.model.language.instance import Configuration
 from tsofence.model.language.layout import RELATIVE_NOW, Layout
+from tsofence.model.language.past import Past
 from tsofence.model.language.python import Machine, folding
-from tsofence.model.pd.past import Past
-from tsofence.model.variants import fence as fences
+from tsofence.model.pd.past import by_hand
+from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, judged
 from tsofence.specs.scenario import Scenario
@@ -89,15 +90,11 @@ class Folding:
 
     def _past_after(self, left: int) -> Past:
         configuration = self._configuration
-        assert configuration.fence is not None
-        return Past(
-            self._layout,
-            configuration.fence,
-            configuration.constants,
-            resets=left * max(configuration.domains["by"]),
-            syncs_again=configuration.allows("client_sync"),
-            intact=True,
-        )
+        spent = {f"{kind}.admin": 0 for kind in configuration.kind_names} | {
+            f"{configuration.kind_names[0]}.admin": left
+        }
+        by_then = by_hand(replace(configuration, budgets={**configuration.budgets, **spent}))
+        return Past(self._layout, configuration.kinds, by_then.folding)
 
 
 FENCES = (*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out")

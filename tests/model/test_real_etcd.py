@@ -27,7 +27,7 @@ from tsofence.model.language.python import Machine
 from tsofence.model.language.transition import Kind
 from tsofence.model.pd import system
 from tsofence.model.pd.state import CLIENTS, REGISTRATION
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 
 ETCD = shutil.which("etcd")
 pytestmark = pytest.mark.skipif(ETCD is None, reason="no etcd installed (Debian: etcd-server)")
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(ETCD is None, reason="no etcd installed (Debian:
 KINDS = (Kind.PD, Kind.PD, Kind.TSO, Kind.TSO)
 CONSTANTS = {
     "window": 3, "guard": 1, "unit": 1, "lease": 5, "limit": 2, "margin": 1, "skew_bound": 0, "max_reset": 3,
-    "ahead": 9,
+    "ahead": 9, "update_interval": 1,
     "dynamic": 1, "registry": 1,
 }  # fmt: skip
 
@@ -128,9 +128,10 @@ class Mirror:
 
     def __init__(self, etcd: Etcd, fence: str, name: str) -> None:
         self.etcd = etcd
+        variant = fences.parse(fence)
         self.machine = Machine(
             Configuration(
-                system.VOCABULARY, system.transitions(fences.parse(fence)), KINDS, CONSTANTS, relative=False
+                system.vocabulary(variant), system.transitions(variant), KINDS, CONSTANTS, relative=False
             )
         )
         # the second PD begins in API mode

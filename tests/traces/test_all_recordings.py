@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tsofence.checker.run import follow
-from tsofence.traces.explain.replay import FenceVerdict, Refused, Report, replay
+from tsofence.traces.explain.conformance import FenceVerdict, Refused
+from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.sources.observation import Call
-from tsofence.traces.sources.sources import read
+from tsofence.traces.sources.reading import read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 CHECK, DYNAMIC = "check-tso-primary", "dynamic-8780"

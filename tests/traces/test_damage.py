@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.traces.judge.judge import PROPERTIES, Judgement, judge
+from tsofence.traces.judge.exact import PROPERTIES, judge
+from tsofence.traces.judge.judgement import Judgement
 from tsofence.traces.sources import lines as lines_module
 from tsofence.traces.sources.lines import Lines
 from tsofence.traces.sources.observation import BadInput, Call, Key
-from tsofence.traces.sources.sources import Gap, Kind, Source, Trace, read
+from tsofence.traces.sources.reading import read
+from tsofence.traces.sources.trace import Gap, Kind, Source, Trace
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 FENCED = RECORDINGS / "upgrade-fenced"

@@ -16,17 +16,22 @@ from typing import Any
 import pytest
 
 from tsofence.specs import scenario
-from tsofence.traces import faults
-from tsofence.traces.explain import explain, timeline
+from tsofence.traces.explain import conformance, search, streams
 from tsofence.traces.explain import replay as replaying
-from tsofence.traces.judge import judge
-from tsofence.traces.runs import run as run_files
+from tsofence.traces.judge import exact
+from tsofence.traces.output import faults
+from tsofence.traces.output.terminal import Terminal, clean, one_line
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
-from tsofence.traces.sources import lines, pdlog, sources
+from tsofence.traces.sources import lines, pdlog, reading
 from tsofence.traces.sources.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
 from tsofence.traces.sources.servers import MAX_SERVERS
-from tsofence.traces.tell import report, show
-from tsofence.traces.tell.terminal import Terminal, clean, one_line
+from tsofence.traces.story import show
+from tsofence.traces.tell import results
+from tsofence.traces.tell.explored import explored
+from tsofence.traces.tell.matrix import Exploring
+from tsofence.traces.tell.progress import Steps
+from tsofence.traces.tell.replayed import replayed, rerun_text
 
 GOLDEN = Path(__file__).parents[1] / "runs" / "tso-restart.check-tso-primary.unique.json"
 #: escape sequences, markup, overrides of direction, a line of its own, half a character
@@ -114,21 +119,21 @@ def test_hostile_names_in_recordings(tmp_path: Path) -> None:
     log += f"{HOSTILE}\n"
     (folder / "\u202elog[red]").write_text(log)
     read: list[str] = []
-    trace = sources.read([folder], progress=read.append)
+    trace = reading.read([folder], progress=read.append)
     found = replaying.replay(trace)
     assert {source.kind.value for source in trace.sources} == {"etcd watch", "client samples", "PD log"}
     assert {"unique", "real-time", "session", "key-monotone"} <= {
         each.property for each in found.properties if each.verdict == "violated"
     }
-    assert_harmless(printed(report.replayed(found, {("off", "x"): HOSTILE}, details=True)))
+    assert_harmless(printed(replayed(found, {("off", "x"): HOSTILE}, details=True)))
     out = io.StringIO()
     terminal = Terminal(file=out)
-    with report.Steps(terminal, live=True) as screen:
+    with Steps(terminal, live=True) as screen:
         for name in read:
             screen.reading(name)
         terminal.print(screen._bar.make_tasks_table(screen._bar.tasks))
     assert_harmless(out.getvalue())
-    assert json.loads(json.dumps(report.replay_json(found)))["properties"]
+    assert json.loads(json.dumps(results.replay_json(found)))["properties"]
 
 
 def test_hostile_names_in_a_run() -> None:
@@ -136,7 +141,7 @@ def test_hostile_names_in_a_run() -> None:
     text = json.dumps({**document, "title": HOSTILE}).replace('"X"', json.dumps(HOSTILE))
     run = run_files.parse(text.encode(), "run.json")
     again = rerun(run, ["off", "save-cas"], [])
-    assert_harmless(printed(show.text(run), report.rerun_text(again)))
+    assert_harmless(printed(show.text(run), rerun_text(again)))
     for told in (show.mermaid(run), show.html(run)):
         assert_harmless(told)
         assert "<red>" not in told
@@ -158,8 +163,8 @@ def test_hostile_words_in_a_scenario(key: str) -> None:
         assert_harmless(one_line(error))
         assert key != "description"
     else:
-        screen = report.Exploring(Terminal(file=io.StringIO()), world, ["off"], ["unique"], live=False)
-        assert_harmless(printed(screen._render(), report.explored(world, [], {}, tell_runs=True)))
+        screen = Exploring(Terminal(file=io.StringIO()), world, ["off"], ["unique"], live=False)
+        assert_harmless(printed(screen._render(), explored(world, [], {}, tell_runs=True)))
 
 
 # --- what it costs ---------------------------------------------------------------------------------
@@ -187,7 +192,7 @@ def test_lines_that_cannot_be_read_end_a_file(
     monkeypatch.setattr(lines, "MAX_SKIPPED", 100)
     content = watch(event(2, "/pd/1/timestamp", bytes(8))).encode() + b"\n" * 10_000
     (tmp_path / "watch").write_bytes(gzip.compress(content) if packed else content)
-    (source,) = sources.read([tmp_path]).sources
+    (source,) = reading.read([tmp_path]).sources
     assert (source.observations, source.skipped, source.truncated) == (1, 101, True)
     assert source.reasons[-1] == "more than 100 lines cannot be read"
 
@@ -196,7 +201,7 @@ def test_observations_have_room_for_so_many(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(lines, "MAX_KEPT", 10 * lines.OBSERVATION)
     for name in "ab":
         (tmp_path / name).write_text("".join(call(name, at, at + 1) for at in range(8)))
-    first, second = sources.read([tmp_path]).sources
+    first, second = reading.read([tmp_path]).sources
     assert (first.observations, first.truncated) == (8, False)
     assert (second.observations, second.truncated) == (3, True)
     assert "observations take more than" in second.reasons[-1]
@@ -205,13 +210,13 @@ def test_observations_have_room_for_so_many(tmp_path: Path, monkeypatch: pytest.
 def test_a_file_of_any_size_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "MAX_SIZE", 1 << 20)
     (tmp_path / "calls").write_text("".join(call("c", at, 1) for at in range(30_000)))
-    (source,) = sources.read([tmp_path]).sources
+    (source,) = reading.read([tmp_path]).sources
     assert source.truncated
     assert "there are more than 0 GiB" in source.reasons
     # members without a text count as well: this file would be read four times as far
     (tmp_path / "calls").write_bytes(zlib.compress(b"", wbits=31) * 200_000)
     with pytest.raises(BadInput, match="expected an etcd watch stream"):
-        sources.read([tmp_path])
+        reading.read([tmp_path])
 
 
 def test_only_what_ends_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +227,7 @@ def test_only_what_ends_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         listening.bind("socket")
         for path in ("pipe", "loop", "socket", "/dev/zero", "/dev/null"):
             with pytest.raises(BadInput, match="that can be read; check the path"):
-                sources.read([path])
+                reading.read([path])
             with pytest.raises(BadInput, match="that can be read; check the path"):
                 run_files.load(path)
             Path("link.toml").unlink(missing_ok=True)
@@ -232,11 +237,11 @@ def test_only_what_ends_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_of_very_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_MANY_FILES", 3)
+    monkeypatch.setattr(reading, "_MANY_FILES", 3)
     for name in "abcd":
         (tmp_path / name).touch()
     with pytest.raises(BadInput, match="at most 3 files"):
-        sources.read([tmp_path])
+        reading.read([tmp_path])
 
 
 @pytest.mark.parametrize(
@@ -265,9 +270,9 @@ def test_a_number_given_often_is_given_once() -> None:
 
 
 def test_a_long_run_is_told_from_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tsofence.traces.tell import show_text
+    from tsofence.traces.story import as_text
 
-    monkeypatch.setattr(show_text, "_MOST", 10)
+    monkeypatch.setattr(as_text, "_MOST", 10)
     text = printed(show.text(run_files.load(GOLDEN)))
     assert "steps 6 to 15 are left out here" in text
     assert "│t+0  │" in text
@@ -287,7 +292,7 @@ def test_an_election_key_that_names_nobody(tmp_path: Path, key: str, value: byte
     """It is a value that cannot be decoded, not one of server 0."""
     known = field(1, "pd1") + field(4, "http://pd1")
     (tmp_path / "watch").write_text(watch(event(2, "/pd/1/leader", known), event(3, key, value)))
-    trace = sources.read([tmp_path])
+    trace = reading.read([tmp_path])
     assert trace.sources[0].reasons == ("1 x value that cannot be decoded (first: line 1)",)
     assert {each.conforms for each in replaying.replay(trace).fences} == {None}
 
@@ -314,7 +319,7 @@ def test_what_is_no_time_in_any_file(tmp_path: Path) -> None:
     start = HEAD.replace("reset-ts", "PD config") + f"[config={config}]\n"
     late = "".join(reset.replace("2026/11/23 07:09:28.483 +00:00", time) for time in times)
     (tmp_path / "log").write_text(start + granted + reset + late)
-    trace = sources.read([tmp_path])
+    trace = reading.read([tmp_path])
     assert [(each.revision, each.latest_ns) for each in trace.keys] == [(2, None)]
     assert [where.line for where in trace.undecoded] == [1, 1]
     assert len(trace.calls) == 1
@@ -335,7 +340,7 @@ def test_servers_that_cannot_be_told_apart(tmp_path: Path) -> None:
     ]
     for found, why in ((events, "of a PD and of a TSO server"), (many, "17 servers, where 16 can be")):
         (tmp_path / "watch").write_text(watch(*found) + watch(event(50, "/pd/1/timestamp", bytes(8))))
-        told = replaying.replay(sources.read([tmp_path]))
+        told = replaying.replay(reading.read([tmp_path]))
         assert {(each.conforms, why in each.note) for each in told.fences} == {(None, True)}
         assert {each.verdict for each in told.properties if each.property == "single-writer"} == {"unknown"}
 
@@ -349,15 +354,15 @@ def saves(path: Path, count: int) -> Path:
 
 
 def test_explanations_have_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trace = sources.read([saves(tmp_path / "watch", 60)])
+    trace = reading.read([saves(tmp_path / "watch", 60)])
     (whole,) = replaying.replay(trace, ["off"]).fences
     assert whole.conforms is True
-    monkeypatch.setattr(replaying, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(conformance, "MAX_BYTES", 100_000)
     (cut,) = replaying.replay(trace, ["off"]).fences
     assert cut.conforms is None
     assert "the room for explanations ended after" in cut.note
     assert cut.explanations
-    monkeypatch.setattr(replaying, "MAX_BYTES", 100)
+    monkeypatch.setattr(conformance, "MAX_BYTES", 100)
     assert [each.conforms for each in replaying.replay(trace, ["off"]).fences] == [None]
 
 
@@ -366,9 +371,9 @@ def test_layers_that_are_forgotten_only_shorten_detours(
 ) -> None:
     """Room for all explanations, but not for all that did not become one."""
     folder = Path(__file__).parents[1] / "recordings" / "upgrade-unfenced"
-    trace = sources.read([folder / "etcd.jsonl.gz"])
-    for memory in (200_000, 1_000_000, explain.MAX_BYTES):
-        monkeypatch.setattr(replaying, "MAX_BYTES", memory)
+    trace = reading.read([folder / "etcd.jsonl.gz"])
+    for memory in (200_000, 1_000_000, search.MAX_BYTES):
+        monkeypatch.setattr(conformance, "MAX_BYTES", memory)
         off, fenced = replaying.replay(trace).fences
         assert off.conforms in (True, None)
         assert fenced.conforms in (False, None)
@@ -381,14 +386,14 @@ def test_what_is_too_much_to_explain_is_left_out_and_said(
     saves(tmp_path / "watch", 3)
     calls = [call("c", 10**15 + at * 10**6, 10**9 + at, "http://pd1") for at in range(20)]
     (tmp_path / "calls").write_text("".join(calls))
-    trace = sources.read([tmp_path])
-    monkeypatch.setattr(timeline, "MAX_SEEN", 10)
+    trace = reading.read([tmp_path])
+    monkeypatch.setattr(streams, "MAX_SEEN", 10)
     (told,) = replaying.replay(trace, ["off"]).fences
     assert (told.conforms, told.note) == (
         None,
         "20 calls are too many to be explained; replay a shorter time",
     )
-    monkeypatch.setattr(timeline, "MAX_SEEN", 3)
+    monkeypatch.setattr(streams, "MAX_SEEN", 3)
     found = replaying.replay(trace, ["off"])
     assert found.fences[0].note == "not explained: 4 observations, where 3 can be explained"
     assert {each.property: each.verdict for each in found.properties}["unique"] == "holds"
@@ -403,18 +408,18 @@ def test_a_fault_costs_only_what_it_is_about(tmp_path: Path, monkeypatch: pytest
     def broken(*_: object) -> None:
         raise KeyError(HOSTILE)
 
-    trace = sources.read([tmp_path])
-    monkeypatch.setitem(judge.PROPERTIES, "session", broken)
+    trace = reading.read([tmp_path])
+    monkeypatch.setitem(exact.PROPERTIES, "session", broken)
     held = faults.Held()
     found = {each.property: each for each in replaying.replay(trace, held=held).properties}
     assert found["unique"].verdict == "violated"
-    assert (found["session"].verdict, found["session"].note) == ("unknown", replaying.FAULT)
+    assert (found["session"].verdict, found["session"].note) == ("unknown", conformance.FAULT)
     with pytest.raises(KeyError):
         held.release()
-    monkeypatch.setattr(replaying, "World", broken)
+    monkeypatch.setattr(conformance, "World", broken)
     held = faults.Held()
     told = replaying.replay(trace, ["off"], properties=["unique"], held=held)
-    assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
+    assert [(each.conforms, each.note) for each in told.fences] == [(None, conformance.FAULT)]
     assert [each.verdict for each in told.properties] == ["violated"]
     assert isinstance(held.error, KeyError)
     with pytest.raises(KeyError):
@@ -425,8 +430,8 @@ def test_a_fault_costs_only_what_it_is_about(tmp_path: Path, monkeypatch: pytest
     told = replaying.replay(trace, ["off"], held=held)
     verdicts = {each.property: (each.verdict, each.note) for each in told.properties}
     assert verdicts["unique"][0] == "violated"
-    assert verdicts["session"] == verdicts["single-writer"] == ("unknown", replaying.FAULT)
-    assert [(each.conforms, each.note) for each in told.fences] == [(None, replaying.FAULT)]
+    assert verdicts["session"] == verdicts["single-writer"] == ("unknown", conformance.FAULT)
+    assert [(each.conforms, each.note) for each in told.fences] == [(None, conformance.FAULT)]
     assert isinstance(held.error, KeyError)
     with pytest.raises(KeyError):
         replaying.replay(trace, ["off"])

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsofence.traces.judge.judge import judge
+from tsofence.traces.judge.exact import judge
 from tsofence.traces.sources.observation import Call, Key, KeyEvent, LogEvent, LogStep, Service, Where
 from tsofence.traces.sources.settings import Setting, Settings
-from tsofence.traces.sources.sources import Gap, Kind, Source, Trace
+from tsofence.traces.sources.trace import Gap, Kind, Source, Trace
 
 NOTHING = Setting(None, "not in the trace")
 MS = 10**6

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.traces.judge.judge import PROPERTIES, judge
+from tsofence.traces.judge.exact import PROPERTIES, judge
 from tsofence.traces.sources.observation import (
     Attempt,
     BadInput,
@@ -17,7 +17,8 @@ from tsofence.traces.sources.observation import (
     Refusal,
     Service,
 )
-from tsofence.traces.sources.sources import Kind, Trace, read
+from tsofence.traces.sources.reading import read
+from tsofence.traces.sources.trace import Kind, Trace
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 FOLDERS = ("upgrade-unfenced", "upgrade-fenced", "pd-failover")

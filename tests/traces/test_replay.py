@@ -9,10 +9,12 @@ import pytest
 
 from tsofence.checker.run import Run, breaks, follow
 from tsofence.specs import properties
+from tsofence.traces.explain.conformance import FenceVerdict, Refused
 from tsofence.traces.explain.replay import NAMES as NAMES_OF_PROPERTIES
-from tsofence.traces.explain.replay import FenceVerdict, Refused, Report, replay
-from tsofence.traces.judge.judge import Judgement
-from tsofence.traces.sources.sources import Kind, read
+from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.judge.judgement import Judgement
+from tsofence.traces.sources.reading import read
+from tsofence.traces.sources.trace import Kind
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 NAMES = ("upgrade-unfenced", "upgrade-fenced", "pd-failover")

@@ -10,7 +10,7 @@ import pytest
 
 from tsofence.traces.explain.replay import replay
 from tsofence.traces.sources.observation import BadInput
-from tsofence.traces.sources.sources import read
+from tsofence.traces.sources.reading import read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 #: the fences that each recording conforms to

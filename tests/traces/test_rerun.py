@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tsofence.checker.run import Run
-from tsofence.traces.runs import run as run_files
+from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources.observation import NS_PER_MS
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tsofence.checker.run import Move, Run
 from tsofence.model.language.expr import BOOL, DURATION, NODE, Sort
 from tsofence.model.language.transition import Kind
-from tsofence.model.pd import system
-from tsofence.model.variants import fence as fences
+from tsofence.model.pd import state, system
+from tsofence.model.variants import fences
 from tsofence.specs import properties
-from tsofence.traces.runs import run as files
+from tsofence.traces.runs import files
 from tsofence.traces.sources.observation import BadInput
 
 RUNS = Path(__file__).parents[1] / "runs"
@@ -41,7 +41,7 @@ def runs(draw: st.DrawFn) -> Run:
     servers = range(1, len(names) + 1)
     fence = draw(st.sampled_from(fences.ALL))
     first = {("now", 0): draw(st.integers(0, 2**63))}
-    for variable in draw(st.lists(st.sampled_from(list(system.VOCABULARY.variables.values())), max_size=5)):
+    for variable in draw(st.lists(st.sampled_from(list(state.VOCABULARY.variables.values())), max_size=5)):
         number = draw(st.sampled_from(servers)) if variable.per_server else 0
         first[variable.name, number] = draw(values(variable.sort, len(names)))
     moves = []

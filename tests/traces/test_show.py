@@ -17,12 +17,12 @@ from tsofence.checker.run import Move, Run, RunError
 from tsofence.checker.search.explore import explore
 from tsofence.model.language.transition import Kind
 from tsofence.model.pd import system
-from tsofence.model.variants import fence as fences
+from tsofence.model.variants import fences
 from tsofence.specs import properties, scenario
-from tsofence.traces.runs import run as files
-from tsofence.traces.tell import show
-from tsofence.traces.tell.story import Change, tell
-from tsofence.traces.tell.words import WORDS
+from tsofence.traces.runs import files
+from tsofence.traces.story import show
+from tsofence.traces.story.telling import Change, tell
+from tsofence.traces.story.words import WORDS
 
 RUNS = Path(__file__).parents[1] / "runs"
 GOLDEN = sorted(RUNS.glob("*.json"))
@@ -61,7 +61,9 @@ def test_golden_runs_are_the_shortest_there_are(path: Path) -> None:
 
 
 def test_every_transition_has_its_words() -> None:
-    assert set(WORDS) == {rule.name for rule in system.RULES}
+    assert set(WORDS) == {
+        each.name for fence in fences.SHIPPED.values() for each in system.transitions(fence)
+    }
 
 
 def test_a_step_says_who_did_what_and_what_changed() -> None:
@@ -198,7 +200,15 @@ def test_nanoseconds_are_told_in_milliseconds() -> None:
 def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
     """A run of random steps under a random fence; few of them are faults, or nothing else would happen."""
     rng = random.Random(seed)
-    constants = {"window": 3, "guard": 1, "unit": 1, "lease": 2, "limit": 6, "margin": 1}
+    constants = {
+        "window": 3,
+        "update_interval": 1,
+        "guard": 1,
+        "unit": 1,
+        "lease": 2,
+        "limit": 6,
+        "margin": 1,
+    }
     constants |= {"skew_bound": 2, "max_reset": 4, "ahead": 6, "dynamic": 1, "registry": 1}
     names = tuple(f"server{n}" for n, _ in enumerate(kinds, 1))
     run = Run("walk", rng.choice(fences.ALL), kinds, names, constants, {("now", 0): 1000}, ())

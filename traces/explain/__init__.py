@@ -1,1 +1,4 @@
-"""Observations explained by runs of the model, or refuted."""
+"""Observations explained by runs of the model under a fence, or refuted.
+
+From outside: `replay`.
+"""

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from ...model.language.transition import Kind
 from ...model.pd.state import CLIENTS, OWN
 from ..sources.observation import NS_PER_MS, Attempt, Refusal
+from ..sources.settings import GUARD_NS
+from .seen import Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -27,7 +29,7 @@ from .steps import (
     SYNC,
     Draft,
 )
-from .timeline import GUARD_NS, Seen, Timeline
+from .timeline import Timeline
 
 _MAX_TRIES = 3
 _READS = ("find_own_key", "find_no_primary", "load_window")

@@ -29,8 +29,9 @@ from collections.abc import Iterator
 from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
+from .seen import Granted, Seen
 from .steps import CLOSING, DOWN, FOLLOWER, IDLE, KEPT, LEADER, LISTED, LOADED, NO_JOB, SYNC, Draft, World
-from .timeline import Granted, Seen, Timeline
+from .timeline import Timeline
 
 
 class Proposals:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...checker.run import Move
 from ...model.language.instance import Configuration
@@ -10,8 +10,9 @@ from ...model.language.python import Machine
 from ...model.language.transition import Kind
 from ...model.pd import system
 from ...model.pd.state import JOB, LEASE_STATE, POLLED, REGISTRATION, ROLE, STAGE
-from ...model.variants import fence as fences
+from ...model.variants import fences
 from ...specs import properties
+from ...specs.properties import Property
 from ..sources.observation import NS_PER_MS
 from .timeline import Timeline
 
@@ -53,23 +54,33 @@ SINGLE_WRITER, ONE_LIVE = "single-writer", "one-live"
 
 
 class World:
-    """The transitions under one fence, for the servers and constants of a timeline."""
+    """The transitions under one fence, for the servers and constants of a timeline.
 
-    def __init__(self, fence: str, timeline: Timeline) -> None:
-        self.fence = fence
-        self.checks = fences.parse(fence).check is not fences.Check.NEVER
+    ``asked``: properties of somebody's own, to be judged at each step.
+    """
+
+    def __init__(
+        self,
+        fence: str,
+        timeline: Timeline,
+        dropped: Sequence[tuple[str, str]] = (),
+        asked: Sequence[Property] = (),
+    ) -> None:
+        self.fence, self.dropped = fence, tuple(dropped)
+        variant = fences.parse(fence)
         self.kinds = timeline.kinds
         self.constants = timeline.constants
         self.machine = Machine(
             Configuration(
-                system.VOCABULARY,
-                system.transitions(fences.parse(fence)),
+                system.vocabulary(variant),
+                system.transitions(variant, dropped),
                 timeline.kinds,
                 timeline.constants,
                 relative=False,
             )
         )
         self.slots = self.machine.layout.slots
+        self.checks = any(each.name == "find_no_primary" for each in self.machine.instances)
         self.index = {(each.name, each.number): i for i, each in enumerate(self.machine.instances)}
         self.servers = range(1, len(timeline.kinds) + 1)
         self.pds = tuple(n for n in self.servers if timeline.kinds[n - 1] is Kind.PD)
@@ -80,6 +91,7 @@ class World:
         )
         self._shown = timeline.shown
         self.refused: dict[Refusal, None] = {}
+        self._asked = tuple(asked)
         self._single_writer = properties.named(SINGLE_WRITER).broken_by
         self._one_live = properties.named(ONE_LIVE).broken_by
 
@@ -98,7 +110,12 @@ class World:
             put_to_test = saves and bool(state[self.slots["primary", 0]])
             prop, broken_by = SINGLE_WRITER, self._single_writer
         broken = put_to_test and properties.judged(broken_by, self.machine, index, state, inputs)
-        return (prop,) if broken else ()
+        own = (
+            each.name
+            for each in self._asked
+            if properties.judged(each.broken_by, self.machine, index, state, inputs)
+        )
+        return (*((prop,) if broken else ()), *own)
 
 
 class Draft:

@@ -1,1 +1,4 @@
-"""Files of runs: read, written, judged again."""
+"""Runs as files: written, read, and judged again.
+
+From outside: `files` and `rerun`.
+"""

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...checker.liveness.forever import starves
-from ...checker.run import Run, RunError, follow, repeats
+from ...checker.run import Run, RunError, follow
 from ...specs import liveness
 from ...specs.properties import NAMES, judged, named
-from ..judge import pairs
 from ..sources.observation import NS_PER_MS
+from . import pairs
+from .files import check
 
 #: what is said of grants; an explanation of a recording has only some of them
 _OF_GRANTS = (*pairs.NAMES, "window", "one-live")
@@ -60,8 +61,8 @@ def rerun(run: Run, fences: Sequence[str], properties: Sequence[str]) -> Rerun:
         ValueError: an unknown fence or property.
     """
     asked = list(dict.fromkeys(properties or (*NAMES, *filter(None, [run.breaks]))))
-    safety = [name for name in asked if name not in liveness.NAMES]
-    lively = [name for name in asked if name in liveness.NAMES and run.cycle_from is not None]
+    safety = [name for name in asked if name not in liveness.known()]
+    lively = [name for name in asked if name in liveness.known() and run.cycle_from is not None]
     return Rerun(
         run,
         tuple(_verdict(run, fence) for fence in fences or (run.fence,)),
@@ -118,10 +119,7 @@ def _verdict(run: Run, fence: str) -> Verdict:
     dropped = run.dropped if fence == run.fence else ()
     theirs = replace(run, fence=fence, dropped=dropped)
     try:
-        for _ in follow(theirs):
-            pass
-        if run.cycle_from is not None:
-            repeats(theirs)
+        check(theirs)
     except RunError as error:
         return Verdict(fence, False, str(error))
     return Verdict(fence, True, "")

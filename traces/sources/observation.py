@@ -5,7 +5,7 @@ server's log) and `Call` (one client request). They repeat what a file says and 
 
 Units: `_ns` is Unix time in nanoseconds, `_ms` milliseconds, `_s` seconds. Each time is a reading of the
 clock of whoever wrote the line: the server for a log, the client for a call, the recorder for a receipt.
-Whether these clocks agree is not in the recording; what compares two of them (`judge.py`) says that it does.
+Whether these clocks agree is not in the recording; what compares two of them (`judge/`) says that it does.
 
 Servers have one name throughout, `server`: a PD's is its configured name (`pd1`), a TSO server's its
 advertised URL (`http://10.0.1.7:3379`), because that is what etcd, logs and clients have in common.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...model.language.transition import Kind as ServerKind
 from .observation import Key, LogEvent, LogStep, Refusal, Service
-from .sources import Trace
+from .trace import Trace
 
 #: how many an explanation or a run may have
 MAX_SERVERS = 16

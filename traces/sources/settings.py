@@ -42,10 +42,12 @@ from .observation import (
 
 _DURATION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(h|ms|m|s|us|µs|ns)")
 _UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
-_GUARD_NS = NS_PER_MS  # updateTimestamp saves when no more than this is left of the window
+#: updateTimestamp saves when no more than this is left of the window
+GUARD_NS = NS_PER_MS
+#: save intervals are set in multiples of this
+ROUND_NS = 100 * NS_PER_MS
 _DEFAULT_UPDATE_NS = 50 * NS_PER_MS
 _LATE_NS = 10 * NS_PER_MS  # how late a tick and its save may be without being a failure
-_ROUND_NS = 100 * NS_PER_MS
 _FEW_SAVES = 4
 
 Name = Literal["save_interval_ns", "update_interval_ns", "lease_s"]
@@ -229,10 +231,10 @@ def _infer_save_interval(keys: Iterable[KeyEvent], update_ns: int) -> Setting | 
     ):  # the first save of a stretch may be a sync, whose successor is steady all the same
         return None
     steps = [later - earlier for earlier, later in pairwise(longest)]
-    low = max(steps) + _GUARD_NS - update_ns - _LATE_NS
-    high = min(steps) + _GUARD_NS
-    value = high // _ROUND_NS * _ROUND_NS
-    if value <= 0 or value < low or value - _ROUND_NS >= low:
+    low = max(steps) + GUARD_NS - update_ns - _LATE_NS
+    high = min(steps) + GUARD_NS
+    value = high // ROUND_NS * ROUND_NS
+    if value <= 0 or value < low or value - ROUND_NS >= low:
         return None
     return Setting(value, f"inferred from {len(longest)} saves in a row")
 

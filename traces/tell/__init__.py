@@ -1,1 +1,5 @@
-"""What is printed, drawn or written for people and programs."""
+"""What each command tells: while it works, as tables when it is done, and as JSON.
+
+From outside: `outlet` (where it goes), `matrix` and `progress` (while it works), `explored`, `proved`,
+`replayed` and `listing` (tables), `results` (JSON).
+"""

@@ -1,0 +1,275 @@
+"""A variant: what one build, one fence or one idea of somebody's changes in a system, by name.
+
+A variant is written as a module that is read from top to bottom: a `Variant` with its meaning and its
+source, and then what it changes.  Everything is over `SELF`, the acting server.  Variants are joined where
+they do not touch the same thing; what one says is checked when it is applied to rules, with the line in
+which it says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .expr import Expr, Sort, both, parameter, redefined
+from .transition import Build, Kind, Rule, Step, Transition, transition
+from .vocabulary import PerServer, Variable, Vocabulary
+
+
+class VariantError(ValueError):
+    """Variants that do not fit each other, or the rules; one line, with the place that says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Something said of ``key`` (what kind of thing, of which transition, its name), and in which line."""
+
+    key: tuple[str, str, str]
+    value: Any
+    by: str
+    where: str
+
+    def __str__(self) -> str:
+        kind, transition, name = self.key
+        return f"{kind} {name!r} of {transition}" if transition and name else f"{kind} {name or transition!r}"
+
+
+class Variant:
+    """See the module.
+
+    ``parts``: the names of what was joined, this one's last.  ``builds_on``: variants whose changes are made
+    first, and which this one may change.
+    """
+
+    def __init__(
+        self, name: str, meaning: str, *, source: str = "", builds_on: Sequence[Variant] = ()
+    ) -> None:
+        self.name = name
+        self.meaning = meaning
+        self.source = source
+        self.parts: tuple[str, ...] = (name,)
+        self._changes: dict[tuple[str, str, str], _Change] = {}
+        #: what holds beside the meaning of a name, by that name
+        self._also: list[_Change] = []
+        for other in builds_on:
+            self._changes |= other._changes
+            self._also += other._also
+        self._theirs = frozenset(self._changes)
+
+    def _say(self, kind: str, of: str, name: str, value: object) -> None:
+        key = (kind, of, name)
+        change = _Change(key, value, self.name, _caller())
+        if key in self._changes and key not in self._theirs:
+            raise VariantError(f"{change.where}: {change} is changed twice")
+        self._changes[key] = change
+
+    # --- what a variant says ---------------------------------------------------------------------
+
+    def guard(self, of: str, label: str, condition: Expr) -> None:
+        """The transition needs this, too; or, where it has a guard of that label, this instead."""
+        self._say("guard", of, label, Step({label: condition}, {}).guard[label])
+
+    def no_guard(self, of: str, label: str) -> None:
+        """The transition does not need that guard."""
+        self._say("guard", of, label, None)
+
+    def effect(self, of: str, changes: Mapping[str, Expr]) -> None:
+        """The transition changes these variables so, whatever else it does to others."""
+        for name, value in changes.items():
+            self._say("effect", of, name, value)
+
+    def step(
+        self,
+        kind: Kind = Kind.ANY,
+        *,
+        inputs: tuple[Expr, ...] = (),
+        budget: str | None = None,
+        needs: str | None = None,
+        after: str = "",
+    ) -> Callable[[Build], Rule]:
+        """A transition of its own, made of a function as those of PD are, and listed ``after`` another."""
+
+        def make(build: Build) -> Rule:
+            rule = transition(kind, inputs=inputs, budget=budget, needs=needs)(build)
+            self.add(rule, after=after)
+            return rule
+
+        return make
+
+    def add(self, rule: Rule, *, after: str = "") -> None:
+        """A transition of its own."""
+        self._say("step", rule.name, "", (rule, after))
+
+    def no_step(self, name: str) -> None:
+        """There is no such transition."""
+        self._say("step", name, "", None)
+
+    def define(self, name: str, meaning: Callable[..., Expr]) -> None:
+        """The name means something else: ``meaning(before, *servers)``, ``before`` being what it meant."""
+        self._say("definition", "", name, meaning)
+
+    def also(self, name: str, condition: Callable[..., Expr]) -> None:
+        """The name means what it meant, and this: ``condition(*servers)``.  Several variants may say so."""
+        self._also.append(_Change(("definition", "", name), condition, self.name, _caller()))
+
+    def shared(self, name: str, sort: Sort, initial: int = 0) -> Expr:
+        """A variable of its own: one value for the cluster."""
+        self._say("variable", "", name, Variable(name, sort, False, initial))
+        return Expr("var", sort, name=name)
+
+    def per_server(self, name: str, sort: Sort, initial: int = 0, *, deadline: bool = False) -> PerServer:
+        """A variable of its own: one value a server."""
+        self._say("variable", "", name, Variable(name, sort, True, initial, deadline))
+        return PerServer(name, sort)
+
+    def constant(self, name: str, sort: Sort, value: int) -> Expr:
+        """A constant of its own; ``value``: what it is, times in units of the physical part."""
+        self._say("constant", "", name, (parameter(name, sort), value))
+        return parameter(name, sort)
+
+    # --- what it comes to -------------------------------------------------------------------------
+
+    def joined(self, other: Variant) -> Variant:
+        """Both.
+
+        Raises:
+            VariantError: they change the same thing.
+        """
+        for key, change in other._changes.items():
+            if key in self._changes:
+                raise VariantError(
+                    f"fences {self.name} and {other.name} exclude each other: both change {change}; "
+                    "choose one of them"
+                )
+        both_of_them = Variant(f"{self.name}+{other.name}", f"{self.meaning}; {other.meaning}")
+        both_of_them.parts = self.parts + other.parts
+        both_of_them._changes = self._changes | other._changes
+        both_of_them._also = self._also + other._also
+        return both_of_them
+
+    def vocabulary(self, of: Vocabulary) -> Vocabulary:
+        """The variables of a system with its own."""
+        return of.extended(change.value for change in self._of("variable"))
+
+    @property
+    def constants(self) -> dict[str, tuple[Expr, int]]:
+        """Its own constants by name, as parameters and with their values."""
+        return {c.key[2]: c.value for c in self._of("constant")}
+
+    def system(
+        self, rules: Iterable[Rule], vocabulary: Vocabulary, dropped: Iterable[tuple[str, str]] = ()
+    ) -> tuple[Transition, ...]:
+        """The transitions that these rules become, without guards that are dropped (transition, label);
+        ``vocabulary``: the variables that they may change, its own included.
+
+        Raises:
+            VariantError: it speaks of what is not there.
+            KeyError: a guard to drop that does not exist.
+        """
+        found = self._steps(rules)
+        for change in self._of("guard", "effect"):
+            self._change(found, change, vocabulary)
+        meanings = self._meanings(found)
+        made = {
+            rule.name: Transition(
+                rule,
+                Step(
+                    {label: redefined(guard, meanings) for label, guard in step.guard.items()},
+                    {name: redefined(value, meanings) for name, value in step.effect.items()},
+                ),
+                meanings,
+            )
+            for rule, step in found.values()
+        }
+        for name, label in dropped:
+            if name not in made:
+                raise KeyError(f"no transition {name!r}; there are: {', '.join(made)}")
+            made[name] = made[name].without(label)
+        return tuple(made.values())
+
+    def _of(self, *kinds: str) -> Iterator[_Change]:
+        return (change for key, change in self._changes.items() if key[0] in kinds)
+
+    def _steps(self, rules: Iterable[Rule]) -> dict[str, tuple[Rule, Step]]:
+        found = {rule.name: (rule, rule.step) for rule in rules}
+        for change in self._of("step"):
+            name = change.key[1]
+            if change.value is None:
+                if found.pop(name, None) is None:
+                    raise _unknown(change, "transition", name, found)
+                continue
+            rule, after = change.value
+            if name in found:
+                raise VariantError(
+                    f"{change.where}: there is a transition {name!r} already; choose another name"
+                )
+            if after and after not in found:
+                raise _unknown(change, "transition", after, found)
+            order = list(found.items())
+            place = 1 + list(found).index(after) if after else len(order)
+            order.insert(place, (name, (rule, rule.step)))
+            found = dict(order)
+        return found
+
+    def _change(self, found: dict[str, tuple[Rule, Step]], change: _Change, vocabulary: Vocabulary) -> None:
+        kind, of, name = change.key
+        if of not in found:
+            raise _unknown(change, "transition", of, found)
+        rule, step = found[of]
+        guard, effect = dict(step.guard), dict(step.effect)
+        if kind == "effect":
+            variable = vocabulary.variables.get(name)
+            if variable is None:
+                raise _unknown(change, "variable", name, vocabulary.variables)
+            if change.value.sort != variable.sort:
+                raise VariantError(f"{change.where}: {name} is a {variable.sort}, not a {change.value.sort}")
+            effect[name] = change.value
+        elif change.value is not None:
+            guard[name] = change.value
+        elif guard.pop(name, None) is None:
+            raise _unknown(change, "guard", name, guard)
+        found[of] = rule, replace(step, guard=guard, effect=effect)
+
+    def _meanings(self, found: Mapping[str, tuple[Rule, Step]]) -> dict[str, Callable[..., Expr]]:
+        meanings: dict[str, Callable[..., Expr]] = {
+            change.key[2]: change.value for change in self._of("definition")
+        }
+        for change in self._also:
+            name = change.key[2]
+            meanings[name] = _and(meanings.get(name), change.value)
+        there = {
+            expr.name: None
+            for _, step in found.values()
+            for whole in (*step.guard.values(), *step.effect.values())
+            for expr in whole.walk()
+            if expr.op == "define"
+        }
+        for change in (*self._of("definition"), *self._also):
+            if change.key[2] not in there:
+                raise _unknown(change, "definition", change.key[2], there)
+        return meanings
+
+
+def _and(meaning: Callable[..., Expr] | None, condition: Callable[..., Expr]) -> Callable[..., Expr]:
+    """What it meant, and the condition."""
+
+    def means(before: Expr, *servers: Expr) -> Expr:
+        old = before if meaning is None else meaning(before, *servers)
+        return both(old, condition(*servers))
+
+    return means
+
+
+def _unknown(change: _Change, kind: str, name: str, there: Iterable[str]) -> VariantError:
+    return VariantError(f"{change.where}: no {kind} {name!r}; there are: {', '.join(there)}")
+
+
+def _caller() -> str:
+    """The file and the line outside this module that say what is said."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

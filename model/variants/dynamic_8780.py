@@ -1,0 +1,22 @@
+"""dynamic-8780: the check is made by a PD in API mode that may switch.
+
+Refused, it stops its allocator and stays PD leader ("stop embedded TSO allocator because TSO service primary
+exists").
+
+Source: tikv/pd pull 8780.
+"""
+
+from ..language.expr import both, negate
+from ..language.variant import Variant
+from ..pd import state as s
+from . import check_tso_primary
+
+fence = Variant(
+    "dynamic-8780",
+    "pull 8780: the PD looks in every save of a PD in API mode that may switch; refused, it stops its "
+    "allocator and stays PD leader",
+    source="tikv/pd pull 8780",
+    builds_on=[check_tso_primary.fence],
+)
+fence.define("checks_primary", lambda before, n: both(negate(s.is_tso[n]), s.api[n], s.DYNAMIC))
+fence.effect("refused_by_fence", s.forget_memory())

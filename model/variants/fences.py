@@ -1,0 +1,106 @@
+"""The fences by name, joined with ``+``: those that come with tsofence, and those of somebody's own."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from ..language.transition import Rule
+from ..language.variant import Variant
+from ..pd import system
+from . import (
+    check_tso_primary,
+    dynamic_8780,
+    etcd_transfer,
+    first_save_only,
+    hook,
+    off,
+    own,
+    save_cas,
+    wait_out,
+    window_lease,
+    yielded_flag,
+)
+from .own import OwnError
+
+#: those that come with tsofence
+SHIPPED: dict[str, Variant] = {
+    module.fence.name: module.fence
+    for module in (
+        off,
+        check_tso_primary,
+        first_save_only,
+        hook,
+        yielded_flag,
+        etcd_transfer,
+        dynamic_8780,
+        save_cas,
+        window_lease,
+        wait_out,
+    )
+}
+
+#: the rows of `explore --all-fences`
+ALL = (*SHIPPED, "save-cas+window-lease+wait-out")
+
+#: those of somebody's own, and the files that they come from
+_OWN: dict[str, tuple[Variant, str]] = {}
+
+
+def known() -> tuple[str, ...]:
+    """Every name that there is."""
+    return (*SHIPPED, *_OWN)
+
+
+def own_rules() -> tuple[Rule, ...]:
+    """The transitions that they add."""
+    base = {rule.name for rule in system.RULES}
+    each = (made.rule for variant, _ in _OWN.values() for made in system.transitions(variant))
+    return tuple(rule for rule in each if rule.name not in base)
+
+
+def files() -> tuple[str, ...]:
+    """The files of somebody's own fences, for another process to `take`."""
+    return tuple(path for _, path in _OWN.values())
+
+
+def take(asked: str) -> str:
+    """Names joined with ``+``, of which some are files (``./mine.py``): these by the names of their fences.
+
+    Raises:
+        ValueError: a file that cannot be used; the message is one line.
+    """
+    return "+".join(_take(part) if part.endswith(own.SUFFIX) else part for part in asked.split("+"))
+
+
+def _take(path: str) -> str:
+    found = own.variant(path)
+    if found.name in SHIPPED or "+" in found.name or not found.name.strip():
+        raise OwnError(
+            f"{path}: expected a name of its own for the fence, not {found.name!r}; choose another"
+        )
+    if found.name in _OWN and _OWN[found.name][1] != path:
+        raise OwnError(f"{path}: {_OWN[found.name][1]} has a fence {found.name!r}, too; choose another name")
+    system.transitions(found)  # what it speaks of is there
+    _OWN[found.name] = found, path
+    return found.name
+
+
+def parse(name: str) -> Variant:
+    """The fence of that name.
+
+    Raises:
+        ValueError: an unknown name, or two that exclude each other; the message says what there is.
+    """
+    parts = name.split("+")
+    there = SHIPPED | {own_name: variant for own_name, (variant, _) in _OWN.items()}
+    unknown = [part for part in parts if part not in there]
+    if unknown:
+        raise ValueError(
+            f"unknown fence {unknown[0]!r}; choose from {', '.join(there)}, or join several with +; one of "
+            "your own is a file: --fence ./mine.py"
+        )
+    if len(parts) > 1 and off.fence.name in parts:
+        raise ValueError("fence off means no fence; it cannot be joined with another")
+    if len(parts) != len(set(parts)):
+        raise ValueError(f"fence {name!r} names one of its parts twice; name each once")
+    return reduce(Variant.joined, (there[part] for part in parts))

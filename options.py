@@ -1,0 +1,229 @@
+"""The options of the commands: what may be given, how it is checked, and what several commands share."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from .checker.search.explore import ENGINES
+from .model.pd import system
+from .model.variants import fences
+from .specs import lemmas, liveness, own, properties, scenario
+from .traces.explain.replay import DEFAULT_FENCES
+from .traces.sources.settings import duration_ns
+from .traces.tell.outlet import Outlet
+
+#: more than any machine has; what is larger is no number that a search can be given
+_MOST_GIB = 1 << 20
+_ALL_PROPERTIES = (*properties.NAMES, *liveness.NAMES)
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Named(click.ParamType[str]):
+    """A name out of a list that the shell can complete; what the name means is checked later."""
+
+    name = "name"
+
+    def __init__(
+        self,
+        names: Callable[[], Iterable[str]],
+        check: Callable[[str], object],
+        take: Callable[[str], str] = str,
+    ) -> None:
+        self._names = names
+        self._check = check
+        self._take = take
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            name = self._take(str(value))
+            self._check(name)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return name
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
+
+
+class Duration(click.ParamType[int]):
+    """A time as PD's configuration writes it: 3s, 50ms; in nanoseconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = duration_ns(str(value))
+        if not found:
+            self.fail(f"expected a time such as 3s or 50ms, got {value!r}", param, ctx)
+        return found
+
+
+class Memory(click.ParamType[int]):
+    """An amount of memory in GiB; in bytes."""
+
+    name = "gib"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            gib = float(value)
+        except ValueError:
+            gib = math.nan
+        if not 0 < gib <= _MOST_GIB:  # nan is neither
+            self.fail(f"expected a number of GiB above 0, up to {_MOST_GIB}, got {value!r}", param, ctx)
+        return max(1, int(gib * (1 << 30)))
+
+
+class Place(click.Path):
+    """A path; an empty one, which a shell makes of a variable that is not set, is not this folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            self.fail("expected a path, got an empty text", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Guard(click.ParamType[tuple[str, str]]):
+    """A guard to leave out, ``TRANSITION:GUARD``; what there is, only a fence can tell."""
+
+    name = "guard"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        transition, colon, label = str(value).partition(":")
+        if not colon or not transition or not label:
+            self.fail(
+                f"expected TRANSITION:GUARD, such as 'commit:no TSO primary', got {value!r}", param, ctx
+            )
+        return transition, label.strip()
+
+
+FENCE = Named(lambda: fences.SHIPPED, fences.parse, fences.take)
+SAFETY = Named(lambda: properties.NAMES, properties.named, own.take)
+PROPERTY = Named(lambda: _ALL_PROPERTIES, own.known, own.take)
+ASSUMPTION = Named(lambda: [each.name for each in lemmas.ASSUMPTIONS], lemmas.assumption)
+SCENARIO = Named(scenario.names, scenario.load)
+
+fence = click.option(
+    "--fence",
+    "chosen",
+    type=FENCE,
+    multiple=True,
+    metavar="NAME|FILE.py",
+    help="Join several with +; a file is one of your own (docs/own-fence.md). Repeatable; default: "
+    f"{' and '.join(DEFAULT_FENCES)}.",
+)
+
+drop = click.option(
+    "--drop",
+    "dropped",
+    type=Guard(),
+    multiple=True,
+    metavar="TRANSITION:GUARD",
+    help="Leave a guard out, to see what depends on it. Repeatable.",
+)
+
+
+def property_of(kind: Named, default: str = "all") -> Decorator:
+    """What is to be judged."""
+    return click.option(
+        "--property",
+        "asked",
+        type=kind,
+        multiple=True,
+        metavar="NAME|FILE.py:NAME",
+        help=f"Repeatable; default: {default}.",
+    )
+
+
+def _writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str | None:
+    """Said before the work, not after it."""
+    if to in (None, "-"):
+        return to
+    file = Path(to)
+    if not to or file.is_dir() or not file.absolute().parent.is_dir():
+        raise click.BadParameter(f"{to!r}: expected a file in a folder that exists; make the folder first")
+    if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
+        raise click.BadParameter(f"{to}: expected a file that may be written; check its permissions")
+    return to
+
+
+def _folder(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _installed(ctx: click.Context, param: click.Parameter, engine: str) -> str:
+    if engine == "cluster" and find_spec("ray") is None:
+        raise click.BadParameter("needs Ray: pip install '.[cluster]' in a clone of tsofence")
+    return engine
+
+
+engine = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
+    show_default=True,
+    callback=_installed,
+    help="plain Python; machine code of the same steps, in this process or on a Ray cluster (RAY_ADDRESS, or "
+    "one here); auto: machine code once there are many states.",
+)
+
+
+def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the result goes; the command gets an `Outlet` of that name."""
+
+    @functools.wraps(command)
+    def with_outlet(
+        *, json_to: str | None, runs: Path | None, quiet: bool, no_progress: bool, **given: Any
+    ) -> Any:
+        return command(outlet=Outlet(json_to=json_to, runs=runs, quiet=quiet, live=not no_progress), **given)
+
+    made: Callable[..., Any] = with_outlet
+    for option in (
+        click.option(
+            "--json",
+            "json_to",
+            metavar="FILE|-",
+            callback=_writable,
+            help="Write the result as JSON; - is stdout. Tables go to stderr.",
+        ),
+        click.option(
+            "--runs",
+            type=Place(file_okay=False, path_type=Path),
+            metavar="DIR",
+            callback=_folder,
+            help="Write each run found as a file that show and replay read.",
+        ),
+        click.option("--quiet", is_flag=True, help="No tables and no runs, only the exit status."),
+        click.option("--no-progress", is_flag=True, help="No progress while it works."),
+    ):
+        made = option(made)
+    return made
+
+
+def check_dropped(dropped: Iterable[tuple[str, str]], names: Iterable[str]) -> None:
+    """Every fence has these guards.
+
+    Raises:
+        click.BadParameter: one has not; the message lists what there is.
+    """
+    for name in names:
+        try:
+            system.transitions(fences.parse(name), dropped)
+        except KeyError as error:
+            raise click.BadParameter(f"{error.args[0]}, under {name}", param_hint="--drop") from None

@@ -1,0 +1,52 @@
+"""Properties of somebody's own: ``./mine.py:NAME``, a `Property` or a `Liveness` in a Python file."""
+
+from __future__ import annotations
+
+from ..model.variants.own import SUFFIX, OwnError, module
+from . import liveness, properties
+from .liveness import Liveness
+from .properties import Property
+
+#: the files that own properties come from, by the property's name
+_FILES: dict[str, str] = {}
+
+
+def files() -> tuple[str, ...]:
+    """What was asked for so far, for another process to `take`."""
+    return tuple(_FILES.values())
+
+
+def take(asked: str) -> str:
+    """The name of what a file holds, which is known from then on; any other name as it is.
+
+    Raises:
+        ValueError: a file that cannot be used; the message is one line.
+    """
+    path, colon, name = asked.rpartition(":")
+    if asked.endswith(SUFFIX):
+        raise OwnError(f"{asked}: expected FILE{SUFFIX}:NAME, the name of a property in that file")
+    if not colon or not path.endswith(SUFFIX):
+        return asked
+    found = vars(module(path)).get(name)
+    if not isinstance(found, Property | Liveness):
+        there = [key for key, value in vars(module(path)).items() if isinstance(value, Property | Liveness)]
+        raise OwnError(f"{path}: no property {name!r}; there are: {', '.join(there) or 'none'}")
+    if found.name in (*properties.NAMES, *liveness.NAMES) or _FILES.get(found.name, asked) != asked:
+        raise OwnError(f"{path}: there is a property {found.name!r} already; choose another name")
+    if isinstance(found, Property):
+        properties.add(found)
+    else:
+        liveness.add(found)
+    _FILES[found.name] = asked
+    return found.name
+
+
+def known(name: str) -> None:
+    """A property, of safety or of liveness.
+
+    Raises:
+        ValueError: it is neither; the message lists what there is.
+    """
+    there = (*properties.known(), *liveness.known())
+    if name not in there:
+        raise ValueError(f"unknown property {name!r}; choose from {', '.join(there)}, or give ./mine.py:NAME")

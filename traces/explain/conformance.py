@@ -1,0 +1,289 @@
+"""Whether a trace is a behaviour of the system under a fence, and what stands in the way.
+
+The verdict on a fence comes from the fewest observations that decide: the etcd events alone, then with the
+servers' logs, then with the clients' calls. What refutes the fence without calls does so with them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ...checker.run import Run
+from ...specs.properties import Property
+from ..output.faults import Held
+from ..sources.observation import Key, KeyEvent, LogEvent, Where
+from .proposals import Proposals
+from .search import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search
+from .seen import Granted, Seen
+from .steps import FAULTS, NO_SUCH_STEP, NOISE_NS, World
+from .timeline import Timeline
+
+FAULT = "a fault of tsofence ended this"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A step that would explain the observation, by which server, and the guard that refuses it."""
+
+    transition: str
+    server: str
+    guard: str
+
+
+@dataclass(frozen=True, slots=True)
+class FenceVerdict:
+    """Whether the trace is a behaviour under a fence; `conforms` None: unknown, and `note` says why.
+
+    For a trace that conforms, `note` lists the faults that `run` takes for granted.
+
+    `stopped_at`, `revision`: the observation that no explanation explains (its etcd revision, if it has one),
+    and `refused_by` why. `explanations` counts those of everything before, or of the whole trace. `run` is
+    the least surprising of them. `rate`: observations explained in a second.
+    """
+
+    fence: str
+    conforms: bool | None
+    stopped_at: Where | None
+    revision: int | None
+    refused_by: tuple[Refused, ...]
+    explanations: int
+    run: Run | None
+    note: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Some of the observations, all of their kinds."""
+
+    label: str
+    kinds: tuple[type, ...]
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A fence, the last stage that was searched and what came of it; no stage: nothing could be searched."""
+
+    verdict: FenceVerdict
+    stage: Stage | None
+    outcome: Outcome | None
+
+
+def _stages(order: Timeline) -> list[Stage]:
+    """From the fewest observations to all that the model can take."""
+    seen = order.seen
+    kinds: tuple[type, ...] = ()
+    labels: list[str] = []
+    stages: list[Stage] = []
+    for kind, label in ((KeyEvent, "etcd events"), (LogEvent, "logs"), (Granted, "calls")):
+        if not any(isinstance(one.what, kind) for one in seen) or (kind is Granted and not stages):
+            continue
+        kinds += (kind,)
+        labels.append(label)
+        stages.append(
+            Stage(
+                " and ".join(labels),
+                kinds,
+                tuple(one for one in seen if isinstance(one.what, kinds) or _changes_mode(order, one)),
+            )
+        )
+    return stages
+
+
+def _changes_mode(order: Timeline, one: Seen) -> bool:
+    """Whether a PD starts that is or was in API mode: without that, etcd's events would mislead."""
+    return one.api is not None and order.constants["registry"] > 0
+
+
+def try_fences(
+    order: Timeline,
+    names: Sequence[str],
+    progress: Progress | None,
+    held: Held,
+    dropped: Sequence[tuple[str, str]] = (),
+    asked: Sequence[Property] = (),
+) -> list[Tried]:
+    """Search explanations under each fence; Ctrl-C ends that, and leaves what was found.
+
+    ``dropped``: guards to leave out; ``asked``: properties of somebody's own.
+
+    A fault is held back: the fence in which it happened is undecided.
+    """
+    names = tuple(dict.fromkeys(names))
+    stages = _stages(order)
+    of_each = sum(len(stage.seen) for stage in stages)
+    total = len(names) * of_each
+    tried: list[Tried] = []
+    for number, name in enumerate(names):
+        one = Tried(undecided(name, FAULT), None, None)
+        stopped = any(each.outcome and each.outcome.interrupted for each in tried)
+        with held:
+            of_this = _from(progress, number * of_each, total)
+            one = _try_one(
+                World(name, order, dropped, asked),
+                order,
+                () if stopped else stages,
+                MAX_BYTES // len(names),
+                of_this,
+            )
+        tried.append(one)
+    if progress:
+        progress(total, total)
+    return tried
+
+
+def _from(progress: Progress | None, before: int, total: int) -> Progress:
+    """Progress of a part: what came before it counts."""
+    return lambda done, _: progress(before + done, total) if progress else None
+
+
+def undecided(fence: str, why: str) -> FenceVerdict:
+    """Nothing is known of that fence."""
+    return FenceVerdict(fence, None, None, None, (), 0, None, why, 0.0)
+
+
+def _try_one(
+    world: World, order: Timeline, stages: Sequence[Stage], memory: int, progress: Progress
+) -> Tried:
+    stage, outcome, rate, done = None, None, 0.0, 0
+    for stage in stages:
+        started = time.perf_counter()
+        search = Search(world, order, stage.seen, _budget(order, stage), memory)
+        outcome = search.run(_from(progress, done, 0))
+        rate = outcome.reached / (time.perf_counter() - started)
+        done += len(stage.seen)
+        if outcome.reached < len(stage.seen):
+            break
+    return Tried(_verdict(world, order, stage, outcome, rate), stage, outcome)
+
+
+def _budget(order: Timeline, stage: Stage) -> int:
+    """How many steps detours are worth: few where being stuck would decide nothing."""
+    open_ = not order.watched or order.gap_text or order.window_assumed
+    return FEW_DETOURS if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
+
+
+def _verdict(
+    world: World, order: Timeline, stage: Stage | None, outcome: Outcome | None, rate: float
+) -> FenceVerdict:
+    conforms: bool | None = None
+    stop: Seen | None = None
+    refused: tuple[tuple[str, int, str], ...] = ()
+    count, run = 0, None
+    if stage is None or outcome is None:
+        doubt = "neither etcd events nor server logs to explain"
+    else:
+        stop = stage.seen[outcome.reached] if outcome.stuck else None
+        refused = outcome.refused
+        doubt = _doubt(world, order, stage, outcome)
+        conforms = None if doubt else stop is None
+        count, run = len(outcome.explanations), _run(world, order, stage, outcome)
+    impossible = _impossible(world, order)
+    if conforms is None and impossible is not None:
+        conforms, stop, doubt = False, impossible, ""
+        refused = (("refused_by_fence", impossible.server, NO_SUCH_STEP),)
+    note = doubt
+    if conforms is False and stage is not None:
+        note = f"the {stage.label} refute it"
+    elif conforms and run is not None:
+        note = _taken(run, order)
+    return FenceVerdict(
+        world.fence,
+        conforms,
+        stop.where if stop else None,
+        stop.revision if stop else None,
+        tuple(Refused(name, order.names[n - 1] if n else "", guard) for name, n, guard in refused),
+        count,
+        run,
+        note,
+        rate,
+    )
+
+
+def _impossible(world: World, order: Timeline) -> Seen | None:
+    """The first line that shows a step the fence does not have, whatever else is missing."""
+    proposals = Proposals(order)
+    return next((one for one in order.seen if not proposals.possible(world, one)), None)
+
+
+def _doubt(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> str:
+    """Why the outcome decides nothing; empty if it does."""
+    if outcome.interrupted:
+        return f"interrupted after {outcome.reached} of {len(stage.seen)} observations"
+    if not outcome.stuck:
+        if outcome.reached < len(stage.seen):
+            left = f"{outcome.reached} of {len(stage.seen)} observations"
+            return f"the room for explanations ended after {left}; replay a shorter time"
+        if _saves_missing(order):
+            return f"writes of the timestamp key are missing: {order.gap_text}"
+        if order.undecoded:
+            return f"{order.undecoded[0]} has a value that cannot be decoded"
+        if order.cut:
+            return order.cut
+        return order.mode_text if order.mode_open else ""
+    one = stage.seen[outcome.reached]
+    if not Proposals(order).possible(world, one):
+        return ""
+    if not outcome.complete:
+        return f"a limit ended the search for an explanation of {one.where}"
+    if not order.watched:
+        return f"{one.where} is not explained, but there are no etcd events"
+    if one.at >= order.gap_at if one.stream else (one.revision or 0) > order.gap:
+        return f"{one.where} is not explained, but {order.gap_text}"
+    if order.mode_text:
+        return f"{one.where} is not explained, but {order.mode_text}"
+    if order.window_assumed:
+        return f"{one.where} is not explained, but the save interval was assumed"
+    if order.late and stage.kinds != (KeyEvent,):
+        return f"{one.where} is not explained, but what was before the watch began is not known"
+    return ""
+
+
+def _saves_missing(order: Timeline) -> bool:
+    """Whether the timestamp key was written in a gap: `version` counts its writes."""
+    events = [one.what for one in order.seen if isinstance(one.what, KeyEvent)]
+    versions = [event.version for event in events if event.key is Key.TIMESTAMP and event.put]
+    return bool(order.gap_text) and any(after != (before or 0) + 1 for before, after in pairwise(versions))
+
+
+def _run(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> Run:
+    """The least surprising explanation, in a form that can be followed and shown."""
+    nodes = list(outcome.explanations[0].chain())
+    layout = world.machine.layout
+    usual = layout.initial({}, {})
+    first = {place: nodes[0].state[slot] for place, slot in layout.slots.items()}
+    return Run(
+        title=f"what the {stage.label} show, explained under {world.fence}",
+        fence=world.fence,
+        kinds=order.kinds,
+        names=order.names,
+        constants=order.constants,
+        first={place: value for place, value in first.items() if value != usual[layout.slots[place]]},
+        moves=tuple(move for node in nodes for move in node.moves),
+        dropped=world.dropped,
+        reachable=not order.late,
+    )
+
+
+def _taken(run: Run, order: Timeline) -> str:
+    """The faults that the explanation takes for granted: only their effects are in the trace."""
+    taken: Counter[str] = Counter()
+    skews: dict[int, int] = {}
+    for move in run.moves:
+        name = run.names[move.server - 1] if move.server else ""
+        if move.transition == "clock_jump":
+            by = move.inputs["by"] - skews.get(move.server, 0)
+            skews[move.server] = move.inputs["by"]
+            if abs(by) > NOISE_NS:
+                taken[f"clock_jump of {name} by {by / 1e9:+.3f} s"] += 1
+        elif move.transition in FAULTS and (move.transition, move.server) not in order.shown:
+            taken[f"{move.transition} of {name}"] += 1
+    listed = ", ".join(f"{what}{f' ({count} times)' if count > 1 else ''}" for what, count in taken.items())
+    return f"explained with {listed}" if listed else ""

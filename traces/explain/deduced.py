@@ -1,0 +1,104 @@
+"""Properties judged on explanations: those that need to know who did what.
+
+`violated` in all explanations, `holds` in none, `unknown` in some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..judge.judgement import Judgement
+from ..sources.observation import Key, KeyEvent, Observation
+from .conformance import Stage, Tried
+from .search import Node
+from .seen import Granted, Seen
+from .steps import ONE_LIVE, SINGLE_WRITER
+from .timeline import Timeline
+
+
+def judged_on_explanations(
+    name: str, order: Timeline, tried: Sequence[Tried], silent: Sequence[str]
+) -> Judgement:
+    """A property judged on the explanations under the fences that the trace conforms to.
+
+    It holds where no explanation breaks it and every server's log is there: a server that is ``silent``
+    may have done what no explanation needs.
+
+    Where it conforms to none, what was explained before they stopped counts all the same, for what is broken
+    stays broken; under fences whose verdict is unknown first.
+    """
+    fitting = [each for each in tried if each.verdict.conforms]
+    open_ = [each for each in tried if each.verdict.conforms is None and each.outcome]
+    judged = fitting or open_ or [each for each in tried if each.outcome]
+    ends = [node for each in judged if each.outcome for node in each.outcome.explanations]
+    breaking = sum(name in node.broken for node in ends)
+    if not breaking and fitting:
+        untested = _untested(name, order)
+        if untested or not silent:
+            return untested or Judgement(name, "holds")
+        return Judgement(
+            name,
+            "unknown",
+            note=f"nothing seen breaks it; logs that are missing, cut or end early: {', '.join(silent)}",
+        )
+    if not breaking:
+        return Judgement(name, "unknown", note="no fence explains the trace to its end")
+    if breaking < len(ends):
+        return Judgement(name, "unknown", note="broken in some explanations, not in others")
+    for each in judged:
+        if each.stage and each.outcome:
+            return _violation(name, each.stage, each.outcome.explanations[0])
+    raise AssertionError("there are explanations, so there is a search that found them")
+
+
+def _violation(name: str, stage: Stage, explanation: Node) -> Judgement:
+    """A property that this explanation breaks, with the observation that shows it and the one beside it."""
+    steps = [stage.seen[node.index] for node in explanation.chain() if name in node.breaks]
+    first = steps[0]
+    beside = [one for one in stage.seen if _bears_on(name, one, first)]
+    before = [one for one in beside if one.at <= first.at]
+    other = before[-1] if before else beside[0] if beside else first
+    earlier, later = sorted((other, first), key=lambda one: one.at)
+    return Judgement(
+        name,
+        "violated",
+        len(steps),
+        (_observation(earlier), _observation(later)),
+        from_ns=min(one.at for one in steps),
+        to_ns=max(one.at for one in steps),
+    )
+
+
+def _bears_on(name: str, one: Seen, breaking: Seen) -> bool:
+    """Whether it is the other half of what breaks the property: the TSO primary, the other server's grant."""
+    what = one.what
+    if name == SINGLE_WRITER:
+        return isinstance(what, KeyEvent) and what.key is Key.PRIMARY and what.put
+    return isinstance(what, Granted) and one.server != breaking.server
+
+
+def _observation(one: Seen) -> Observation:
+    return one.what.call if isinstance(one.what, Granted) else one.what
+
+
+def _untested(name: str, order: Timeline) -> Judgement | None:
+    """A verdict where nothing in the trace put the property to the test."""
+    if name == SINGLE_WRITER:
+        told = any(isinstance(one.what, KeyEvent) and one.what.key is Key.PRIMARY for one in order.seen)
+        if told:
+            return None
+        if not order.watched or order.late:
+            return Judgement(name, "unknown", note="no etcd event tells whether there was a TSO primary")
+        return Judgement(name, "vacuous", note="no TSO primary in the trace")
+    if name == ONE_LIVE:
+        always_sent_on = not order.constants["dynamic"]
+        granting = {
+            one.server
+            for one in order.seen
+            if isinstance(one.what, Granted) and not (one.what.sent_on and always_sent_on)
+        }
+        if not granting:
+            return Judgement(name, "unknown", note="no call says which server answered it")
+        if len(granting) < 2:
+            return Judgement(name, "vacuous", note="no more than one server granted timestamps")
+    return None

@@ -1,0 +1,380 @@
+"""The search: which runs of the model explain all observations, one after another.
+
+The set of explanations is kept: every state that can be reached by proposals for what was seen so far, once
+for each set of observations that it explains and of properties that it breaks. Observations are taken by
+estimated time, with the proposals that need nothing unseen. Where that leaves no explanation, the search goes
+back some observations (8, then 64, then 512, then all) and tries every order that bounds in time and anchors
+allow, first with the same proposals and then with wide ones. Only when going back to the beginning has found
+nothing is the trace no behaviour of the fence; when a limit ended that, nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from itertools import count, islice, product
+
+from ...checker.run import Move
+from .proposals import Proposals
+from .seen import FOREVER, LATE_NS, Seen
+from .steps import KEPT, LEADER, LISTED, Draft, Refusal, State, World
+from .timeline import Timeline
+
+#: how many explanations are kept at a time; beyond that the least surprising
+MAX_EXPLANATIONS = 4_096
+#: states in which a trace may begin: a late watch multiplies them by two for each TSO server
+MAX_FIRST = 20_000
+#: how many steps are taken on the detours of one search, before the verdict is unknown
+MAX_DETOURS = 50_000
+#: the same where not finding an explanation would decide nothing
+FEW_DETOURS = 4_000
+#: what all searches of a replay may keep, in bytes, about
+MAX_BYTES = 512 << 20
+_NODE, _VALUE = 1_200, 16  # bytes of a node with its place in a layer, and of each value of its state
+#: how far a detour goes back, and whether it tries wide proposals
+_DETOURS = ((8, False), (64, False), (8, True), (64, True), (512, True), (FOREVER, True))
+_ENOUGH = 64  # explanations found on a detour
+_AHEAD = 3  # observations of a stream whose steps may have begun
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """An explanation of some observations, the last step of a chain that goes back by `parent`.
+
+    `moves` explain observation `index`. `extra` is what is explained beyond those up to it in the estimated
+    order. `broken` are the properties broken so far, `breaks` those that these moves break.
+    """
+
+    state: State
+    extra: frozenset[int]
+    broken: frozenset[str]
+    cost: int
+    parent: Node | None
+    index: int
+    moves: tuple[Move, ...]
+    breaks: tuple[str, ...]
+
+    def after(self, draft: Draft, index: int, extra: frozenset[int]) -> Node:
+        """The explanation that goes on with the steps of a draft."""
+        return Node(
+            draft.state,
+            extra,
+            self.broken.union(draft.broken) if draft.broken else self.broken,
+            self.cost + draft.cost,
+            self,
+            index,
+            draft.moves,
+            draft.broken,
+        )
+
+    def chain(self) -> Iterator[Node]:
+        """From the first to this one."""
+        nodes = []
+        node: Node | None = self
+        while node is not None:
+            nodes.append(node)
+            node = node.parent
+        return reversed(nodes)
+
+
+Layer = dict[tuple[State, frozenset[int], frozenset[str]], Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search found: `explanations` of the first `reached` observations, the least surprising first.
+
+    `stuck`: none of them explains the next one, because of what is in `refused`. `complete`: no limit and no
+    Ctrl-C (`interrupted`) cut the search, so that `stuck` is certain. Neither stuck nor interrupted, and not
+    at the end: there was no room for more. `steps` counts observations explained, detours included.
+    """
+
+    explanations: tuple[Node, ...]
+    reached: int
+    stuck: bool
+    complete: bool
+    interrupted: bool
+    refused: tuple[Refusal, ...]
+    steps: int
+
+
+class Search:
+    """The search under one fence, over some observations of a timeline (of etcd's, all that come before).
+
+    It keeps at most ``memory`` bytes, about.
+    """
+
+    def __init__(
+        self, world: World, timeline: Timeline, seen: Sequence[Seen], detours: int, memory: int
+    ) -> None:
+        self._world = world
+        self._timeline = timeline
+        self._seen = seen
+        self._proposals = Proposals(timeline)
+        self._layers: list[Layer] = []
+        self._left = detours
+        self._kept = detours  # no detour could come back from further away
+        self._oldest = self._nodes = 0  # the first layer that is kept, and the nodes of all
+        self._room = memory // (_NODE + _VALUE * len(world.machine.layout.slots))
+        self._complete = True
+        self._interrupted = False
+        self._steps = 0
+
+    def run(self, progress: Callable[[int, int], None] | None = None) -> Outcome:
+        """Explain one observation after another; Ctrl-C ends it with what was found."""
+        first = list(islice(self._first(), MAX_FIRST + 1))
+        self._complete = len(first) <= MAX_FIRST
+        layer = _layer(first, MAX_FIRST)
+        reached = 0
+        stuck = False
+        try:
+            for index in range(len(self._seen)):
+                self._keep(layer)
+                if self._nodes + index > self._room:
+                    self._complete = False
+                    break
+                further = self._distinct(self._step(layer, index))
+                if not further and self._proposals.possible(self._world, self._seen[index]):
+                    further = self._detour(index)
+                if not further:
+                    stuck = True
+                    break
+                if len(further) > MAX_EXPLANATIONS:
+                    self._complete = False
+                    further = _layer(sorted(further.values(), key=_cost), MAX_EXPLANATIONS)
+                layer, reached = further, index + 1
+                if progress:
+                    progress(reached, len(self._seen))
+        except KeyboardInterrupt:
+            self._complete, self._interrupted = False, True
+        found = sorted(layer.values(), key=_cost)
+        refused = self._refusals(found, reached) if stuck else ()
+        return Outcome(tuple(found), reached, stuck, self._complete, self._interrupted, refused, self._steps)
+
+    def _keep(self, layer: Layer) -> None:
+        """Keep a layer for detours, and forget the oldest where there is no room for more."""
+        self._layers.append(layer)
+        self._nodes += len(layer)
+        newest = len(self._layers) - 1
+        while self._oldest < newest and (
+            newest - self._oldest >= self._kept or self._nodes + newest > self._room
+        ):
+            self._nodes -= len(self._layers[self._oldest])
+            self._layers[self._oldest] = {}
+            self._oldest += 1
+
+    def _distinct(self, nodes: Iterable[Node]) -> Layer:
+        """A layer of these, as far as there is room."""
+        layer = _layer(nodes, self._room)
+        self._complete &= len(layer) < self._room
+        return layer
+
+    def _first(self) -> Iterator[Node]:
+        """The states in which the trace can begin: nothing was ever used, or some history is missing."""
+        layout = self._world.machine.layout
+        start = self._seen[0].at - LATE_NS if self._seen else 0
+        for given in first_states(self._world, self._timeline):
+            state = layout.initial({**given, ("now", 0): max(start, 1)}, {})
+            yield Node(state, frozenset(), frozenset(), 0, None, -1, (), ())
+
+    def _step(self, layer: Layer, index: int) -> Iterator[Node]:
+        """All explanations, one observation further."""
+        for node in layer.values():
+            if index in node.extra:
+                yield Node(node.state, node.extra - {index}, node.broken, node.cost, node, index, (), ())
+                continue
+            self._steps += 1
+            for draft in self._proposals.explain(
+                Draft(self._world, node.state), self._seen[index], wide=False
+            ):
+                yield node.after(draft, index, node.extra)
+
+    def _refusals(self, nodes: Sequence[Node], index: int) -> tuple[Refusal, ...]:
+        """Why none of the explanations explains an observation."""
+        self._world.refused.clear()
+        for node in nodes[:_ENOUGH]:
+            for _ in self._proposals.explain(Draft(self._world, node.state), self._seen[index], wide=True):
+                pass
+        return tuple(self._world.refused)
+
+    # --- detours ---------------------------------------------------------------------------------
+
+    def _detour(self, goal: int) -> Layer:
+        """Explanations of everything up to ``goal`` that the estimated order or modest proposals miss."""
+        for back, wide in _DETOURS:
+            start = max(goal + 1 - back, 0)
+            if start < self._oldest:
+                self._complete = False
+                return {}
+            found = self._distinct(self._orders(start, goal, wide))
+            if found or not self._complete or (wide and not start):
+                return found
+        return {}
+
+    def _orders(self, start: int, goal: int, wide: bool) -> Iterator[Node]:
+        """Go on from the explanations before ``start`` in every order there may have been."""
+        window = _Window(self._seen, start, goal)
+        serial = count()
+        waiting: list[tuple[int, int, int, Node, Taken]] = []
+
+        def wait(node: Node, taken: Taken) -> None:
+            # of equal surprise the furthest, then the one nearest to the estimated order
+            heappush(waiting, (node.cost, -sum(taken), next(serial), node, taken))
+
+        for node in self._layers[start].values():
+            wait(node, window.taken(node.extra))
+        known = set()
+        found = 0
+        while waiting and found < _ENOUGH:
+            *_, node, taken = heappop(waiting)
+            if (key := (node.state, taken, node.broken)) in known:
+                continue
+            known.add(key)
+            if window.reaches_goal(taken):
+                found += 1
+                yield replace(node, extra=window.beyond(taken))
+                continue
+            if not self._left or len(waiting) > self._room:
+                self._complete = False
+                return
+            self._left -= 1
+            self._steps += 1
+            for index in window.possible(taken):
+                further = window.with_next(taken, index)
+                draft = Draft(self._world, node.state)
+                for after in self._proposals.explain(draft, self._seen[index], wide=wide):
+                    wait(node.after(after, index, frozenset()), further)
+            for index in window.upcoming(taken, _AHEAD) if wide else ():
+                for after in self._proposals.prepare(Draft(self._world, node.state), self._seen[index]):
+                    wait(node.after(after, index, frozenset()), taken)
+
+
+#: how many observations of each stream of a window are explained
+Taken = tuple[int, ...]
+
+
+class _Window:
+    """The observations from ``start`` to a goal, and those that may come before it, by stream."""
+
+    def __init__(self, seen: Sequence[Seen], start: int, goal: int) -> None:
+        self._seen = seen
+        self._goal = goal
+        horizon = seen[goal].latest + LATE_NS
+        streams: dict[int, list[int]] = {0: []}
+        for index in range(start, len(seen)):
+            if index > goal and seen[index].at > horizon:
+                break
+            if index <= goal or seen[index].earliest <= seen[goal].latest:
+                streams.setdefault(seen[index].stream, []).append(index)
+        self._streams = list(streams.values())
+        self._events = sum(not one.stream for one in seen[:start])
+
+    def taken(self, indexes: frozenset[int]) -> Taken:
+        """How many of each stream these are."""
+        return tuple(sum(index in indexes for index in stream) for stream in self._streams)
+
+    def reaches_goal(self, taken: Taken) -> bool:
+        """Whether everything up to the goal is explained."""
+        return all(
+            at == len(stream) or stream[at] > self._goal
+            for at, stream in zip(taken, self._streams, strict=True)
+        )
+
+    def beyond(self, taken: Taken) -> frozenset[int]:
+        """What is explained beyond the goal."""
+        return frozenset(
+            index
+            for at, stream in zip(taken, self._streams, strict=True)
+            for index in stream[:at]
+            if index > self._goal
+        )
+
+    def upcoming(self, taken: Taken, count: int) -> list[int]:
+        """The next few of each stream."""
+        return [
+            index
+            for at, stream in zip(taken, self._streams, strict=True)
+            for index in stream[at : at + count]
+        ]
+
+    def with_next(self, taken: Taken, index: int) -> Taken:
+        """One more explained: the next of its stream."""
+        return tuple(
+            at + (at < len(stream) and stream[at] == index)
+            for at, stream in zip(taken, self._streams, strict=True)
+        )
+
+    def possible(self, taken: Taken) -> list[int]:
+        """Which observation can be next, by estimated time: none that another certainly precedes."""
+        heads = [stream[at] for at, stream in zip(taken, self._streams, strict=True) if at < len(stream)]
+        events = self._events + taken[0]
+        lines = [self._seen[index] for index in heads if self._seen[index].stream]
+        if any(line.before < events for line in lines):
+            return []
+        first_end = sorted((self._seen[index].latest, index) for index in heads)
+        return [
+            index
+            for index in sorted(heads)
+            if self._seen[index].after <= events
+            and all(end >= self._seen[index].earliest for end, other in first_end[:2] if other != index)
+        ]
+
+
+def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, int], int]]:
+    """What differs from a cluster that was never used, in each state that the trace may begin in.
+
+    A watch that began late may find any server leading, with its memory not set, just saved, or saved long
+    ago.
+    """
+    for modes in product(*timeline.api):
+        nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
+        yield nobody
+        if timeline.late:
+            yield from _late_states(world, timeline, nobody)
+
+
+def _late_states(
+    world: World, timeline: Timeline, nobody: dict[tuple[str, int], int]
+) -> Iterator[dict[tuple[str, int], int]]:
+    """The states in which a watch may begin late: who leads, is listed and expected, with which memory."""
+    tsos = [n for n in world.servers if n not in world.pds]
+    window = timeline.first_window
+    memories = (None, window, max(window - timeline.constants["window"], 1))
+    registered = product((0, LISTED) if timeline.constants["registry"] else (0,), repeat=len(tsos))
+    expected = (0, *tsos) if len(tsos) > 1 else (0,)
+    for pd, tso, listed, chosen in product((0, *world.pds), (0, *tsos), [*registered], expected):
+        led = [n for n in (pd, tso) if n]
+        for saved in product(memories, repeat=len(led)):
+            given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): window}
+            given |= {("registration", n): state for n, state in zip(tsos, listed, strict=True)}
+            given["expected", 0] = chosen
+            if pd:
+                given["raft_leader", 0] = pd
+            for n, end in zip(led, saved, strict=True):
+                given |= {("role", n): LEADER, ("lease", n): KEPT}
+                if end is not None:
+                    given |= {
+                        ("promoted", n): 1,
+                        ("initialised", n): 1,
+                        ("saved", n): end,
+                        ("physical", n): max(end - timeline.constants["window"], 1),
+                    }
+            yield given
+
+
+def _layer(nodes: Iterable[Node], most: int) -> Layer:
+    """Each state once, by its least surprising explanation; at most so many."""
+    layer: Layer = {}
+    for node in nodes:
+        key = node.state, node.extra, node.broken
+        other = layer.get(key)
+        if other is None or node.cost < other.cost:
+            layer[key] = node
+        if len(layer) >= most:
+            break
+    return layer
+
+
+def _cost(node: Node) -> int:
+    return node.cost

@@ -1,0 +1,61 @@
+"""Logs that are missing, damaged or end early: what their servers did is not all known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from ..sources.observation import KeyEvent, LogEvent, LogStep
+from ..sources.trace import Trace
+from .timeline import Timeline
+
+#: a log without a line about the protocol for that long before the last etcd event may be cut
+_QUIET_NS = 10_000_000_000
+
+
+def _last_lines(trace: Trace) -> dict[str, LogEvent]:
+    """Of each log the last line about the protocol, or the server's exit if it did not start again."""
+    last: dict[str, LogEvent] = {}
+    for line in sorted(trace.logs, key=lambda line: line.at_ns):
+        before = last.get(line.server)
+        if before is None or before.step is not LogStep.SERVER_EXIT or line.step is LogStep.SERVER_START:
+            last[line.server] = line
+    return last
+
+
+def _end(order: Timeline) -> int:
+    """When the last etcd event happened."""
+    return max((one.at for one in order.seen if isinstance(one.what, KeyEvent)), default=0)
+
+
+def _early(trace: Trace, order: Timeline) -> dict[str, int]:
+    """By how many ns a server's log ends before the etcd events, without its exit: it may be cut."""
+    end = _end(order)
+    return {
+        server: end - line.at_ns
+        for server, line in _last_lines(trace).items()
+        if line.step is not LogStep.SERVER_EXIT and line.at_ns < end - _QUIET_NS
+    }
+
+
+def cut_logs(trace: Trace, order: Timeline) -> Iterator[str]:
+    """What is to be said of logs that end early, a line for each."""
+    for server, early in _early(trace, order).items():
+        ends = f"the log of {server} ends {early / 1e9:.0f} s before the last etcd event"
+        yield f"{ends}: what the server did after that is not known"
+
+
+def silent_in(trace: Trace, order: Timeline) -> list[str]:
+    """Servers whose log is missing, damaged or ends early: they may have done what no explanation needs."""
+    damaged = {source.file for source in trace.sources if not source.whole}
+    lost = {line.server for line in trace.logs if line.where.file in damaged}
+    last = _last_lines(trace)
+    return [name for name in order.names if name not in last or name in lost or name in _early(trace, order)]
+
+
+def untold_mode(trace: Trace, order: Timeline, silent: Collection[str]) -> str:
+    """Why nothing may tell in which mode an elected PD was; empty if its log does."""
+    elected = {order.names[one.elected - 1] for one in order.seen if one.elected}
+    cut = [name for name in silent if name in elected]
+    if not trace.api_mode or not cut:
+        return ""
+    return f"a PD was in API mode, and where the log of {' and '.join(cut)} is silent nothing tells the mode"

@@ -1,0 +1,305 @@
+"""One stream of observations an origin, in the order that is certain there, and all of them merged.
+
+Order is certain within a stream: etcd's revisions, the lines of one server, the physical parts that one
+server granted. Between streams there are bounds in time and anchors: the line of an election names its
+revision, a line that tells a saved or loaded value names the write of that value. The order by estimated
+time is a first guess; `search.py` tries others where bounds and anchors allow them.
+
+Bounds. A line is written at most `LATE_NS` after its step, an event is received at most `LATE_NS` after it
+was written (but for the history in a stream's first response, whose receipt says little), a granted timestamp
+was in memory while the call ran. What a PD in API mode answered may be its own or the TSO primary's; only the
+order in which its calls followed each other is certain, so those that overlap are left out. A save counts
+from when its server learned of it, at most `_ANSWER_NS` after its receipt: until then it grants from its old
+memory. The clocks of servers, recorder and clients are taken to agree better than that; anchors hold whatever
+the clocks say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate, chain
+
+from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
+from ..sources.servers import Servers, Unclear
+from ..sources.trace import Trace
+from .saves import Saves
+from .seen import FOREVER, LATE_NS, Granted, Seen
+
+#: how many observations can be explained: each takes about 1 KiB until then
+MAX_SEEN = 300_000
+_SAVE_NS = 2 * NS_PER_MS  # what a save takes, about
+_ANSWER_NS = 50 * NS_PER_MS  # how long after etcd applied a save the server may learn of it
+#: the steps of a log that bind a step of the model; the others only say when, or nothing more
+_BINDING = frozenset(
+    {
+        LogStep.SERVER_START,
+        LogStep.SERVER_EXIT,
+        LogStep.ELECTED,
+        LogStep.WINDOW_LOADED,
+        LogStep.SYNC_SAVED,
+        LogStep.SYNC_SKIPPED,
+        LogStep.SAVE_REFUSED,
+        LogStep.RESET,
+        LogStep.STEP_DOWN,
+        LogStep.ALLOCATOR_CLOSED,
+    }
+)
+_TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous one (\d{19})")
+
+
+def streams_of(
+    trace: Trace,
+    events: Sequence[KeyEvent],
+    lines: Mapping[int, Sequence[LogEvent]],
+    servers: Servers,
+    saves: Saves,
+    unused: defaultdict[str, int],
+) -> tuple[list[list[Seen]], str]:
+    """The streams by number, etcd's first, and why calls were left out, empty if none were.
+
+    `lines` are those of the logs by server. What binds no step is counted in `unused`.
+
+    Raises:
+        Unclear: there are more than `MAX_SEEN` observations even without calls.
+    """
+    streams = [_etcd_stream(events, servers, _times(trace, events, saves), _writers(lines, saves))]
+    for number, log in lines.items():
+        streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
+    own, sent_on = _granted(trace, servers, unused)
+    room = MAX_SEEN - len(events) - sum(line.step in _BINDING for log in lines.values() for line in log)
+    if room < 0:
+        raise Unclear(f"{MAX_SEEN - room:,} observations, where {MAX_SEEN:,} can be explained")
+    cut = ""
+    if (bound := sum(map(len, chain(own.values(), sent_on.values())))) > room:
+        cut = f"{bound:,} calls are too many to be explained; replay a shorter time"
+        unused["calls that are too many to be explained"] += bound
+        own, sent_on = {}, {}
+    for number, calls in own.items():
+        streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=False))
+    for number, calls in sent_on.items():
+        streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=True))
+    return streams, cut
+
+
+def within(stream: list[Seen], begin: int, end: int, unused: defaultdict[str, int]) -> list[Seen]:
+    """What is between the first event and the last: nothing tells what etcd held before and after."""
+    if not stream or not stream[0].stream:
+        return stream
+    first = next((index for index, one in enumerate(stream) if one.at >= begin), len(stream))
+    last = next((index for index, one in enumerate(stream) if one.at > end), len(stream))
+    unused["observations before the first etcd event"] += min(first, last)
+    unused["observations after the last etcd event"] += len(stream) - last
+    return stream[first:last]
+
+
+def merged(streams: Sequence[Sequence[Seen]]) -> Iterator[Seen]:
+    """All observations by estimated time, as far as the order within streams and the anchors allow."""
+    heads = [0] * len(streams)
+    while True:
+        waiting = [streams[i][at] for i, at in enumerate(heads) if at < len(streams[i])]
+        if not waiting:
+            return
+        limit = min((one.before for one in waiting if one.stream), default=FOREVER)
+        allowed = [one for one in waiting if (heads[0] < limit if not one.stream else one.after <= heads[0])]
+        chosen = min(allowed or waiting, key=lambda one: one.at)
+        heads[chosen.stream] += 1
+        yield chosen
+
+
+def _writers(lines: Mapping[int, Sequence[LogEvent]], saves: Saves) -> dict[int, tuple[int, ...]]:
+    """Who saved which value, where a log tells."""
+    writers: defaultdict[int, set[int]] = defaultdict(set)
+    for number, log in lines.items():
+        for line in log:
+            index = saves.of(line.save_ns) if line.step is LogStep.SYNC_SAVED and number else None
+            if index is not None:
+                writers[index].add(number)
+    return {index: tuple(sorted(found)) for index, found in writers.items()}
+
+
+def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple[int, int, int]]:
+    """(about, earliest, latest) of each event."""
+    index_of = {event.revision: i for i, event in enumerate(events)}
+    first_receipt = next((event.latest_ns for event in events if event.latest_ns is not None), None)
+    latest = [
+        FOREVER if event.latest_ns is None else event.latest_ns + _ANSWER_NS * (event.key is Key.TIMESTAMP)
+        for event in events
+    ]
+    earliest = [
+        0 if event.latest_ns in (None, first_receipt) else (event.latest_ns or 0) - LATE_NS
+        for event in events
+    ]
+    campaigns: dict[str, int] = {}
+    for line in trace.logs:
+        if line.step is LogStep.CAMPAIGN_START:
+            campaigns[line.server] = line.at_ns
+        index = (
+            saves.of(line.save_ns) if line.step is LogStep.SYNC_SAVED else index_of.get(line.revision or -1)
+        )
+        if index is None:
+            continue
+        latest[index] = min(latest[index], line.at_ns + NS_PER_MS)
+        if line.step is LogStep.ELECTED and line.server in campaigns:
+            earliest[index] = max(earliest[index], campaigns.pop(line.server))
+    latest = [*accumulate(reversed(latest), min)][::-1]
+    for index, reading in saves.readings.items():
+        if reading <= latest[index]:
+            earliest[index] = max(earliest[index], reading)
+    earliest = [min(pair) for pair in zip(accumulate(earliest, max), latest, strict=True)]
+    about: list[int] = []
+    for index, (low, high) in enumerate(zip(earliest, latest, strict=True)):
+        read = saves.readings.get(index, FOREVER) + _SAVE_NS
+        guess = min(read, high)
+        about.append(max(low if guess == FOREVER else guess, low, about[-1] if about else 0))
+    start = next((at for at in about if at), 0)
+    return [(at or max(start - 1, 0), *pair) for at, *pair in zip(about, earliest, latest, strict=True)]  # type: ignore[misc]
+
+
+def _etcd_stream(
+    events: Sequence[KeyEvent],
+    servers: Servers,
+    times: Sequence[tuple[int, int, int]],
+    writers: Mapping[int, tuple[int, ...]],
+) -> list[Seen]:
+    stream: list[Seen] = []
+    elected = chosen = 0
+    for index in reversed(range(len(events))):
+        event = events[index]
+        number = servers.number(event.server)
+        at, earliest, latest = times[index]
+        stream.append(
+            Seen(
+                event,
+                number,
+                0,
+                at,
+                earliest,
+                latest,
+                writers=writers.get(index, ()),
+                elected=elected,
+                chosen=chosen,
+            )
+        )
+        if event.key is Key.LEADER and event.put:
+            elected = number
+        elif event.key is Key.EXPECTED_PRIMARY:
+            chosen = number if event.put else 0
+    return stream[::-1]
+
+
+def _log_stream(
+    log: Sequence[LogEvent],
+    number: int,
+    stream: int,
+    saves: Saves,
+    events: Sequence[KeyEvent],
+    servers: Servers,
+    unused: defaultdict[str, int],
+) -> list[Seen]:
+    if not number:
+        unused["log lines of a server that nothing else names"] += len(log)
+        return []
+    index_of = {event.revision: i for i, event in enumerate(events)}
+    found: list[Seen] = []
+    after = previous = 0
+    started = False
+    for line in log:
+        earliest, previous = max(previous, line.at_ns - LATE_NS), line.at_ns
+        if line.step not in _BINDING:
+            unused["log lines that bind no step of the model"] += 1
+            continue
+        low, high, tried = 0, FOREVER, None
+        if line.step is LogStep.ELECTED:
+            low = index_of.get(line.revision or -1, -1) + 1
+        elif line.step is LogStep.SYNC_SAVED:
+            index = saves.of(line.save_ns)
+            low = 0 if index is None else index + 1
+        elif line.step in (LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED):
+            low, high = _read_between(line.last_ns, saves)
+        elif line.refusal is Refusal.NOT_GREATER and (values := _TRIED.search(line.text)):
+            tried = int(values[1]) if int(values[1]) < MAX_NS else None
+            low, high = _read_between(int(values[2]), saves)
+        after = max(after, low)
+        found.append(
+            Seen(
+                line,
+                number,
+                stream,
+                line.at_ns,
+                earliest,
+                line.at_ns + NS_PER_MS,
+                after,
+                high if high >= after else FOREVER,
+                tried=tried,
+                again=started,
+                api=servers.started_in(number, line.at_ns) if line.step is LogStep.SERVER_START else None,
+            )
+        )
+        started |= line.step is LogStep.SERVER_START
+    befores = accumulate((one.before for one in reversed(found)), min)
+    return [replace(one, before=before) for one, before in zip(found, [*befores][::-1], strict=True)]
+
+
+def _read_between(value_ns: int | None, saves: Saves) -> tuple[int, int]:
+    """How many events had come when the timestamp key was read with that value: at least, at most."""
+    index = saves.of(value_ns)
+    if index is not None:
+        return index + 1, saves.next_after(index)
+    return 0, FOREVER
+
+
+_Calls = dict[int, list[Call]]
+
+
+def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> tuple[_Calls, _Calls]:
+    """The calls that bind grants: those of the servers asked, and those that a PD may have sent on.
+
+    By server and physical part, the call that ended first and the one that started last; by PD in API mode,
+    the first of each physical part, of those that follow each other.
+    """
+    ends: dict[tuple[int, int], tuple[Call, Call]] = {}
+    sent_on: defaultdict[int, list[Call]] = defaultdict(list)
+    for call in trace.calls:
+        number = servers.at(call.kind, call.endpoint) if call.error is None else 0
+        if not number:
+            unused["calls that failed or do not say which server answered"] += 1
+        elif servers.in_api_mode(number, call.end_ns):
+            sent_on[number].append(call)
+        else:
+            first, last = ends.get((number, call.physical), (call, call))
+            if call.end_ns < first.end_ns:
+                first = call
+            ends[number, call.physical] = first, call if call.start_ns > last.start_ns else last
+    own: defaultdict[int, list[Call]] = defaultdict(list)
+    for (number, _), (first, last) in sorted(ends.items(), key=lambda item: item[0]):
+        own[number] += [first] if last.start_ns <= first.end_ns else [first, last]
+    return own, {number: _in_turn(calls) for number, calls in sent_on.items()}
+
+
+def _in_turn(calls: Iterable[Call]) -> list[Call]:
+    """Calls of which each started after the one before had ended, and got another physical part."""
+    kept: list[Call] = []
+    for call in sorted(calls, key=lambda call: call.end_ns):
+        if not kept or (kept[-1].end_ns < call.start_ns and kept[-1].physical != call.physical):
+            kept.append(call)
+    return kept
+
+
+def _grant_stream(
+    calls: Sequence[Call], number: int, stream: int, saves: Saves, *, sent_on: bool
+) -> list[Seen]:
+    return [
+        Seen(
+            Granted(call, sent_on),
+            number,
+            stream,
+            (call.start_ns + call.end_ns) // 2,
+            call.start_ns,
+            call.end_ns,
+            saves.needed_for(call.physical),
+        )
+        for call in calls
+    ]

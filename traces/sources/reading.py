@@ -1,0 +1,237 @@
+"""Files and folders in, one `Trace` out. What a file is, its content says; its name is not looked at.
+
+The recordings of one run belong together: `etcd.jsonl` and `etcd-recv.jsonl` are the same watch stream seen
+twice and are merged by revision, the logs by time, the calls by start. A file that is cut off, damaged,
+partly or wholly unknown is read as far as it goes; its `Source` counts and names what was not.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from heapq import merge
+from itertools import chain, islice
+from operator import attrgetter
+from os.path import realpath
+from pathlib import Path
+
+from . import clients, etcd, pdlog, settings
+from .lines import Lines, Tally, json_object
+from .observation import BadInput, Call, KeyEvent, Service, Where
+from .trace import WATCHES, Gap, Kind, Source, Trace
+
+_PEEK_LINES = 100
+_PEEK_BYTES = 16 << 20
+_MANY_FILES = 10_000
+_LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was read so far, file by file."""
+
+    sources: list[Source]
+    watches: list[etcd.Watch]
+    logs: list[pdlog.Log]
+    calls: list[Call]
+    kept: int = 0
+
+
+def read(
+    paths: Iterable[Path | str],
+    *,
+    given: dict[settings.Name, int] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Trace:
+    """Read the recordings of one run from files and folders (with everything below them).
+
+    `given` are settings to take for granted where the trace tells nothing; `progress` is called with each
+    file's name. Raises `BadInput` when a path cannot be read, when no file is a recording, and when two watch
+    streams contradict each other (recordings of different runs or clusters).
+    """
+    gathered = _Gathered([], [], [], [])
+    for path in _files(paths):
+        if progress:
+            progress(str(path))
+        _read_file(path, gathered)
+    if all(source.kind is Kind.IGNORED for source in gathered.sources):
+        first = gathered.sources[0].file if gathered.sources else "no file"
+        raise BadInput(
+            first,
+            None,
+            "an etcd watch stream, a PD or TSO log, or client samples",
+            "name the files or the folder of a recorded run",
+        )
+    keys, gaps = _merge_watches(gathered.watches)
+    logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
+    starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
+    calls, repeated = _once(gathered.calls)
+    return Trace(
+        sources=tuple(gathered.sources),
+        keys=keys,
+        gaps=gaps,
+        logs=logs,
+        starts=starts,
+        calls=calls,
+        repeated=repeated,
+        settings=settings.find(starts, logs, keys, given),
+        api_mode=any(watch.api_mode for watch in gathered.watches),
+        undecoded=_undecoded(gathered.watches, keys),
+    )
+
+
+def _undecoded(watches: Sequence[etcd.Watch], keys: Iterable[KeyEvent]) -> tuple[Where, ...]:
+    known = {(event.revision, event.path) for event in keys}
+    return tuple(where for watch in watches for place, where in watch.undecoded.items() if place not in known)
+
+
+def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
+    """The files to read, each once."""
+    seen: set[str] = set()
+    for path in map(Path, paths):
+        try:
+            found = list(islice(path.rglob("*"), _MANY_FILES + 1)) if path.is_dir() else []
+            if len(found) > _MANY_FILES:
+                expected = f"a folder with at most {_MANY_FILES} files and folders in it"
+                raise BadInput(str(path), None, expected, "name the folder of one recorded run")
+            inside = sorted(p for p in found if p.is_file()) if path.is_dir() else [path]
+        except OSError as error:
+            raise BadInput(
+                str(path), None, "a file or folder that can be read", f"check the path ({error.strerror})"
+            ) from None
+        for file in inside:
+            if (real := realpath(file)) not in seen:  # Path.resolve refuses a link that leads to itself
+                seen.add(real)
+                yield file
+
+
+def _read_file(path: Path, gathered: _Gathered) -> None:
+    file = str(path)
+    tally = Tally(gathered.kept)
+    observations = 0
+    with Lines(path, tally) as lines:
+        unread = iter(lines)
+        kind, peeked = _recognise(unread)
+        everything = chain(peeked, unread)
+        if kind is Kind.CLIENT:
+            calls = clients.decode(file, everything, tally)
+            gathered.calls += calls
+            observations = len(calls)
+        elif kind is Kind.LOG:
+            log = pdlog.decode(file, everything, tally)
+            gathered.logs.append(log)
+            observations = len(log.events)
+            kind = _LOGS[log.service]
+        elif kind in WATCHES:
+            watch = etcd.decode(file, everything, tally)
+            gathered.watches.append(watch)
+            observations = len(watch.events)
+        gathered.kept = tally.kept
+        reasons = tally.reasons
+        if kind is Kind.IGNORED:
+            reasons += ("neither watch stream, log nor client samples" if peeked else "empty",)
+        if lines.damage:
+            reasons += (lines.damage,)
+        cut = lines.unfinished is not None and (
+            kind is not Kind.IGNORED or lines.unfinished[1][:1] in (b"{", b"[")
+        )
+        if cut and lines.unfinished:
+            reasons += (f"line {lines.unfinished[0]} is cut off",)
+        truncated = (cut or lines.damage is not None) and not (kind is Kind.IGNORED and _is_other(peeked))
+        gathered.sources.append(
+            Source(file, kind, observations, tally.other, tally.skipped, reasons, truncated)
+        )
+
+
+def _recognise(lines: Iterable[tuple[int, bytes | None]]) -> tuple[Kind, list[tuple[int, bytes | None]]]:
+    """What the first line that is recognised makes of the file, and the lines taken to find out."""
+    taken: list[tuple[int, bytes | None]] = []
+    size = 0
+    for number, line in lines:
+        taken.append((number, line))
+        size += len(line or b"")
+        kind = _kind_of(line)
+        if kind is not Kind.IGNORED or len(taken) == _PEEK_LINES or size > _PEEK_BYTES:
+            return kind, taken
+    return Kind.IGNORED, taken
+
+
+def _is_other(lines: Iterable[tuple[int, bytes | None]]) -> bool:
+    """Whether a line that is whole shows that the file is of a kind that nothing here reads."""
+    return any(line is not None and json_object(0, line, Tally()) is not None for _, line in lines)
+
+
+def _kind_of(line: bytes | None) -> Kind:
+    if line is None:
+        return Kind.IGNORED
+    if pdlog.recognise(line):
+        return Kind.LOG
+    document = json_object(0, line, Tally())
+    if clients.recognise(document):
+        return Kind.CLIENT
+    if document is None or etcd.response(document) is None:
+        return Kind.IGNORED
+    if "recv_unix_ns" in document:
+        return Kind.WATCH_RECEIVED
+    return Kind.WATCH_GATEWAY if "result" in document else Kind.WATCH
+
+
+def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...], tuple[Gap, ...]]:
+    """The events of all streams, each once with its earliest receipt, and the revisions none of them has."""
+    events: dict[tuple[int, str], KeyEvent] = {}
+    cluster: tuple[str, KeyEvent] | None = None
+    for event in chain.from_iterable(watch.events for watch in watches):
+        of = etcd.cluster(event.path) or ""
+        cluster = cluster or (of, event)
+        if of != cluster[0]:
+            expected = f"keys of cluster {cluster[0]} as in {cluster[1].where}, not of {of}"
+            raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one cluster")
+        known = events.setdefault((event.revision, event.path), event)
+        if replace(event, where=known.where, latest_ns=known.latest_ns) != known:
+            expected = f"revision {event.revision} of {event.path} as in {known.where}"
+            raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
+        if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):
+            events[event.revision, event.path] = replace(known, latest_ns=event.latest_ns)
+    seen = set[int]().union(*(watch.seen for watch in watches))
+    reached = max((watch.reached for watch in watches), default=0)
+    return tuple(sorted(events.values(), key=attrgetter("revision"))), _gaps(seen, reached)
+
+
+def _gaps(seen: set[int], reached: int) -> tuple[Gap, ...]:
+    """etcd begins at revision 1 with nothing in it, and every revision above has an event."""
+    gaps = []
+    before = 1
+    for revision in sorted(seen | {max(reached, 1) + 1}):
+        if revision > before + 1:
+            gaps.append(Gap(before + 1, revision - 1))
+        before = max(before, revision)
+    return tuple(gaps)
+
+
+def _once(calls: list[Call]) -> tuple[tuple[Call, ...], int]:
+    """The calls by start, without those that another file or line repeats."""
+    calls.sort(key=attrgetter("start_ns"))
+    kept: list[Call] = []
+    same_start: set[tuple[object, ...]] = set()
+    for call in calls:
+        if not kept or kept[-1].start_ns != call.start_ns:
+            same_start.clear()
+        elif not same_start:
+            same_start.add(_identity(kept[-1]))
+        if same_start:
+            if _identity(call) in same_start:
+                continue
+            same_start.add(_identity(call))
+        kept.append(call)
+    return tuple(kept), len(calls) - len(kept)
+
+
+def _identity(call: Call) -> tuple[object, ...]:
+    return (
+        call.client,
+        call.worker,
+        call.start_ns,
+        call.end_ns,
+        call.physical,
+        call.logical,
+        call.count,
+        call.error,
+    )

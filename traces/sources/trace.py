@@ -1,0 +1,79 @@
+"""What the files of one run say together: a `Trace`, and what became of each file."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .observation import Call, KeyEvent, LogEvent, Where
+from .settings import ServerStart, Settings
+
+
+class Kind(Enum):
+    """What a file is."""
+
+    WATCH = "etcd watch"
+    WATCH_RECEIVED = "etcd watch with receipts"
+    WATCH_GATEWAY = "etcd gateway watch"
+    PD_LOG = "PD log"
+    TSO_LOG = "TSO log"
+    LOG = "log"
+    CLIENT = "client samples"
+    IGNORED = "ignored"
+
+
+WATCHES = (Kind.WATCH, Kind.WATCH_RECEIVED, Kind.WATCH_GATEWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file and what became of it.
+
+    `observations` were read; `skipped` lines or events could not be, for the `reasons` given; `other` ones
+    are well formed and say nothing about the protocol (other etcd keys, other log messages). `truncated`: the
+    file visibly goes on or was damaged, so an unknown number of observations is missing; one cut between two
+    lines cannot be told.
+    """
+
+    file: str
+    kind: Kind
+    observations: int
+    other: int
+    skipped: int
+    reasons: tuple[str, ...]
+    truncated: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything in the file was understood."""
+        return not self.skipped and not self.truncated
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Revisions `first` to `last` are in no watch stream, although etcd had reached `last`.
+
+    A watch that began late, was compacted or lost a line leaves one; so does a watch on less than all keys.
+    """
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything the files say, in order: `keys` by revision, `calls` by start, `starts` and `logs` by time.
+
+    Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
+    the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
+    `undecoded`: where a protocol key was written with a value that no stream tells.
+    """
+
+    sources: tuple[Source, ...]
+    keys: tuple[KeyEvent, ...]
+    gaps: tuple[Gap, ...]
+    logs: tuple[LogEvent, ...]
+    starts: tuple[ServerStart, ...]
+    calls: tuple[Call, ...]
+    repeated: int
+    settings: Settings
+    api_mode: bool = False
+    undecoded: tuple[Where, ...] = ()

@@ -1,0 +1,66 @@
+"""Where what a command found goes: to the terminal, as JSON, as files of runs; and what failed on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ... import __version__
+from ...checker.run import Run
+from ..output import faults
+from ..output.faults import Held
+from ..output.terminal import Terminal, one_line
+from ..output.writing import write
+from ..runs import files
+
+
+class Outlet:
+    """What a user said about output.
+
+    ``json_to``: a file, ``-`` for stdout or None; ``runs``: the folder for runs or None; ``live``: progress
+    is shown while the command works. Faults in ``held`` wait until everything else is told.
+    """
+
+    def __init__(self, *, json_to: str | None, runs: Path | None, quiet: bool, live: bool) -> None:
+        #: stdout stays free for machines
+        self.console = Terminal(stderr=True, quiet=quiet)
+        self.live = live
+        self.held = Held()
+        self._json_to = json_to
+        self._runs = runs
+
+    def write_runs(self, found: Mapping[tuple[str, str], Run]) -> dict[tuple[str, str], str]:
+        """Write runs by fence and property; the file of each that could be written."""
+        if self._runs is None:
+            return {}
+        written = {}
+        for (fence, prop), run in found.items():
+            path = self._runs / f"{fence}.{prop}.json"
+            with self.held:
+                write(path, files.dumps(run))
+                written[fence, prop] = str(path)
+        return written
+
+    def finish(self, command: str, result: Mapping[str, Any]) -> None:
+        """Write the result, in plain ASCII: every terminal and encoding takes that, whatever names are in it.
+
+        Raises:
+            BadInput: it cannot be written.
+            Exception: a fault that was held back.
+        """
+        self._write_json({"command": command, "version": __version__, **result})
+        self.held.release()
+
+    def _write_json(self, result: Mapping[str, Any]) -> None:
+        if self._json_to is None:
+            return
+        fault = None if self.held.error is None else one_line(faults.describe(self.held.error))
+        text = json.dumps({**result, "fault": fault}, indent=2).replace("\x7f", "\\u007f") + "\n"
+        if self._json_to == "-":
+            click.echo(text, nl=False)
+        else:
+            write(Path(self._json_to), text)

@@ -1,0 +1,151 @@
+"""What is said of a recording, or of a run file that is judged again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...specs import liveness
+from ..explain.replay import Report
+from ..output.terminal import clean
+from ..runs.rerun import Rerun
+from ..sources.observation import Call, KeyEvent, Observation
+from .tables import columns, files_written, indented, verdict_text
+
+#: how many steps a table lists
+_FEW = 12
+
+
+def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: bool) -> RenderableType:
+    """What was read, whether it conforms, and which properties it violates."""
+    names = _Names([source.file for source in found.sources])
+    parts: list[RenderableType] = [_settings(found, names), Text()]
+    if details:
+        parts += [_sources(found, names), Text()]
+    fences_table = columns("fence", "conforms", "explanations", "stopped at")
+    for verdict in found.fences:
+        stopped = ""
+        if verdict.stopped_at is not None:
+            stopped = names.place(verdict.stopped_at.file, verdict.stopped_at.line)
+            stopped += "" if verdict.revision is None else f", revision {verdict.revision}"
+        fences_table.add_row(verdict.fence, _conforms(verdict.conforms), str(verdict.explanations), stopped)
+    parts.append(fences_table)
+    for verdict in found.fences:
+        parts += [indented(f"{verdict.fence}: {verdict.note}", "dim")] if verdict.note else []
+        parts += [
+            indented(f"{verdict.fence}: {r.transition} of {r.server} needs: {r.guard}", "red")
+            for r in verdict.refused_by
+        ]
+    table = columns("property", "verdict", "count", "worst", "from, to (UTC)", "note")
+    for judgement in found.properties:
+        when = "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}"
+        table.add_row(
+            judgement.property,
+            verdict_text(judgement.verdict),
+            str(judgement.count) if judgement.count else "",
+            "" if judgement.worst_ms is None else f"{judgement.worst_ms} ms",
+            when,
+            clean(judgement.note),
+        )
+    parts += [Text(), table]
+    for judgement in found.properties:
+        if judgement.witness is not None:
+            parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
+            parts += [indented(_observed(seen, names), "") for seen in dict.fromkeys(judgement.witness)]
+    parts += [indented(note, "yellow") for note in found.notes]
+    parts += files_written(written)
+    return Group(*parts)
+
+
+class _Names:
+    """File names as short as they can be while they differ: below the folder that all are in."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self._folder = os.path.commonpath([Path(file).parent for file in files]) if files else ""
+
+    def place(self, file: str, line: int) -> str:
+        """A line of a file."""
+        return f"{self.short(file)}:{line}"
+
+    def short(self, file: str) -> str:
+        """A file."""
+        return clean(os.path.relpath(file, self._folder) if self._folder else file)
+
+    def within(self, text: str) -> str:
+        """A text that names files."""
+        return clean(text.replace(f"{self._folder}{os.sep}", "") if self._folder else text)
+
+
+def _sources(found: Report, names: _Names) -> RenderableType:
+    files = columns("file", "what it is", "read", "skipped")
+    for source in found.sources:
+        skipped = str(source.skipped or "") + (" cut off" if source.truncated else "")
+        files.add_row(names.short(source.file), source.kind.value, str(source.observations), skipped)
+        for reason in source.reasons:
+            files.add_row("", Text(clean(reason), style="dim"))
+    return files
+
+
+def _settings(found: Report, names: _Names) -> RenderableType:
+    """The settings, and where each comes from."""
+    parts: dict[str, list[str]] = {}
+    for name, setting, unit in (
+        ("save interval", found.settings.save_interval, 1e9),
+        ("update interval", found.settings.update_interval, 1e9),
+        ("lease", found.settings.lease, 1),
+    ):
+        value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
+        parts.setdefault(names.within(setting.source), []).append(f"{name} {value}")
+    return Text("; ".join(f"{', '.join(values)} ({source})" for source, values in parts.items()), style="dim")
+
+
+def rerun_text(found: Rerun) -> RenderableType:
+    """A run file judged again."""
+    table = columns("fence", "allows the run", "why not")
+    for verdict in found.fences:
+        table.add_row(verdict.fence, _conforms(verdict.allows), clean(verdict.refused))
+    properties_table = columns("property", "verdict", "broken in step")
+    for each in found.properties:
+        forever = ", and on forever" if each.steps and each.property in liveness.known() else ""
+        steps = _some(each.steps) + forever
+        properties_table.add_row(each.property, verdict_text(each.verdict), steps or each.note)
+    return Group(Text(clean(found.run.title), style="bold"), table, Text(), properties_table)
+
+
+def _some(steps: Sequence[int]) -> str:
+    """The first of them, and how many there are."""
+    more = f" and {len(steps) - _FEW} more" if len(steps) > _FEW else ""
+    return ", ".join(map(str, steps[:_FEW])) + more
+
+
+def _conforms(answer: bool | None) -> Text:
+    if answer is None:
+        return verdict_text("unknown")
+    return Text("yes", style="green") if answer else Text("no", style="bold red")
+
+
+def _clock(ns: int | None) -> str:
+    """A wall clock time of day, to the millisecond."""
+    if ns is None:
+        return ""
+    moment = datetime.fromtimestamp(ns // 1_000_000_000, tz=UTC)
+    return f"{moment:%H:%M:%S}.{ns // 1_000_000 % 1000:03d}"
+
+
+def _observed(seen: Observation, names: _Names) -> str:
+    """One observation in a line."""
+    if isinstance(seen, Call):
+        own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
+        when = f"{_clock(seen.start_ns)} to {_clock(seen.end_ns)}"
+        where = names.place(seen.file, seen.line)
+        return f"{where}: {seen.client} at {seen.endpoint} got ({seen.physical}, {own}), {when}"
+    where = names.place(seen.where.file, seen.where.line)
+    if isinstance(seen, KeyEvent):
+        what = f"timestamp {seen.timestamp_ns}" if seen.timestamp_ns is not None else f"{seen.key.value} key"
+        return f"{where}: revision {seen.revision}: {what}"
+    return f"{where}: {seen.server} at {_clock(seen.at_ns)}: {seen.text}"

@@ -1,0 +1,203 @@
+"""Results in the form that scripts read. Keys are stable: more may be added, none is taken away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ...checker.proof.prove import Proof
+from ...checker.search.explore import Exploration
+from ..explain.replay import Report
+from ..runs import files as run_files
+from ..runs.rerun import Rerun
+from ..sources.observation import Call, KeyEvent, Observation
+
+
+def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """One fence's result in the form that scripts read."""
+    return {
+        "fence": found.fence,
+        "states": found.states,
+        "transitions": found.transitions,
+        "depth": found.depth,
+        "seconds": round(found.seconds, 3),
+        "complete": found.complete,
+        "cut_by": list(found.cut_by),
+        "notes": list(found.notes),
+        "never_fired": list(found.never_fired),
+        "never_refused": list(found.never_refused),
+        "spent": list(found.spent),
+        "reductions": [
+            {
+                "name": each.name,
+                "proved": each.proved,
+                "obligations": each.obligations,
+                "seconds": round(each.seconds, 2),
+                "kept": each.kept,
+                "note": each.note,
+            }
+            for each in found.reductions
+        ],
+        "exchanged": [list(names) for names in found.exchanged],
+        "merged": list(found.merged),
+        "properties": [
+            {
+                "property": finding.property,
+                "verdict": finding.verdict,
+                "steps": finding.steps,
+                "run": written.get((found.fence, finding.property)),
+                "tested": finding.tested,
+                "note": finding.note,
+                "fairness": list(finding.fairness),
+                "outside": list(found.outside.get(finding.property, ())),
+            }
+            for finding in found.findings
+        ],
+    }
+
+
+def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """One proof in the form that scripts read."""
+    return {
+        "fence": proof.fence,
+        "property": proof.property,
+        "verdict": proof.verdict,
+        "nodes": "any" if proof.nodes is None else proof.nodes,
+        "assumptions": list(proof.assumptions),
+        "constraints": [
+            {"formula": constraint.formula, "meaning": constraint.meaning} for constraint in proof.constraints
+        ],
+        "note": proof.note,
+        "seconds": round(proof.seconds, 3),
+        "never_fires": list(proof.never_fires),
+        "undecided": list(proof.undecided),
+        "obligations": [
+            {
+                "transition": obligation.transition,
+                "lemma": obligation.lemma,
+                "result": obligation.result,
+                "guards_used": list(obligation.guards_used),
+                "guards_undecided": list(obligation.guards_undecided),
+                "solver": obligation.solver,
+                "seconds": round(obligation.seconds, 6),
+            }
+            for obligation in proof.obligations
+        ],
+        "counterexample": None
+        if proof.counterexample is None
+        else json.loads(run_files.dumps(proof.counterexample)),
+        "run": written.get((proof.fence, proof.property)),
+    }
+
+
+def replay_json(found: Report) -> dict[str, Any]:
+    """A replay in the form that scripts read."""
+    return {
+        "sources": [
+            {
+                "file": source.file,
+                "kind": source.kind.value,
+                "observations": source.observations,
+                "skipped": source.skipped,
+                "truncated": source.truncated,
+                "reasons": list(source.reasons),
+            }
+            for source in found.sources
+        ],
+        "properties": [
+            {
+                "property": judgement.property,
+                "verdict": judgement.verdict,
+                "count": judgement.count,
+                "witness": [_observation_json(seen) for seen in judgement.witness or ()],
+                "worst_ms": judgement.worst_ms,
+                "from": judgement.from_ns,
+                "to": judgement.to_ns,
+                "note": judgement.note,
+            }
+            for judgement in found.properties
+        ],
+        "fences": [
+            {
+                "fence": verdict.fence,
+                "conforms": "unknown" if verdict.conforms is None else verdict.conforms,
+                "stopped_at": None
+                if verdict.stopped_at is None
+                else {
+                    "file": verdict.stopped_at.file,
+                    "line": verdict.stopped_at.line,
+                    "revision": verdict.revision,
+                },
+                "refused_by": [
+                    {"transition": r.transition, "server": r.server, "guard": r.guard}
+                    for r in verdict.refused_by
+                ],
+                "explanations": verdict.explanations,
+                "note": verdict.note,
+            }
+            for verdict in found.fences
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:
+    """Run files judged again, in the form that scripts read; what refuses a step stands in ``note``."""
+    return {
+        "sources": [
+            {"file": file, "kind": "run", "observations": len(each.run.moves), "skipped": 0}
+            for file, each in found.items()
+        ],
+        "properties": [
+            {
+                "file": file,
+                "property": judged.property,
+                "verdict": judged.verdict,
+                "count": len(judged.steps),
+                "witness": [{"file": file, "step": step} for step in judged.steps[:2]],
+                "worst_ms": None,
+                "from": None,
+                "to": None,
+                "note": judged.note,
+            }
+            for file, each in found.items()
+            for judged in each.properties
+        ],
+        "fences": [
+            {
+                "file": file,
+                "fence": verdict.fence,
+                "conforms": verdict.allows,
+                "stopped_at": None,
+                "refused_by": [],
+                "explanations": int(verdict.allows),
+                "note": verdict.refused,
+            }
+            for file, each in found.items()
+            for verdict in each.fences
+        ],
+    }
+
+
+def _observation_json(seen: Observation) -> dict[str, Any]:
+    if isinstance(seen, Call):
+        return {
+            "file": seen.file,
+            "line": seen.line,
+            "client": seen.client,
+            "endpoint": seen.endpoint,
+            "start_unix_ns": seen.start_ns,
+            "end_unix_ns": seen.end_ns,
+            "physical": seen.physical,
+            "logical": [seen.logical - seen.count + 1, seen.logical],
+        }
+    if isinstance(seen, KeyEvent):
+        return {
+            "file": seen.where.file,
+            "line": seen.where.line,
+            "revision": seen.revision,
+            "key": seen.key.value,
+            "timestamp_ns": seen.timestamp_ns,
+        }
+    return {"file": seen.where.file, "line": seen.where.line, "server": seen.server, "text": seen.text}
