@@ -23,7 +23,7 @@ from ...model.pd import system
 from ...specs.constraints import CONSTRAINTS, Constraint, parameters
 from ...specs.lemmas import FIRST, Assumption, Lemma, lemmas
 from ...specs.properties import Property
-from .interruption import heed
+from ..interruption import heed
 
 SOLVER = "z3"
 #: the name under which the first states stand among the transitions

@@ -18,9 +18,9 @@ from ...model.language.variant import Variant
 from ...specs.constraints import Constraint
 from ...specs.lemmas import Assumption, assumption, enough
 from ...specs.properties import Property
+from ..interruption import deferred, noted
 from ..run import Run
 from .induct import Counterexample, Induction, Obligation
-from .interruption import deferred, noted
 from .witness import confirm, real_run, step_of
 
 #: progress(obligations done, all of them, the one just done)

@@ -17,10 +17,10 @@ from ...specs import scenario as scenarios
 from ...specs.constraints import CONSTRAINTS, parameters
 from ...specs.lemmas import Assumption, Lemma
 from ...specs.properties import Property
+from ..interruption import heed, noted
 from ..run import Move, Run, RunError, breaks, follow
 from ..search.explore import explore
 from .induct import Counterexample
-from .interruption import heed, noted
 
 #: how many states of each scenario are looked at for a run: first few of each, then more
 _ROUNDS = (40_000, 400_000)

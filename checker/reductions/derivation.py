@@ -17,7 +17,7 @@ import z3
 from ...model.language.expr import DURATION, Expr
 from ...model.language.past import Forget, Pair
 from ...model.language.smt import Term
-from ..proof.interruption import heed
+from ..interruption import heed
 from .invariants import Keeping, candidates
 from .kept import Entry
 from .obligations import Goal, Obligation, obligations

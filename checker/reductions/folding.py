@@ -135,7 +135,7 @@ def _table(entry: Entry) -> Table | None:
 def look_for(system: System, progress: Callable[[str], None]) -> Entry:
     """A table found anew and proved, whatever is kept."""
     # what needs z3 is only imported where a table has to be found
-    from ..proof.interruption import deferred
+    from ..interruption import deferred
     from .derivation import Task, found
 
     with deferred():

@@ -16,7 +16,7 @@ from ...model.language.expr import Expr
 from ...model.language.fold import fold
 from ...model.language.layout import RELATIVE_NOW, State
 from ...model.language.smt import Term
-from ..proof.interruption import heed
+from ..interruption import heed
 from .obligations import inputs
 from .relation import Invariant, Relation
 from .states import BASE, Side

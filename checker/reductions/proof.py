@@ -11,7 +11,7 @@ import z3
 
 from ...model.language.expr import Expr
 from ...model.language.past import Forget
-from ..proof.interruption import heed
+from ..interruption import heed
 from .invariants import Keeping, candidates
 from .obligations import Obligation, obligations
 from .relation import Atom, Relation
