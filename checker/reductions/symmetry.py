@@ -65,8 +65,9 @@ def checked(
         else "no two are equal"
     )
     seconds = time.monotonic() - began
-    return ([] if named else equals), Reduction("symmetry", not named and bool(equals), many, seconds,
-    note=note)
+    return ([] if named else equals), Reduction(
+        "symmetry", not named and bool(equals), many, seconds, note=note
+    )
 
 
 def exchanges(many: int) -> list[int]:
