@@ -184,11 +184,12 @@ def _plain(expr: Expr) -> Expr:
 def _reasons(guard: Expr) -> list[Expr]:
     """The conditions of which one is enough."""
     guard = _plain(guard)
-    if guard.op == "not":
-        inner = _plain(guard.args[0])
-        if inner.op == "and":
-            return [negate(each) for each in inner.args]
-    return list(guard.args) if guard.op == "or" else [guard]
+    match guard.op:
+        case "or":
+            return [reason for each in guard.args for reason in _reasons(each)]
+        case "not" if _plain(guard.args[0]).op == "and":
+            return [reason for each in _plain(guard.args[0]).args for reason in _reasons(negate(each))]
+    return [guard]
 
 
 def _of_itself(guard: Expr, variables: Mapping[str, Variable]) -> bool:

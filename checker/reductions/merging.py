@@ -171,6 +171,9 @@ def _text(configuration: Configuration, properties: Sequence[Property]) -> Itera
     }
     yield repr(sorted(switches))
     yield repr([configuration.constants[name] > 0 for name in ("unit", "guard")])
+    for step in candidates(transitions, configuration.vocabulary.variables):
+        conditions = (*step.when, *step.kept, *step.narrower)
+        yield f"{step.name} {step.fails} {' '.join(map(spelled, conditions))}"
     for each in transitions:
         yield repr((each.name, each.rule.kind.name, each.rule.budget, len(each.rule.inputs)))
         yield from (f"{label}: {spelled(guard)}" for label, guard in each.step.guard.items())
