@@ -2,6 +2,19 @@
 
 Times are relative there, so cycles are real.  Limits of a scenario are never spent within a cycle; a step
 that only a limit refuses counts as possible, so that a run does not look stuck where its budget is used up.
+
+Of the reductions, only folding is used.  It is a bisimulation step by step and server by server, so the same
+steps are possible forever, and taken.  The two others keep what can happen, but not whose turn it is:
+
+- *Merging* would lose fair runs.  A save that has begun waits for one of two steps: it finds its key to be
+  its own, or another's.  Where the key goes to and fro, neither is possible without a break, so a run that
+  never takes either is (weakly) fair.  With the first one taken at once, the save waits for a step that is
+  possible all the time, and that run is unfair.  A fair run of the smaller graph is one of the large one, but
+  none says nothing.
+- *Symmetry* loses who it was.  Where servers have changed places, a cycle may be closed in which one server
+  steps and the other waits, by turns.  To be fair to each, edges have to say which servers changed places,
+  and components have to be unfolded by that (Emerson and Sistla, 1997): they are as large then as they were,
+  and it is they that take the time.
 """
 
 from __future__ import annotations

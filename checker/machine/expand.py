@@ -96,7 +96,7 @@ class Expander:
             yield f"{merge.transition} at once", merge.when
         table = self.configuration.folding
         for forget in () if table is None else table.forgets:
-            yield forget.name, forget.when
+            yield f"{forget.name} forgotten", forget.when
 
     @cached_property
     def ranges(self) -> Ranges:

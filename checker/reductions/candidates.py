@@ -6,12 +6,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...model.language.expr import FALSE, TIME, TRUE, Expr, both, either, negate
-from ...model.language.instance import Merge
+from ...model.language.instance import Configuration, Merge
 from ...model.language.transition import SELF, Transition
 from ...model.language.vocabulary import PerServer, Variable
 from ...model.pd import state as s
 from ...model.pd.state import CLIENTS, OWN, STAGE, Slot
-from .questions import mentioned
+
+
+def mentioned(*exprs: Expr) -> set[str]:
+    """The variables (and ``now``) that these expressions look at."""
+    return {part.name for expr in exprs for part in expr.walk() if part.op in ("var", "field", "now")}
+
+
+def happening(configuration: Configuration) -> tuple[Transition, ...]:
+    """The transitions that some server of the configuration may take."""
+    names = {instance.name for instance in configuration.instances(choose=False)}
+    return tuple(each for each in configuration.transitions if each.name in names)
+
 
 #: the step with whose effect a save fails when nothing else is to be said of it
 _FAILS = "conflict"
@@ -34,6 +45,8 @@ class Candidate:
     kept: tuple[Expr, ...]
     fails: bool
     narrower: tuple[Expr, ...] = ()
+    #: how many of those were added
+    narrowings: int = 0
 
     @property
     def name(self) -> str:
@@ -43,7 +56,12 @@ class Candidate:
         """The same under one more condition, if there is one left."""
         if not self.narrower:
             return None
-        return replace(self, when=(*self.when, self.narrower[0]), narrower=self.narrower[1:])
+        return replace(
+            self,
+            when=(*self.when, self.narrower[0]),
+            narrower=self.narrower[1:],
+            narrowings=self.narrowings + 1,
+        )
 
     def merge(self) -> Merge:
         """As a search uses it."""
@@ -152,32 +170,26 @@ def _failing(transition: Transition, slot: Slot, steps: Sequence[Collection[Expr
 
 def _stays(name: str, value: Expr) -> Expr:
     """That a variable is to have the value that it has."""
-    now = PerServer(name, value.sort)[SELF]
+    now, value = PerServer(name, value.sort)[SELF], _plain(value)
     if value.op == "ite" and alike(value.args[2], now):
         return either(negate(value.args[0]), value.args[1] == now)
     return value == now
 
 
+def _plain(expr: Expr) -> Expr:
+    """What a name stands for."""
+    return _plain(expr.args[0]) if expr.op == "define" else expr
+
+
 def _reasons(guard: Expr) -> list[Expr]:
     """The conditions of which one is enough."""
+    guard = _plain(guard)
     match guard.op:
-        case "define":
-            return _reasons(guard.args[0])
         case "or":
-            return [reason for arg in guard.args for reason in _reasons(arg)]
-        case "not":
-            return [negate(each) for each in _parts(guard.args[0])]
+            return [reason for each in guard.args for reason in _reasons(each)]
+        case "not" if _plain(guard.args[0]).op == "and":
+            return [reason for each in _plain(guard.args[0]).args for reason in _reasons(negate(each))]
     return [guard]
-
-
-def _parts(condition: Expr) -> list[Expr]:
-    """The conditions that all have to hold."""
-    match condition.op:
-        case "define":
-            return _parts(condition.args[0])
-        case "and":
-            return [part for arg in condition.args for part in _parts(arg)]
-    return [condition]
 
 
 def _of_itself(guard: Expr, variables: Mapping[str, Variable]) -> bool:

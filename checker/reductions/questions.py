@@ -14,24 +14,20 @@ from functools import cache, cached_property
 
 import z3
 
-from ...model.language.expr import BOOL, NODE, NOW, ZERO, Expr, forall
-from ...model.language.fold import fold
+from ...model.language.expr import BOOL, NODE, NOW, ZERO, Expr, Sort
+from ...model.language.fold import Known, fold
 from ...model.language.instance import Configuration
 from ...model.language.smt import Term, View, World, existing
 from ...model.language.transition import SELF, Kind, Transition
-from ...model.pd.state import GUARD, NO_TIME, SKEW, UNIT, skew, window
+from ...model.pd.state import GUARD, NO_TIME, SKEW, UNIT, skew
 from ...specs.properties import Property
 from ..interruption import heed
+from .candidates import happening, mentioned
 
 #: milliseconds after which z3 gives up on one question: what it cannot tell soon is not used
 _PATIENCE = 5_000
 #: what is taken for granted of constants; a scenario that differs is refused
-_CONSTANTS = (
-    NO_TIME < UNIT,
-    NO_TIME < GUARD,
-    forall(lambda a: NO_TIME < window[a], "a"),
-    NO_TIME <= SKEW,
-)
+_CONSTANTS = (NO_TIME < UNIT, NO_TIME < GUARD, NO_TIME <= SKEW)
 #: what may differ between the first states of a cluster that was never used
 _OPEN = ("skew", "api")
 
@@ -49,11 +45,6 @@ class _Constants(World):
         return super().parameter(expr)
 
 
-def mentioned(*exprs: Expr) -> set[str]:
-    """The variables (and ``now``) that these expressions look at."""
-    return {part.name for expr in exprs for part in expr.walk() if part.op in ("var", "field", "now")}
-
-
 class System:
     """The transitions that a configuration has, in z3's terms.
 
@@ -65,12 +56,17 @@ class System:
     """
 
     def __init__(self, configuration: Configuration, properties: Sequence[Property] = ()) -> None:
-        if not all(fold(claim, configuration.known).value for claim in _CONSTANTS):
-            raise ValueError("a save interval, guard or unit of nothing")
+        known = Known(servers=0, constants=configuration.constants)
+        if not all(fold(claim, known).value for claim in _CONSTANTS):
+            raise ValueError("a guard or a unit of nothing")
         self.configuration = configuration
         self.variables = configuration.vocabulary.variables
-        happen = {instance.name for instance in configuration.instances(choose=False)}
-        self.transitions = tuple(each for each in configuration.transitions if each.name in happen)
+        self._facts = configuration.known.facts
+        if any(min(values) < 1 for name, values in self._facts.items() if self._sort(name) != BOOL):
+            raise ValueError("a save interval or a lease of nothing")
+        self._told_apart = [name for name in self._facts if self._sort(name) == BOOL]
+        self._somebody = set(zip(*(self._facts[name] for name in self._told_apart), strict=True))
+        self.transitions = happening(configuration)
         self.world = _Constants(configuration.constants)
         self.actor, self.other = (self.world.constant(name, NODE) for name in (SELF.name, "other"))
         judges = [judge for prop in properties for judge in (prop.broken_by, prop.tested_by)]
@@ -89,6 +85,10 @@ class System:
         view = self.world.view(configuration.vocabulary)
         # the same few terms are asked for again and again
         self.before = replace(view, universe=self.servers, read=cache(view.read))
+
+    def _sort(self, name: str) -> Sort:
+        facts = self.configuration.vocabulary.facts
+        return facts[name].sort if name in facts else self.variables[name].sort
 
     def of(self, view: View, claim: Expr, who: Term | None = None) -> Term:
         """A claim over `SELF`, of a server: by default the one that acts."""
@@ -137,21 +137,18 @@ class System:
         ]
 
     def _is_somebody(self, server: Term) -> Term:
-        """The facts of a server go together as they do for one of the configuration's."""
-        facts = self.configuration.known.facts
-        declared = self.configuration.vocabulary.facts
-        sorts = [(self.variables[name] if name in self.variables else declared[name]).sort for name in facts]
-        return z3.Or(
-            [
-                z3.And(
-                    [
-                        self.before.read(name, server) == self.world.literal(sort, value)
-                        for name, sort, value in zip(facts, sorts, values, strict=True)
-                    ]
-                )
-                for values in set(zip(*facts.values(), strict=True))
+        """What it is goes together as it does for one of the configuration's; its times are no less than a
+        unit."""
+        read = self.before.read
+        lasting = [read(name, server) > 0 for name in self._facts if self._sort(name) != BOOL]
+        somebody = []
+        for values in sorted(self._somebody):
+            has = [
+                read(name, server) == self.world.literal(BOOL, value)
+                for name, value in zip(self._told_apart, values, strict=True)
             ]
-        )
+            somebody.append(z3.And(has))
+        return z3.And(*lasting, z3.Or(somebody))
 
     def unused(self) -> list[Term]:
         """What a cluster that was never used is like."""
@@ -184,7 +181,7 @@ def shown(solver: z3.Solver, *suppose: Term) -> bool:
     """Is it shown that this cannot be?
 
     Raises:
-        KeyboardInterrupt: see `interruption`.
+        KeyboardInterrupt: see `proof.interruption`.
     """
     heed()
     return bool(solver.check(*suppose) == z3.unsat)

@@ -14,8 +14,8 @@ from ...model.language.smt import Term, View
 from ...model.language.transition import SELF, Kind, Transition
 from ...model.pd.state import ROLE, STAGE, Slot
 from ...specs.properties import Property
-from .candidates import Candidate, is_step, own_places
-from .questions import System, mentioned, shown, supposing
+from .candidates import Candidate, candidates, is_step, mentioned, own_places
+from .questions import System, holding, shown, supposing
 
 #: of how many steps a way may be on which a save that is ahead catches up with a failure
 _FAR = 3
@@ -341,3 +341,62 @@ def _may_be_at(transition: Transition, stage: str, value: Expr) -> bool:
         part.value for guard in said for part in guard.walk() if part.op == "literal" and part.sort is STAGE
     ]
     return value.op != "literal" or value.value in named
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which candidates may be taken at once, and of which not even the narrowest could be shown; after how
+    many questions."""
+
+    steps: tuple[Candidate, ...]
+    refused: tuple[Candidate, ...]
+    asked: int
+
+
+def followed(
+    system: System,
+    claims: Mapping[str, Expr],
+    properties: Sequence[Property],
+    progress: Callable[[str], None],
+) -> Shown:
+    """Candidates under the widest conditions under which they can be shown, all together.
+
+    Raises:
+        KeyboardInterrupt: see `interruption`.
+    """
+    kept, asked = holding(system, claims)
+    known = system.everywhere(system.before, kept.values())
+    left, refused = list[Candidate](), list[Candidate]()
+
+    def narrow(candidate: Candidate) -> list[Candidate]:
+        """What is left of it."""
+        narrower = candidate.narrowed()
+        if narrower is None:
+            refused.append(candidate)
+            return []
+        return [narrower]
+
+    waiting = candidates(system.transitions, system.variables)
+    while waiting:
+        candidate = waiting.pop(0)
+        progress(f"{candidate.name} by itself")
+        asked += 1
+        if never(system, known, candidate):
+            continue
+        by, questions = unstable(system, known, candidate) if candidate.fails else (None, 0)
+        asked += questions
+        if by is None:
+            left.append(candidate)
+        else:
+            waiting[:0] = narrow(candidate)
+    while left:
+        progress(f"{len(left)} steps together")
+        simulation = Simulation(system, left, list(kept.values()), properties)
+        failure = next(simulation.failures(), None)
+        asked += simulation.asked
+        if failure is None:
+            break
+        blamed = failure.blamed[0] if failure.blamed else left[-1]
+        at = next(number for number, each in enumerate(left) if each is blamed)
+        left[at : at + 1] = narrow(blamed)
+    return Shown(tuple(left), tuple(refused), asked)

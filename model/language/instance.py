@@ -65,6 +65,14 @@ def _left(budget: str) -> Expr:
     return Expr("var", INT, name="left " + budget)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Merge:
+    """A transition that a search may take at once ``when`` that holds (over `SELF`), beside its guards."""
+
+    transition: str
+    when: Expr
+
+
 def belonging(constants: Mapping[str, int], fact: Fact, kind: Kind, number: int) -> int:
     """A constant that belongs to a server, by the first of these names: ``2.name``, ``pd.name``, ``name``."""
     names = [f"{number}.{fact.constant}", f"{kind.name.lower()}.{fact.constant}", fact.constant, fact.default]
@@ -75,14 +83,6 @@ def belongings(name: str, values: Sequence[int]) -> dict[str, int]:
     """The same the other way round: the first server's is the common one, others have their own."""
     own = {f"{number}.{name}": value for number, value in enumerate(values, 1) if value != values[0]}
     return {name: values[0] if values else 0, **own}
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Merge:
-    """A transition that a search may take at once ``when`` that holds (over `SELF`), beside its guards."""
-
-    transition: str
-    when: Expr
 
 
 @dataclass(frozen=True, slots=True)

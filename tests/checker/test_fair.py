@@ -31,6 +31,15 @@ def found(
     return {frozenset(part.tolist()) for part, _ in fair_components(graph, inside, demands)}
 
 
+def test_who_is_able_where_there_are_many_classes() -> None:
+    """More than fit into a word."""
+    many = 150
+    graph = Graph.of(many + 1, [(node, 0, node) for node in range(many)])
+    classes = [np.isin(np.arange(many), [label, label + 1]) for label in range(many)]
+    for label, able in enumerate(enabled(graph, classes)):
+        assert np.flatnonzero(able).tolist() == [node for node in (label, label + 1) if node < many]
+
+
 def test_weak_fairness_leaves_a_loop_where_the_step_is_always_possible() -> None:
     assert found([(0, 0, 0), (0, 1, 1)], 2, (), ()) == {frozenset({0}), frozenset({1})}
     assert found([(0, 0, 0), (0, 1, 1)], 2, (1,), ()) == {frozenset({1})}

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from tsofence.checker.machine.expand import Expander
-from tsofence.checker.reductions.candidates import Candidate, alike
+from tsofence.checker.reductions.candidates import Candidate, alike, mentioned
 from tsofence.checker.reductions.claims import CLAIMS
-from tsofence.checker.reductions.merging import Proof, prove
-from tsofence.checker.reductions.questions import System, holding, mentioned
+from tsofence.checker.reductions.merging import Merging, prove
+from tsofence.checker.reductions.questions import System, holding
 from tsofence.checker.reductions.simulation import Simulation
 from tsofence.checker.reductions.symmetry import checked, exchanges, names_a_server, orbits
 from tsofence.checker.run import breaks
@@ -181,8 +181,8 @@ def test_what_is_reported() -> None:
     assert found.exchanged == (("pd1", "pd2"),)
     assert {"find_own_key@pd", "find_own_key@tso", "find_no_primary@pd", "conflict@pd"} <= set(found.merged)
     assert "refused_by_fence@pd" not in found.merged
-    symmetry, folding_used, merging = found.reductions
-    assert (folding_used.name, folding_used.proved) == ("folding", True)
+    symmetry, times, merging = found.reductions
+    assert times.proved
     assert (symmetry.name, symmetry.proved, symmetry.note) == ("symmetry", True, "")
     assert (merging.name, merging.proved) == ("merging", True)
     assert merging.note == "not shown for refused_not_leader, refused_by_fence"
@@ -244,7 +244,7 @@ EVERYTHING = replace(
 )
 
 
-def widened(proof: Proof, system: System) -> Iterator[tuple[str, list[Candidate]]]:
+def widened(proof: Merging, system: System) -> Iterator[tuple[str, list[Candidate]]]:
     """Each condition left out, and each other step of a save taken at once as well."""
     for number, step in enumerate(proof.steps):
         for left_out, condition in enumerate(step.when):
