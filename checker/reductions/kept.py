@@ -107,9 +107,9 @@ def shipped() -> Mapping[str, Any]:
     file = resources.files(__package__).joinpath(SHIPPED)
     try:
         given = json.loads(gzip.decompress(file.read_bytes()))
-    except OSError:
+        return {digest: given["entries"][number] for digest, number in given["digests"].items()}
+    except (OSError, EOFError, ValueError, KeyError):  # not there, or damaged: then they are looked for
         return {}
-    return {digest: given["entries"][number] for digest, number in given["digests"].items()}
 
 
 def shipped_entry(digest: str) -> Entry | None:
