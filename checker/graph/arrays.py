@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: nodes whose edges are looked at in one go
+_BLOCK = 1 << 16
+
 Indexes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -115,31 +118,49 @@ class Graph:
         edges: Indexes = np.arange(int(many.sum())) + np.repeat(first - before, many)
         return edges
 
+    def leave(self, edges: Indexes) -> Indexes:
+        """The nodes that these edges leave."""
+        return np.searchsorted(self.offset, edges, side="right") - 1
+
     def source(self, edge: int) -> int:
         """The node that an edge leaves."""
         return int(np.searchsorted(self.offset, edge, side="right")) - 1
 
     def keeping(self, edges: Mask) -> Graph:
         """The same nodes with only these edges."""
-        kept = np.zeros(len(edges) + 1, np.int64)
-        np.cumsum(edges, out=kept[1:])
-        return Graph(kept[self.offset], self.target[edges], self.label[edges])
+        offset = np.zeros(len(self) + 1, np.int64)
+        # block by block, so that what is counted stays in the cache
+        for at in range(0, len(self), _BLOCK):
+            ends = self.offset[at : at + _BLOCK + 1]
+            kept = np.zeros(int(ends[-1] - ends[0]) + 1, np.int32)
+            np.cumsum(edges[ends[0] : ends[-1]].astype(np.int32), out=kept[1:])
+            offset[at + 1 : at + len(ends)] = offset[at] + kept[ends[1:] - ends[0]]
+        return Graph(offset, self.target[edges], self.label[edges])
 
-    def reached(self, sources: NDArray[Any]) -> tuple[Indexes, Indexes]:
+    def part(self, nodes: NDArray[Any], edges: Indexes) -> Graph:
+        """The graph of these nodes, numbered anew in this order, and these edges among them (both
+        ascending)."""
+        number = np.empty(len(self), np.int32)
+        number[nodes] = np.arange(len(nodes), dtype=np.int32)
+        offset = np.append(np.searchsorted(edges, self.offset[nodes]), len(edges))
+        return Graph(offset, number[self.target[edges]], self.label[edges])
+
+    def reached(self, sources: NDArray[Any], until: Mask | None = None) -> tuple[Indexes, Indexes]:
         """What can be reached from these nodes, the nearest first, and by node the edge by which it was
-        found: -1 where the search began, -2 where it never came."""
+        found: -1 where the search began, -2 where it never came.
+
+        With ``until`` it goes no further than the nearest of those nodes.
+        """
         by = np.full(len(self), -2, np.int64)
-        frontier = np.unique(np.asarray(sources, np.int64))
-        by[frontier] = -1
+        by[sources] = -1
+        frontier = np.flatnonzero(by == -1)
         order = [frontier]
-        while len(frontier):
+        while len(frontier) and (until is None or not until[frontier].any()):
             edges = self.leaving(frontier)
             edges = edges[by[self.target[edges]] == -2]
-            # the first edge to a node is the one that finds it
-            _, first = np.unique(self.target[edges], return_index=True)
-            first.sort()
-            frontier = self.target[edges[first]].astype(np.int64)
-            by[frontier] = edges[first]
+            # the first edge to a node is the one that finds it: it is written last
+            by[self.target[edges][::-1]] = edges[::-1]
+            frontier = self.target[edges[by[self.target[edges]] == edges]].astype(np.int64)
             order.append(frontier)
         return np.concatenate(order), by
 

@@ -57,7 +57,8 @@ def _known(graph: Graph, *nodes: object) -> None:
             raise nx.NodeNotFound(f"Node {node} is not in the graph")
 
 
-def _components(graph: Graph) -> tuple[int, NDArray[np.int32]]:
+def components(graph: Graph) -> tuple[int, NDArray[np.int32]]:
+    """How many strongly connected components there are, and by node the number of its own."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
@@ -72,7 +73,7 @@ def _components(graph: Graph) -> tuple[int, NDArray[np.int32]]:
 
 def strongly_connected_components(graph: Graph) -> Iterator[Nodes]:
     """The sets of nodes that lead to each other."""
-    many, component = _components(graph)
+    many, component = components(graph)
     order = np.argsort(component, kind="stable").astype(np.int32)
     ends = np.cumsum(np.bincount(component, minlength=many)).tolist()
     begin = 0
@@ -83,14 +84,14 @@ def strongly_connected_components(graph: Graph) -> Iterator[Nodes]:
 
 def number_strongly_connected_components(graph: Graph) -> int:
     """How many of these sets there are."""
-    return _components(graph)[0]
+    return components(graph)[0]
 
 
 def is_strongly_connected(graph: Graph) -> bool:
     """Does every node lead to every other?"""
     if not len(graph):
         raise nx.NetworkXPointlessConcept("Connectivity is undefined for the null graph.")
-    return _components(graph)[0] == 1
+    return components(graph)[0] == 1
 
 
 def descendants(graph: Graph, source: int) -> Nodes:

@@ -10,24 +10,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph import backend  # noqa: F401  # registers itself with networkx
-from ..graph.arrays import Graph, Indexes, Mask, Nodes
+from ..graph.arrays import Graph, Indexes, Mask
+from ..graph.backend import components
+
+#: nodes whose edges are looked at in one go
+_BLOCK = 1 << 18
+#: classes of edges that are looked for in one go
+_BITS = 64
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Demand:
     """``labels``: of the edges that belong to it; ``able``: the states in which such a step could happen;
-    ``always``: strong."""
+    ``strong``: not weak."""
 
-    labels: Mask
-    able: Mask
-    strong: bool = False
+    def __init__(self, labels: Mask, able: Mask, strong: bool = False) -> None:
+        self.labels, self.strong = labels, strong
+        # there are many demands, and a bit a state is enough
+        self._able, self._states = np.packbits(able), len(able)
+
+    @property
+    def able(self) -> Mask:
+        """By state."""
+        found: Mask = np.unpackbits(self._able, count=self._states).view(np.bool_)
+        return found
+
+    def only(self, able: Mask) -> Demand:
+        """The same of other states."""
+        return Demand(self.labels, able, self.strong)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +60,22 @@ class Counts:
     components: int = 0
 
 
-def enabled(graph: Graph, labels: Mask) -> Mask:
-    """The states that have an edge with one of these labels."""
-    able = np.zeros(len(graph), bool)
-    able[graph.sources()[labels[graph.label]]] = True
-    return able
+def enabled(graph: Graph, classes: Sequence[Mask]) -> Iterator[Mask]:
+    """By class of labels the states that have an edge with one of them."""
+    for first in range(0, len(classes), _BITS):
+        some = classes[first : first + _BITS]
+        bits = np.zeros(len(some[0]), np.uint64)
+        for bit, labels in enumerate(some):
+            bits[labels] |= np.uint64(1 << bit)
+        found = np.zeros(len(graph), np.uint64)
+        for at in range(0, len(graph), _BLOCK):
+            offset = graph.offset[at : at + _BLOCK + 1]
+            some_leave = np.flatnonzero(np.diff(offset))
+            if len(some_leave):
+                leaving = bits[graph.label[offset[0] : offset[-1]]]
+                found[at + some_leave] = np.bitwise_or.reduceat(leaving, offset[some_leave] - offset[0])
+        for bit in range(len(some)):
+            yield (found >> np.uint64(bit) & np.uint64(1)).astype(np.bool_)
 
 
 def fair_components(
@@ -66,27 +91,18 @@ def fair_components(
     A node without any edge in the graph is such a set: the run ends there.
     """
     counts = counts or Counts()
-    sources = graph.sources()
-    ends = np.diff(graph.offset) == 0
+    for node in np.flatnonzero(np.diff(graph.offset) == 0).tolist():
+        counts.states, counts.components = counts.states + 1, counts.components + 1
+        yield np.array([node], np.int32), np.empty(0, np.int64)
     edges = inside
-    while True:
-        part = cast(Any, graph.keeping(edges))  # networkx is typed for its own graphs only
-        components = [cast(Nodes, each).array for each in nx.strongly_connected_components(part)]
-        sizes = np.array([len(nodes) for nodes in components])
-        number = np.empty(len(graph), np.int32)
-        number[np.concatenate(components)] = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-        within = np.flatnonzero(edges)
-        within = within[number[sources[within]] == number[graph.target[within]]]
-        hopeful = _hopeful(graph, number, sizes, number[sources[within]], within, demands)
-        hopeful[number[ends]] |= edges is inside
-        counts.states += int(sizes[hopeful].sum())
-        counts.components += int(hopeful.sum())
-        # the edges of a component stand together
-        within = within[np.argsort(number[sources[within]], kind="stable")]
-        first = np.searchsorted(number[sources[within]], np.arange(len(sizes) + 1))
-        again = np.zeros(len(edges), bool)
-        for index in np.flatnonzero(hopeful).tolist():
-            nodes, own = components[index], within[first[index] : first[index + 1]]
+    while edges.any():
+        parts = _Parts(graph, edges)
+        hopeful = parts.hopeful(demands)
+        counts.states += int(parts.sizes[hopeful].sum())
+        counts.components += len(hopeful)
+        again: list[Indexes] = []
+        for part in hopeful.tolist():
+            nodes, own = parts.nodes(part), parts.edges(part)
             avoid = np.zeros(len(nodes), bool)
             for demand in demands:
                 if demand.strong and not demand.labels[graph.label[own]].any():
@@ -94,64 +110,104 @@ def fair_components(
             if not avoid.any():
                 yield nodes, own
                 continue
-            gone = nodes[avoid]
-            again[own[~np.isin(sources[own], gone) & ~np.isin(graph.target[own], gone)]] = True
-        if not again.any():
-            return
-        edges = again
+            gone = np.zeros(len(graph), bool)
+            gone[nodes[avoid]] = True
+            again.append(own[~gone[graph.leave(own)] & ~gone[graph.target[own]]])
+        edges = np.zeros(len(edges), bool)
+        for own in again:
+            edges[own] = True
 
 
-def _hopeful(
-    graph: Graph, number: NDArray[Any], sizes: NDArray[Any], owner: NDArray[Any], within: Indexes,
-    demands: Sequence[Demand],
-) -> Mask:  # fmt: skip
-    """The components that have edges of their own and in which no weak demand fails."""
-    hopeful = np.zeros(len(sizes), bool)
-    hopeful[owner] = True
-    for demand in demands:
-        if not demand.strong:
-            met = np.bincount(number[demand.able], minlength=len(sizes)) < sizes
-            met[owner[demand.labels[graph.label[within]]]] = True
-            hopeful &= met
-    return hopeful
+class _Parts:
+    """The strongly connected components that have edges of their own, numbered 0, 1, …"""
+
+    def __init__(self, graph: Graph, edges: Mask) -> None:
+        self._graph = graph
+        of_node = components(graph.keeping(edges))[1]
+        within = [np.empty(0, np.int64)]
+        for at in range(0, len(graph), _BLOCK):
+            first, last = graph.offset[at], graph.offset[min(at + _BLOCK, len(graph))]
+            own = first + np.flatnonzero(edges[first:last])
+            source = of_node[at + _sources_from(graph, at, own)]
+            within.append(own[source == of_node[graph.target[own]]])
+        self._within = np.concatenate(within)
+        owner = of_node[graph.target[self._within]]
+        there = np.zeros(int(of_node.max()) + 1, bool)
+        there[owner] = True
+        number = np.cumsum(there, dtype=np.int32) - 1
+        many = int(there.sum())
+        nodes = np.flatnonzero(there[of_node]).astype(np.int32)
+        of_these = number[of_node[nodes]]
+        order = np.argsort(of_these, kind="stable")
+        #: the nodes, part by part, and how many each part has
+        self._nodes, self._of = nodes[order], of_these[order]
+        self.sizes = np.bincount(of_these, minlength=many)
+        self._first_node = np.concatenate([[0], np.cumsum(self.sizes)])
+        order = np.argsort(number[owner], kind="stable")
+        self._within, self._owner = self._within[order], number[owner][order]
+        self._first_edge = np.concatenate([[0], np.cumsum(np.bincount(self._owner, minlength=many))])
+
+    def nodes(self, part: int) -> NDArray[np.int32]:
+        """In ascending order."""
+        found: NDArray[np.int32] = self._nodes[self._first_node[part] : self._first_node[part + 1]]
+        return found
+
+    def edges(self, part: int) -> Indexes:
+        """Those among its nodes, in ascending order."""
+        return self._within[self._first_edge[part] : self._first_edge[part + 1]]
+
+    def hopeful(self, demands: Sequence[Demand]) -> Indexes:
+        """Those in which no weak demand fails."""
+        weak = [demand for demand in demands if not demand.strong]
+        many = len(self.sizes)
+        left = np.ones(many, bool)
+        if weak and many:
+            labels = len(weak[0].labels)
+            taken = np.zeros((many, labels), bool)
+            taken[self._owner, self._graph.label[self._within]] = True
+            for demand in weak:
+                met: Mask = np.logical_or.reduce(taken[:, demand.labels], axis=1)
+                met[self._of[~demand.able[self._nodes]]] = True
+                left &= met
+        return np.flatnonzero(left)
 
 
-def _sources(graph: Graph, edges: Indexes) -> Indexes:
-    return np.searchsorted(graph.offset, edges, side="right") - 1
+def _sources_from(graph: Graph, at: int, edges: Indexes) -> Indexes:
+    """The nodes that these edges leave, counted from a node before all of them."""
+    return np.searchsorted(graph.offset[at:], edges, side="right") - 1
 
 
 def lasso(
     graph: Graph, begin: NDArray[Any], start: Mask, inside: Mask, demands: Sequence[Demand],
     repeats: Mask | None = None, counts: Counts | None = None,
 ) -> Lasso | None:  # fmt: skip
-    """A run from ``begin`` to a node of ``start``, from there over edges of ``inside``, forever and fair.
+    """A run from ``begin``, from where every node can be reached, to a node of ``start``, from there over
+    edges of ``inside``, forever and fair.
 
     ``repeats``: edges one of which the cycle has to take.
     """
-    order, by = graph.reached(begin)
-    met = order[start[order]]
-    part = graph.keeping(inside)
-    later, on = part.reached(met)
-    live = np.zeros(len(graph), bool)
-    live[later] = True
-    numbers = np.flatnonzero(inside)
-    sources = graph.sources()
-    reachable = inside & live[sources]
-    nearest: tuple[int, NDArray[np.int32], Indexes] | None = None
-    place = np.full(len(graph), len(graph), np.int64)
-    place[later] = np.arange(len(later))
-    for nodes, edges in fair_components(graph, reachable, demands, counts):
-        distance = int(place[nodes].min())
-        taken = repeats is None or bool(repeats[edges].any())
-        if taken and distance < (len(graph) if nearest is None else nearest[0]):
-            nearest = distance, nodes, edges
-    if nearest is None:
+    owner = np.full(len(graph), -1, np.int32)
+    fair: list[tuple[NDArray[np.int32], Indexes]] = []
+    for nodes, edges in fair_components(graph, inside, demands, counts):
+        if repeats is None or bool(repeats[edges].any()):
+            owner[nodes] = len(fair)
+            fair.append((nodes, edges))
+    if not fair:
         return None
-    distance, nodes, edges = nearest
-    entry = int(later[distance])
+    part = graph.keeping(inside)
+    later, on = part.reached(np.flatnonzero(start), owner >= 0)
+    met = later[owner[later] >= 0]
+    if not len(met):
+        return None
+    entry = int(met[0])
+    numbers = np.flatnonzero(inside)
     after = [int(numbers[edge]) for edge in part.way(on, entry)]
     at = graph.source(after[0]) if after else entry
-    return Lasso((*graph.way(by, at), *after), _cycle(graph, entry, nodes, edges, demands, repeats))
+    there = np.zeros(len(graph), bool)
+    there[at] = True
+    _, by = graph.reached(begin, there)
+    cycle = _cycle(graph, entry, *fair[int(owner[entry])], demands, repeats)
+    return Lasso((*graph.way(by, at), *after), cycle)
 
 
 def _cycle(
@@ -162,51 +218,50 @@ def _cycle(
     meet, again and again, and back."""
     if not len(edges):
         return ()
+    part = graph.part(nodes, edges)
+    first = at = int(np.searchsorted(nodes, entry))
     taken: list[int] = []
-    mask = np.zeros(len(graph.target), bool)
-    mask[edges] = True
-    part = graph.keeping(mask)
-    numbers = np.flatnonzero(mask)
-    wanted = [_goals(graph, edges, nodes, demand) for demand in demands]
-    if repeats is not None:
-        wanted.append((edges[repeats[edges]], np.empty(0, np.int64)))
-    at = entry
 
-    def go(to: int) -> None:
+    def go(to: Mask) -> None:
+        """To the nearest of these nodes."""
         nonlocal at
-        by = part.reached(np.array([at]))[1]
-        taken.extend(int(numbers[edge]) for edge in part.way(by, to))
-        at = to
+        order, by = part.reached(np.array([at]), to)
+        at = int(order[to[order]][0])
+        taken.extend(part.way(by, at))
 
-    for by_edge, by_node in wanted:
-        visited = {entry, *graph.target[taken].tolist()}
-        if set(taken) & set(by_edge.tolist()) or visited & set(by_node.tolist()):
-            continue
-        order, _ = part.reached(np.array([at]))
-        place = np.full(len(graph), len(graph), np.int64)
-        place[order] = np.arange(len(order))
-        if len(by_node):
-            go(int(by_node[np.argmin(place[by_node])]))
-            continue
-        ends = _sources(graph, by_edge)
-        edge = int(by_edge[np.argmin(place[ends])])
-        go(graph.source(edge))
+    def take(wanted: Mask) -> None:
+        """The nearest of these edges."""
+        nonlocal at
+        which = np.flatnonzero(wanted)
+        ends = np.zeros(len(part), bool)
+        ends[part.leave(which)] = True
+        go(ends)
+        edge = int(which[part.leave(which) == at][0])
         taken.append(edge)
-        at = int(graph.target[edge])
+        at = int(part.target[edge])
+
+    for demand in demands:
+        if demand.labels[part.label[taken]].any():
+            continue
+        wanted = demand.labels[part.label]
+        if demand.strong:
+            # what no state of the component allows asks for nothing
+            if wanted.any():
+                take(wanted)
+            continue
+        able = demand.able[nodes]
+        if not able[[first, *part.target[taken]]].all():
+            continue
+        if able.all():
+            take(wanted)
+        else:
+            go(~able)
+    if repeats is not None and not repeats[edges[taken]].any():
+        take(repeats[edges])
     if not taken:
-        edge = int(edges[_sources(graph, edges) == at][0])
-        taken.append(edge)
-        at = int(graph.target[edge])
-    go(entry)
-    return tuple(taken)
-
-
-def _goals(graph: Graph, edges: Indexes, nodes: NDArray[Any], demand: Demand) -> tuple[Indexes, Indexes]:
-    """What meets a demand in a fair component: one of these edges, or (weak) a visit to one of these nodes.
-
-    A strong demand that no state of the component raises asks for nothing.
-    """
-    by_edge = edges[demand.labels[graph.label[edges]]]
-    if demand.strong:
-        return (by_edge, np.empty(0, np.int64)) if len(by_edge) else (by_edge, nodes.astype(np.int64))
-    return by_edge, nodes[~demand.able[nodes]].astype(np.int64)
+        taken.append(int(part.offset[at]))
+        at = int(part.target[taken[0]])
+    home = np.zeros(len(part), bool)
+    home[first] = True
+    go(home)
+    return tuple(edges[taken].tolist())

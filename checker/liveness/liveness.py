@@ -2,6 +2,19 @@
 
 Times are relative there, so cycles are real.  Limits of a scenario are never spent within a cycle; a step
 that only a limit refuses counts as possible, so that a run does not look stuck where its budget is used up.
+
+Of the reductions, only folding is used.  It is a bisimulation step by step and server by server, so the same
+steps are possible forever, and taken.  The two others keep what can happen, but not whose turn it is:
+
+- *Merging* would lose fair runs.  A save that has begun waits for one of two steps: it finds its key to be
+  its own, or another's.  Where the key goes to and fro, neither is possible without a break, so a run that
+  never takes either is (weakly) fair.  With the first one taken at once, the save waits for a step that is
+  possible all the time, and that run is unfair.  A fair run of the smaller graph is one of the large one, but
+  none says nothing.
+- *Symmetry* loses who it was.  Where servers have changed places, a cycle may be closed in which one server
+  steps and the other waits, by turns.  To be fair to each, edges have to say which servers changed places,
+  and components have to be unfolded by that (Emerson and Sistla, 1997): they are as large then as they were,
+  and it is they that take the time.
 """
 
 from __future__ import annotations
@@ -24,12 +37,12 @@ from ..machine.expand import Expander
 from ..reductions.folding import derive, of_liveness
 from ..run import Move, Run, repeats, told_from
 from ..search.engine import Engine, Plain
-from ..search.explore import Finding
+from ..search.explore import Finding, Progress
 from .columns import truth
 from .fair import Counts, Demand, Lasso, enabled, lasso
 
-#: states expanded between two looks at the bounds; states from which on machine code is worth its compilation
-_CHUNK, _SMALL = 4096, 20_000
+#: states from which on machine code is worth its compilation
+_SMALL = 20_000
 #: bytes that deciding takes a state, beside the graph
 _STATE_BYTES = 100
 
@@ -77,6 +90,8 @@ class States:
         dropped: Sequence[tuple[str, str]] = (),
         max_states: int,
         memory: int,
+        threads: Callable[[], int] = lambda: 1,
+        progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> None:
         configuration = scenario.configuration(fences.parse(fence), dropped)
@@ -94,15 +109,52 @@ class States:
         self.expander = Expander(self.folding.of(configuration), (), first)
         self.first = np.arange(len(self.expander.starts))
         self.began = time.monotonic()
-        self.engine = _searched(Plain(self.expander), max_states, memory, stop)
+        self._memory, self._progress = memory, progress
+        self.engine = self._searched(Plain(self.expander), max_states, threads, stop)
         watch = self.engine.watch
         if sum(watch.cut):
             raise Cut(f"{sum(watch.cut)} steps led to times further apart than a state can hold")
+        self.tell(f"liveness: {sum(watch.fired)} steps once more, as a graph")
         needed = sum(watch.fired) * EDGE_BYTES + len(self.engine) * _STATE_BYTES
         if needed > memory:
             raise Cut(f"the graph needs {needed >> 20} MiB: raise --memory")
         self.graph: Graph = graph_of(self.engine)
         self._demands: dict[Hashable, tuple[list[Demand], list[str]]] = {}
+
+    def _searched(
+        self, plain: Plain, max_states: int, threads: Callable[[], int], stop: Callable[[], bool] | None
+    ) -> Engine:
+        engine: Engine = plain
+        done = 0
+        try:
+            while done < len(engine):
+                if isinstance(engine, Plain) and len(engine) >= _SMALL:
+                    from ..search.native import Native
+
+                    room = max_states + Engine.large_chunk * (len(engine.expander.instances) + 1)
+                    engine = Native(engine, room, self._memory)
+                engine.threads = threads()
+                upto = min(len(engine), done + engine.piece(len(engine) - done))
+                engine.expand(done, upto)
+                done = upto
+                if len(engine) > max_states:
+                    raise Cut(f"more than {max_states} states: raise --max-states")
+                if stop is not None and stop():
+                    raise Cut("interrupted")
+                self.tell("liveness: every state, without the observer", engine, len(engine) - done)
+        except MemoryError:
+            raise Cut(f"memory ran out at {len(engine)} states: raise --memory") from None
+        return engine
+
+    def tell(self, doing: str, engine: Engine | None = None, to_go: int = 0) -> None:
+        """Whoever waits hears what is being done."""
+        if self._progress is None:
+            return
+        engine = engine or self.engine
+        steps, seconds = sum(engine.watch.fired), time.monotonic() - self.began
+        self._progress(
+            Progress(len(engine), steps, 0, to_go, None, seconds, engine.memory, self._memory, {}, doing)
+        )
 
     def where(self, condition: Expr) -> Mask:
         """The states in which a condition without acting server holds."""
@@ -117,10 +169,9 @@ class States:
             if condition is None:
                 continue
             edges = np.flatnonzero(self.graph.label == label)
-            if condition.op == "literal":
-                found[edges] = True
-            else:
-                found[edges] = truth(self.engine, condition)[self.graph.sources()[edges]]
+            if condition.op != "literal":
+                edges = edges[truth(self.engine, condition)[self.graph.leave(edges)]]
+            found[edges] = True
         return found
 
     def starved(self, instance: Instance) -> Mask:
@@ -153,43 +204,20 @@ class States:
         for index, instance in enumerate(instances):
             if instance.name in fairness:
                 groups.setdefault((instance.name, instance.number), []).append(index)
+        classes = [np.isin(np.arange(len(instances)), members) for members in groups.values()]
         demands, limits = [], {}
-        for (name, _), members in groups.items():
-            labels = np.zeros(len(instances), bool)
-            labels[members] = True
-            able = enabled(self.graph, labels)
-            for index in members:
-                budget = instances[index].spends
+        for group, labels, taken in zip(groups, classes, enabled(self.graph, classes), strict=True):
+            name, able = group[0], taken
+            for instance in (instances[index] for index in groups[group]):
+                budget = instance.spends
                 if budget is not None:
-                    starved = self.starved(instances[index])
+                    starved = self.starved(instance)
                     if starved.any():
                         limits[f"{budget} = {self.expander.configuration.budgets[budget]}"] = True
-                    able |= starved
+                    able = able | starved
             if able.any():
                 demands.append(Demand(labels, able, fairness[name] is Fairness.STRONG))
         return demands, list(limits)
-
-
-def _searched(plain: Plain, max_states: int, memory: int, stop: Callable[[], bool] | None) -> Engine:
-    engine: Engine = plain
-    done = 0
-    try:
-        while done < len(engine):
-            if isinstance(engine, Plain) and len(engine) >= _SMALL:
-                from ..search.native import Native
-
-                room = max_states + _CHUNK * (len(engine.expander.instances) + 1)
-                engine = Native(engine, room, memory)
-            upto = min(len(engine), done + _CHUNK)
-            engine.expand(done, upto)
-            done = upto
-            if len(engine) > max_states:
-                raise Cut(f"more than {max_states} states: raise --max-states")
-            if stop is not None and stop():
-                raise Cut("interrupted")
-    except MemoryError:
-        raise Cut(f"memory ran out at {len(engine)} states: raise --memory") from None
-    return engine
 
 
 def decide(states: States, prop: Liveness) -> Decision:
@@ -200,7 +228,9 @@ def decide(states: States, prop: Liveness) -> Decision:
     """
     graph = states.graph
     within = states.where(prop.during) & ~states.where(prop.goal)
-    inside = ~states.steps(prop.reached_by) & within[graph.sources()] & within[graph.target]
+    inside = ~states.steps(prop.reached_by)
+    inside &= np.repeat(within, np.diff(graph.offset))
+    inside &= within[graph.target]
     met = states.where(prop.premise)
     repeated = None if prop.repeated is None else states.steps(prop.repeated)
     demands, limits = states.demands(prop.fairness)
@@ -236,7 +266,8 @@ def decide(states: States, prop: Liveness) -> Decision:
     spent = ", ".join(limits)
     if spent:
         # what can happen in the scenario, without what only its limits refuse
-        able = [replace(demand, able=enabled(graph, demand.labels)) for demand in demands]
+        taken = enabled(graph, [demand.labels for demand in demands])
+        able = [demand.only(states) for demand, states in zip(demands, taken, strict=True)]
         if search(able) is not None:
             return decision("unknown", f"a run ends only because limits of the scenario are used up: {spent}")
     return decision("holds")
@@ -282,16 +313,26 @@ def findings(
     dropped: Sequence[tuple[str, str]] = (),
     max_states: int,
     memory: int,
+    threads: Callable[[], int] = lambda: 1,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[Finding]:
     """These properties as columns of the matrix; ``unknown`` where the states do not fit."""
     try:
         states = States(
-            scenario, fence, properties=properties, dropped=dropped, max_states=max_states, memory=memory
+            scenario,
+            fence,
+            properties=properties,
+            dropped=dropped,
+            max_states=max_states,
+            memory=memory,
+            threads=threads,
+            progress=progress,
         )
     except Cut as cut:
         yield from (Finding(prop.name, "unknown", note=str(cut)) for prop in properties)
         return
-    for prop in properties:
+    for number, prop in enumerate(properties, 1):
+        states.tell(f"liveness: fair cycles, {prop.name} ({number} of {len(properties)})")
         yield _finding(decide(states, prop))
 
 

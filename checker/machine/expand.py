@@ -7,7 +7,7 @@ property.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from ...model.language.layout import State
 from ...model.language.python import effects, folding, forgotten, merged, passes, settling, source
 from ...model.language.transition import SELF, Transition
 from ...specs.properties import Property
-from ..reductions.symmetry import Least, images, names_a_server, orbits
+from ..reductions.symmetry import Least, checked, images
 from .packing import Packing
 from .ranges import Ranges
 from .trie import Test, Trie
@@ -48,14 +48,19 @@ ExpandFunction = Callable[..., None]
 
 
 class Expander:
-    """The compiled form of a configuration, its first states, and the properties asked for.
+    """The compiled form of a configuration, its first states, and the properties asked for; ``said``: what
+    else is said of states, with words for what says it.
 
-    ``starts``: the first states, as the search holds states; ``equals``: servers that it may exchange;
-    ``merged``: the instances that it takes at once, and when.
+    ``starts``: the first states, as the search holds states; ``equals``: servers that it may exchange, and
+    ``symmetry``: why these; ``merged``: the instances that it takes at once, and when.
     """
 
     def __init__(
-        self, configuration: Configuration, properties: Sequence[Property], first: Sequence[State]
+        self,
+        configuration: Configuration,
+        properties: Sequence[Property],
+        first: Sequence[State],
+        said: Iterable[tuple[str, Expr]] = (),
     ) -> None:
         self.configuration = configuration
         self.layout = configuration.layout()
@@ -64,9 +69,7 @@ class Expander:
         self.trie = Trie(self.instances)
         self.guards = self.trie.guards
         self.merged = merged(configuration, self.instances)
-        self.equals = orbits(configuration)
-        if self.equals and names_a_server(self._conditions()):
-            self.equals = []
+        self.equals, self.symmetry = checked(configuration, [*self._said(), *said])
         self.first = [bytes(state) for state in first]
         self._settle = settling(configuration, self.layout, self.instances)
         self.starts = list(dict.fromkeys(map(self.settled, self.first)))
@@ -79,16 +82,21 @@ class Expander:
         exec(self.source, scope)  # noqa: S102
         self.expand: ExpandFunction = scope["expand"]  # type: ignore[assignment]  # made just above
 
-    def _conditions(self) -> list[Expr]:
-        """Everything that the steps and the properties say."""
-        said: list[Expr] = []
+    def _said(self) -> Iterator[tuple[str, Expr]]:
+        """Everything that the steps and the properties say, and that is asked after each step."""
         for transition in {instance.name: instance.transition for instance in self.instances}.values():
-            said += [*transition.step.guard.values(), *transition.step.effect.values()]
-            judged = [
-                judge(transition) for prop in self.properties for judge in (prop.broken_by, prop.tested_by)
-            ]
-            said += [condition for condition in judged if condition is not None]
-        return said
+            for expr in (*transition.step.guard.values(), *transition.step.effect.values()):
+                yield transition.name, expr
+            for prop in self.properties:
+                for judge in (prop.broken_by, prop.tested_by):
+                    condition = judge(transition)
+                    if condition is not None:
+                        yield prop.name, condition
+        for merge in self.configuration.merges:
+            yield f"{merge.transition} at once", merge.when
+        table = self.configuration.folding
+        for forget in () if table is None else table.forgets:
+            yield f"{forget.name} forgotten", forget.when
 
     @cached_property
     def ranges(self) -> Ranges:

@@ -230,7 +230,14 @@ def _search(job: Job, watcher: _Watcher) -> None:
     from ..liveness.liveness import findings
 
     lasting = findings(
-        job.scenario, job.fence, asked, dropped=job.dropped, max_states=job.max_states, memory=job.memory
+        job.scenario,
+        job.fence,
+        asked,
+        dropped=job.dropped,
+        max_states=job.max_states,
+        memory=job.memory,
+        threads=lambda: watcher.threads,
+        progress=watcher.send,
     )
     for finding in lasting:
         lively[finding.property] = finding

@@ -112,14 +112,10 @@ def shipped() -> Mapping[str, Any]:
         return {}
 
 
-def shipped_entry(digest: str) -> Entry | None:
-    """The entry that comes with tsofence for that system."""
-    return from_json(shipped()[digest]) if digest in shipped() else None
-
-
-def pack(entries: Mapping[str, Entry]) -> bytes:
-    """A file as it comes with tsofence: systems that have the same table share it."""
-    texts = {digest: json.dumps(to_json(entry), sort_keys=True) for digest, entry in entries.items()}
+def pack(entries: Mapping[str, Any]) -> bytes:
+    """A file as it comes with tsofence, of what JSON can have: systems of which the same was found share
+    it."""
+    texts = {digest: json.dumps(made, sort_keys=True) for digest, made in entries.items()}
     unique = sorted(set(texts.values()))
     number = {text: at for at, text in enumerate(unique)}
     made = {
@@ -141,8 +137,17 @@ def directory() -> Path | None:
 
 def read(digest: str) -> Entry | None:
     """The entry of a system, if there is one that can be used."""
-    if (known := shipped_entry(digest)) is not None:
-        return known
+    made = read_json(digest)
+    try:
+        return None if made is None else from_json(made)
+    except ValueError:
+        return None
+
+
+def read_json(digest: str) -> Any:
+    """What was kept, as JSON has it; None: nothing that can be used."""
+    if digest in shipped():
+        return shipped()[digest]
     place = directory()
     if place is None:
         return None
@@ -151,17 +156,21 @@ def read(digest: str) -> Entry | None:
             given = json.loads(file.read(_MAX_BYTES))
         if given["digest"] != digest or given["sum"] != _sum(given["entry"]):
             return None
-        return from_json(given["entry"])
+        return given["entry"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def write(digest: str, entry: Entry) -> None:
     """Keep an entry, if that is possible."""
+    write_json(digest, to_json(entry))
+
+
+def write_json(digest: str, made: Any) -> None:
+    """Keep what JSON can have, if that is possible."""
     place = directory()
     if place is None:
         return
-    made = to_json(entry)
     text = json.dumps({"digest": digest, "entry": made, "sum": _sum(made)}, sort_keys=True)
     with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,6 @@ class Reduction:
     name: str
     proved: bool
     obligations: int = 0
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
     kept: bool = False
     note: str = ""

@@ -1,12 +1,16 @@
 """Equal servers: states that differ only in which of them is which are treated as one.
 
-Every step of one server is a step of its equal, so what can happen after two such states is the same.
-Of all states that are one, the search keeps the least, as numbers in the order in which packed states are
-compared: word by word, the high bits first.
+Every step of one server is a step of its equal, so what can happen after two such states is the same.  That
+is so if the two have the same facts and the same budgets, and if nothing that is said of states (no guard, no
+effect, no property, no condition under which something is taken at once or forgotten) names a server by its
+number: an expression without names means the same once servers have changed places.  `checked` looks; what is
+not so is not used.  Of all states that are one, the search keeps the least, as numbers in the order in which
+packed states are compared: word by word, the high bits first.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 from operator import itemgetter
@@ -14,28 +18,55 @@ from operator import itemgetter
 from ...model.language.expr import NODE, Expr
 from ...model.language.instance import SYMMETRY, Configuration
 from ...model.language.layout import Layout, State
+from .reduction import Reduction
 
 #: two equal servers that change places
 Exchange = tuple[int, int]
 
 
 def orbits(configuration: Configuration) -> list[tuple[int, ...]]:
-    """The servers, by sets of equals, that a search may exchange; only sets of several."""
-    if SYMMETRY not in configuration.reductions:
-        return []
+    """The servers by sets of equals, only sets of several: with the same facts, and the same budgets for
+    everything that they may do."""
     facts = configuration.known.facts.values()
-    alike: dict[tuple[int, ...], list[int]] = {}
+    alike: dict[tuple[object, ...], list[int]] = {}
     for number in range(1, len(configuration.kinds) + 1):
-        alike.setdefault(tuple(fact[number - 1] for fact in facts), []).append(number)
+        may = tuple(
+            number in configuration.numbers(each.rule.kind)
+            and (each.name, configuration.budget_of(each, number))
+            for each in configuration.transitions
+        )
+        alike.setdefault((*(fact[number - 1] for fact in facts), may), []).append(number)
     return [tuple(equal) for equal in alike.values() if len(equal) > 1]
 
 
-def names_a_server(conditions: Iterable[Expr]) -> bool:
-    """Does one of these expressions, before it is folded, speak of a server by its number?"""
-    return any(
-        expr.op == "literal" and expr.sort is NODE and expr.value
-        for condition in conditions
-        for expr in condition.walk()
+def names_a_server(expr: Expr) -> bool:
+    """Does the expression, before it is folded, speak of a server by its number?"""
+    return any(part.op == "literal" and part.sort is NODE and part.value for part in expr.walk())
+
+
+def checked(
+    configuration: Configuration, said: Iterable[tuple[str, Expr]]
+) -> tuple[list[tuple[int, ...]], Reduction]:
+    """The sets of equals that a search may exchange, and why there are none; ``said``: everything that is
+    said of its states, with words for what says it."""
+    if SYMMETRY not in configuration.reductions:
+        return [], Reduction("symmetry", proved=False, note="not asked for")
+    began, many, named = time.monotonic(), 0, list[str]()
+    for what, expr in said:
+        many += 1
+        if names_a_server(expr):
+            named.append(what)
+    equals = orbits(configuration)
+    note = (
+        f"{', '.join(dict.fromkeys(named))}: names a server"
+        if named
+        else ""
+        if equals
+        else "no two are equal"
+    )
+    seconds = time.monotonic() - began
+    return ([] if named else equals), Reduction(
+        "symmetry", not named and bool(equals), many, seconds, note=note
     )
 
 

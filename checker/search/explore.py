@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...model.language.fold import Known
-from ...model.language.instance import BUDGET_LEFT, FOLDING, REDUCTIONS, Configuration, Instance
+from ...model.language.instance import (
+    BUDGET_LEFT,
+    FOLDING,
+    MERGING,
+    REDUCTIONS,
+    SYMMETRY,
+    Configuration,
+    Instance,
+)
 from ...model.pd.allocator import DEMAND_LEFT
 from ...model.variants import fences
 from ...specs.lemmas import outside
@@ -19,6 +27,7 @@ from ...specs.properties import Property
 from ...specs.scenario import Scenario
 from ..machine.expand import Expander, Watch
 from ..reductions.folding import UNFOLDED, Folding, derive, of_safety
+from ..reductions.merging import UNMERGED, Merging, prove
 from ..reductions.reduction import Reduction
 from ..run import Run, breaks, told_from
 from .engine import Engine, Plain, WorkerLost
@@ -146,25 +155,30 @@ class _Question:
     stop: Callable[[], bool] | None
     #: which distances between times matter
     folding: Folding = UNFOLDED
+    #: what may be taken at once
+    merging: Merging = UNMERGED
     #: what is known to be violated, and in how many steps
     known: Mapping[str, int] = field(default_factory=dict)
 
     def configuration(self, reductions: frozenset[str]) -> Configuration:
         """The system, to be searched with these reductions."""
         made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
-        return self.folding.of(replace(made, reductions=reductions))
+        return self.folding.of(self.merging.of(replace(made, reductions=reductions)))
 
-    def folded(self) -> _Question:
-        """The same, with a table by which times are folded."""
+    def prepared(self) -> _Question:
+        """The same, with what is proved of its system: what may be taken at once, and how times are
+        folded."""
         made = self.configuration(frozenset())
         first = list(self.scenario.first_states(made))
         try:
-            found = derive(made, first, of_safety(made, self.properties), progress=self._told())
+            merging = prove(made, self.properties, progress=self._told("merging"))
+            made = merging.of(made)
+            folding = derive(made, first, of_safety(made, self.properties), progress=self._told("folding"))
         except _Stopped:
             return self
-        return replace(self, folding=found)
+        return replace(self, merging=merging, folding=folding)
 
-    def _told(self) -> Callable[[str], None]:
+    def _told(self, about: str) -> Callable[[str], None]:
         began = time.monotonic()
 
         def told(what: str) -> None:
@@ -172,7 +186,7 @@ class _Question:
                 raise _Stopped
             if self.progress is not None:
                 seconds = time.monotonic() - began
-                self.progress(Progress(0, 0, 0, 0, None, seconds, 0, self.memory, {}, f"folding: {what}"))
+                self.progress(Progress(0, 0, 0, 0, None, seconds, 0, self.memory, {}, f"{about}: {what}"))
 
         return told
 
@@ -219,7 +233,7 @@ def explore(
     """
     asked = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
-    ).folded()
+    ).prepared()
     if checkpoint is None:
         return _searched(asked, engine, reductions, None)
     from .checkpoint import Checkpoint
@@ -294,7 +308,6 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
     expander, watch = search.expander, search.engine.watch
     if without is not None:
         watch = _both(watch, without.engine.watch)
-    reductions = expander.configuration.reductions
     names = asked.scenario.server_names
     return Exploration(
         asked.scenario.name,
@@ -308,19 +321,21 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
         _never_refused(expander, watch),
         _spent(expander, watch),
         tuple(_finding(asked, search, without, number, watch) for number in range(len(asked.properties))),
-        _used(asked.folding, reductions),
+        _used(asked, expander),
         tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
         tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
         _outside(asked, expander.configuration.known),
     )
 
 
-def _used(folding: Folding, reductions: Collection[str]) -> tuple[Reduction, ...]:
+def _used(asked: _Question, expander: Expander) -> tuple[Reduction, ...]:
     """What a search relied on: on folding in any case, for time passes."""
+    reductions = expander.configuration.reductions
     only = "" if FOLDING in reductions else "only as time passes"
     used = {
-        FOLDING: folding.told(only),
-        **{name: Reduction(name, proved=False) for name in REDUCTIONS if name != FOLDING},
+        SYMMETRY: expander.symmetry,
+        FOLDING: asked.folding.told(only),
+        MERGING: asked.merging.reduction,
     }
     return tuple(used[name] for name in REDUCTIONS if name in reductions or name == FOLDING)
 

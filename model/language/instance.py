@@ -65,6 +65,14 @@ def _left(budget: str) -> Expr:
     return Expr("var", INT, name="left " + budget)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Merge:
+    """A transition that a search may take at once ``when`` that holds (over `SELF`), beside its guards."""
+
+    transition: str
+    when: Expr
+
+
 def belonging(constants: Mapping[str, int], fact: Fact, kind: Kind, number: int) -> int:
     """A constant that belongs to a server, by the first of these names: ``2.name``, ``pd.name``, ``name``."""
     names = [f"{number}.{fact.constant}", f"{kind.name.lower()}.{fact.constant}", fact.constant, fact.default]
@@ -100,6 +108,7 @@ class Configuration:
     intact: bool = True
     folding: Table | None = None
     reductions: frozenset[str] = frozenset()
+    merges: tuple[Merge, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
     domains: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 

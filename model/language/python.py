@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from ..pd.merging import at_once
 from .expr import Expr, both
 from .fold import fold
 from .instance import FOLDING, MERGING, Configuration, Instance
@@ -152,17 +151,14 @@ def forgotten(configuration: Configuration, layout: Layout) -> list[tuple[Expr, 
 
 
 def merged(configuration: Configuration, instances: Sequence[Instance]) -> list[tuple[int, Expr]]:
-    """The instances that are taken at once, and when (folded, guards included), in the order to try them.
-
-    None is in a system that is not intact: that nobody can tell relies on its guards.
-    """
-    if configuration.fence is None or not configuration.intact or MERGING not in configuration.reductions:
+    """The instances that are taken at once, and when (folded, guards included), in the order to try them."""
+    if MERGING not in configuration.reductions:
         return []
     found = []
-    for name, when in at_once(configuration.fence, clients=configuration.allows("client_sync")):
+    for merge in configuration.merges:
         for index, instance in enumerate(instances):
-            if instance.name == name:
-                also = fold(when, configuration.known.acting(SELF.name, instance.number))
+            if instance.name == merge.transition:
+                also = fold(merge.when, configuration.known.acting(SELF.name, instance.number))
                 found.append((index, fold(both(*instance.tests.values(), also), configuration.known)))
     return [(index, when) for index, when in found if when.op != "literal" or when.value]
 

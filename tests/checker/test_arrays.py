@@ -94,6 +94,31 @@ def test_nodes_are_a_set() -> None:
     assert nodes & {4, 5} == {4}
 
 
+@given(graphs(), st.data())
+def test_a_part_is_a_graph_of_its_own(graph: Graph, data: st.DataObject) -> None:
+    nodes = np.array(sorted(data.draw(st.sets(st.integers(0, len(graph) - 1), min_size=1))))
+    sources = graph.sources()
+    edges = np.flatnonzero(np.isin(sources, nodes) & np.isin(graph.target, nodes))
+    assert graph.leave(edges).tolist() == sources[edges].tolist()
+    part = graph.part(nodes, edges)
+    assert nodes[part.sources()].tolist() == sources[edges].tolist()
+    assert nodes[part.target].tolist() == graph.target[edges].tolist()
+    assert part.label.tolist() == graph.label[edges].tolist()
+
+
+@given(graphs(), st.data())
+def test_a_search_for_some_nodes_ends_at_the_nearest(graph: Graph, data: st.DataObject) -> None:
+    """What it met before that, and how, is the same."""
+    source = data.draw(st.integers(0, len(graph) - 1))
+    until = np.array(data.draw(st.lists(st.booleans(), min_size=len(graph), max_size=len(graph))))
+    every, by = graph.reached(np.array([source]))
+    order, found = graph.reached(np.array([source]), until)
+    assert order.tolist() == every[: len(order)].tolist()
+    assert found[order].tolist() == by[order].tolist()
+    met = every[until[every]]
+    assert order[until[order]][:1].tolist() == met[:1].tolist()
+
+
 def finished(engine: Engine) -> Engine:
     """The search to its end."""
     done = 0

@@ -17,7 +17,7 @@ Edge = tuple[int, int, int]
 
 def demand(graph: Graph, label: int, *, strong: bool = False) -> Demand:
     labels = np.arange(8) == label
-    return Demand(labels, enabled(graph, labels), strong)
+    return Demand(labels, next(enabled(graph, [labels])), strong)
 
 
 def found(
@@ -29,6 +29,15 @@ def found(
     ]
     inside = np.ones(len(edges), bool)
     return {frozenset(part.tolist()) for part, _ in fair_components(graph, inside, demands)}
+
+
+def test_who_is_able_where_there_are_many_classes() -> None:
+    """More than fit into a word."""
+    many = 150
+    graph = Graph.of(many + 1, [(node, 0, node) for node in range(many)])
+    classes = [np.isin(np.arange(many), [label, label + 1]) for label in range(many)]
+    for label, able in enumerate(enabled(graph, classes)):
+        assert np.flatnonzero(able).tolist() == [node for node in (label, label + 1) if node < many]
 
 
 def test_weak_fairness_leaves_a_loop_where_the_step_is_always_possible() -> None:

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from tsofence.checker.liveness.columns import truth
 from tsofence.checker.liveness.forever import starves
-from tsofence.checker.liveness.liveness import Cut, States, decide
+from tsofence.checker.liveness.liveness import Cut, States, decide, findings
 from tsofence.checker.run import Move, Run, RunError, repeats
+from tsofence.checker.search.explore import Progress
 from tsofence.model.language.expr import NOBODY, both, exists
 from tsofence.model.pd import state as s
 from tsofence.model.variants import fences
@@ -131,6 +132,34 @@ def test_a_search_that_was_cut_decides_nothing() -> None:
         States(SMALL, "off", max_states=200_000, memory=1 << 20)
     with pytest.raises(Cut, match="interrupted"):
         States(SMALL, "off", max_states=200_000, memory=1 << 32, stop=lambda: True)
+
+
+def test_whoever_waits_hears_what_is_done() -> None:
+    told: list[Progress] = []
+    found = findings(
+        SMALL,
+        "check-tso-primary",
+        [named("takeover"), named("pd-leader")],
+        max_states=400_000,
+        memory=1 << 32,
+        threads=lambda: 2,
+        progress=told.append,
+    )
+    assert [each.property for each in found] == ["takeover", "pd-leader"]
+    assert told[-1].states == len(states().engine)  # as one thread finds them
+    doing = list(dict.fromkeys(each.doing.split(":")[1] for each in told))
+    assert doing == [
+        " every state, without the observer",
+        f" {told[-1].transitions} steps once more, as a graph",
+        " fair cycles, takeover (1 of 2)",
+        " fair cycles, pd-leader (2 of 2)",
+    ]
+
+
+def test_neither_is_a_step_taken_at_once_nor_are_servers_exchanged() -> None:
+    """Both would change which runs are fair: see the module."""
+    assert states("mixed").expander.merged == []
+    assert states("mixed").expander.equals == []
 
 
 def test_all_states_at_once_as_one_by_one() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from itertools import product
 
@@ -13,15 +13,21 @@ import numpy as np
 import pytest
 
 from tsofence.checker.machine.expand import Expander
-from tsofence.checker.reductions.symmetry import exchanges, names_a_server
+from tsofence.checker.reductions.candidates import Candidate, alike, mentioned
+from tsofence.checker.reductions.claims import CLAIMS
+from tsofence.checker.reductions.merging import Merging, prove
+from tsofence.checker.reductions.questions import System, holding
+from tsofence.checker.reductions.simulation import Simulation
+from tsofence.checker.reductions.symmetry import checked, exchanges, names_a_server, orbits
 from tsofence.checker.run import breaks
 from tsofence.checker.search.engine import Engine, Plain
 from tsofence.checker.search.explore import Exploration, explore
 from tsofence.checker.search.native import Native
-from tsofence.model.language.expr import NOBODY, server
-from tsofence.model.language.instance import FOLDING, MERGING, REDUCTIONS, SYMMETRY
-from tsofence.model.language.python import folding
-from tsofence.model.pd.state import leader
+from tsofence.model.language.expr import NOBODY, TRUE, server
+from tsofence.model.language.instance import FOLDING, MERGING, REDUCTIONS, SYMMETRY, Configuration, Merge
+from tsofence.model.language.python import folding, merged
+from tsofence.model.language.transition import Transition
+from tsofence.model.pd.state import CLIENTS, OWN, STAGE, leader
 from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, named
@@ -32,6 +38,8 @@ from .tables import folded
 
 #: refusals that merging may leave out, because the save fails anyway in a later step
 HIDDEN = {"refused_not_leader"}
+#: widened every day
+TAMPERED = {("rolling-upgrade", "yielded-flag")}
 EACH = [frozenset({name}) for name in REDUCTIONS]
 
 
@@ -81,6 +89,8 @@ def test_the_same_verdicts_and_lengths(name: str, fence: str) -> None:
 
 def searched(world: Scenario, fence: str, reductions: frozenset[str]) -> Engine:
     configuration = replace(folded(world, fence), reductions=reductions)
+    if MERGING in reductions:
+        configuration = replace(configuration, merges=prove(configuration, PROPERTIES).merges)
     engine: Engine = Native(
         Plain(Expander(configuration, PROPERTIES, list(world.first_states(configuration)))), 3_000_000
     )
@@ -171,29 +181,144 @@ def test_what_is_reported() -> None:
     assert found.exchanged == (("pd1", "pd2"),)
     assert {"find_own_key@pd", "find_own_key@tso", "find_no_primary@pd", "conflict@pd"} <= set(found.merged)
     assert "refused_by_fence@pd" not in found.merged
+    symmetry, times, merging = found.reductions
+    assert times.proved
+    assert (symmetry.name, symmetry.proved, symmetry.note) == ("symmetry", True, "")
+    assert (merging.name, merging.proved) == ("merging", True)
+    assert merging.note == "not shown for refused_not_leader, refused_by_fence"
     small = explore(QUIET["rolling-upgrade"], "off", PROPERTIES, max_states=5_000)
     assert [(each.name, each.note) for each in small.reductions] == [(FOLDING, "only as time passes")]
     assert (small.exchanged, small.merged) == ((), ())
 
 
-def test_a_pd_that_yields_tells_refusals_apart() -> None:
-    for fence in ("yielded-flag", "etcd-transfer"):
-        assert not {"find_own_key@pd", "find_no_primary@pd"} & set(explore(UPGRADE, fence, PROPERTIES).merged)
+def merges(world: Scenario, fence: str, dropped: Sequence[tuple[str, str]] = ()) -> set[str]:
+    configuration = world.configuration(fences.parse(fence), dropped)
+    return {each.transition for each in prove(configuration, PROPERTIES).merges}
 
 
-def test_a_model_with_a_guard_dropped_merges_nothing() -> None:
-    found = explore(UPGRADE, "off", PROPERTIES, dropped=[("load_window", "window grows")], max_states=60_000)
-    assert found.merged == ()
-    assert dict.fromkeys(each.name for each in found.reductions) == dict.fromkeys(REDUCTIONS)
-    assert (
-        next(finding for finding in found.findings if finding.property == "key-monotone").verdict
-        == "violated"
-    )
+@pytest.mark.parametrize("fence", ["yielded-flag", "etcd-transfer"])
+def test_a_pd_that_yields_tells_refusals_apart(fence: str) -> None:
+    """Only a TSO server, whose saves no fence refuses, may have found its key without looking when."""
+    configuration = replace(UPGRADE.configuration(fences.parse(fence)), reductions=frozenset({MERGING}))
+    configuration = replace(configuration, merges=prove(configuration, PROPERTIES).merges)
+    instances = tuple(configuration.instances(choose=True))
+    names = {
+        (instances[index].name, instances[index].number) for index, _ in merged(configuration, instances)
+    }
+    assert ("find_own_key", 2) in names
+    assert not {("find_own_key", 1), ("find_no_primary", 1)} & names
+
+
+@pytest.mark.parametrize(
+    ("dropped", "expected"),
+    [
+        # a window that does not grow is saved all the same
+        (("load_window", "window grows"), {"find_own_key"}),
+        # the key is not compared: nothing that was read can turn out to be old
+        (("commit", "timestamp key is as read"), {"find_own_key"}),
+        # whoever has lost its key may commit, but also still finds that out
+        (("commit", "election key is mine"), {"find_own_key", "refused_not_greater", "conflict"}),
+        (("grant", "serving"), {"find_own_key", "refused_not_greater", "conflict"}),
+    ],
+)
+def test_with_a_guard_dropped_only_what_does_not_rest_on_it_is_merged(
+    dropped: tuple[str, str], expected: set[str]
+) -> None:
+    assert merges(UPGRADE, "off", [dropped]) == expected
+
+
+def test_what_a_property_judges_is_not_taken_at_once() -> None:
+    """A search does not look at steps that it takes at once."""
+    judged = replace(named("window"), broken_by=lambda step: TRUE if step.name == "find_own_key" else None)
+    proof = prove(UPGRADE.configuration(fences.parse("off")), [judged])
+    assert "find_own_key" not in {each.transition for each in proof.merges}
+    assert "find_own_key" in proof.reduction.note
+
+
+#: what may happen in them: everything that is rare elsewhere
+EVERYTHING = replace(
+    load("dynamic-switch"),
+    skew=1,
+    budgets=dict.fromkeys(load("dynamic-switch").budgets, 1),
+    reset_by=(2,),
+)
+
+
+def widened(proof: Merging, system: System) -> Iterator[tuple[str, list[Candidate]]]:
+    """Each condition left out, and each other step of a save taken at once as well."""
+    for number, step in enumerate(proof.steps):
+        for left_out, condition in enumerate(step.when):
+            when = (*step.when[:left_out], *step.when[left_out + 1 :])
+            kept = tuple(each for each in step.kept if each is not condition)
+            wider = [*proof.steps]
+            wider[number] = replace(step, when=when, kept=kept)
+            yield f"{step.name} without {condition}", wider
+    used = {step.name for step in proof.steps}
+    for slot in (OWN, CLIENTS):
+        stage = slot.prefix + "stage"
+        for each in system.transitions:
+            guards = each.step.guard.values()
+            about = any(stage in mentioned(guard) for guard in guards)
+            if about and stage in each.step.effect and each.name not in used:
+                fails = alike(each.step.effect[stage], STAGE.idle)
+                yield each.name, [*proof.steps, Candidate(slot, each, (), tuple(guards), fails)]
+
+
+@pytest.mark.parametrize(
+    ("world", "fence"),
+    [
+        pytest.param(world, fence, marks=() if (world, fence) in TAMPERED else pytest.mark.large)
+        for world in ("rolling-upgrade", "everything")
+        for fence in fences.ALL
+    ],
+)
+def test_whatever_is_widened_is_not_shown(world: str, fence: str) -> None:
+    scenario = EVERYTHING if world == "everything" else load(world)
+    configuration = scenario.configuration(fences.parse(fence))
+    proof = prove(configuration, PROPERTIES)
+    assert proof.reduction.proved
+    system = System(configuration, PROPERTIES)
+    claims = list(holding(system, CLAIMS)[0].values())
+    tried = dict(widened(proof, system))
+    assert len(tried) > 8
+    missed = [
+        name
+        for name, steps in tried.items()
+        if next(Simulation(system, steps, claims, PROPERTIES).failures(), None) is None
+    ]
+    assert missed == []
 
 
 def test_servers_that_are_named_are_not_exchanged() -> None:
-    assert names_a_server([leader == server(1)])
-    assert not names_a_server([leader == NOBODY])
+    assert names_a_server(leader == server(1))
+    assert not names_a_server(leader == NOBODY)
+    configuration = replace(MIXED.configuration(fences.parse("off")), reductions=frozenset({SYMMETRY}))
+    assert checked(configuration, [("a guard", leader == NOBODY)])[0] == [(1, 2)]
+    equals, why = checked(configuration, [("a guard", leader == server(1))])
+    assert (equals, why.proved, why.note) == ([], False, "a guard: names a server")
+
+
+def test_a_property_that_names_a_server_keeps_servers_apart() -> None:
+    """Also where only a condition under which something is taken at once does."""
+    configuration = replace(MIXED.configuration(fences.parse("off")), reductions=frozenset(REDUCTIONS))
+    first = list(MIXED.first_states(configuration))
+    assert Expander(configuration, PROPERTIES, first).equals == [(1, 2)]
+    named_one = replace(named("window"), tested_by=lambda step: leader == server(1))
+    assert Expander(configuration, [named_one], first).equals == []
+    merge = Merge("find_own_key", leader == server(2))
+    expander = Expander(replace(configuration, merges=(merge,)), (), first)
+    assert (expander.equals, expander.symmetry.note) == ([], "find_own_key at once: names a server")
+
+
+def test_servers_with_budgets_of_their_own_are_not_exchanged() -> None:
+    class Apart(Configuration):
+        def budget_of(self, transition: Transition, number: int) -> str | None:
+            return f"{number}.{transition.name}"
+
+    configuration = MIXED.configuration(fences.parse("off"))
+    assert orbits(configuration) == [(1, 2)]
+    values = {each.name: getattr(configuration, each.name) for each in fields(configuration)}
+    assert orbits(Apart(**values)) == []
 
 
 @pytest.mark.parametrize("many", [2, 3, 4, 5])
