@@ -218,13 +218,18 @@ class Derivation:
             if any(atom[0] == about and atom[1] < far for about, far in self.table if isinstance(about, str)):
                 self.table.remove(atom)  # another says as much
         self._sweep(fixed)
-        for atom in [each for each in reversed(self.table) if each not in fixed]:
-            why, least = self.why.get(atom), atom
-            while least not in fixed and self._enough(less := _lowered(self.table, least), why):
-                self.table = less
-                if not isinstance(least[0], str) or least[1] == 1:
-                    break
-                least = least[0], least[1] - 1
+        before = None
+        # what only another atom needed may go once that one has gone
+        while before != self.table:
+            before = self.table
+            for atom in [each for each in reversed(self.table) if each not in fixed]:
+                why, least = self.why.get(atom), atom
+                while least not in fixed and self._enough(less := _lowered(self.table, least), why):
+                    self.table = less
+                    if not isinstance(least[0], str) or least[1] == 1:
+                        break
+                    least = least[0], least[1] - 1
+                    self.why.setdefault(least, why or "")
 
     def _sweep(self, fixed: set[Atom]) -> None:
         """Do without atoms that only they themselves need, and each other; but for these."""
