@@ -17,7 +17,7 @@ from typing import Any
 from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
 from ..model.language.variant import Variant
-from ..model.pd import past, system
+from ..model.pd import system
 from ..model.variants import fences
 from ..model.variants.own import SUFFIX
 from . import liveness
@@ -110,7 +110,7 @@ class Scenario:
         """
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
-        made = Configuration(
+        return Configuration(
             system.vocabulary(fence),
             system.transitions(fence, dropped),
             (Kind.PD,) * self.pd + (Kind.TSO,) * self.tso,
@@ -143,7 +143,6 @@ class Scenario:
                 "by": self.reset_by,
             },
         )
-        return past.by_hand(made)
 
     def first_states(self, configuration: Configuration) -> Iterator[tuple[int, ...]]:
         """A cluster that was never used, with every combination of clock skews."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import z3
@@ -25,6 +25,8 @@ from .proof import Obligations, Plan, prove
 from .relation import Atom, Invariant, Label, Relation, as_table
 from .system import System
 
+#: of z3: the same answers each time
+_SAME = {"random_seed": 0, "arith.solver": 2}
 #: no threshold further than this is looked for
 _MOST = 48
 
@@ -51,6 +53,7 @@ class Question:
         self.obligation = obligation
         self.name = obligation.name
         self._solver = z3.SimpleSolver()
+        self._solver.set(**_SAME)
         self._solver.add(*obligation.premises())
         self._names = {each.name: z3.Bool(f"invariant {each.name}") for each in invariants}
         for each in invariants:
@@ -320,8 +323,10 @@ def found(task: Task) -> Entry:
             made, forgets, note = _level(task, forgets, levels[-1] if levels else None)
             levels.append(made)
             notes += filter(None, [note])
-    except (Stuck, OutOfTime) as error:
-        return _nothing(f"no table was found: {error}", began)
+    except Stuck as stuck:
+        return _nothing(f"no table was found: {stuck}", began)
+    except OutOfTime as late:
+        return replace(_nothing(f"no table was found: {late}", began), late=True)
     names = tuple(name for name in levels[-1].kept if all(name in level.kept for level in levels))
     plan = Plan(tuple(tuple(sorted(level.table, key=repr)) for level in levels), levels[-1].forgets, names)
     todo = Obligations(task.system, plan, flag=task.flag, forgets=task.forgets, claims=task.claims)
@@ -331,7 +336,8 @@ def found(task: Task) -> Entry:
     every = [each.name for each in candidates(todo.relation, task.claims)]
     without = tuple(name for name in every if name not in names)
     tables = tuple(as_table(atoms, task.system) for atoms in plan.levels)
-    return Entry(tables, plan.forgets, without, proof.obligations, proof.seconds, "; ".join(notes))
+    hurried = time.process_time() > task.until
+    return Entry(tables, plan.forgets, without, proof.obligations, proof.seconds, "; ".join(notes), hurried)
 
 
 def _nothing(note: str, began: float) -> Entry:

@@ -32,10 +32,10 @@ _found: dict[str, Folding] = {}
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """``table`` None: none was found, ``note`` says why; ``kept``: it was found and proved before, in so many
-    ``seconds``."""
+    """``tables``, by how many steps that spend are left (`System.spends`): a search folds by the last; none:
+    none was found, ``note`` says why; ``kept``: it was found and proved before, in so many ``seconds``."""
 
-    table: Table | None
+    tables: tuple[Table, ...]
     obligations: int
     seconds: float
     kept: bool
@@ -44,7 +44,7 @@ class Folding:
     @property
     def proved(self) -> bool:
         """May a search rely on it?"""
-        return self.table is not None
+        return bool(self.tables)
 
     def told(self, note: str = "") -> Reduction:
         """What a report says of it."""
@@ -53,11 +53,11 @@ class Folding:
 
     def of(self, configuration: Configuration) -> Configuration:
         """The same configuration, folded so."""
-        return replace(configuration, folding=self.table)
+        return replace(configuration, folding=self.tables[-1] if self.tables else None)
 
 
 #: what there is if nobody waited for a table
-UNFOLDED = Folding(None, 0, 0.0, kept=False, note="no table was looked for to the end")
+UNFOLDED = Folding((), 0, 0.0, kept=False, note="no table was looked for to the end")
 
 
 def of_safety(configuration: Configuration, properties: Iterable[Property] = ()) -> Asked:
@@ -113,8 +113,9 @@ def derive(
     old = entry is not None
     if entry is None:
         entry = look_for(system, progress or (lambda _: None))
-        kept.write(digest, entry)
-    found = Folding(_table(entry), entry.obligations, entry.seconds, old, entry.note)
+        if not entry.late:  # a faster machine may find one, or a better one
+            kept.write(digest, entry)
+    found = Folding(_tables(entry), entry.obligations, entry.seconds, old, entry.note)
     _found[digest] = found
     return found
 
@@ -124,19 +125,16 @@ def digest_of(system: System) -> str:
     return kept.digest(system.text(FORGETS, CANDIDATES))
 
 
-def _table(entry: Entry) -> Table | None:
-    if not entry.tables:
-        return None
-    from_now, between = entry.tables[-1]
+def _tables(entry: Entry) -> tuple[Table, ...]:
     forgets = tuple(forget for forget in FORGETS if forget.name in entry.forgets)
-    return Table(FLAG, from_now, between, forgets)
+    return tuple(Table(FLAG, from_now, between, forgets) for from_now, between in entry.tables)
 
 
-def look_for(system: System, progress: Callable[[str], None]) -> Entry:
-    """A table found anew and proved, whatever is kept."""
+def look_for(system: System, progress: Callable[[str], None], patience: float = PATIENCE) -> Entry:
+    """A table found anew and proved, whatever is kept; after ``patience`` seconds of work, what there is."""
     # what needs z3 is only imported where a table has to be found
     from ..interruption import deferred
     from .derivation import Task, found
 
     with deferred():
-        return found(Task(system, FLAG, FORGETS, CANDIDATES, time.process_time() + PATIENCE, progress))
+        return found(Task(system, FLAG, FORGETS, CANDIDATES, time.process_time() + patience, progress))

@@ -44,6 +44,8 @@ class Entry:
     obligations: int
     seconds: float
     note: str = ""
+    #: time was up
+    late: bool = False
 
 
 def digest(text: Iterable[str]) -> str:
@@ -105,15 +107,19 @@ def shipped() -> Mapping[str, Any]:
     file = resources.files(__package__).joinpath(SHIPPED)
     try:
         given = json.loads(gzip.decompress(file.read_bytes()))
-    except OSError:
+        return {digest: given["entries"][number] for digest, number in given["digests"].items()}
+    except (OSError, EOFError, ValueError, KeyError):  # not there, or damaged: then they are looked for
         return {}
-    return {digest: given["entries"][number] for digest, number in given["digests"].items()}
 
 
-def pack(entries: Mapping[str, Any]) -> bytes:
-    """A file as it comes with tsofence, of what JSON can have: systems of which the same was found share
-    it."""
-    texts = {digest: json.dumps(made, sort_keys=True) for digest, made in entries.items()}
+def shipped_entry(digest: str) -> Entry | None:
+    """The entry that comes with tsofence for that system."""
+    return from_json(shipped()[digest]) if digest in shipped() else None
+
+
+def pack(entries: Mapping[str, Entry]) -> bytes:
+    """A file as it comes with tsofence: systems that have the same table share it."""
+    texts = {digest: json.dumps(to_json(entry), sort_keys=True) for digest, entry in entries.items()}
     unique = sorted(set(texts.values()))
     number = {text: at for at, text in enumerate(unique)}
     made = {
@@ -135,17 +141,16 @@ def directory() -> Path | None:
 
 def read(digest: str) -> Entry | None:
     """The entry of a system, if there is one that can be used."""
-    made = read_json(digest)
+    if (known := shipped_entry(digest)) is not None:
+        return known
     try:
-        return None if made is None else from_json(made)
+        return from_json(read_json(digest))
     except ValueError:
         return None
 
 
 def read_json(digest: str) -> Any:
-    """What was kept, as JSON has it; None: nothing that can be used."""
-    if digest in shipped():
-        return shipped()[digest]
+    """What `write_json` kept; None: nothing that can be used."""
     place = directory()
     if place is None:
         return None

@@ -13,8 +13,9 @@ from ...model.language.expr import Expr
 from ...model.language.past import Forget
 from ..interruption import heed
 from .invariants import Keeping, candidates
+from .kept import Entry
 from .obligations import Obligation, obligations
-from .relation import Atom, Relation
+from .relation import Atom, Relation, as_atoms
 from .system import System
 
 #: milliseconds after which z3 gives up on one obligation
@@ -33,7 +34,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """``failed``: the obligations that do not hold, or of which z3 could not tell."""
+    """``failed``: the obligations that do not hold, or of which z3 could not tell; ``seconds`` of work."""
 
     obligations: int
     failed: tuple[str, ...]
@@ -41,7 +42,11 @@ class Proof:
 
 
 class Obligations:
-    """Everything that has to hold for a plan."""
+    """Everything that has to hold for a plan.
+
+    Raises:
+        KeyError: the plan speaks of places that the system does not have.
+    """
 
     def __init__(
         self,
@@ -84,7 +89,8 @@ class Obligations:
     def solver(self, obligation: Obligation, table: Sequence[Atom], after: Sequence[Atom]) -> z3.Solver:
         """One that finds a model only if the obligation fails."""
         solver = z3.SimpleSolver()
-        solver.set("timeout", _PATIENCE)
+        # the older of z3's solvers for arithmetic takes half as long here
+        solver.set(**{"timeout": _PATIENCE, "arith.solver": 2})
         solver.add(*obligation.premises())
         solver.add(*(obligation.invariant(each) for each in self.invariants))
         solver.add(*(obligation.known(atom) for atom in table))
@@ -93,9 +99,24 @@ class Obligations:
         return solver
 
 
+def of_entry(
+    system: System, entry: Entry, flag: str, forgets: Sequence[Forget], claims: Sequence[tuple[str, Expr]]
+) -> Obligations:
+    """What has to hold for a table that was kept.
+
+    Raises:
+        KeyError: it is no table of this system.
+    """
+    used = [forget for forget in forgets if forget.name in entry.forgets]
+    every = candidates(Relation(system, system.forgotten(used), flag), claims)
+    names = tuple(each.name for each in every if each.name not in entry.without)
+    plan = Plan(tuple(as_atoms(*parts) for parts in entry.tables), entry.forgets, names)
+    return Obligations(system, plan, flag=flag, forgets=forgets, claims=claims)
+
+
 def prove(todo: Obligations, told: Callable[[str], None] = lambda _: None) -> Proof:
     """Whether all of them hold."""
-    began = time.monotonic()
+    began = time.process_time()
     failed, many = todo.unkept()
     failed += sorted(todo.missing) + ([] if todo.nested() else ["tables are not nested"])
     every = list(todo.each())
@@ -104,7 +125,7 @@ def prove(todo: Obligations, told: Callable[[str], None] = lambda _: None) -> Pr
         told(f"proving {number} of {len(every)}")
         if todo.solver(obligation, table, after).check() != z3.unsat:
             failed.append(obligation.name)
-    return Proof(many + len(every), tuple(failed), time.monotonic() - began)
+    return Proof(many + len(every), tuple(failed), time.process_time() - began)
 
 
 def _further(one: Atom, other: Atom) -> bool:

@@ -8,12 +8,14 @@ cycles are real cycles.  Which distances those are says a `Table`; this module k
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
-from .expr import Expr
+from .expr import TIME, Expr
 from .layout import RELATIVE_NOW, Layout
 from .transition import Kind
+from .vocabulary import Vocabulary
 
 #: as far back as a state can hold a time
 FAR = RELATIVE_NOW
@@ -43,11 +45,11 @@ class Table:
     that far; one that is missing is always kept.  ``between``: by pair of places, the thresholds (1 or more,
     ascending): whether the upper lies so far above the lower stays true, or false; pairs that are missing
     do not matter.  What lies ahead of now is kept as it is.  ``flag``: the variable (not a server's) that
-    tells which of two tables counts.  ``forgets``: in the order in which they are looked at, before times
-    are folded.
+    tells which of two tables counts; None: there is one.  ``forgets``: in the order in which they are
+    looked at, before times are folded.
     """
 
-    flag: str
+    flag: str | None
     from_now: Mapping[str, int]
     between: Mapping[Pair, tuple[int, ...]]
     forgets: tuple[Forget, ...] = field(default=())
@@ -58,14 +60,28 @@ def place(variable: str, kind: Kind | None) -> str:
     return variable if kind is None else f"{variable}@{kind.name.lower()}"
 
 
+def generous(vocabulary: Vocabulary, kinds: Iterable[Kind], far: int) -> Table:
+    """A table by which every distance matters that is not further than that."""
+    times = [each for each in vocabulary.variables.values() if each.sort is TIME and not each.deadline]
+    known = dict.fromkeys(kinds)
+    places = [place(each.name, kind) for each in times for kind in (known if each.per_server else [None])]
+    every = tuple(range(1, far + 1))
+    between = {
+        (above, below, same, False): every
+        for above, below in product(places, repeat=2)
+        for same in (False, True)
+    }
+    return Table(None, dict.fromkeys(places, far), between)
+
+
 class Past:
     """A table spread out over the places of a layout; without one, times stay as they are."""
 
     def __init__(self, layout: Layout, kinds: Sequence[Kind], table: Table | None) -> None:
         self._layout = layout
         #: the slot that says which table counts
-        self.flag = None if table is None else layout.slots[table.flag, 0]
-        table = table or Table("", {}, {})
+        self.flag = None if table is None or table.flag is None else layout.slots[table.flag, 0]
+        table = table or Table(None, {}, {})
         owner = {slot: key for key, slot in layout.slots.items()}
         owners = [owner[slot] for slot in layout.time_slots]
         places = [place(name, kinds[n - 1] if n else None) for name, n in owners]

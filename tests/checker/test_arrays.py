@@ -20,9 +20,10 @@ from tsofence.checker.search.engine import Engine, Plain
 from tsofence.checker.search.native import Native
 from tsofence.model.language.instance import Configuration
 from tsofence.model.language.python import Machine
-from tsofence.model.variants import fences
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import load
+
+from .tables import folded
 
 
 @st.composite
@@ -132,7 +133,7 @@ def small(name: str, fence: str, **budgets: int) -> tuple[Configuration, list[tu
     """A scenario in which nothing is observed and less may happen."""
     world = load(name)
     world = replace(world, window=2, budgets={**world.budgets, "pd.term": 1, **budgets})
-    made = world.configuration(fences.parse(fence))
+    made = folded(world, fence)
     made = replace(made, domains={**made.domains, "note": (0,)})
     return made, list(world.first_states(made))
 

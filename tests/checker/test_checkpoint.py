@@ -46,7 +46,7 @@ from dataclasses import replace
 from tsofence.checker.search.engine import Plain
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.native import Native
-from tsofence.model import fence as fences
+from tsofence.model.variants import fences
 from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load

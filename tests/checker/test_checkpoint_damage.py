@@ -21,9 +21,10 @@ from tsofence.checker.search.checkpoint import Checkpoint, Position
 from tsofence.checker.search.engine import CheckpointError, Plain
 from tsofence.checker.search.explore import explore
 from tsofence.checker.search.native import Native
-from tsofence.model.variants import fences
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load
+
+from .tables import anyhow
 
 WORLD = load("rolling-upgrade")
 
@@ -31,7 +32,7 @@ WORLD = load("rolling-upgrade")
 @pytest.fixture(scope="module")
 def search() -> tuple[Native, Position]:
     """The first levels of a search, in machine code."""
-    configuration = WORLD.configuration(fences.parse("off"))
+    configuration = anyhow(WORLD, "off")
     expander = Expander(configuration, PROPERTIES, list(WORLD.first_states(configuration)))
     engine, levels = Native(Plain(expander), 100_000), [0]
     last = len(engine)

@@ -12,8 +12,9 @@ from tsofence.checker.graph.graph import Label, difference, state_graph
 from tsofence.checker.search.explore import explore
 from tsofence.model.language.instance import Configuration
 from tsofence.model.pd import save
-from tsofence.model.variants import fences
 from tsofence.specs.scenario import Scenario, load
+
+from .tables import folded
 
 UPGRADE = replace(load("rolling-upgrade"), window=3)
 SMALL = replace(UPGRADE, window=2, budgets={**UPGRADE.budgets, "pd.term": 1})
@@ -25,7 +26,7 @@ KEPT = 2
 
 def configuration(world: Scenario, fence: str) -> Configuration:
     """Nothing remembered: what a client got is in the labels here."""
-    made = world.configuration(fences.parse(fence))
+    made = folded(world, fence)
     return replace(made, domains={**made.domains, "note": (0,)})
 
 
@@ -61,7 +62,7 @@ LAYOUT = configuration(SMALL, "off").layout()
 def test_the_graph_is_the_search() -> None:
     """The search keeps no edges; the graph does, and networkx finds the same levels in it."""
     found = explore(SMALL, "check-tso-primary", (), reductions=())
-    made = SMALL.configuration(fences.parse("check-tso-primary"))
+    made = folded(SMALL, "check-tso-primary")
     whole = state_graph(made, SMALL.first_states(made))
     assert (whole.number_of_nodes(), whole.number_of_edges()) == (found.states, found.transitions)
     assert nx.eccentricity(nx.DiGraph(whole), whole.graph["first"][0]) == found.depth

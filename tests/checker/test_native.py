@@ -18,6 +18,8 @@ from tsofence.specs import scenario as scenarios
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.scenario import Scenario, load
 
+from .tables import anyhow
+
 BUSY = replace(
     load("rolling-upgrade"),
     window=3,
@@ -76,7 +78,7 @@ def compare(plain: Engine, native: Engine) -> None:
 @pytest.mark.parametrize(("name", "fence", "reductions"), CELLS)
 def test_every_step_is_the_same(name: str, fence: str, reductions: tuple[str, ...]) -> None:
     world = WORLDS[name]
-    configuration = world.configuration(fences.parse(fence))
+    configuration = anyhow(world, fence)
     met = scattered(world, configuration, random.Random(f"{name} {fence}"))
     configuration = replace(configuration, reductions=frozenset(reductions))
     expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
@@ -97,7 +99,7 @@ def test_every_step_is_the_same(name: str, fence: str, reductions: tuple[str, ..
 def test_no_time_is_taken_for_none_by_getting_old() -> None:
     """As far back as a state can hold a time, it is not forgotten a unit later: that search is cut."""
     world = replace(BUSY, pd=1, tso=0, window=12, reset_by=(12,), budgets={"pd.admin": 9})
-    configuration = world.configuration(fences.parse("off"))
+    configuration = anyhow(world, "off")
     expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
     (first,) = world.first_states(configuration)
     state = bytearray(first)
@@ -130,7 +132,7 @@ def test_with_a_guard_dropped(dropped: tuple[str, str]) -> None:
 @pytest.mark.parametrize("handed_over", [1, 300, 3_000])
 def test_plain_python_hands_over_at_any_time(handed_over: int) -> None:
     world = WORLDS["skewed"]
-    configuration = world.configuration(fences.parse("hook"))
+    configuration = anyhow(world, "hook")
     expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
     plain, half = Plain(expander), Plain(expander)
     plain.expand(0, 1)
@@ -188,7 +190,7 @@ def test_no_memory_makes_it_unknown() -> None:
 
 def test_memory_is_counted() -> None:
     world = replace(load("rolling-upgrade"), window=3)
-    configuration = world.configuration(fences.parse("off"))
+    configuration = anyhow(world, "off")
     engine = Native(Plain(Expander(configuration, (), list(world.first_states(configuration)))), 200_000)
     last = 0
     while len(engine) < 100_000:
@@ -199,7 +201,7 @@ def test_memory_is_counted() -> None:
 
 def test_states_can_be_read_in_part() -> None:
     world = load("rolling-upgrade")
-    configuration = world.configuration(fences.parse("off"))
+    configuration = anyhow(world, "off")
     plain = Plain(Expander(configuration, (), list(world.first_states(configuration))))
     for done in range(300):
         plain.expand(done, done + 1)
@@ -218,7 +220,7 @@ def test_states_can_be_read_in_part() -> None:
     ],
 )
 def test_threads_number_the_states_as_one_alone_does(fence: str, reductions: tuple[str, ...]) -> None:
-    configuration = BUSY.configuration(fences.parse(fence))
+    configuration = anyhow(BUSY, fence)
     configuration = replace(configuration, reductions=frozenset(reductions))
     expander = Expander(configuration, PROPERTIES, list(BUSY.first_states(configuration)))
     alone, together = (Native(Plain(expander), 2_000_000) for _ in range(2))
@@ -236,7 +238,7 @@ def test_threads_number_the_states_as_one_alone_does(fence: str, reductions: tup
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_full_memory_stops_threads_too(threads: int) -> None:
-    configuration = BUSY.configuration(fences.parse("off"))
+    configuration = anyhow(BUSY, "off")
     engine = Native(Plain(Expander(configuration, (), list(BUSY.first_states(configuration)))), 50_000)
     engine.threads = threads
 
@@ -256,7 +258,7 @@ def test_a_full_memory_stops_threads_too(threads: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_first_hit_stays_also_at_state_0(engine: str, threads: int) -> None:
     """States that each break a property: the first of them, number 0, is the counterexample."""
-    configuration = BUSY.configuration(fences.parse("off"))
+    configuration = anyhow(BUSY, "off")
     expander = Expander(configuration, PROPERTIES, list(BUSY.first_states(configuration)))
     search: Engine = Native(Plain(expander), 400_000)
     done = 0

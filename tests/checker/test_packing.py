@@ -15,13 +15,14 @@ from tsofence.checker.machine.machine_code import Compiled
 from tsofence.checker.machine.packing import Packing
 from tsofence.checker.machine.ranges import Ranges
 from tsofence.checker.machine.table import Table, TableCode
-from tsofence.model.variants import fences
 from tsofence.specs.scenario import load
+
+from .tables import anyhow
 
 
 def test_guards_bound_what_is_no_time() -> None:
     world = load("lost-answer")
-    configuration = world.configuration(fences.parse("off"))
+    configuration = anyhow(world, "off")
     first = list(world.first_states(configuration))
     expander = Expander(configuration, (), first)
     found = Ranges(expander.layout, expander.instances, first).of_slot

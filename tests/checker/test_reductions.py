@@ -34,6 +34,8 @@ from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import Scenario, load
 
+from .tables import folded
+
 #: refusals that merging may leave out, because the save fails anyway in a later step
 HIDDEN = {"refused_not_leader"}
 #: widened every day
@@ -86,9 +88,7 @@ def test_the_same_verdicts_and_lengths(name: str, fence: str) -> None:
 
 
 def searched(world: Scenario, fence: str, reductions: frozenset[str]) -> Engine:
-    configuration = replace(world.configuration(fences.parse(fence)), reductions=reductions)
-    if MERGING in reductions:
-        configuration = replace(configuration, merges=prove(configuration, PROPERTIES).merges)
+    configuration = replace(folded(world, fence), reductions=reductions)
     engine: Engine = Native(
         Plain(Expander(configuration, PROPERTIES, list(world.first_states(configuration)))), 3_000_000
     )
@@ -350,7 +350,7 @@ def test_the_reference_protocol_is_symmetric_too() -> None:
 
 
 def random_states(world: Scenario, chance: random.Random) -> Iterator[bytes]:
-    configuration = world.configuration(fences.parse("off"))
+    configuration = folded(world, "off")
     expander = Expander(configuration, (), list(world.first_states(configuration)))
     for _ in range(5):
         state = expander.starts[0]
@@ -363,9 +363,7 @@ def random_states(world: Scenario, chance: random.Random) -> Iterator[bytes]:
 
 def test_settling_again_changes_nothing() -> None:
     world = replace(load("mixed-upgrade"), window=2)
-    configuration = replace(
-        world.configuration(fences.parse("off")), reductions=frozenset({SYMMETRY, FOLDING})
-    )
+    configuration = replace(folded(world, "off"), reductions=frozenset({SYMMETRY, FOLDING}))
     expander = Expander(configuration, (), list(world.first_states(configuration)))
     for state in random_states(world, random.Random(3)):
         settled = expander.settled(state)
