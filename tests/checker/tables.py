@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import permutations, product
 
 from tsofence.checker.reductions.folding import derive, of_safety
+from tsofence.checker.reductions.merging import prove
 from tsofence.model.language.expr import TIME
 from tsofence.model.language.instance import Configuration
 from tsofence.model.language.past import Table, place
@@ -19,6 +20,7 @@ from tsofence.specs.scenario import Scenario
 def folded(world: Scenario, fence: str, dropped: Sequence[tuple[str, str]] = ()) -> Configuration:
     """What a search for violations searches."""
     made = world.configuration(fences.parse(fence), dropped)
+    made = prove(made).of(made)
     return derive(made, list(world.first_states(made)), of_safety(made)).of(made)
 
 

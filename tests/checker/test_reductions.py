@@ -89,8 +89,6 @@ def test_the_same_verdicts_and_lengths(name: str, fence: str) -> None:
 
 def searched(world: Scenario, fence: str, reductions: frozenset[str]) -> Engine:
     configuration = replace(folded(world, fence), reductions=reductions)
-    if MERGING in reductions:
-        configuration = replace(configuration, merges=prove(configuration, PROPERTIES).merges)
     engine: Engine = Native(
         Plain(Expander(configuration, PROPERTIES, list(world.first_states(configuration)))), 3_000_000
     )
