@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from ...model.language.transition import Kind
 from ...model.pd.state import CLIENTS, OWN
+from ..sources.intervals import GUARD_NS
 from ..sources.observation import NS_PER_MS, Attempt, Refusal
-from ..sources.settings import GUARD_NS
 from .seen import Seen
 from .steps import (
     BEGUN,
@@ -59,9 +59,9 @@ SHOWS = {
 class Hidden:
     """The hidden steps before one observation; those that are `wide` need what nothing in the trace shows."""
 
-    def __init__(self, timeline: Timeline, window: int, seen: Seen, wide: bool) -> None:
+    def __init__(self, timeline: Timeline, seen: Seen, wide: bool) -> None:
         self._timeline = timeline
-        self._window = window
+        self._window = timeline.window
         self._seen = seen
         self._wide = wide
         self._latest = seen.latest
@@ -172,7 +172,7 @@ class Hidden:
         self, draft: Draft, n: int, value: int | None, attempt: Attempt | None = None
     ) -> Iterator[Draft]:
         """The server has begun to save ``value`` (None: any), for a reason that it can have."""
-        want = None if value is None else value - self._window
+        want = None if value is None else value - self._window(n)
         d = draft.copy()
         if d.get("stage", n) >= BEGUN:
             if want in (None, d.get("next", n)):
@@ -206,11 +206,11 @@ class Hidden:
         if draft.get("promoted", n) and not self._wide and draft.get("client_stage", n) == IDLE:
             return
         d = draft.copy()
-        if not self._syncs(d, n, value - self._window, CLIENTS_SLOT):
+        if not self._syncs(d, n, value - self._window(n), CLIENTS_SLOT):
             return
         if not d.get("promoted", n):
             beside = d.copy()
-            own = beside.get("stage", n) >= BEGUN or self._syncs(beside, n, value - self._window)
+            own = beside.get("stage", n) >= BEGUN or self._syncs(beside, n, value - self._window(n))
             if own and self._drive(beside, n, None):
                 yield beside
         yield d

@@ -2,7 +2,7 @@
 
 A proposal decides nothing. Each step that it tries is accepted or refused by the transitions themselves; a
 proposal only chooses which to try, with the inputs that the observation implies: a saved value less the
-window is a clock reading, a lease that ran out was not kept alive for that long.
+window of who saved it is a clock reading, a lease that ran out was not kept alive for that long.
 
 | observation | step it shows |
 |---|---|
@@ -39,11 +39,10 @@ class Proposals:
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
-        self._window = timeline.constants["window"]
 
     def explain(self, draft: Draft, seen: Seen, *, wide: bool) -> Iterator[Draft]:
         """Every way found to go on from the draft to where the observation has been made."""
-        try_ = _Try(self._timeline, self._window, seen, wide)
+        try_ = _Try(self._timeline, seen, wide)
         match seen.what:
             case KeyEvent() as event if event.key is Key.TIMESTAMP:
                 yield from try_.saved(draft, event)
@@ -67,7 +66,7 @@ class Proposals:
 
     def prepare(self, draft: Draft, seen: Seen) -> Iterator[Draft]:
         """Ways to begin early what the observation shows the end of: others may come in between."""
-        try_ = _Try(self._timeline, self._window, seen, wide=True)
+        try_ = _Try(self._timeline, seen, wide=True)
         match seen.what:
             case KeyEvent() as event if event.key is Key.TIMESTAMP and event.timestamp_ns:
                 yield from try_.begun_early(draft, event.timestamp_ns)
@@ -185,7 +184,7 @@ class _Try(Hidden):
         for n in self._seen.writers or draft.world.servers:
             for slot, begun in ((OWN_SLOT, self._begun), (CLIENTS_SLOT, self._begun_by_client)):
                 for d in begun(draft, n, value):
-                    if d.get(slot + "next", n) + self._window != value:
+                    if d.get(slot + "next", n) + self._window(n) != value:
                         d.refuse(slot + "commit", n, "another value is being saved")
                         continue
                     lost = d.copy() if self._wide else None
@@ -203,7 +202,7 @@ class _Try(Hidden):
             if self._has_to_sync(d, n):
                 if self._loads(d, n):
                     yield d
-            elif d.running_out(n) and self._begins_update(d, n, value - self._window):
+            elif d.running_out(n) and self._begins_update(d, n, value - self._window(n)):
                 yield d
 
     def refused_early(self, draft: Draft, line: LogEvent) -> Iterator[Draft]:

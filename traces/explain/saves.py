@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
+from ..sources.intervals import GUARD_NS, holders
 from ..sources.observation import NS_PER_MS, KeyEvent
-from ..sources.settings import GUARD_NS, ROUND_NS
 from .seen import FOREVER
 
 
 class Saves:
     """The writes of the timestamp key, by index among etcd's events."""
 
-    def __init__(self, events: Sequence[KeyEvent], window: int, targets: frozenset[int]) -> None:
+    def __init__(
+        self, events: Sequence[KeyEvent], windows: Mapping[str, int], targets: frozenset[int]
+    ) -> None:
         found = [(i, event.timestamp_ns) for i, event in enumerate(events) if event.timestamp_ns]
         self.indexes = [i for i, _ in found]
         self._values = [value for _, value in found]
@@ -22,13 +24,22 @@ class Saves:
         self._by_ms: dict[int, list[int]] = {}
         for i, value in found:
             self._by_ms.setdefault(value // NS_PER_MS, []).append(i)
-        #: the clock readings that the saved values imply: neither an admin's target nor just above a window
-        self.readings: dict[int, int] = {}
+        #: the clock readings that a saved value may imply, the earliest first: each window of a server gives
+        #: one; none at all if it may be an admin's target or just above the window before
+        self.readings: dict[int, tuple[int, ...]] = {}
+        #: those of the servers that hold an election key then, as far as that is known
+        self.likely: dict[int, tuple[int, ...]] = {}
         known: set[int] = set()
+        longest_first = sorted({*windows.values()}, reverse=True)
+        held = [*holders(events)]
         for i, value in found:
-            start = value - window
-            if start - GUARD_NS not in known and (start % NS_PER_MS or start // NS_PER_MS not in targets):
-                self.readings[i] = start
+            starts = tuple(value - window for window in longest_first)
+            if not any(
+                start - GUARD_NS in known or (start % NS_PER_MS == 0 and start // NS_PER_MS in targets)
+                for start in starts
+            ):
+                theirs = {value - windows[name] for name in held[i] if name in windows}
+                self.readings[i], self.likely[i] = starts, tuple(sorted(theirs)) or starts
             known.add(value)
 
     def of(self, value_ns: int | None) -> int | None:
@@ -45,14 +56,3 @@ class Saves:
         """How many events had come when a timestamp with that physical part could be granted."""
         at = bisect_right(self._highest, physical_ms * NS_PER_MS)
         return self.indexes[at] + 1 if at < len(self.indexes) else 0
-
-
-def exact_window(keys: Iterable[KeyEvent]) -> int | None:
-    """W from a save just above the window before: they differ by W and the guard, to the nanosecond."""
-    values = [event.timestamp_ns for event in keys if event.timestamp_ns]
-    found = {
-        later - earlier - GUARD_NS
-        for earlier, later in pairwise(values)
-        if later - earlier > GUARD_NS and (later - earlier - GUARD_NS) % ROUND_NS == 0
-    }
-    return found.pop() if len(found) == 1 else None

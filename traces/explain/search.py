@@ -339,14 +339,15 @@ def _late_states(
 ) -> Iterator[dict[tuple[str, int], int]]:
     """The states in which a watch may begin late: who leads, is listed and expected, with which memory."""
     tsos = [n for n in world.servers if n not in world.pds]
-    window = timeline.first_window
-    memories = (None, window, max(window - timeline.constants["window"], 1))
     registered = product((0, LISTED) if timeline.constants["registry"] else (0,), repeat=len(tsos))
     expected = (0, *tsos) if len(tsos) > 1 else (0,)
-    for pd, tso, listed, chosen in product((0, *world.pds), (0, *tsos), [*registered], expected):
+    for held, pd, tso, listed, chosen in product(
+        timeline.first_windows, (0, *world.pds), (0, *tsos), [*registered], expected
+    ):
         led = [n for n in (pd, tso) if n]
-        for saved in product(memories, repeat=len(led)):
-            given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): window}
+        memories = [(None, held, max(held - timeline.window(n), 1)) for n in led]
+        for saved in product(*memories):
+            given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): held}
             given |= {("registration", n): state for n, state in zip(tsos, listed, strict=True)}
             given["expected", 0] = chosen
             if pd:
@@ -358,7 +359,7 @@ def _late_states(
                         ("promoted", n): 1,
                         ("initialised", n): 1,
                         ("saved", n): end,
-                        ("physical", n): max(end - timeline.constants["window"], 1),
+                        ("physical", n): max(end - timeline.window(n), 1),
                     }
             yield given
 

@@ -145,14 +145,13 @@ def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple
         if line.step is LogStep.ELECTED and line.server in campaigns:
             earliest[index] = max(earliest[index], campaigns.pop(line.server))
     latest = [*accumulate(reversed(latest), min)][::-1]
-    for index, reading in saves.readings.items():
-        if reading <= latest[index]:
-            earliest[index] = max(earliest[index], reading)
+    for index, readings in saves.readings.items():
+        earliest[index] = max([earliest[index], *[each for each in readings if each <= latest[index]][:1]])
     earliest = [min(pair) for pair in zip(accumulate(earliest, max), latest, strict=True)]
     about: list[int] = []
     for index, (low, high) in enumerate(zip(earliest, latest, strict=True)):
-        read = saves.readings.get(index, FOREVER) + _SAVE_NS
-        guess = min(read, high)
+        read = [each for each in saves.likely.get(index, ()) if each <= high]
+        guess = min(read[-1] + _SAVE_NS if read else FOREVER, high)
         about.append(max(low if guess == FOREVER else guess, low, about[-1] if about else 0))
     start = next((at for at in about if at), 0)
     return [(at or max(start - 1, 0), *pair) for at, *pair in zip(about, earliest, latest, strict=True)]  # type: ignore[misc]

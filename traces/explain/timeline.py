@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ...model.language.instance import belongings
 from ...model.language.transition import Kind
+from ..sources.intervals import GUARD_NS, exact
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import Servers
-from ..sources.settings import GUARD_NS
+from ..sources.settings import GIVEN, Setting
 from ..sources.trace import Gap, Trace
-from .saves import Saves, exact_window
+from .saves import Saves
 from .seen import FOREVER, LATE_NS, Seen
 from .streams import merged, streams_of, within
 
 _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
 _DEFAULT_LEASE_S = 3  # and of lease
 _MAX_LOGICAL = 1 << 18
+_NOT_TOLD = "for nothing tells its own"
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """The observations by estimated time, and what is known about all of them.
 
-    `constants` are the model's, times in ns; `api`, by server, whether it may be in API mode at first;
-    `assumed` says what nothing in the trace tells, `window_assumed` whether the save interval is one.
-    `resets`: the targets (ms) of admin resets, by server; `shown`: the faults, by server, that its log tells
-    of. Events may be missing from revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text`
-    says why a PD may be in API mode although no log tells; empty if none can be. `mode_open`: one certainly
-    was. `late`: what was before the first event is not known, `first_window` is what the timestamp key may
-    have held then. `unused` counts observations that demand nothing, `undecoded` names those that cannot be
-    read and may demand anything.
+    `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
+    whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
+    whether a save interval is among that. `resets`: the targets (ms) of admin resets, by server; `shown`: the
+    faults, by server, that its log tells of. Events may be missing from revision `gap`, time `gap_at` on, for
+    the reason `gap_text`. `mode_text` says why a PD may be in API mode although no log tells; empty if none can
+    be. `mode_open`: one certainly was. `late`: what was before the first event is not known, `first_windows`
+    are what the timestamp key may have held then. `unused` counts observations that demand nothing,
+    `undecoded` names those that cannot be read and may demand anything.
     """
 
     names: tuple[str, ...]
     kinds: tuple[Kind, ...]
     constants: Mapping[str, int]
+    windows: tuple[int, ...]
     api: tuple[tuple[bool, ...], ...]
     assumed: tuple[str, ...]
     window_assumed: bool
@@ -45,7 +49,7 @@ class Timeline:
     shown: frozenset[tuple[str, int]]
     watched: bool
     late: bool
-    first_window: int
+    first_windows: tuple[int, ...]
     gap: int
     gap_at: int
     gap_text: str
@@ -55,6 +59,10 @@ class Timeline:
     undecoded: tuple[Where, ...] = ()
     cut: str = ""
 
+    def window(self, number: int) -> int:
+        """The save interval of a server."""
+        return self.windows[number - 1]
+
 
 def timeline(trace: Trace) -> Timeline:
     """Order a trace for replay.
@@ -63,10 +71,11 @@ def timeline(trace: Trace) -> Timeline:
         Unclear: there are too many observations (`streams.MAX_SEEN`); and see `Servers`.
     """
     servers = Servers(trace)
-    window = trace.settings.save_interval_ns or exact_window(trace.keys)
-    constants, assumed = _constants(trace, window, servers)
     modelled = _modelled(servers)
     events = [event for event in trace.keys if event.key in modelled]
+    late = bool(events and trace.gaps and trace.gaps[0].first == 2)
+    windows, guesses = _windows(trace, servers, late=late)
+    leases, lease_guesses = _leases(trace, servers)
     unused: defaultdict[str, int] = defaultdict(int)
     unused["etcd events on keys that the model does not have"] = len(trace.keys) - len(events)
     lines = _lines(trace, servers)
@@ -76,9 +85,10 @@ def timeline(trace: Trace) -> Timeline:
         )
         for number, log in lines.items()
     }
-    saves = Saves(events, constants["window"], frozenset[int]().union(*resets.values()))
+    saves = Saves(
+        events, dict(zip(servers.names, windows, strict=True)), frozenset[int]().union(*resets.values())
+    )
     streams, cut = streams_of(trace, events, lines, servers, saves, unused)
-    late = bool(events and trace.gaps and trace.gaps[0].first == 2)
     if events:
         last = streams[0][-1]
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
@@ -88,16 +98,17 @@ def timeline(trace: Trace) -> Timeline:
     return Timeline(
         names=servers.names,
         kinds=servers.kinds,
-        constants=constants,
+        constants=_constants(trace, windows, leases, servers),
+        windows=windows,
         api=tuple(servers.modes_at(n, seen[0].at if seen else 0) for n, _ in enumerate(servers.names, 1)),
-        assumed=assumed,
-        window_assumed=window is None,
+        assumed=(*_modes_taken(servers), *guesses, *lease_guesses),
+        window_assumed=bool(guesses),
         seen=seen,
         resets=resets,
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
-        first_window=_first_window(seen, constants["window"]),
+        first_windows=_first_windows(seen, windows),
         gap=gap.first if gap else FOREVER,
         gap_at=_gap_at(seen, gap),
         gap_text="" if gap is None else f"revisions {gap.first} to {gap.last} are in no watch stream",
@@ -132,19 +143,70 @@ def _modelled(servers: Servers) -> frozenset[Key]:
     return frozenset(keys)
 
 
-def _constants(trace: Trace, window: int | None, servers: Servers) -> tuple[dict[str, int], tuple[str, ...]]:
-    assumed = [f"no log tells the mode of {name}: PD service mode was taken" for name in servers.untold]
-    if window is None:
-        assumed.append("the save interval is not in the trace: PD's default of 3 s was taken")
-    lease = trace.settings.lease_s
-    if not lease:
-        lease = _DEFAULT_LEASE_S
-        assumed.append("the lease is not in the trace: 3 s was taken")
-    constants = {
-        "window": window or _DEFAULT_WINDOW_NS,
+def _modes_taken(servers: Servers) -> Iterator[str]:
+    for name in servers.untold:
+        yield f"no log tells the mode of {name}: PD service mode was taken"
+
+
+def _windows(trace: Trace, servers: Servers, *, late: bool) -> tuple[tuple[int, ...], list[str]]:
+    """The save interval (ns) of each server, and what is assumed of those that may have saved."""
+    found = [trace.settings.of(server, "save_interval_ns") for server in servers.names]
+    if not any(each.value for each in found):
+        window = exact(trace.keys)
+        missing = "the save interval is not in the trace: PD's default of 3 s was taken"
+        return (window or _DEFAULT_WINDOW_NS,) * len(found), [] if window else [missing]
+    values = _filled(found, servers)
+    elected = {event.server for event in trace.keys if event.key in (Key.LEADER, Key.PRIMARY) and event.put}
+    assumed = []
+    for name, value, setting in zip(servers.names, values, found, strict=True):
+        own = name in trace.settings.own("save_interval_ns")
+        doubt = setting.doubt if own or setting.source == GIVEN else _NOT_TOLD
+        if doubt and (late or name in elected):
+            assumed.append(
+                f"the save interval of {name} is not certain: {value / 1e9:g} s was taken, {doubt}"
+            )
+    return values, assumed
+
+
+def _leases(trace: Trace, servers: Servers) -> tuple[tuple[int, ...], list[str]]:
+    """The lease (s) of each server, and what is assumed of them."""
+    found = [trace.settings.of(server, "lease_s") for server in servers.names]
+    if not any(each.value for each in found):
+        return (_DEFAULT_LEASE_S,) * len(found), ["the lease is not in the trace: 3 s was taken"]
+    values = _filled(found, servers)
+    return values, [
+        f"the lease of {name} is not certain: {value} s was taken, {setting.doubt or _NOT_TOLD}"
+        for name, value, setting in zip(servers.names, values, found, strict=True)
+        if setting.doubt or not setting.value
+    ]
+
+
+def _filled(found: Sequence[Setting], servers: Servers) -> tuple[int, ...]:
+    """A setting of each server: where nothing tells, the least that others of its kind have, or others."""
+    return tuple(
+        setting.value
+        or min(
+            (other is not kind, each.value)
+            for each, other in zip(found, servers.kinds, strict=True)
+            if each.value
+        )[1]
+        for setting, kind in zip(found, servers.kinds, strict=True)
+    )
+
+
+def _constants(
+    trace: Trace, windows: Sequence[int], leases: Sequence[int], servers: Servers
+) -> dict[str, int]:
+    """The model's constants.
+
+    The update interval is left a unit: that a server did not look at the logical part between two ticks is
+    nothing that the clocks of a recording are fine enough to refute a trace with.
+    """
+    return {
+        **belongings("window", windows),
+        **belongings("lease", [lease * 1_000 * NS_PER_MS for lease in leases]),
         "guard": GUARD_NS,
         "unit": NS_PER_MS,
-        "lease": lease * 1_000 * NS_PER_MS,
         "limit": _MAX_LOGICAL,
         "margin": 0,
         "skew_bound": FOREVER,
@@ -153,7 +215,6 @@ def _constants(trace: Trace, window: int | None, servers: Servers) -> tuple[dict
         "dynamic": int(any(start.dynamic_switching for start in trace.starts if start.api_mode)),
         "registry": int(servers.registry),
     }
-    return constants, tuple(assumed)
 
 
 def _lines(trace: Trace, servers: Servers) -> dict[int, list[LogEvent]]:
@@ -179,14 +240,21 @@ def _shown(
     return frozenset(shown)
 
 
-def _first_window(seen: Iterable[Seen], window: int) -> int:
-    """The value that was read first, or low enough for the first save to be a sync or an update."""
+def _first_windows(seen: Iterable[Seen], windows: Sequence[int]) -> tuple[int, ...]:
+    """What was read first, else what is low enough for anybody's first save to be a sync or an update.
+
+    A log cuts what was read to the millisecond; where the first save was a sync from there, that tells it.
+    """
+    told = 0
     for one in seen:
-        if isinstance(one.what, LogEvent) and one.what.step is LogStep.WINDOW_LOADED and one.what.last_ns:
-            return one.what.last_ns
+        if isinstance(one.what, LogEvent) and one.what.step is LogStep.WINDOW_LOADED:
+            told = told or one.what.last_ns or 0
         if isinstance(one.what, KeyEvent) and one.what.timestamp_ns:
-            return max(one.what.timestamp_ns - window - GUARD_NS, 1)
-    return 0
+            below = one.what.timestamp_ns - GUARD_NS
+            lows = tuple(max(below - window, 1) for window in dict.fromkeys(windows))
+            read = tuple(low for low in lows if low // NS_PER_MS == told // NS_PER_MS)
+            return read or ((told,) if told else lows)
+    return (told,)
 
 
 def _gap_at(seen: Iterable[Seen], gap: Gap | None) -> int:

@@ -72,7 +72,7 @@ def read(
         starts=starts,
         calls=calls,
         repeated=repeated,
-        settings=settings.find(starts, logs, keys, given),
+        settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
     )

@@ -1,12 +1,14 @@
 """The times the protocol runs on (save interval W, update interval, lease), and who started in which mode.
 
-A setting comes from the first of these that knows it, and `Setting.source` says which:
-1. the configuration that servers dump into their logs when they start (`PD config`, `TSO service config`);
-2. for the lease, the `lease granted` lines (a log that begins later);
-3. for the save interval, the saved timestamps themselves, see `_infer_save_interval`;
-4. the caller.
-Servers that were configured differently leave the common setting unknown; each one's own is in its
-`ServerStart`.
+Each server has settings of its own. They come from the first of these that knows them, and `Setting.source`
+says which:
+1. the configuration that it dumps into its log when it starts (`PD config`, `TSO service config`);
+2. in a log that begins later, for the lease the `lease granted` lines, for the save interval what
+   `sync and save timestamp` wanted and where that sync began;
+3. for the save interval, the saved timestamps themselves, see `intervals.py`.
+The setting common to all servers is the one that these agree on; servers that were configured differently
+leave it unknown. Where nothing tells of any server, the common save interval comes from the longest stretch
+of saves, if that is steady, and last from the caller.
 
 | field in the dump | meaning | source |
 |---|---|---|
@@ -21,18 +23,19 @@ Servers that were configured differently leave the common setting unknown; each 
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from typing import Any, Literal, get_args
 
+from . import intervals
 from .observation import (
     MAX_LEASE_S,
     MAX_NAME,
     MAX_NS,
     MAX_TEXT,
     NS_PER_MS,
-    Key,
     KeyEvent,
     LogEvent,
     LogStep,
@@ -42,15 +45,16 @@ from .observation import (
 
 _DURATION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(h|ms|m|s|us|µs|ns)")
 _UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
-#: updateTimestamp saves when no more than this is left of the window
-GUARD_NS = NS_PER_MS
-#: save intervals are set in multiples of this
-ROUND_NS = 100 * NS_PER_MS
 _DEFAULT_UPDATE_NS = 50 * NS_PER_MS
-_LATE_NS = 10 * NS_PER_MS  # how late a tick and its save may be without being a failure
-_FEW_SAVES = 4
+
+#: the source of what the caller takes for granted
+GIVEN = "given"
+#: why a server's own setting may be another one
+_SEVERAL = "one of those that it started with"
+_FEW = "which few saves suggest"
 
 Name = Literal["save_interval_ns", "update_interval_ns", "lease_s"]
+SETTINGS: tuple[Name, ...] = get_args(Name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +79,28 @@ class ServerStart:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value and where it comes from; `value` is `None` when nothing tells, and `source` then says why."""
+    """A value and where it comes from; `value` is `None` when nothing tells, and `source` then says why.
+
+    `doubt` says why it may be another one; empty if it is certain.
+    """
 
     value: int | None
     source: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings common to all servers of the trace."""
+    """The settings common to all servers of the trace, and by server those that something tells of it.
+
+    `given`: what the caller takes for granted of the servers of which nothing tells.
+    """
 
     save_interval: Setting
     update_interval: Setting
     lease: Setting
+    servers: Mapping[str, Mapping[Name, Setting]] = field(default_factory=dict)
+    given: Mapping[Name, int] = field(default_factory=dict)
 
     @property
     def save_interval_ns(self) -> int | None:
@@ -103,6 +116,23 @@ class Settings:
     def lease_s(self) -> int | None:
         """The lease as configured, in seconds."""
         return self.lease.value
+
+    def common(self, name: Name) -> Setting:
+        """The setting that all servers have."""
+        return {
+            "save_interval_ns": self.save_interval,
+            "update_interval_ns": self.update_interval,
+            "lease_s": self.lease,
+        }[name]
+
+    def own(self, name: Name) -> dict[str, Setting]:
+        """The setting of each server of which something tells it."""
+        return {server: settings[name] for server, settings in self.servers.items() if name in settings}
+
+    def of(self, server: str, name: Name) -> Setting:
+        """A setting of one server: its own, else what the caller takes for granted, else the common one."""
+        given = _given(self.given, name) if name in self.given else None
+        return self.own(name).get(server) or given or self.common(name)
 
 
 def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, str]) -> ServerStart:
@@ -141,20 +171,51 @@ def find(
     logs: Iterable[LogEvent],
     keys: Iterable[KeyEvent],
     given: dict[Name, int] | None = None,
+    *,
+    whole: bool = True,
 ) -> Settings:
     """The settings of a trace from its server starts, log events, and key events in revision order.
 
-    `given` is what the caller takes for granted where the trace tells nothing.
+    `given` is what the caller takes for granted where the trace tells nothing; `whole`: no event is missing.
     """
     given = given or {}
-    update = _dumped(starts, "update_interval_ns") or _given(given, "update_interval_ns")
+    logs, keys = tuple(logs), tuple(keys)
+    told: dict[Name, _Tellings] = {
+        "save_interval_ns": {**_synced(logs), **_dumped(starts, "save_interval_ns")},
+        "update_interval_ns": _dumped(starts, "update_interval_ns"),
+        "lease_s": {**_granted_lease(logs), **_dumped(starts, "lease_s")},
+    }
+    update = _common(told["update_interval_ns"]) or _given(given, "update_interval_ns")
+    tick = update.value or _DEFAULT_UPDATE_NS
+    inferred = _saved(keys, told["save_interval_ns"], tick, whole=whole)
     save = (
-        _dumped(starts, "save_interval_ns")
-        or _infer_save_interval(keys, update.value or _DEFAULT_UPDATE_NS)
+        _common({**told["save_interval_ns"], **inferred})
+        or _saved_by_any(keys, tick)
         or _given(given, "save_interval_ns")
     )
-    lease = _dumped(starts, "lease_s") or _granted_lease(logs) or _given(given, "lease_s")
-    return Settings(save_interval=save, update_interval=update, lease=lease)
+    told["save_interval_ns"] |= {
+        server: [replace(each, doubt="" if each.value == save.value else each.doubt)]
+        for server, (each,) in inferred.items()
+        if not each.doubt or "save_interval_ns" not in given
+    }
+    lease = _common(told["lease_s"]) or _given(given, "lease_s")
+    fits: dict[Name, Callable[[str, _Told], tuple[int, ...]]] = {
+        "save_interval_ns": lambda server, each: intervals.agreeing(
+            keys, server, each.value, each.since_ns, each.until_ns
+        ),
+        "update_interval_ns": lambda _, each: (each.value,),
+        # what a server with a longer lease does, one with a shorter lease can do, if it is kept alive longer
+        "lease_s": lambda _, each: (-each.value,),
+    }
+    own = {
+        server: {
+            name: _fitting(told[name][server], partial(fits[name], server))
+            for name in fits
+            if server in told[name]
+        }
+        for server in dict.fromkeys(chain.from_iterable(told.values()))
+    }
+    return Settings(save, update, lease, own, given)
 
 
 def given(
@@ -184,64 +245,90 @@ def duration_ns(text: str) -> int | None:
     return found if found < MAX_NS else None
 
 
-def _dumped(starts: Sequence[ServerStart], name: Name) -> Setting | None:
-    known: dict[int, ServerStart] = {}
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A setting of a server, what tells it, and since and until when the server had it."""
+
+    value: int
+    source: str
+    since_ns: int = 0
+    until_ns: int = MAX_NS
+    doubt: str = ""
+
+
+#: by server, in the order of the lines
+_Tellings = dict[str, list[_Told]]
+
+
+def _dumped(starts: Sequence[ServerStart], name: Name) -> _Tellings:
+    """What each server was configured with at each start."""
+    found: _Tellings = {}
     for start in starts:
         value = getattr(start, name)
         if value is not None:
-            known.setdefault(value, start)
-    if len(known) > 1:
-        differing = ", ".join(f"{value} at {start.where}" for value, start in known.items())
-        return Setting(None, f"the servers differ: {differing}")
-    return next((Setting(value, str(start.where)) for value, start in known.items()), None)
+            before = found.setdefault(start.server, [])
+            if before:
+                before[-1] = replace(before[-1], until_ns=start.at_ns)
+            before.append(_Told(value, str(start.where), start.at_ns if before else 0))
+    return found
 
 
-def _granted_lease(logs: Iterable[LogEvent]) -> Setting | None:
-    granted = {
-        event.lease_s: event for event in logs if event.step is LogStep.LEASE_GRANTED and event.lease_s
+def _synced(logs: Iterable[LogEvent]) -> _Tellings:
+    """The save interval by each server's sync: what it saved lies that far beyond where it goes on from."""
+    found: _Tellings = {}
+    for line in logs:
+        if line.step is LogStep.SYNC_SAVED and line.save_ns and line.next_ns and line.save_ns > line.next_ns:
+            told = _Told(line.save_ns - line.next_ns, str(line.where), line.at_ns)
+            found.setdefault(line.server, []).append(told)
+    return {server: values for server, values in found.items() if len({each.value for each in values}) == 1}
+
+
+def _granted_lease(logs: Iterable[LogEvent]) -> _Tellings:
+    """The lease that etcd granted each server, if it is always the same."""
+    found: _Tellings = {}
+    for line in logs:
+        if line.step is LogStep.LEASE_GRANTED and line.lease_s:
+            found.setdefault(line.server, []).append(_Told(line.lease_s, str(line.where), line.at_ns))
+    return {server: values for server, values in found.items() if len({each.value for each in values}) == 1}
+
+
+def _saved(keys: Sequence[KeyEvent], told: _Tellings, update_ns: int, *, whole: bool) -> _Tellings:
+    """The save interval of the servers of which no log, but the saved timestamps tell it."""
+    known = {server: frozenset(each.value for each in values) for server, values in told.items()}
+    inferred = intervals.by_writer(keys, known, update_ns, whole=whole)
+    return {
+        server: [_Told(each.value, each.source, doubt="" if each.sure else _FEW)]
+        for server, each in inferred.items()
     }
-    if len(granted) != 1:
-        return None
-    ((value, event),) = granted.items()
-    return Setting(value, str(event.where))
 
 
-def _infer_save_interval(keys: Iterable[KeyEvent], update_ns: int) -> Setting | None:
-    """W from the differences between the timestamps that one steady writer saved, `None` if unsure.
-
-    Such a writer saves W beyond its clock whenever a tick finds at most the guard G left: G before the
-    window's end at the earliest, and later than that by less than a tick and the time a save takes. So each
-    difference d has W - G <= d < W - G + tick + delay, and all of them together leave W between (largest d) +
-    G - tick - delay and (smallest d) + G. The longest stretch of saves in which no election key changes is
-    taken, it must be at least four saves long, and the answer is the one multiple of 100 ms in that interval;
-    two writers at once, a clock that jumps or an unusual W leave none or several, and then nothing is
-    inferred.
-    """
-    longest: list[int] = []
-    stretch: list[int] = []
-    for event in keys:
-        if event.key in (Key.LEADER, Key.PRIMARY):
-            stretch = []
-        elif event.timestamp_ns is not None:
-            stretch.append(event.timestamp_ns)
-            if len(stretch) > len(longest):
-                longest = stretch
-    if (
-        len(longest) < _FEW_SAVES + 1
-    ):  # the first save of a stretch may be a sync, whose successor is steady all the same
-        return None
-    steps = [later - earlier for earlier, later in pairwise(longest)]
-    low = max(steps) + GUARD_NS - update_ns - _LATE_NS
-    high = min(steps) + GUARD_NS
-    value = high // ROUND_NS * ROUND_NS
-    if value <= 0 or value < low or value - ROUND_NS >= low:
-        return None
-    return Setting(value, f"inferred from {len(longest)} saves in a row")
+def _saved_by_any(keys: Sequence[KeyEvent], update_ns: int) -> Setting | None:
+    inferred = intervals.common(keys, update_ns)
+    return None if inferred is None else Setting(inferred.value, inferred.source)
 
 
-def _given(given: dict[Name, int], name: Name) -> Setting:
+def _common(told: _Tellings) -> Setting | None:
+    """The setting that all servers have; none if they differ, nothing if none of them tells."""
+    known: dict[int, _Told] = {}
+    for each in (each for each in chain.from_iterable(told.values()) if not each.doubt):
+        known.setdefault(each.value, each)
+    if len(known) > 1:
+        differing = ", ".join(f"{value} at {each.source}" for value, each in known.items())
+        return Setting(None, f"the servers differ: {differing}")
+    return next((Setting(value, each.source) for value, each in known.items()), None)
+
+
+def _fitting(told: Sequence[_Told], fits: Callable[[_Told], tuple[int, ...]]) -> Setting:
+    """A server's own setting: of several, the one that fits best."""
+    if len({each.value for each in told}) == 1:
+        return Setting(told[0].value, told[0].source, told[0].doubt)
+    best = max(told, key=fits)
+    return Setting(best.value, best.source, _SEVERAL)
+
+
+def _given(given: Mapping[Name, int], name: Name) -> Setting:
     value = given.get(name)
-    return Setting(value, "not in the trace" if value is None else "given")
+    return Setting(value, "not in the trace" if value is None else GIVEN)
 
 
 def _json(text: str) -> dict[str, Any]:

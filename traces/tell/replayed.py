@@ -15,10 +15,17 @@ from ..explain.replay import Report
 from ..output.terminal import clean
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
+from ..sources.settings import Name
 from .tables import columns, files_written, indented, verdict_text
 
 #: how many steps a table lists
 _FEW = 12
+#: the settings, in words, and how many of their units make a second
+_SETTINGS: dict[Name, tuple[str, float]] = {
+    "save_interval_ns": ("save interval", 1e9),
+    "update_interval_ns": ("update interval", 1e9),
+    "lease_s": ("lease", 1),
+}
 
 
 def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: bool) -> RenderableType:
@@ -92,15 +99,15 @@ def _sources(found: Report, names: _Names) -> RenderableType:
 
 
 def _settings(found: Report, names: _Names) -> RenderableType:
-    """The settings, and where each comes from."""
+    """The settings, and where each comes from; each server's own where they differ."""
     parts: dict[str, list[str]] = {}
-    for name, setting, unit in (
-        ("save interval", found.settings.save_interval, 1e9),
-        ("update interval", found.settings.update_interval, 1e9),
-        ("lease", found.settings.lease, 1),
-    ):
-        value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
-        parts.setdefault(names.within(setting.source), []).append(f"{name} {value}")
+    for name, (text, unit) in _SETTINGS.items():
+        common, own = found.settings.common(name), found.settings.own(name)
+        differ = any(each.value != common.value for each in own.values())
+        shown = [(f" of {clean(who)}", each) for who, each in own.items()] if differ else [("", common)]
+        for of, setting in shown:
+            value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
+            parts.setdefault(names.within(setting.source), []).append(f"{text}{of} {value}")
     return Text("; ".join(f"{', '.join(values)} ({source})" for source, values in parts.items()), style="dim")
 
 

@@ -12,6 +12,7 @@ from ..explain.replay import Report
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
+from ..sources.settings import SETTINGS, Name, Settings
 
 
 def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
@@ -105,6 +106,7 @@ def replay_json(found: Report) -> dict[str, Any]:
             }
             for source in found.sources
         ],
+        "settings": {name: _setting_json(found.settings, name) for name in SETTINGS},
         "properties": [
             {
                 "property": judgement.property,
@@ -176,6 +178,19 @@ def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:
             }
             for file, each in found.items()
             for verdict in each.fences
+        ],
+    }
+
+
+def _setting_json(settings: Settings, name: Name) -> dict[str, Any]:
+    """The setting that all servers have (null: they differ, or nothing tells), and each server's own."""
+    common = settings.common(name)
+    return {
+        "value": common.value,
+        "source": common.source,
+        "servers": [
+            {"server": server, "value": own.value, "source": own.source}
+            for server, own in settings.own(name).items()
         ],
     }
 
