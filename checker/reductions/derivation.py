@@ -27,6 +27,8 @@ from .system import System
 
 #: of z3: the same answers each time
 _SAME = {"random_seed": 0, "arith.solver": 2}
+#: seconds of work for the proof of what was found
+_PROVING = 60.0
 #: no threshold further than this is looked for
 _MOST = 48
 
@@ -193,6 +195,7 @@ class Derivation:
             changed = False
             for number, question in enumerate(self._questions, 1):
                 self._task.told(f"{len(self.table)} distances found, step {number} of {len(self._questions)}")
+                self._on_time()
                 while (found := self._failing(question, self.table)) is not None:
                     self._on_time()
                     changed = True
@@ -215,13 +218,18 @@ class Derivation:
             if any(atom[0] == about and atom[1] < far for about, far in self.table if isinstance(about, str)):
                 self.table.remove(atom)  # another says as much
         self._sweep(fixed)
-        for atom in [each for each in reversed(self.table) if each not in fixed]:
-            why, least = self.why.get(atom), atom
-            while least not in fixed and self._enough(less := _lowered(self.table, least), why):
-                self.table = less
-                if not isinstance(least[0], str) or least[1] == 1:
-                    break
-                least = least[0], least[1] - 1
+        before = None
+        # what only another atom needed may go once that one has gone
+        while before != self.table:
+            before = self.table
+            for atom in [each for each in reversed(self.table) if each not in fixed]:
+                why, least = self.why.get(atom), atom
+                while least not in fixed and self._enough(less := _lowered(self.table, least), why):
+                    self.table = less
+                    if not isinstance(least[0], str) or least[1] == 1:
+                        break
+                    least = least[0], least[1] - 1
+                    self.why.setdefault(least, why or "")
 
     def _sweep(self, fixed: set[Atom]) -> None:
         """Do without atoms that only they themselves need, and each other; but for these."""
@@ -330,7 +338,7 @@ def found(task: Task) -> Entry:
     names = tuple(name for name in levels[-1].kept if all(name in level.kept for level in levels))
     plan = Plan(tuple(tuple(sorted(level.table, key=repr)) for level in levels), levels[-1].forgets, names)
     todo = Obligations(task.system, plan, flag=task.flag, forgets=task.forgets, claims=task.claims)
-    proof = prove(todo, task.told)
+    proof = prove(todo, task.told, time.process_time() + _PROVING)
     if proof.failed:
         return _nothing(f"not proved: {', '.join(proof.failed[:3])}", began)
     every = [each.name for each in candidates(todo.relation, task.claims)]

@@ -23,7 +23,7 @@ from typing import Any
 from ...model.language.past import Pair
 
 #: changes whenever the same system might be given another table, or what is proved of it
-METHOD = 1
+METHOD = 2
 #: of an entry: a table is a few thousand characters long
 _MAX_BYTES = 1 << 20
 SHIPPED = "tables.json.gz"
@@ -112,14 +112,10 @@ def shipped() -> Mapping[str, Any]:
         return {}
 
 
-def shipped_entry(digest: str) -> Entry | None:
-    """The entry that comes with tsofence for that system."""
-    return from_json(shipped()[digest]) if digest in shipped() else None
-
-
-def pack(entries: Mapping[str, Entry]) -> bytes:
-    """A file as it comes with tsofence: systems that have the same table share it."""
-    texts = {digest: json.dumps(to_json(entry), sort_keys=True) for digest, entry in entries.items()}
+def pack(entries: Mapping[str, Any]) -> bytes:
+    """A file as it comes with tsofence, of what JSON can have: systems of which the same was found share
+    it."""
+    texts = {digest: json.dumps(made, sort_keys=True) for digest, made in entries.items()}
     unique = sorted(set(texts.values()))
     number = {text: at for at, text in enumerate(unique)}
     made = {
@@ -141,16 +137,17 @@ def directory() -> Path | None:
 
 def read(digest: str) -> Entry | None:
     """The entry of a system, if there is one that can be used."""
-    if (known := shipped_entry(digest)) is not None:
-        return known
+    made = read_json(digest)
     try:
-        return from_json(read_json(digest))
+        return None if made is None else from_json(made)
     except ValueError:
         return None
 
 
 def read_json(digest: str) -> Any:
-    """What `write_json` kept; None: nothing that can be used."""
+    """What was kept, as JSON has it; None: nothing that can be used."""
+    if digest in shipped():
+        return shipped()[digest]
     place = directory()
     if place is None:
         return None

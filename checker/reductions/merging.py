@@ -24,12 +24,9 @@ candidate makes its condition narrower, or the candidate is not used.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from ...model.language.expr import BOOL
@@ -40,8 +37,6 @@ from .candidates import Candidate, candidates, happening
 from .claims import CLAIMS
 from .reduction import Reduction
 from .system import spelled
-
-SHIPPED = "merges.json"
 
 #: changes whenever something else might be shown of the same system
 METHOD = 1
@@ -83,7 +78,7 @@ def prove(
     """
     digest = digest_of(configuration, properties)
     if digest not in _found:
-        made = shipped().get(digest) or kept.read_json(digest)
+        made = kept.read_json(digest)
         found = None if made is None else _read(configuration, made, old=True)
         if found is None:
             made = look_for(configuration, every(properties), progress or (lambda _: None))
@@ -91,16 +86,6 @@ def prove(
             found = _read(configuration, made, old=False)
         _found[digest] = found or UNMERGED
     return _found[digest]
-
-
-@cache
-def shipped() -> Mapping[str, Any]:
-    """What comes with tsofence, by digest."""
-    try:
-        given = json.loads(resources.files(__package__).joinpath(SHIPPED).read_bytes())
-    except (OSError, ValueError):  # not there, or damaged: then it is looked for
-        return {}
-    return given if isinstance(given, dict) else {}
 
 
 def digest_of(configuration: Configuration, properties: Sequence[Property] = ()) -> str:

@@ -1,0 +1,224 @@
+"""A fence and a property of somebody's own, from a file: taken by every command, refused in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TSOFENCE = Path(sys.executable).with_name("tsofence")
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+EXAMPLE = DOCS / "own-fence" / "load_in_transaction.py"
+RECORDING = Path(__file__).parent / "recordings" / "upgrade-unfenced"
+
+PREAMBLE = """
+from tsofence.model.language.expr import FALSE, TRUE, both, exists, negate
+from tsofence.model.language.transition import SELF
+from tsofence.model.language.variant import Variant
+from tsofence.model.pd import state as s
+from tsofence.specs.liveness import Liveness
+from tsofence.specs.properties import Property
+"""
+#: the PD compares the primary key when its commit arrives, and nowhere before
+COMMIT_ONLY = f"""{PREAMBLE}
+from tsofence.model.language.expr import NOBODY, either
+from tsofence.model.pd import save
+from tsofence.model.pd.state import OWN
+
+fence = Variant("commit-only", "etcd compares the primary key as the commit arrives")
+save.compare(fence, "no primary", lambda n, slot: either(s.is_tso[n], s.primary == NOBODY), slots=[OWN])
+
+def pd_saves(transition):
+    return negate(s.is_tso[SELF]) if "timestamp" in transition.step.effect else None
+
+SAVES = Property("no-pd-saves", "no PD ever saves", broken_by=pd_saves, tested_by=pd_saves)
+GRANTS = Property(
+    "no-second-grant",
+    "nothing is granted after a grant that is remembered",
+    broken_by=lambda transition: s.noted if transition.name == "grant" else None,
+    tested_by=lambda transition: s.noted if transition.name == "grant" else None,
+)
+SERVES = Liveness("somebody-serves", "some server serves at last", goal=exists(s.serving))
+NOT_THIS = 3
+"""
+SCENARIO = """
+description = "small enough for a test"
+fences = ["off", "./mine.py"]
+[servers]
+pd = 1
+tso = 1
+[time]
+window = 3
+[clients]
+limit = 2
+[faults.pd]
+term = 1
+[faults.tso]
+term = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("own")
+    (made / "mine.py").write_text(COMMIT_ONLY)
+    (made / "scenario.toml").write_text(SCENARIO)
+    return made
+
+
+def call(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TSOFENCE, *args], cwd=folder, capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+@pytest.fixture(scope="module")
+def explored(folder: Path) -> dict[str, dict[str, str]]:
+    """Verdicts by fence and property, of the scenario's own fences; runs are left in a folder."""
+    done = call(
+        folder,
+        *("explore", "--scenario", "scenario.toml", "--runs", "found", "--json", "-", "--quiet"),
+        *("--property", "single-writer", "--property", "./mine.py:SAVES"),
+        *("--property", "./mine.py:SERVES"),
+    )
+    assert done.returncode == 1, done.stderr
+    return {
+        each["fence"]: {found["property"]: found["verdict"] for found in each["properties"]}
+        for each in json.loads(done.stdout)["results"]
+    }
+
+
+def test_a_scenario_names_a_fence_beside_it(explored: dict[str, dict[str, str]]) -> None:
+    assert explored == {
+        "off": {"single-writer": "violated", "no-pd-saves": "violated", "somebody-serves": "holds"},
+        "commit-only": {"single-writer": "holds", "no-pd-saves": "violated", "somebody-serves": "holds"},
+    }
+
+
+def test_a_run_says_its_fence_by_name_only(folder: Path, explored: object) -> None:
+    """Code is only run where the user names it."""
+    run = "found/commit-only.no-pd-saves.json"
+    assert "mine.py" not in (folder / run).read_text()
+    alone = call(folder, "show", run)
+    assert alone.returncode == 2
+    assert "unknown fence 'commit-only'" in alone.stderr
+    without = call(folder, "show", run, "--fence", "./mine.py")
+    assert without.returncode == 2
+    assert "not 'no-pd-saves'" in without.stderr
+    told = call(folder, "show", run, "--fence", "./mine.py", "--property", "./mine.py:SAVES")
+    assert told.returncode == 0
+    assert "Breaks no-pd-saves: no PD ever saves." in told.stdout
+    again = call(folder, "replay", run, "--fence", "./mine.py", "--property", "./mine.py:SAVES", "--quiet")
+    assert again.returncode == 1
+
+
+def test_prove_and_drop(folder: Path) -> None:
+    asked = ("prove", "--fence", "./mine.py", "--property", "single-writer", "--assume", "service-mode-only")
+    done = call(folder, *asked, "--json", "-", "--quiet")
+    assert (done.returncode, json.loads(done.stdout)["results"][0]["verdict"]) == (0, "proved"), done.stderr
+    dropped = call(folder, *asked, "--drop", "commit:no primary", "--json", "-", "--quiet")
+    (result,) = json.loads(dropped.stdout)["results"]
+    assert (dropped.returncode, result["verdict"]) == (1, "violated")
+
+
+def test_replay_under_it_and_without_a_guard(folder: Path) -> None:
+    """The PD saved beside a TSO primary there."""
+    asked = ("replay", str(RECORDING), "--quiet", "--json", "-")
+    done = call(folder, *asked, "--fence", "./mine.py")
+    (under,) = json.loads(done.stdout)["fences"]
+    assert (under["fence"], under["conforms"]) == ("commit-only", False)
+    assert "no primary" in {refused["guard"] for refused in under["refused_by"]}
+    done = call(
+        folder,
+        *(
+            *asked,
+            "--fence",
+            "./mine.py",
+            "--drop",
+            "commit:no primary",
+            "--drop",
+            "commit_answer_lost:no primary",
+        ),
+        *("--property", "./mine.py:SAVES", "--property", "./mine.py:GRANTS"),
+    )
+    found = json.loads(done.stdout)
+    assert found["fences"][0]["conforms"] is True
+    verdicts = {each["property"]: (each["verdict"], each["note"]) for each in found["properties"]}
+    assert verdicts["no-pd-saves"][0] == "violated"
+    assert verdicts["no-second-grant"] == ("unknown", "it compares grants: only a run file remembers one")
+
+
+def test_the_example_of_the_docs_is_the_file() -> None:
+    text = (DOCS / "own-fence.md").read_text()
+    (shown,) = re.findall(r"```python\n(fence = .*?)```", text, re.DOTALL)
+    body = EXAMPLE.read_text()
+    assert re.sub(r"\s+", " ", shown).strip() in re.sub(r"\s+", " ", body)
+    assert len(body.splitlines()) <= 40
+
+
+def test_the_example_repairs_what_it_says(tmp_path: Path) -> None:
+    """With it a sync that loaded early does not save."""
+    shutil.copy(EXAMPLE, tmp_path / "mine.py")
+    (tmp_path / "scenario.toml").write_text(SCENARIO)
+    asked = ("prove", "--property", "key-monotone", "--json", "-", "--quiet")
+    done = call(tmp_path, *asked, "--fence", "check-tso-primary+./mine.py")
+    assert (done.returncode, json.loads(done.stdout)["results"][0]["verdict"]) == (0, "proved"), done.stderr
+
+
+BAD = [
+    ("def x(:", "mine.py:1: not Python: "),
+    ("x = 1", "mine.py: expected one Variant, called fence, but found 0"),
+    (f'{PREAMBLE}\na = Variant("a", "")\nb = Variant("b", "")', "expected one Variant, called fence, but found 2"),
+    ("\n\nraise SystemExit(0)", "mine.py:3: SystemExit: 0"),
+    ("\nimport nothing_like_that", "mine.py:2: ModuleNotFoundError: No module named"),
+    (f'{PREAMBLE}\nfence = Variant("x", "")\nfence.guard("grant", "y", s.timestamp)', "SortError"),
+    (f'{PREAMBLE}\nfence = Variant("x", "")\nfence.guard("gran", "y", TRUE)', "mine.py:10: no transition 'gran'"),
+    (f'{PREAMBLE}\nfence = Variant("off", "")', "expected a name of its own for the fence"),
+    (f'{PREAMBLE}\nfence = Variant("a+b", "")', "expected a name of its own for the fence"),
+    (f'{PREAMBLE}\nif s.api[SELF]: pass', "TypeError: an expression has no truth value"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), BAD, ids=[told for _, told in BAD])
+def test_a_mistake_is_one_line(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    done = call(tmp_path, "prove", "--fence", "./mine.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert told in line
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["explore", "--fence", "./nothing.py"], "nothing.py: cannot be read"),
+        (["explore", "--fence", "."], "unknown fence '.'"),
+        (["explore", "--property", "./mine.py"], "expected FILE.py:NAME"),
+        (["explore", "--property", "./mine.py:X"], "no property 'X'; there are: SAVES, GRANTS, SERVES"),
+        (["explore", "--property", "./mine.py:NOT_THIS"], "no property 'NOT_THIS'"),
+        (["prove", "--property", "./mine.py:SERVES"], "unknown property 'somebody-serves'"),
+        (["explore", "--drop", "commit"], "expected TRANSITION:GUARD"),
+        (["explore", "--drop", "commit:x"], "commit has no guard 'x'; it has: every key is read, "),
+        (["prove", "--drop", "x:y"], "no transition 'x'; there are: campaign, "),
+        (["explore", "--fence", "hook+./mine.py+./mine.py"], "names one of its parts twice"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_option_is_one_line(folder: Path, args: list[str], told: str) -> None:
+    done = call(folder, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert told in line
+
+
+def test_a_scenario_takes_code_from_its_own_folder_only(folder: Path, tmp_path: Path) -> None:
+    for place in (str(folder / "mine.py"), "../mine.py", "sub/mine.py"):
+        (tmp_path / "scenario.toml").write_text(SCENARIO.replace("./mine.py", place))
+        done = call(tmp_path, "explore", "--scenario", "scenario.toml")
+        assert done.returncode == 2
+        assert "expected a file beside the scenario" in done.stderr
