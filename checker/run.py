@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from ..model.language.instance import Configuration
 from ..model.language.layout import Layout, State
-from ..model.language.past import generous
 from ..model.language.python import Machine
 from ..model.language.transition import Kind
-from ..model.pd import system
+from ..model.pd import past, system
 from ..model.variants import fences
 from ..specs.properties import Property, judged
 
@@ -148,14 +147,9 @@ def repeats(run: Run) -> bool:
         run.kinds,
         run.constants,
         relative=True,
-        fence=fence,
-        intact=not run.dropped,
         domains={**_choices(run), "by": (run.constants["max_reset"] - 1,)},
     )
-    # further than two of its constants together reach, nothing tells times apart that only grow older
-    far = 2 * sum(run.constants.get(name, 0) for name in ("window", "guard", "margin", "skew_bound"))
-    table = generous(configuration.vocabulary, run.kinds, far)
-    machine = Machine(replace(configuration, folding=table), choose=True)
+    machine = Machine(replace(configuration, folding=past.generously(configuration)), choose=True)
     steps = {(i.name, i.number, tuple(sorted(i.inputs.items()))): n for n, i in enumerate(machine.instances)}
     given = {key: value for key, value in run.first.items() if key != ("now", 0)}
     state = machine.layout.initial(given, {})

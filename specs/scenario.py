@@ -131,8 +131,6 @@ class Scenario:
             },
             relative=True,
             api=self.modes,
-            fence=fence,
-            intact=not dropped,
             budgets=self.budgets,
             domains={
                 "count": self.counts,

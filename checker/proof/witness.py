@@ -102,7 +102,9 @@ def real_run(
         for scenario in map(scenarios.load, scenarios.names()):
             if nodes is not None and scenario.pd + scenario.tso > nodes:
                 continue
-            searched = explore(scenario, fence, [prop], dropped=dropped, max_states=few, stop=noted)
+            searched = explore(
+                scenario, fence, [prop], dropped=dropped, max_states=few, stop=noted, wait=False
+            )
             heed()
             found = searched.findings[0].run
             if found is not None and _meets(found, assumptions):

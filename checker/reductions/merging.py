@@ -66,12 +66,13 @@ def prove(
     configuration: Configuration,
     properties: Sequence[Property] = (),
     *,
+    wait: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Merging:
     """What a search may take at once in that system, if it begins unused and is asked for these properties,
     or for any that there are; kept from an earlier time, or found now.
 
-    ``progress`` is told now and then how far that is.
+    ``progress`` is told now and then how far that is.  Without ``wait`` nothing is looked for.
 
     Raises:
         KeyboardInterrupt: Ctrl-C while it was looked for.
@@ -80,6 +81,8 @@ def prove(
     if digest not in _found:
         made = kept.read_json(digest)
         found = None if made is None else _read(configuration, made, old=True)
+        if found is None and not wait:
+            return UNMERGED
         if found is None:
             made = look_for(configuration, every(properties), progress or (lambda _: None))
             kept.write_json(digest, made)

@@ -165,15 +165,16 @@ class _Question:
         made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
         return self.folding.of(self.merging.of(replace(made, reductions=reductions)))
 
-    def prepared(self) -> _Question:
+    def prepared(self, wait: bool) -> _Question:
         """The same, with what is proved of its system: what may be taken at once, and how times are
         folded."""
         made = self.configuration(frozenset())
         first = list(self.scenario.first_states(made))
         try:
-            merging = prove(made, self.properties, progress=self._told("merging"))
+            merging = prove(made, self.properties, wait=wait, progress=self._told("merging"))
             made = merging.of(made)
-            folding = derive(made, first, of_safety(made, self.properties), progress=self._told("folding"))
+            asked = of_safety(made, self.properties)
+            folding = derive(made, first, asked, wait=wait, progress=self._told("folding"))
         except _Stopped:
             return self
         return replace(self, merging=merging, folding=folding)
@@ -216,13 +217,15 @@ def explore(
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    wait: bool = True,
 ) -> Exploration:
     """Search the scenario under a fence.
 
     ``dropped`` lists guards to leave out (transition, label); ``stop`` is asked now and then; all
     `ENGINES` give the same answer.  ``memory`` (in bytes; None: most of what there is) bounds the states;
     ``threads``, asked now and then, says how many threads it may use: the answer is the same.
-    ``reductions``: what it may treat as one, once there are many states.
+    ``reductions``: what it may treat as one, once there are many states; without ``wait``, where that is not
+    known yet, something of which nothing is proved: then only runs that are found count.
     With ``checkpoint``, a file, the search goes on from it and is written to it now and then, unless it is
     the plain engine's.
 
@@ -233,7 +236,7 @@ def explore(
     """
     asked = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
-    ).prepared()
+    ).prepared(wait)
     if checkpoint is None:
         return _searched(asked, engine, reductions, None)
     from .checkpoint import Checkpoint

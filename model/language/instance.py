@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from ..language.variant import Variant
 from .expr import BOOL, INT, Expr
 from .fold import Known, fold
 from .layout import RELATIVE_NOW, Layout
@@ -94,8 +93,7 @@ class Configuration:
     that cannot change;
     ``budgets`` by ``kind.fault`` (a fault that is missing has no limit); ``domains`` of the inputs
     by ``transition.input`` or ``input``; ``folding``: which distances between the times of a relative
-    state matter, and what it may forget (None: all do, nothing); ``fence`` None: none is known;
-    ``intact``: no guard was dropped.
+    state matter, and what it may forget (None: all do, nothing).
     """
 
     vocabulary: Vocabulary
@@ -104,8 +102,6 @@ class Configuration:
     constants: Mapping[str, int]
     relative: bool
     api: tuple[int, ...] = ()
-    fence: Variant | None = None
-    intact: bool = True
     folding: Table | None = None
     reductions: frozenset[str] = frozenset()
     merges: tuple[Merge, ...] = ()
