@@ -31,10 +31,10 @@ class Timeline:
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. `resets`: the targets (ms) of admin resets, by server; `shown`: the
     faults, by server, that its log tells of. Events may be missing from revision `gap`, time `gap_at` on, for
-    the reason `gap_text`. `mode_text` says why a PD may be in API mode although no log tells; empty if none can
-    be. `mode_open`: one certainly was. `late`: what was before the first event is not known, `first_windows`
-    are what the timestamp key may have held then. `unused` counts observations that demand nothing,
-    `undecoded` names those that cannot be read and may demand anything.
+    the reason `gap_text`. `mode_text` says why a PD may be in API mode although no log tells; empty if none
+    can be. `mode_open`: one certainly was. `late`: what was before the first event is not known,
+    `first_windows` are what the timestamp key may have held then. `unused` counts observations that demand
+    nothing, `undecoded` names those that cannot be read and may demand anything.
     """
 
     names: tuple[str, ...]
