@@ -167,15 +167,6 @@ class System:
                 known.append(view.shared[name] == value)
         return known
 
-    def begins_unused(self, first: Iterable[Mapping[tuple[str, int], int]]) -> bool:
-        """Are these first states, by variable and server, such clusters?"""
-        return all(
-            value == self.variables[name].initial or name in _OPEN or self.variables[name].sort == NODE
-            for state in first
-            for (name, _), value in state.items()
-            if name in self.variables
-        )
-
 
 def shown(solver: z3.Solver, *suppose: Term) -> bool:
     """Is it shown that this cannot be?

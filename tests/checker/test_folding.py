@@ -55,10 +55,10 @@ def todo_of(name: str, fence: str) -> Obligations:
     return of_entry(*entry_of(name, fence), FLAG, FORGETS, CANDIDATES)
 
 
-#: a few of each one's obligations and bounds every day, all of all others before a merge
+#: a few obligations and bounds every day, all of every fence before a merge
 SAMPLED = [
     *((*cell, 5) for cell in sorted(DAILY)),
-    *(pytest.param(*cell, None, marks=pytest.mark.large) for cell in SHIPPED),
+    *(pytest.param("rolling-upgrade", fence, None, marks=pytest.mark.large) for fence in fences.ALL),
 ]
 CELLS = [pytest.param(*cell, marks=() if cell in DAILY else pytest.mark.large) for cell in SHIPPED]
 

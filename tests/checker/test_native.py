@@ -123,7 +123,15 @@ def test_no_time_is_taken_for_none_by_getting_old() -> None:
 )
 def test_with_a_guard_dropped(dropped: tuple[str, str]) -> None:
     found = [
-        explore(BUSY, "check-tso-primary", PROPERTIES, dropped=[dropped], max_states=30_000, engine=engine)
+        explore(
+            BUSY,
+            "check-tso-primary",
+            PROPERTIES,
+            dropped=[dropped],
+            max_states=30_000,
+            engine=engine,
+            wait=False,
+        )
         for engine in ENGINES
     ]
     assert same(found[0]) == same(found[1]) == same(found[2])
@@ -175,14 +183,19 @@ def test_a_whole_search_is_the_same(name: str, fence: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_bound_ends_each_engine_alike(engine: str) -> None:
-    found = explore(BUSY, "off", [named("window")], max_states=30_000, engine=engine)
+    found = explore(BUSY, "off", [named("window")], max_states=30_000, engine=engine, wait=False)
     assert found.cut_by == ("more than 30000 states: raise --max-states",)
     assert [finding.verdict for finding in found.findings] == ["unknown"]
-    assert found.states == explore(BUSY, "off", [named("window")], max_states=30_000, engine="plain").states
+    assert (
+        found.states
+        == explore(BUSY, "off", [named("window")], max_states=30_000, engine="plain", wait=False).states
+    )
 
 
 def test_no_memory_makes_it_unknown() -> None:
-    found = explore(BUSY, "off", [named("window")], max_states=1 << 40, memory=1 << 20, engine="native")
+    found = explore(
+        BUSY, "off", [named("window")], max_states=1 << 40, memory=1 << 20, engine="native", wait=False
+    )
     assert "--memory" in found.cut_by[0]
     assert 1_000 < found.states < 1 << 16
     assert [finding.verdict for finding in found.findings] == ["unknown"]
