@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from . import __version__, options
-from .checker.search.explore import MAX_STATES, Exploration
+from .checker.search.explore import MAX_STATES
+from .checker.search.findings import Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fences
-from .specs import lemmas, liveness, own, properties, scenario
+from .specs import assumptions, liveness, own, properties, scenario
 from .traces.explain import replay as replaying
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean_lines
@@ -149,7 +150,7 @@ def explore(
     multiple=True,
     type=options.ASSUMPTION,
     metavar="NAME",
-    help=f"Take for granted: {', '.join(each.name for each in lemmas.ASSUMPTIONS)}. Repeatable.",
+    help=f"Take for granted: {', '.join(each.name for each in assumptions.ASSUMPTIONS)}. Repeatable.",
 )
 @click.option("--details", is_flag=True, help="Show which guards each obligation needs.")
 @options.outlet

@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from .checker.search.explore import ENGINES
 from .model.pd import system
 from .model.variants import fences
-from .specs import lemmas, liveness, own, properties, scenario
+from .specs import assumptions, liveness, own, properties, scenario
 from .traces.explain.replay import DEFAULT_FENCES
 from .traces.sources.settings import duration_ns
 from .traces.tell.outlet import Outlet
@@ -114,7 +114,7 @@ class Guard(click.ParamType[tuple[str, str]]):
 FENCE = Named(lambda: fences.SHIPPED, fences.parse, fences.take)
 SAFETY = Named(lambda: properties.NAMES, properties.named, own.take)
 PROPERTY = Named(lambda: _ALL_PROPERTIES, own.known, own.take)
-ASSUMPTION = Named(lambda: [each.name for each in lemmas.ASSUMPTIONS], lemmas.assumption)
+ASSUMPTION = Named(lambda: [each.name for each in assumptions.ASSUMPTIONS], assumptions.assumption)
 SCENARIO = Named(scenario.names, scenario.load)
 
 fence = click.option(

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tsofence.checker.machine.expand import Expander
+from tsofence.checker.reductions.folding import derive, of_safety
+from tsofence.checker.reductions.merging import prove
 from tsofence.checker.search.engine import Engine, Plain
 from tsofence.checker.search.native import Native
 from tsofence.model.language.instance import REDUCTIONS
@@ -41,8 +43,11 @@ def search(name: str, fence: str, reductions: Collection[str], *, native: bool) 
     """One search of everything, as `tsofence explore` does it."""
     world = scenario.load(name)
     configuration = replace(world.configuration(fences.parse(fence)), reductions=frozenset(reductions))
+    first = list(world.first_states(configuration))
+    configuration = prove(configuration).of(configuration)
+    configuration = derive(configuration, first, of_safety(configuration)).of(configuration)
     began = time.process_time()
-    plain = Plain(Expander(configuration, PROPERTIES, list(world.first_states(configuration))))
+    plain = Plain(Expander(configuration, PROPERTIES, first))
     engine: Engine = Native(plain, MOST) if native else plain
     ready = time.process_time()
     levels = walk(engine)

@@ -1,8 +1,7 @@
 """Lemmas: what always holds, and together with the guards of a step implies a property after it.
 
 Each is over any number of servers.  It must hold in every first state and be kept by every
-transition while all lemmas of its group hold: that is one obligation a transition.  Assumptions
-are what is taken for granted beyond the fence; they are chosen by name and printed beside a verdict.
+transition while all lemmas of its group hold: that is one obligation a transition.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..model.language.expr import FALSE, NOBODY, NOW, TRUE, ZERO, Expr, both, either, forall, implies, negate
+from ..model.language.expr import NOBODY, NOW, ZERO, Expr, both, either, forall, implies, negate
 from ..model.language.fold import Known, fold
-from ..model.language.transition import SELF, Kind, Transition
 from ..model.language.variant import Variant
 from ..model.language.vocabulary import PerServer, Variable
 from ..model.pd import state as s
@@ -28,15 +26,6 @@ class Lemma:
     name: str
     meaning: str
     claim: Expr
-
-
-@dataclass(frozen=True, slots=True)
-class Assumption:
-    """``guard``: what every step must meet beyond its own guards, over `SELF`; None: nothing."""
-
-    name: str
-    meaning: str
-    guard: Callable[[Transition], Expr | None]
 
 
 # --- first states ----------------------------------------------------------------------------------
@@ -321,75 +310,6 @@ _ELECTED = (*_GRANTED, _SERVING_OWNS, _PD_FORGETS, _SYNC_CURRENT, _NOTED_BEHIND_
 _HANDOVER = (*_ELECTED, _PD_SYNCS, _NEWCOMER, _NOTED_BEHIND_OR_ABOVE, _PD_BELOW)
 _HANDOVER_FOUND = (*_HANDOVER, _FOUND_NOTED, _FOUND_BEHIND)
 _PD_ONLY = (*_ELECTED, _NO_PRIMARY)
-
-# --- assumptions -----------------------------------------------------------------------------------
-
-
-def _primary_key_stays(transition: Transition) -> Expr | None:
-    after = transition.step.effect.get("primary")
-    return None if after is None else either(s.primary == NOBODY, after == s.primary)
-
-
-def _pd_acts(transition: Transition) -> Expr | None:
-    return None if transition.rule.kind in (Kind.CLUSTER, Kind.PD) else negate(s.is_tso[SELF])
-
-
-def _all_in_mode(api: Expr) -> Callable[[Transition], Expr]:
-    """Every PD is in API mode or, with FALSE, in service mode, before the step and after it."""
-
-    def guard(transition: Transition) -> Expr:
-        each = forall(lambda m: either(s.is_tso[m], s.api[m] == api), "a")
-        after = transition.step.effect.get("api")
-        return each if after is None else both(each, after == api)
-
-    return guard
-
-
-def _not_for_a_client(transition: Transition) -> Expr | None:
-    return FALSE if "client_sync" in (transition.rule.budget, transition.rule.needs) else None
-
-
-ASSUMPTIONS = (
-    Assumption(
-        "first-primary-stays",
-        "the first TSO server that wins the primary key keeps it: no step deletes or rewrites that key "
-        "(the server may crash, but its lease does not end, and it does not resign)",
-        _primary_key_stays,
-    ),
-    Assumption(
-        "no-tso-servers",
-        "PDs only, in either mode: no TSO server takes a step",
-        _pd_acts,
-    ),
-    Assumption(
-        "service-mode-only",
-        "every PD is in service mode, and none is started again in API mode",
-        _all_in_mode(FALSE),
-    ),
-    Assumption(
-        "api-mode-only",
-        "every PD is in API mode, and none is started again in service mode",
-        _all_in_mode(TRUE),
-    ),
-    Assumption(
-        "no-client-syncs",
-        "a TSO server syncs only when it has won its election, never for a client's request as well",
-        _not_for_a_client,
-    ),
-)
-
-
-def assumption(name: str) -> Assumption:
-    """The assumption of that name.
-
-    Raises:
-        ValueError: there is none; the message lists what there is.
-    """
-    for known in ASSUMPTIONS:
-        if known.name == name:
-            return known
-    raise ValueError(f"unknown assumption {name!r}; choose from {', '.join(a.name for a in ASSUMPTIONS)}")
-
 
 # --- which lemmas prove what -------------------------------------------------------------------------
 _ON_GRANTS = ("unique", "real-time", "session")

@@ -16,7 +16,7 @@ import pytest
 from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
-from tsofence.checker.search.explore import Exploration, Finding
+from tsofence.checker.search.findings import Exploration, Finding
 from tsofence.traces.output import faults
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs import rerun

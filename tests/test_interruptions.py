@@ -20,7 +20,7 @@ import pytest
 from tsofence.checker.processes import matrix
 from tsofence.checker.processes.matrix import SearchFault, explore_all
 from tsofence.checker.processes.worker import Job, Worker
-from tsofence.checker.search.explore import Exploration, Progress
+from tsofence.checker.search.findings import Exploration, Progress
 from tsofence.specs.scenario import load
 
 WORLD = load("rolling-upgrade")

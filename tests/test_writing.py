@@ -21,7 +21,7 @@ import pytest
 from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
-from tsofence.checker.search.explore import Exploration, Finding
+from tsofence.checker.search.findings import Exploration, Finding
 from tsofence.model.variants import fences
 from tsofence.specs import properties
 from tsofence.traces.output import writing

@@ -37,7 +37,7 @@ from ..machine.expand import Expander
 from ..reductions.folding import derive, of_liveness
 from ..run import Move, Run, repeats, told_from
 from ..search.engine import Engine, Plain
-from ..search.explore import Finding, Progress
+from ..search.findings import Finding, Progress
 from .columns import truth
 from .fair import Counts, Demand, Lasso, enabled, lasso
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
 from ...model.language.layout import RELATIVE_NOW
 from ...model.language.past import Past, reached
 from .machine_code import I32, I64, NOTHING, POINTER, Code, Value, function, number, word
-
-if TYPE_CHECKING:
-    from .native_code import NativeCode
+from .state_code import StateCode
 
 
 class FoldingCode:
@@ -23,13 +20,13 @@ class FoldingCode:
     become.
     """
 
-    def __init__(self, module: Value, native: NativeCode, past: Past, *, by: int) -> None:
-        self._native = native
-        self._slots = native.layout.time_slots
+    def __init__(self, module: Value, code: StateCode, past: Past, *, by: int) -> None:
+        self._states = code
+        self._slots = code.layout.time_slots
         self._flag = past.flag
         self._now = number(RELATIVE_NOW)
-        self.times = native.packing.mask(self._slots)
-        self.past = native.packing.mask((*self._slots, *(() if past.flag is None else (past.flag,))))
+        self.times = code.packing.mask(self._slots)
+        self.past = code.packing.mask((*self._slots, *(() if past.flag is None else (past.flag,))))
         self._by = by
         self._from_now = _table(module, f"from_now_{by}", past.from_now)
         flat = [thresholds for table in past.between for row in table for thresholds in row]
@@ -42,13 +39,13 @@ class FoldingCode:
         self.fold = self._write(module)
 
     def _write(self, module: Value) -> Value:
-        words = [I64] * self._native.packing.words
+        words = [I64] * self._states.packing.words
         made, code = function(module, f"fold_{self._by}", NOTHING, POINTER, *words, inner=True)
         to, *state = made.args
         many = len(self._slots)
         before, after = (code.alloca(I32, word(many)) for _ in range(2))
         for index, slot in enumerate(self._slots):
-            time = self._native.stored(code, slot, state)
+            time = self._states.stored(code, slot, state)
             # ZERO stays: it is no point in time
             some = code.icmp_signed("!=", time, number(0))
             time = code.sub(time, code.select(some, number(self._by), number(0)))
@@ -56,14 +53,14 @@ class FoldingCode:
                 code.store(time, code.element(array, word(index), I32))
         flag = word(0)
         if self._flag is not None:
-            flag = code.zext(self._native.stored(code, self._flag, state), I64)
+            flag = code.zext(self._states.stored(code, self._flag, state), I64)
         between = code.element(self._between, code.mul(flag, word(many * many)), I32)
         self._shorten(code, before, after, between)
         values = {
             slot: code.load(code.element(after, word(index), I32), typ=I32)
             for index, slot in enumerate(self._slots)
         }
-        for index, part in enumerate(self._native.written(code, [word(0)] * len(state), values)):
+        for index, part in enumerate(self._states.written(code, [word(0)] * len(state), values)):
             code.store(part, code.element(to, word(index), I64))
         code.ret_void()
         return made.bitcast(POINTER)

@@ -17,7 +17,7 @@ from ...model.language.instance import REDUCTIONS
 from ...model.variants import fences as own_fences
 from ...specs import own as own_properties
 from ...specs.scenario import Scenario
-from ..search.explore import Exploration, Finding, Progress
+from ..search.findings import Exploration, Finding, Progress
 from ..search.memory import default_bound
 from .worker import INTERRUPTED, SIGNALS, Fault, Job, Worker
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...specs.scenario import Scenario
-    from ..search.explore import Exploration, Progress
+    from ..search.findings import Exploration, Progress
 
 #: what cut a search that somebody ended
 INTERRUPTED = "interrupted"
@@ -195,7 +195,8 @@ def _search(job: Job, watcher: _Watcher) -> None:
     from ...model.variants import fences
     from ...specs import liveness, own
     from ...specs.properties import named
-    from ..search.explore import Finding, explore
+    from ..search.explore import explore
+    from ..search.findings import Finding
 
     began = time.monotonic()
     for file in job.own_fences:

@@ -20,8 +20,9 @@ from ...model.language.smt import Term, View, World, existing, negated, number, 
 from ...model.language.transition import SELF, Kind, Transition
 from ...model.language.variant import Variant
 from ...model.pd import system
+from ...specs.assumptions import Assumption
 from ...specs.constraints import CONSTRAINTS, Constraint, parameters
-from ...specs.lemmas import FIRST, Assumption, Lemma, lemmas
+from ...specs.lemmas import FIRST, Lemma, lemmas
 from ...specs.properties import Property
 from ..interruption import heed
 

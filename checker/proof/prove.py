@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ...model.language.variant import Variant
+from ...specs.assumptions import Assumption, assumption
 from ...specs.constraints import Constraint
-from ...specs.lemmas import Assumption, assumption, enough
+from ...specs.lemmas import enough
 from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run

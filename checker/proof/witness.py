@@ -14,8 +14,9 @@ from ...model.language.transition import SELF, Kind
 from ...model.pd import system
 from ...model.variants import fences
 from ...specs import scenario as scenarios
+from ...specs.assumptions import Assumption
 from ...specs.constraints import CONSTRAINTS, parameters
-from ...specs.lemmas import Assumption, Lemma
+from ...specs.lemmas import Lemma
 from ...specs.properties import Property
 from ..interruption import heed, noted
 from ..run import Move, Run, RunError, breaks, follow

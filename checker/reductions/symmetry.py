@@ -65,9 +65,7 @@ def checked(
         else "no two are equal"
     )
     seconds = time.monotonic() - began
-    return ([] if named else equals), Reduction(
-        "symmetry", not named, many, seconds, note=note
-    )
+    return ([] if named else equals), Reduction("symmetry", not named, many, seconds, note=note)
 
 
 def exchanges(many: int) -> list[int]:

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 from ...model.language.fold import Known
 from ...model.language.instance import (
-    BUDGET_LEFT,
     FOLDING,
     MERGING,
     REDUCTIONS,
     SYMMETRY,
     Configuration,
-    Instance,
 )
-from ...model.pd.allocator import DEMAND_LEFT
 from ...model.variants import fences
 from ...specs.lemmas import outside
 from ...specs.properties import Property
@@ -30,7 +27,9 @@ from ..reductions.folding import UNFOLDED, Folding, derive, of_safety
 from ..reductions.merging import UNMERGED, Merging, prove
 from ..reductions.reduction import Reduction
 from ..run import Run, breaks, told_from
+from .coverage import both, never_fired, never_refused, spent, who
 from .engine import Engine, Plain, WorkerLost
+from .findings import Exploration, Finding, Progress
 from .memory import default_bound
 from .retell import Retold
 
@@ -47,70 +46,6 @@ ENGINES = ("auto", "plain", "native", "cluster")
 _NATIVE_FROM = {"auto": _MANY, "plain": None, "native": 0, "cluster": None}
 #: without --max-states: some 4 GiB in machine code, if --memory allows that much
 MAX_STATES = 100_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a search is; ``left`` is the estimated number of states to come, once levels shrink;
-    ``memory`` and its ``bound`` are in bytes; ``violated``: in how many steps, once that is known; ``doing``:
-    what is done before the search begins, if anything."""
-
-    states: int
-    transitions: int
-    depth: int
-    frontier: int
-    left: int | None
-    seconds: float
-    memory: int
-    bound: int
-    violated: dict[str, int | None]
-    doing: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What became of one property: ``steps`` and ``run`` where violated; ``tested``: how many steps met
-    its premise; ``note``: why a verdict is worth less than it looks; ``fairness``: what a liveness property
-    assumes of each transition."""
-
-    property: str
-    verdict: str
-    steps: int | None = None
-    run: Run | None = None
-    tested: int = 0
-    note: str = ""
-    fairness: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Exploration:
-    """A finished search: ``cut_by`` says what ended it early, ``never_fired`` and ``never_refused`` what
-    the scenario did not exercise, ``spent`` which of its limits stopped some run; ``reductions``: what the
-    search used, ``exchanged``: equal servers, ``merged``: transitions that it took at once; ``outside``: by
-    property, the constraints of its proof under this fence that the scenario does not meet; ``notes``: what
-    else went wrong, without making a verdict worth less."""
-
-    scenario: str
-    fence: str
-    states: int
-    transitions: int
-    depth: int
-    seconds: float
-    cut_by: tuple[str, ...]
-    never_fired: tuple[str, ...]
-    never_refused: tuple[str, ...]
-    spent: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    reductions: tuple[Reduction, ...] = ()
-    exchanged: tuple[tuple[str, ...], ...] = ()
-    merged: tuple[str, ...] = ()
-    outside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Every reachable state was expanded."""
-        return not self.cut_by
 
 
 @dataclass(slots=True)
@@ -310,7 +245,7 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
     """What a search says; ``without``: one without reductions, which has the shortest runs."""
     expander, watch = search.expander, search.engine.watch
     if without is not None:
-        watch = _both(watch, without.engine.watch)
+        watch = both(watch, without.engine.watch)
     names = asked.scenario.server_names
     return Exploration(
         asked.scenario.name,
@@ -320,13 +255,13 @@ def _explored(asked: _Question, search: _Search, without: _Search | None = None)
         search.depth,
         time.monotonic() - (without or search).began,
         tuple(search.cut),
-        _never_fired(expander, watch),
-        _never_refused(expander, watch),
-        _spent(expander, watch),
+        never_fired(expander, watch),
+        never_refused(expander, watch),
+        spent(expander, watch),
         tuple(_finding(asked, search, without, number, watch) for number in range(len(asked.properties))),
         _used(asked, expander),
         tuple(tuple(names[n - 1] for n in equals) for equals in expander.equals),
-        tuple(dict.fromkeys(_who(expander.instances[index], expander) for index, _ in expander.merged)),
+        tuple(dict.fromkeys(who(expander.instances[index], expander) for index, _ in expander.merged)),
         _outside(asked, expander.configuration.known),
     )
 
@@ -349,16 +284,6 @@ def _outside(asked: _Question, known: Known) -> dict[str, tuple[str, ...]]:
     fence = fences.parse(asked.fence)
     unmet = {prop.name: outside(fence, prop.name, known) for prop in asked.properties}
     return {name: tuple(each.formula for each in found) for name, found in unmet.items() if found}
-
-
-def _both(watch: Watch, other: Watch) -> Watch:
-    """What two searches of the same system noted, but for what is numbered as only one of them does."""
-    return replace(
-        watch,
-        fired=[max(pair) for pair in zip(watch.fired, other.fired, strict=True)],
-        refused=[max(pair) for pair in zip(watch.refused, other.refused, strict=True)],
-        tested=[max(pair) for pair in zip(watch.tested, other.tested, strict=True)],
-    )
 
 
 def _walk(
@@ -498,50 +423,3 @@ def _run(asked: _Question, search: _Search, number: int) -> Run:
     if not breaks(run, prop):
         raise AssertionError(f"the plain interpreter does not agree that {run.title}: folding is wrong")
     return run
-
-
-def _who(instance: Instance, expander: Expander) -> str:
-    """A transition as reports name it: what a PD does is not what a TSO server does."""
-    if not instance.number:
-        return instance.name
-    return f"{instance.name}@{expander.configuration.kinds[instance.number - 1].name.lower()}"
-
-
-def _never_fired(expander: Expander, watch: Watch) -> tuple[str, ...]:
-    fired = {_who(expander.instances[i], expander) for i, count in enumerate(watch.fired) if count}
-    every = dict.fromkeys(_who(instance, expander) for instance in expander.instances)
-    return tuple(name for name in every if name not in fired)
-
-
-def _never_refused(expander: Expander, watch: Watch) -> tuple[str, ...]:
-    """Guards that nothing ever ran into: without them this search would have been the same.
-
-    Merging leaves out states in which one might refuse.
-    """
-    refused, every = set(), {}
-    for number, stands_for in enumerate(expander.guards):
-        for index, label in stands_for:
-            name = f"{_who(expander.instances[index], expander)}: {label}"
-            every[name] = True
-            if watch.refused[number]:
-                refused.add(name)
-    return tuple(name for name in every if name not in refused)
-
-
-def _spent(expander: Expander, watch: Watch) -> tuple[str, ...]:
-    """The limits of the scenario that stopped a step which nothing else refused."""
-    limits = expander.configuration.budgets
-    spent = {
-        expander.instances[index].spends
-        for number, stands_for in enumerate(expander.guards)
-        for index, label in stands_for
-        if label == BUDGET_LEFT and watch.refused[number]
-    }
-    found = [f"{name} = {limits[name]}" for name in sorted(filter(None, spent))]
-    if any(
-        watch.refused[number]
-        for number, stands_for in enumerate(expander.guards)
-        if any(label == DEMAND_LEFT for _, label in stands_for)
-    ):
-        found.append(f"clients.ahead = {expander.configuration.constants['ahead']}")
-    return tuple(found)

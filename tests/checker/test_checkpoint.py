@@ -18,7 +18,8 @@ from tsofence.checker.machine import machine_code
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.checkpoint import Checkpoint
 from tsofence.checker.search.engine import CheckpointError, Plain
-from tsofence.checker.search.explore import Exploration, Progress, explore
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.findings import Exploration, Progress
 from tsofence.checker.search.native import Native
 from tsofence.cli import main
 from tsofence.model.language.instance import REDUCTIONS

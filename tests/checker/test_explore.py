@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tsofence.checker.run import breaks, follow
-from tsofence.checker.search.explore import Exploration, explore
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.findings import Exploration
 from tsofence.model.language.instance import REDUCTIONS
 from tsofence.model.variants import fences
 from tsofence.specs import properties

@@ -15,7 +15,7 @@ from tsofence.checker.liveness.columns import truth
 from tsofence.checker.liveness.forever import starves
 from tsofence.checker.liveness.liveness import Cut, States, decide, findings
 from tsofence.checker.run import Move, Run, RunError, repeats
-from tsofence.checker.search.explore import Progress
+from tsofence.checker.search.findings import Progress
 from tsofence.model.language.expr import NOBODY, both, exists
 from tsofence.model.pd import state as s
 from tsofence.model.variants import fences

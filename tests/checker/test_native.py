@@ -10,7 +10,8 @@ import pytest
 
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.engine import Engine, Plain
-from tsofence.checker.search.explore import Exploration, explore
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.findings import Exploration
 from tsofence.checker.search.native import Native
 from tsofence.model.language.instance import REDUCTIONS, Configuration
 from tsofence.model.variants import fences

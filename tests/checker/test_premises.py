@@ -17,7 +17,8 @@ from tsofence.checker.proof import induct, witness
 from tsofence.checker.proof import prove as proving
 from tsofence.checker.proof.induct import Induction
 from tsofence.checker.proof.prove import Proof, prove, prove_all
-from tsofence.checker.search.explore import Exploration, explore
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.findings import Exploration
 from tsofence.model.language.expr import (
     FALSE,
     NOBODY,
@@ -36,7 +37,7 @@ from tsofence.model.language.smt import World, negated
 from tsofence.model.language.transition import Kind, Step, Transition, transition
 from tsofence.model.pd import state as s
 from tsofence.model.variants import fences
-from tsofence.specs import lemmas
+from tsofence.specs import assumptions, lemmas
 from tsofence.specs.constraints import CONSTRAINTS, Constraint, parameters
 from tsofence.specs.lemmas import Lemma
 from tsofence.specs.properties import named
@@ -52,7 +53,7 @@ API = ("first-primary-stays", "api-mode-only", "no-client-syncs")
 
 
 def induction(fence: str, name: str, assume: tuple[str, ...] = ()) -> Induction:
-    return Induction(fences.parse(fence), named(name), [lemmas.assumption(each) for each in assume])
+    return Induction(fences.parse(fence), named(name), [assumptions.assumption(each) for each in assume])
 
 
 def text(*proofs: Proof) -> str:

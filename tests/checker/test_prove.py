@@ -17,7 +17,7 @@ from tsofence.model.language.expr import FALSE
 from tsofence.model.language.transition import Kind
 from tsofence.model.pd import system
 from tsofence.model.variants import fences
-from tsofence.specs import lemmas
+from tsofence.specs import assumptions, lemmas
 from tsofence.specs.properties import NAMES, named
 from tsofence.specs.scenario import load
 
@@ -70,7 +70,7 @@ def excluded(assume: tuple[str, ...]) -> set[str]:
 def induction(
     fence: str, name: str, assume: tuple[str, ...] = (), dropped: tuple[tuple[str, str], ...] = ()
 ) -> Induction:
-    assumed = [lemmas.assumption(each) for each in assume]
+    assumed = [assumptions.assumption(each) for each in assume]
     return Induction(fences.parse(fence), named(name), assumed, dropped=dropped)
 
 
@@ -252,7 +252,7 @@ def test_a_clients_sync_breaks_the_upgrade_itself() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_assumptions_that_are_named_exist(fence: str, name: str) -> None:
     for each in lemmas.enough(fences.parse(fence), name):
-        assert lemmas.assumption(each).meaning
+        assert assumptions.assumption(each).meaning
 
 
 @pytest.mark.parametrize(

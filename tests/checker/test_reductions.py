@@ -22,7 +22,8 @@ from tsofence.checker.reductions.simulation import Simulation
 from tsofence.checker.reductions.symmetry import checked, exchanges, names_a_server, orbits
 from tsofence.checker.run import breaks
 from tsofence.checker.search.engine import Engine, Plain
-from tsofence.checker.search.explore import Exploration, explore
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.findings import Exploration
 from tsofence.checker.search.native import Native
 from tsofence.model.language.expr import NOBODY, TRUE, Expr, server
 from tsofence.model.language.instance import FOLDING, MERGING, REDUCTIONS, SYMMETRY, Configuration, Merge

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...checker.reductions.reduction import Reduction
-from ...checker.search.explore import Exploration
+from ...checker.search.findings import Exploration
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
 from ..story import show

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ...checker.search.explore import Exploration, Progress
+from ...checker.search.findings import Exploration, Progress
 from ...specs import liveness
 from ...specs.scenario import Scenario
 from ..output.terminal import clean

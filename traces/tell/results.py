@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...checker.proof.prove import Proof
-from ...checker.search.explore import Exploration
+from ...checker.search.findings import Exploration
 from ..explain.replay import Report
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
