@@ -44,7 +44,7 @@ class Folding:
     @property
     def proved(self) -> bool:
         """May a search rely on it?"""
-        return bool(self.tables)
+        return bool(self.tables) and self.obligations > 0
 
     def told(self, note: str = "") -> Reduction:
         """What a report says of it."""
@@ -114,7 +114,13 @@ def derive(
     entry = kept.read(digest)
     old = entry is not None
     if entry is None and not wait:
-        return Folding((generously(configuration),), 0, 0.0, kept=False, note="not proved: only runs count")
+        return Folding(
+            (generously(configuration),),
+            0,
+            0.0,
+            kept=False,
+            note="times are kept apart generously; nothing is said to hold",
+        )
     if entry is None:
         entry = look_for(system, progress or (lambda _: None))
         if not entry.late:  # a faster machine may find one, or a better one

@@ -46,6 +46,8 @@ ENGINES = ("auto", "plain", "native", "cluster")
 _NATIVE_FROM = {"auto": _MANY, "plain": None, "native": 0, "cluster": None}
 #: without --max-states: some 4 GiB in machine code, if --memory allows that much
 MAX_STATES = 100_000_000
+#: what may end a search
+ALL_VIOLATED, INTERRUPTED = "every property asked for is violated already", "interrupted"
 
 
 @dataclass(slots=True)
@@ -169,9 +171,15 @@ def explore(
         CheckpointError: a checkpoint of another model, a damaged one, or one that another process uses.
         KeyError: a guard to drop that does not exist.
     """
-    asked = _Question(
+    question = _Question(
         scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
-    ).prepared(wait)
+    )
+    asked = question.prepared(wait=False)
+    if wait and not asked.folding.proved:
+        found = _at_first(asked)
+        if found is not None:
+            return found
+        asked = question.prepared(wait=True)
     if checkpoint is None:
         return _searched(asked, engine, reductions, None)
     from .checkpoint import Checkpoint
@@ -179,6 +187,16 @@ def explore(
     with Checkpoint(checkpoint) as file:
         found = _searched(asked, engine, reductions, file)
         return replace(found, notes=(file.trouble,)) if file.trouble else found
+
+
+def _at_first(asked: _Question) -> Exploration | None:
+    """What the first few states tell, if for that nothing has to be proved: nothing is said to hold."""
+    search = asked.search()
+    _try(search, replace(asked, max_states=min(asked.max_states, _SMALL)), None, None)
+    ended = {ALL_VIOLATED, INTERRUPTED} | (
+        {_too_many(asked.max_states)} if asked.max_states <= _SMALL else set()
+    )
+    return _explored(asked, search) if ended & set(search.cut) else None
 
 
 def _searched(
@@ -217,6 +235,10 @@ def _cluster(expander: Expander, asked: _Question) -> Engine:
     names = [prop.name for prop in expander.properties]
     most = asked.max_states + Cluster.large_chunk * (len(expander.instances) + 1)
     return Cluster(make, expander.first, names, most=most, memory=asked.memory)
+
+
+def _too_many(states: int) -> str:
+    return f"more than {states} states: raise --max-states"
 
 
 def _try(
@@ -310,7 +332,7 @@ def _walk(
         chunk = engine.piece(search.last)
         while search.at < search.last:
             if len(search.engine) > asked.max_states:
-                return [f"more than {asked.max_states} states: raise --max-states"]
+                return [_too_many(asked.max_states)]
             if search.engine.memory > memory:
                 raise MemoryError
             if native_from is not None and len(search.engine) >= native_from:
@@ -319,7 +341,7 @@ def _walk(
             upto = min(search.at + chunk, search.last)
             while search.at < upto:
                 if stop is not None and stop():
-                    return ["interrupted"]
+                    return [INTERRUPTED]
                 part = min(search.at + search.engine.stride, upto)
                 search.engine.expand(search.at, part)
                 search.at = part
@@ -328,7 +350,7 @@ def _walk(
             if checkpoint is not None and checkpoint.due():
                 _save(search, checkpoint)
         if until and search.engine.watch.hits.keys() >= set(until):
-            return ["every property asked for is violated already"]
+            return [ALL_VIOLATED]
         if len(search.engine) == search.last:
             return []
         search.levels.append(search.last)

@@ -105,7 +105,7 @@ def _reduced(found: Exploration) -> list[str]:
 def _proof(reduction: Reduction) -> str:
     """How it is known that a reduction makes no difference."""
     if not reduction.proved:
-        return f"not used, for it is not proved ({reduction.note})"
+        return f"not proved ({reduction.note})"
     kept = ", kept" if reduction.kept else ""
     note = f" ({reduction.note})" if reduction.note else ""
     return f"proved, {reduction.obligations} obligations, {reduction.seconds:.1f} s{kept}{note}"
