@@ -226,4 +226,4 @@ def check_dropped(dropped: Iterable[tuple[str, str]], names: Iterable[str]) -> N
         try:
             system.transitions(fences.parse(name), dropped)
         except KeyError as error:
-            raise click.BadParameter(f"{error.args[0]}, under {name}", param_hint="--drop") from None
+            raise click.BadParameter(f"under {name}: {error.args[0]}", param_hint="--drop") from None

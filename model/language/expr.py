@@ -172,6 +172,10 @@ def _arithmetic(op: str, left: Expr, other: object) -> Expr:
 
 def _expect(sort: Sort, *exprs: Expr) -> None:
     for expr in exprs:
+        if not isinstance(expr, Expr):
+            raise SortError(
+                f"expected a condition or a value, got {expr!r}; a server's variable is written name[n]"
+            )
         if expr.sort != sort:
             raise SortError(f"expected {sort}, got {expr.sort}: {expr}")
 

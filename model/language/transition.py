@@ -31,6 +31,8 @@ class Step:
 
     def __post_init__(self) -> None:
         for label, condition in self.guard.items():
+            if not isinstance(condition, Expr):
+                raise SortError(f"guard {label!r} is no condition: {condition!r}")
             if condition.sort != BOOL:
                 raise SortError(f"guard {label!r} is a {condition.sort}, not a Bool: {condition}")
 

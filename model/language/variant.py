@@ -29,7 +29,6 @@ class _Change:
 
     key: tuple[str, str, str]
     value: Any
-    by: str
     where: str
 
     def __str__(self) -> str:
@@ -61,7 +60,7 @@ class Variant:
 
     def _say(self, kind: str, of: str, name: str, value: object) -> None:
         key = (kind, of, name)
-        change = _Change(key, value, self.name, _caller())
+        change = _Change(key, value, _caller())
         if key in self._changes and key not in self._theirs:
             raise VariantError(f"{change.where}: {change} is changed twice")
         self._changes[key] = change
@@ -113,7 +112,7 @@ class Variant:
 
     def also(self, name: str, condition: Callable[..., Expr]) -> None:
         """The name means what it meant, and this: ``condition(*servers)``.  Several variants may say so."""
-        self._also.append(_Change(("definition", "", name), condition, self.name, _caller()))
+        self._also.append(_Change(("definition", "", name), condition, _caller()))
 
     def shared(self, name: str, sort: Sort, initial: int = 0) -> Expr:
         """A variable of its own: one value for the cluster."""
@@ -152,6 +151,11 @@ class Variant:
 
     def vocabulary(self, of: Vocabulary) -> Vocabulary:
         """The variables of a system with its own."""
+        for change in self._of("variable"):
+            if change.key[2] in of.variables or change.key[2] in of.facts:
+                raise VariantError(
+                    f"{change.where}: there is a variable {change.key[2]!r} already; choose another name"
+                )
         return of.extended(change.value for change in self._of("variable"))
 
     @property
@@ -169,7 +173,7 @@ class Variant:
             VariantError: it speaks of what is not there.
             KeyError: a guard to drop that does not exist.
         """
-        found = self._steps(rules)
+        found = self._steps(rules, vocabulary)
         for change in self._of("guard", "effect"):
             self._change(found, change, vocabulary)
         meanings = self._meanings(found)
@@ -193,7 +197,7 @@ class Variant:
     def _of(self, *kinds: str) -> Iterator[_Change]:
         return (change for key, change in self._changes.items() if key[0] in kinds)
 
-    def _steps(self, rules: Iterable[Rule]) -> dict[str, tuple[Rule, Step]]:
+    def _steps(self, rules: Iterable[Rule], vocabulary: Vocabulary) -> dict[str, tuple[Rule, Step]]:
         found = {rule.name: (rule, rule.step) for rule in rules}
         for change in self._of("step"):
             name = change.key[1]
@@ -202,6 +206,12 @@ class Variant:
                     raise _unknown(change, "transition", name, found)
                 continue
             rule, after = change.value
+            if not isinstance(rule.kind, Kind) or not isinstance(rule.step, Step):
+                raise VariantError(
+                    f"{change.where}: step {name!r} needs a Kind, and a function that returns a Step"
+                )
+            for variable, value in rule.step.effect.items():
+                _check_effect(replace(change, value=value), variable, vocabulary)
             if name in found:
                 raise VariantError(
                     f"{change.where}: there is a transition {name!r} already; choose another name"
@@ -221,16 +231,12 @@ class Variant:
         rule, step = found[of]
         guard, effect = dict(step.guard), dict(step.effect)
         if kind == "effect":
-            variable = vocabulary.variables.get(name)
-            if variable is None:
-                raise _unknown(change, "variable", name, vocabulary.variables)
-            if change.value.sort != variable.sort:
-                raise VariantError(f"{change.where}: {name} is a {variable.sort}, not a {change.value.sort}")
+            _check_effect(change, name, vocabulary)
             effect[name] = change.value
         elif change.value is not None:
             guard[name] = change.value
         elif guard.pop(name, None) is None:
-            raise _unknown(change, "guard", name, guard)
+            raise _unknown(change, f"guard of {of}", name, guard)
         found[of] = rule, replace(step, guard=guard, effect=effect)
 
     def _meanings(self, found: Mapping[str, tuple[Rule, Step]]) -> dict[str, Callable[..., Expr]]:
@@ -261,6 +267,23 @@ def _and(meaning: Callable[..., Expr] | None, condition: Callable[..., Expr]) ->
         return both(old, condition(*servers))
 
     return means
+
+
+def _check_effect(change: _Change, name: str, vocabulary: Vocabulary) -> None:
+    """The variable is there and can hold the change's value.
+
+    Raises:
+        VariantError: not so.
+    """
+    if name == "now":
+        return
+    variable = vocabulary.variables.get(name)
+    if variable is None:
+        raise _unknown(change, "variable", name, vocabulary.variables)
+    if not isinstance(change.value, Expr):
+        raise VariantError(f"{change.where}: {name} becomes no value: {change.value!r}")
+    if change.value.sort != variable.sort:
+        raise VariantError(f"{change.where}: {name} is a {variable.sort}, not a {change.value.sort}")
 
 
 def _unknown(change: _Change, kind: str, name: str, there: Iterable[str]) -> VariantError:

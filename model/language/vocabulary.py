@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .expr import Expr, Sort
+from .expr import NODE, Expr, Sort, SortError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,12 @@ class PerServer:
         self._sort = sort
 
     def __getitem__(self, owner: Expr) -> Expr:
+        if getattr(owner, "sort", None) is not NODE:
+            raise SortError(f"{self._name}[…] needs a server, such as SELF or n, not {owner!r}")
         return Expr("field", self._sort, (owner,), name=self._name)
+
+    def __repr__(self) -> str:
+        return f"{self._name} (of no server)"
 
 
 class Vocabulary:

@@ -80,7 +80,8 @@ def _take(path: str) -> str:
         )
     if found.name in _OWN and _OWN[found.name][1] != path:
         raise OwnError(f"{path}: {_OWN[found.name][1]} has a fence {found.name!r}, too; choose another name")
-    system.transitions(found)  # what it speaks of is there
+    with own.blaming(path):
+        system.transitions(found)  # what it speaks of is there
     _OWN[found.name] = found, path
     return found.name
 

@@ -7,6 +7,8 @@ whoever reads it says from which file that comes.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -27,12 +29,23 @@ def module(path: str) -> ModuleType:
     Raises:
         OwnError: there is none, or it fails.
     """
-    file = Path(path)
-    made = ModuleType(f"tsofence_own_{file.stem}")
-    made.__file__ = str(file.absolute())
-    try:
+    made = ModuleType(f"tsofence_own_{Path(path).stem}")
+    made.__file__ = str(Path(path).absolute())
+    with blaming(path):
         text = SourceFileLoader(made.__name__, made.__file__).get_data(made.__file__)
         exec(compile(text, made.__file__, "exec"), made.__dict__)  # noqa: S102  # what the user asked for
+    return made
+
+
+@contextmanager
+def blaming(path: str) -> Iterator[None]:
+    """Whatever fails within is a mistake in that file.
+
+    Raises:
+        OwnError: something did.
+    """
+    try:
+        yield
     except OSError as error:
         raise OwnError(f"{path}: cannot be read ({error.strerror}); give a Python file") from None
     except SyntaxError as error:
@@ -40,12 +53,10 @@ def module(path: str) -> ModuleType:
     except VariantError as error:
         raise OwnError(str(error)) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a user's own code may raise
-        lines = [
-            at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename == made.__file__
-        ]
+        frames, name = traceback.extract_tb(error.__traceback__), str(Path(path).absolute())
+        lines = [frame.lineno for frame in frames if frame.filename == name]
         said = " ".join(str(error).split()) or "no message"
         raise OwnError(f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {said}") from None
-    return made
 
 
 def variant(path: str) -> Variant:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tsofence.model.language.expr import BOOL, FALSE, TIME, TRUE, Expr, both, named, redefined
-from tsofence.model.language.transition import SELF, Kind, Step
+from tsofence.model.language.expr import BOOL, FALSE, TIME, TRUE, Expr, SortError, both, named, redefined
+from tsofence.model.language.transition import SELF, Kind, Step, transition
 from tsofence.model.language.variant import Variant, VariantError
 from tsofence.model.pd import save, system
 from tsofence.model.pd import state as s
@@ -119,26 +120,53 @@ def test_what_etcd_compares_is_compared_in_each_place() -> None:
     assert "(leader == primary)" in {str(part) for part in condition.walk()}
 
 
+def adrift(n: Expr) -> Step:
+    return Step({}, {"timestmp": s.timestamp})
+
+
+def unlike(n: Expr) -> Step:
+    return Step({}, {"timestamp": TRUE})
+
+
+def changes_a_fact(n: Expr) -> Step:
+    return Step({}, {"is_tso": TRUE})
+
+
+@pytest.mark.parametrize("wrong", [s.api, True, None])
+def test_what_is_no_expression_is_refused(wrong: Any) -> None:
+    with pytest.raises(SortError, match=r"name\[n\]"):
+        both(TRUE, wrong)
+    with pytest.raises(SortError, match="needs a server"):
+        s.api[wrong]
+
+
 @pytest.mark.parametrize(
     ("say", "told"),
     [
         (lambda v: v.guard("comit", "x", TRUE), "no transition 'comit'; there are: campaign, "),
-        (lambda v: v.no_guard("commit", "x"), "no guard 'x'; there are: every key is read, "),
+        (lambda v: v.no_guard("commit", "x"), "no guard of commit 'x'; there are: every key is read, "),
         (lambda v: v.effect("commit", {"x": TRUE}), "no variable 'x'; there are: leader, "),
         (lambda v: v.effect("commit", {"leader": TRUE}), "leader is a Node, not a Bool"),
         (lambda v: v.define("x", lambda before, n: before), "no definition 'x'; there are: serving, "),
         (lambda v: v.also("x", lambda n: TRUE), "no definition 'x'; there are: serving, "),
         (lambda v: v.no_step("x"), "no transition 'x'; there are: campaign, "),
         (lambda v: v.add(system.RULES[0]), "there is a transition 'campaign' already"),
-        (lambda v: v.per_server("leader", BOOL), "variable 'leader' is declared twice"),
+        (lambda v: v.add(transition()(adrift)), "no variable 'timestmp'; there are: leader, "),
+        (lambda v: v.add(transition()(unlike)), "timestamp is a Time, not a Bool"),
+        (lambda v: v.add(transition()(changes_a_fact)), "no variable 'is_tso'; there are: "),
+        (lambda v: v.step("pd")(adrift), "needs a Kind, and a function that returns a Step"),
+        (lambda v: v.step()(lambda n: None), "needs a Kind, and a function that returns a Step"),
+        (lambda v: v.effect("commit", {"timestamp": s.seen}), "timestamp becomes no value"),
+        (lambda v: v.define("serving", lambda before, n: s.leader), "expected Bool, got Node"),
+        (lambda v: v.per_server("leader", BOOL), "there is a variable 'leader' already"),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_named_with_its_line(say, told: str) -> None:  # type: ignore[no-untyped-def]  # lambdas
     variant = mine()
     say(variant)
-    with pytest.raises(ValueError, match=re.escape(told)) as caught:
+    with pytest.raises((ValueError, SortError), match=re.escape(told)) as caught:
         system.transitions(variant)
-    assert "declared" in told or re.match(r"test_variants\.py:\d+: ", str(caught.value))
+    assert "expected" in told or re.match(r"test_variants\.py:\d+: ", str(caught.value))
 
 
 def test_a_step_has_to_stand_after_one_that_is_there() -> None:
@@ -207,7 +235,12 @@ def test_nothing_else_decides_by_the_name_of_a_fence() -> None:
         for name in names
         if name in path.read_text(encoding="utf-8")
     ]
-    assert found == ['traces/explain/replay.py: "check-tso-primary"']
+    # what replay asks by default, a field of a line in PD's log, a remark
+    assert {each.partition(":")[0] for each in found} == {
+        "traces/explain/replay.py",
+        "traces/sources/pdlog.py",
+        "traces/tell/matrix.py",
+    }
 
 
 def test_a_variable_of_a_variant_is_not_one_of_another() -> None:
