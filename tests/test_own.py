@@ -170,6 +170,7 @@ def test_the_example_repairs_what_it_says(tmp_path: Path) -> None:
     assert (done.returncode, json.loads(done.stdout)["results"][0]["verdict"]) == (0, "proved"), done.stderr
 
 
+MINE = f'{PREAMBLE}\nfence = Variant("x", "")\n'
 BAD = [
     ("def x(:", "mine.py:1: not Python: "),
     ("x = 1", "mine.py: expected one Variant, called fence, but found 0"),
@@ -178,9 +179,9 @@ BAD = [
     ("\nimport nothing_like_that", "mine.py:2: ModuleNotFoundError: No module named"),
     (f'{PREAMBLE}\nfence = Variant("x", "")\nfence.guard("grant", "y", s.timestamp)', "SortError"),
     (f'{PREAMBLE}\nfence = Variant("x", "")\nfence.guard("gran", "y", TRUE)', "mine.py:10: no transition"),
-    (f'{PREAMBLE}\nfence = Variant("x", "")\nfence.also("serving", lambda n: s.primry)', "mine.py:10: AttributeError"),
-    (f'{PREAMBLE}\nfence = Variant("x", "")\nfence.define("serving", lambda n: TRUE)', "TypeError"),
-    (f'{PREAMBLE}\nfence = Variant("x", "")\nfence.define("serving", lambda b, n: s.leader)', "expected Bool, got Node"),
+    (MINE + 'fence.also("serving", lambda n: s.primry)', "mine.py:10: AttributeError"),
+    (MINE + 'fence.define("serving", lambda n: TRUE)', "TypeError"),
+    (MINE + 'fence.define("serving", lambda b, n: s.leader)', "expected Bool, got Node"),
     (f'{PREAMBLE}\nfence = Variant("off", "")', "expected a name of its own for the fence"),
     (f'{PREAMBLE}\nfence = Variant("a+b", "")', "expected a name of its own for the fence"),
     (f'{PREAMBLE}\nif s.api[SELF]: pass', "TypeError: an expression has no truth value"),
