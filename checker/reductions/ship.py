@@ -32,6 +32,9 @@ class About(Enum):
     RUNS = "the table for what is asked of runs"
 
 
+#: scenarios whose tables take minutes each: these are found where they are asked for
+LARGE = ("client-sync", "tso-pair")
+
 #: scenario, fence, and what is found
 Which = tuple[str, str, About]
 
@@ -41,6 +44,8 @@ def which() -> Iterator[Which]:
     for name in scenarios.names():
         for fence in fences.ALL:
             yield name, fence, About.MERGES
+            if name in LARGE:
+                continue
             yield name, fence, About.STEPS
             if scenarios.load(name).liveness:
                 yield name, fence, About.RUNS
