@@ -176,7 +176,8 @@ def explore(
     )
     asked = question.prepared(wait=False)
     if wait and not asked.folding.proved:
-        found = _at_first(asked)
+        # a search that is to be kept in a file is one that takes long
+        found = _at_first(asked) if checkpoint is None else None
         if found is not None:
             return found
         asked = question.prepared(wait=True)
