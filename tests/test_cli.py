@@ -75,7 +75,7 @@ def test_explore(tiny: Path, tmp_path: Path) -> None:
     assert result["fence"] == "check-tso-primary"
     assert result["complete"] is True
     assert result["cut_by"] == []
-    assert result["states"] > 50_000
+    assert result["states"] > 10_000
     assert result["transitions"] > result["states"]
     assert "restart@pd" in result["never_fired"]
     verdicts = {prop["property"]: prop["verdict"] for prop in result["properties"]}
