@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -194,12 +196,28 @@ def test_without_a_guard_times_are_folded_as_far_as_that_is_proved(dropped: tupl
     assert prove(of_entry(system, found, FLAG, FORGETS, CANDIDATES)).failed == ()
 
 
+#: in a process of its own: which of several least tables is found depends on what z3 was asked before
+ONE_RESET = """
+from dataclasses import replace
+from tsofence.checker.reductions.folding import look_for, of_safety
+from tsofence.checker.reductions.system import System
+from tsofence.model.variants import fences
+from tsofence.specs.scenario import load
+
+world = load("pd-failover")
+budgets = {**dict.fromkeys({**world.budgets, **load("tso-pair").budgets}, 0), "pd.term": 2, "pd.admin": 1}
+world = replace(world, pd=1, window=3, budgets=budgets, reset_by=(2,))
+made = world.configuration(fences.parse("off"))
+found = look_for(System(made, list(world.first_states(made)), of_safety(made)), lambda _: None, 600)
+none, one = found.tables
+assert all(far <= one[0][name] for name, far in none[0].items())
+assert none[0] != one[0]
+"""
+
+
 def test_each_reset_left_makes_more_matter() -> None:
-    world = replace(ALONE, budgets={**ALONE.budgets, "pd.admin": 1}, reset_by=(2,))
-    found = look_for(asked_of(world, "off"), lambda _: None, 600)
-    none, one = found.tables
-    assert all(far <= one[0][name] for name, far in none[0].items())
-    assert none[0] != one[0]
+    done = subprocess.run([sys.executable, "-c", ONE_RESET], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_where_no_table_is_found_that_is_said() -> None:
