@@ -14,9 +14,9 @@ from ..model.language.fold import Known, fold
 from ..model.language.variant import Variant
 from ..model.language.vocabulary import PerServer, Variable
 from ..model.pd import state as s
-from ..model.pd.save import new_window
-from ..model.pd.state import CLIENTS, GUARD, JOB, NO_TIME, OWN, POLLED, ROLE, SKEW, STAGE, Slot
+from ..model.pd.state import GUARD, JOB, OWN, POLLED, ROLE, SKEW, STAGE
 from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
+from .statements import clock_within_bounds, has_read, of_each, of_each_save, save_grows, saving, window_saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,6 @@ class Lemma:
 # --- first states ----------------------------------------------------------------------------------
 
 
-def _each(body: Callable[[Expr], Expr]) -> Expr:
-    return forall(body, "a")
-
-
 def _pair(body: Callable[[Expr, Expr], Expr]) -> Expr:
     return forall(lambda a: forall(lambda b: implies(a != b, body(a, b)), "b"), "a")
 
@@ -44,7 +40,7 @@ _CLOCKS = Lemma(
     "no clock is further from the true time than the bound on skew, and none reads PD's zero time",
     both(
         ZERO < NOW - SKEW,
-        _each(lambda a: both(s.skew[a] <= SKEW, NO_TIME - SKEW <= s.skew[a])),
+        of_each(lambda a: both(*clock_within_bounds(a))),
     ),
 )
 
@@ -53,7 +49,7 @@ def _first(variable: Variable) -> Expr:
     """The declared first value, on every server."""
     value = Expr("literal", variable.sort, value=variable.initial)
     if variable.per_server:
-        return _each(lambda a: PerServer(variable.name, variable.sort)[a] == value)
+        return of_each(lambda a: PerServer(variable.name, variable.sort)[a] == value)
     return Expr("var", variable.sort, name=variable.name) == value
 
 
@@ -75,21 +71,6 @@ FIRST = (_CLOCKS.claim, *(_first(s.VOCABULARY.variables[name]) for name in _AT_R
 
 
 # --- any fence -----------------------------------------------------------------------------------
-def _each_save(body: Callable[[Expr, Slot], Expr]) -> Expr:
-    """Of every save in flight: a server's own and, at a TSO server, that of a client's sync."""
-    return _each(lambda a: both(*(body(a, slot) for slot in (OWN, CLIENTS))))
-
-
-def _read(n: Expr, slot: Slot) -> Expr:
-    """The transaction has read the timestamp key."""
-    return either(slot.stage[n] == STAGE.read, slot.stage[n] == STAGE.hooked)
-
-
-def _saving(n: Expr, slot: Slot) -> Expr:
-    """A transaction is in flight: ``next`` is chosen."""
-    return negate(either(slot.stage[n] == STAGE.idle, slot.stage[n] == STAGE.loaded))
-
-
 def _noted_within(n: Expr) -> Expr:
     """The server will only grant above the remembered grant, as far as its memory goes."""
     return either(
@@ -101,17 +82,17 @@ def _noted_within(n: Expr) -> Expr:
 _SAVE_GROWS = Lemma(
     "save grows",
     "a window about to be saved ends above the value that the transaction has read",
-    _each_save(lambda a, slot: implies(_read(a, slot), slot.seen[a] < new_window(a, slot))),
+    of_each(save_grows),
 )
 _WINDOW_SAVED = Lemma(
     "window saved",
     "the end of a server's window is at most what the timestamp key holds",
-    _each(lambda a: implies(s.initialised[a], s.saved[a] <= s.timestamp)),
+    of_each(window_saved),
 )
 _WITHIN_WINDOW = Lemma(
     "memory within window",
     "the physical part in memory stays below the end of the window by more than the guard",
-    _each(lambda a: implies(s.initialised[a], s.physical[a] + GUARD < s.saved[a])),
+    of_each(lambda a: implies(s.initialised[a], s.physical[a] + GUARD < s.saved[a])),
 )
 _NOTED_BELOW = Lemma(
     "grants below the key",
@@ -127,18 +108,18 @@ _GRANTED = (*_WINDOW, _NOTED_BELOW)
 _SYNC_ABOVE = Lemma(
     "sync starts above what it loaded",
     "a sync in flight starts above the value that the key must still hold",
-    _each_save(
+    of_each_save(
         lambda a, slot: implies(
-            both(slot.job[a] == JOB.sync, _saving(a, slot)), slot.seen[a] + GUARD <= slot.next[a]
+            both(slot.job[a] == JOB.sync, saving(a, slot)), slot.seen[a] + GUARD <= slot.next[a]
         )
     ),
 )
 _EXTENDS_OWN = Lemma(
     "update extends the last window",
     "what an update or an admin reset has read is the end of the window in memory, or the key has moved on",
-    _each(
+    of_each(
         lambda a: implies(
-            both(_read(a, OWN), s.job[a] != JOB.sync, s.initialised[a]),
+            both(has_read(a, OWN), s.job[a] != JOB.sync, s.initialised[a]),
             either(s.seen[a] == s.saved[a], s.seen[a] < s.timestamp),
         )
     ),
@@ -156,7 +137,7 @@ _APART = Lemma(
 _NOTED_APART = Lemma(
     "grants apart",
     "a timestamp granted so far is behind what a server may still grant, or above its window",
-    _each(
+    of_each(
         lambda a: implies(
             both(s.noted, s.initialised[a]),
             either(_noted_within(a), s.saved[a] <= s.noted_physical),
@@ -166,7 +147,7 @@ _NOTED_APART = Lemma(
 _KEY_GROWS = Lemma(
     "key has not gone back",
     "what a transaction has read is at most what the timestamp key holds",
-    _each_save(lambda a, slot: implies(_read(a, slot), slot.seen[a] <= s.timestamp)),
+    of_each_save(lambda a, slot: implies(has_read(a, slot), slot.seen[a] <= s.timestamp)),
 )
 _CAS = (*_GRANTED, _KEY_GROWS, _SYNC_ABOVE, _EXTENDS_OWN)
 _CAS_UNIQUE = (*_CAS, _APART, _NOTED_APART)
@@ -175,9 +156,9 @@ _CAS_UNIQUE = (*_CAS, _APART, _NOTED_APART)
 _WAITED = Lemma(
     "sync waited",
     "when a sync saves, the window that it loaded has passed on every clock",
-    _each_save(
+    of_each_save(
         lambda a, slot: implies(
-            both(slot.job[a] == JOB.sync, _saving(a, slot)),
+            both(slot.job[a] == JOB.sync, saving(a, slot)),
             either(slot.seen[a] == ZERO, slot.seen[a] <= NOW - SKEW),
         )
     ),
@@ -195,7 +176,7 @@ _ONE_WINDOW = Lemma(
 _NOTED_BEHIND_LIVE = Lemma(
     "grants behind a living window",
     "a server whose window has not passed, or that saved last, only grants above every earlier grant",
-    _each(
+    of_each(
         lambda a: implies(
             both(s.noted, s.initialised[a], either(NOW - SKEW < s.saved[a], s.saved[a] == s.timestamp)),
             _noted_within(a),
@@ -215,17 +196,17 @@ def _sole_writer(n: Expr) -> Expr:
 _SERVING_OWNS = Lemma(
     "serving means elected",
     "a server whose local lease is valid holds its election key",
-    _each(lambda a: implies(s.serving(a), s.election_key(a) == a)),
+    of_each(lambda a: implies(s.serving(a), s.election_key(a) == a)),
 )
 _PD_FORGETS = Lemma(
     "a PD that leads no more forgets",
     "a PD has a timestamp in memory only while its role is leader",
-    _each(lambda a: implies(both(negate(s.is_tso[a]), s.initialised[a]), s.role[a] == ROLE.leader)),
+    of_each(lambda a: implies(both(negate(s.is_tso[a]), s.initialised[a]), s.role[a] == ROLE.leader)),
 )
 _PD_SYNCS = Lemma(
     "a PD syncs from nothing",
     "a PD that has a timestamp in memory is promoted, and does not sync",
-    _each(
+    of_each(
         lambda a: implies(
             both(negate(s.is_tso[a]), s.initialised[a]), both(s.promoted[a], s.job[a] != JOB.sync)
         )
@@ -234,7 +215,7 @@ _PD_SYNCS = Lemma(
 _NEWCOMER = Lemma(
     "newcomers are blank",
     "a TSO server that is not the primary never was: nothing in memory, nothing in flight",
-    _each(
+    of_each(
         lambda a: implies(
             both(s.is_tso[a], s.primary != a),
             both(s.role[a] != ROLE.leader, negate(s.initialised[a]), s.job[a] == JOB.none),
@@ -244,12 +225,12 @@ _NEWCOMER = Lemma(
 _SYNC_CURRENT = Lemma(
     "sync is current",
     "while no other save can land, nothing has been saved since this server's sync loaded the key",
-    _each(
+    of_each(
         lambda a: implies(
             both(_sole_writer(a), s.job[a] == JOB.sync),
             either(
                 both(s.stage[a] == STAGE.loaded, s.seen[a] == s.timestamp),
-                both(_saving(a, OWN), s.timestamp + GUARD <= s.next[a]),
+                both(saving(a, OWN), s.timestamp + GUARD <= s.next[a]),
             ),
         )
     ),
@@ -257,12 +238,12 @@ _SYNC_CURRENT = Lemma(
 _NOTED_BEHIND_WRITER = Lemma(
     "grants behind the sole writer",
     "a server beside which no other's save can land only grants above every earlier grant",
-    _each(lambda a: implies(both(s.noted, s.initialised[a], _sole_writer(a)), _noted_within(a))),
+    of_each(lambda a: implies(both(s.noted, s.initialised[a], _sole_writer(a)), _noted_within(a))),
 )
 _NOTED_BEHIND_OR_ABOVE = Lemma(
     "grants behind or above a leader",
     "a PD leader's memory is above every earlier grant, or its window below it",
-    _each(
+    of_each(
         lambda a: implies(
             both(s.noted, s.initialised[a], s.leader == a),
             either(_noted_within(a), s.saved[a] <= s.noted_physical),
@@ -277,7 +258,7 @@ _FOUND_NOTED = Lemma(
 _FOUND_BEHIND = Lemma(
     "library clients' grants behind a leader",
     "a PD leader's memory is above every earlier grant to a library client",
-    _each(
+    of_each(
         lambda a: implies(
             both(s.noted, s.noted_found, s.initialised[a], s.leader == a, negate(s.is_tso[a])),
             _noted_within(a),
@@ -297,7 +278,7 @@ _PD_BELOW = Lemma(
 _IDLE = Lemma(
     "nobody switches unless it may",
     "without dynamic switching a PD in API mode has nothing in flight, nor does it look at the registry",
-    _each(
+    of_each(
         lambda a: implies(
             both(negate(s.is_tso[a]), negate(s.DYNAMIC), s.api[a]),
             both(s.polled[a] == POLLED.nothing, s.stage[a] == STAGE.idle, negate(s.initialised[a])),

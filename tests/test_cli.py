@@ -16,24 +16,11 @@ from tsofence import __version__
 from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs import properties, scenario
 
+from .worlds import TINY
+
 TSOFENCE = Path(sys.executable).with_name("tsofence")
 RECORDINGS = Path(__file__).parent / "recordings"
 RUNS = Path(__file__).parent / "runs"
-
-TINY = """
-description = "small enough for a test"
-[servers]
-pd = 1
-tso = 1
-[time]
-window = 3
-[clients]
-limit = 2
-[faults.pd]
-term = 1
-[faults.tso]
-term = 1
-"""
 
 
 def call(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:

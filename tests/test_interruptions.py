@@ -23,7 +23,10 @@ from tsofence.checker.processes.worker import Job, Worker
 from tsofence.checker.search.findings import Exploration, Progress
 from tsofence.specs.scenario import load
 
+from .worlds import TINY
+
 WORLD = load("rolling-upgrade")
+
 #: far more states than any test waits for
 HUGE = """
 [servers]
@@ -38,19 +41,6 @@ stop = 2
 term = 3
 stop = 2
 """
-TINY = """
-[servers]
-pd = 1
-tso = 1
-[time]
-window = 3
-[clients]
-limit = 2
-[faults.pd]
-term = 1
-[faults.tso]
-term = 1
-"""
 #: the command line, which says on stdout what happens inside
 COMMAND = """
 import signal, sys
@@ -58,6 +48,8 @@ from tsofence.checker.processes.matrix import _Searches
 from tsofence.cli import main
 from tsofence.traces.tell.matrix import Exploring
 from tsofence.traces.tell.progress import Steps
+
+from .worlds import TINY
 
 def telling(owner, name, line):
     method = getattr(owner, name)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .worlds import TINY
+
 TSOFENCE = Path(sys.executable).with_name("tsofence")
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 EXAMPLE = DOCS / "own-fence" / "load_in_transaction.py"
@@ -46,21 +48,7 @@ GRANTS = Property(
 SERVES = Liveness("somebody-serves", "some server serves at last", goal=exists(s.serving))
 NOT_THIS = 3
 """
-SCENARIO = """
-description = "small enough for a test"
-fences = ["off", "./mine.py"]
-[servers]
-pd = 1
-tso = 1
-[time]
-window = 3
-[clients]
-limit = 2
-[faults.pd]
-term = 1
-[faults.tso]
-term = 1
-"""
+SCENARIO = f'fences = ["off", "./mine.py"]\n{TINY}'
 
 
 @pytest.fixture(scope="module")

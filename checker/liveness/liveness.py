@@ -37,7 +37,7 @@ from ..machine.expand import Expander
 from ..reductions.folding import derive, of_liveness
 from ..run import Move, Run, repeats, told_from
 from ..search.engine import Engine, Plain
-from ..search.findings import Finding, Progress
+from ..search.findings import INTERRUPTED, Finding, Progress
 from .columns import truth
 from .fair import Counts, Demand, Lasso, enabled, lasso
 
@@ -103,7 +103,7 @@ class States:
 
         def told(what: str) -> None:
             if stop is not None and stop():
-                raise Cut("interrupted")
+                raise Cut(INTERRUPTED)
 
         self.folding = derive(configuration, first, of_liveness(properties), progress=told)
         self.expander = Expander(self.folding.of(configuration), (), first)
@@ -140,7 +140,7 @@ class States:
                 if len(engine) > max_states:
                     raise Cut(f"more than {max_states} states: raise --max-states")
                 if stop is not None and stop():
-                    raise Cut("interrupted")
+                    raise Cut(INTERRUPTED)
                 self.tell("liveness: every state, without the observer", engine, len(engine) - done)
         except MemoryError:
             raise Cut(f"memory ran out at {len(engine)} states: raise --memory") from None
@@ -158,8 +158,7 @@ class States:
 
     def where(self, condition: Expr) -> Mask:
         """The states in which a condition without acting server holds."""
-        known = self.expander.configuration.known
-        return truth(self.engine, fold(self.expander.instances[0].transition.means(condition), known))
+        return truth(self.engine, fold(condition, self.expander.configuration.known))
 
     def steps(self, judge: Judge) -> Mask:
         """The edges that are steps of a kind."""

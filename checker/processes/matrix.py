@@ -17,9 +17,9 @@ from ...model.language.instance import REDUCTIONS
 from ...model.variants import fences as own_fences
 from ...specs import own as own_properties
 from ...specs.scenario import Scenario
-from ..search.findings import Exploration, Finding, Progress
+from ..search.findings import INTERRUPTED, Exploration, Finding, Progress
 from ..search.memory import default_bound
-from .worker import INTERRUPTED, SIGNALS, Fault, Job, Worker
+from .worker import SIGNALS, Fault, Job, Worker
 
 #: signals by which a process ends that did something wrong itself
 _WRONG = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)

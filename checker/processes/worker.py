@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..search.findings import Exploration, Progress
 
 #: what cut a search that somebody ended
-INTERRUPTED = "interrupted"
 #: what ends a search that somebody waits for
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: seconds of search between two messages of how far it is
@@ -196,7 +195,7 @@ def _search(job: Job, watcher: _Watcher) -> None:
     from ...specs import liveness, own
     from ...specs.properties import named
     from ..search.explore import explore
-    from ..search.findings import Finding
+    from ..search.findings import INTERRUPTED, Finding
 
     began = time.monotonic()
     for file in job.own_fences:

@@ -43,8 +43,13 @@ class Folding:
 
     @property
     def proved(self) -> bool:
-        """May a search rely on it?"""
+        """Is it shown that folding by it loses nothing?"""
         return bool(self.tables) and self.obligations > 0
+
+    @property
+    def sound(self) -> bool:
+        """May something be said to hold of a search that folded by it?  Also where nothing was folded."""
+        return self.proved or not self.tables
 
     def told(self, note: str = "") -> Reduction:
         """What a report says of it."""

@@ -15,11 +15,12 @@ way in T need not be on its way in S.  Shown are, for any number of servers:
 - *closed*: if T takes one of its steps at once, S and T are alike as before;
 - *followed*: whatever step S takes, T takes the same one, or none, or some steps of that save which lead to
   a state alike (they are looked for where z3 finds no other way), none of which a scenario limits;
-- *judged*: a step that breaks or tests a property is taken by T as well, and does so there;
+- *judged*: a step that breaks a property is taken by T as well, and breaks it there;
 - *through*: the steps that are taken at once are tried once, one after the other; then none is left.
 
-So the search, whose runs are runs of the system, comes to every violation.  What of this fails for a
-candidate makes its condition narrower, or the candidate is not used.
+So the search, whose runs are runs of the system, comes to every violation.  (It may not come to every step
+that tests a property: then that is called vacuous where it holds.)  What of this fails for a candidate makes
+its condition narrower, or the candidate is not used.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from typing import Any
 
 from ...model.language.expr import BOOL
 from ...model.language.instance import Configuration, Merge
+from ...specs.invariants import CLAIMS
 from ...specs.properties import PROPERTIES, Property
 from . import kept
 from .candidates import Candidate, candidates, happening
-from .claims import CLAIMS
 from .reduction import Reduction
 from .system import spelled
 

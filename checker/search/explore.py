@@ -29,7 +29,7 @@ from ..reductions.reduction import Reduction
 from ..run import Run, breaks, told_from
 from .coverage import both, never_fired, never_refused, spent, who
 from .engine import Engine, Plain, WorkerLost
-from .findings import Exploration, Finding, Progress
+from .findings import INTERRUPTED, Exploration, Finding, Progress
 from .memory import default_bound
 from .retell import Retold
 
@@ -46,8 +46,8 @@ ENGINES = ("auto", "plain", "native", "cluster")
 _NATIVE_FROM = {"auto": _MANY, "plain": None, "native": 0, "cluster": None}
 #: without --max-states: some 4 GiB in machine code, if --memory allows that much
 MAX_STATES = 100_000_000
-#: what may end a search
-ALL_VIOLATED, INTERRUPTED = "every property asked for is violated already", "interrupted"
+#: what may end a search, beside `INTERRUPTED`
+ALL_VIOLATED = "every property asked for is violated already"
 
 
 @dataclass(slots=True)
@@ -417,7 +417,7 @@ def _finding(
             if without is not None and each is search:
                 note = f"there may be a shorter run, the search for it was cut: {', '.join(without.cut)}"
             return Finding(prop.name, "violated", len(run.moves), run, tested, note)
-    if search.cut:
+    if search.cut or not asked.folding.sound:
         return Finding(prop.name, "unknown", tested=tested)
     if not tested:
         return Finding(prop.name, "vacuous", note="no step met its premise")

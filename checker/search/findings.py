@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from ..reductions.reduction import Reduction
 from ..run import Run
 
+#: what ends a search that somebody stops
+INTERRUPTED = "interrupted"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -63,8 +63,8 @@ class Expr:
 
     ``op`` is ``literal`` (``value``), ``now``, ``param``, ``var``, ``input`` (each by ``name``),
     ``field`` (``name`` of ``args[0]``), ``bound`` (a quantified node), ``exists``/``forall``
-    (``name`` bound in ``args[0]``), ``define`` (``args[0]`` under a ``name``, said of servers: ``args[1:]``),
-    or an operator over ``args``.
+    (``name`` bound in ``args[0]``), ``define`` (``args[0]`` under a ``name``, said of servers: ``args[1:]``;
+    ``value``: is it what a variant means by that name?), or an operator over ``args``.
     """
 
     op: str
@@ -273,13 +273,16 @@ Meanings = Mapping[str, Callable[..., Expr]]
 
 
 def redefined(expr: Expr, meanings: Meanings) -> Expr:
-    """The expression with other meanings for some names; a new meaning may use the old one."""
-    if not meanings or not expr.args:
+    """The expression with other meanings for some names; a new meaning may use the old one.
+
+    What has been given its meaning keeps it: to do so again changes nothing.
+    """
+    if not meanings or not expr.args or (expr.op == "define" and expr.value):
         return expr
     args = tuple(redefined(arg, meanings) for arg in expr.args)
     if expr.op == "define" and expr.name in meanings:
         others = {name: meaning for name, meaning in meanings.items() if name != expr.name}
         meant = redefined(meanings[expr.name](*args), others)
         _expect(expr.sort, meant)
-        args = (meant, *args[1:])
+        return replace(expr, args=(meant, *args[1:]), value=1)
     return replace(expr, args=args)

@@ -10,12 +10,13 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from .expr import BOOL, FALSE, TRUE, Expr, server
+from .expr import BOOL, FALSE, TRUE, Expr, Meanings, redefined, server
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known: number of servers, constants, per-server facts that never change, inputs, now.
+    """What is known: number of servers, constants, per-server facts that never change, inputs, now; and what
+    names mean in the system that is spoken of.
 
     ``state`` gives a variable by name and server (0: shared); with it every expression folds to a
     literal, so folding is also the slow, obvious way to evaluate one.
@@ -26,6 +27,7 @@ class Known:
     facts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     inputs: Mapping[str, int] = field(default_factory=dict)
     bound: Mapping[str, int] = field(default_factory=dict)
+    meanings: Meanings = field(default_factory=dict)
     now: int | None = None
     state: Callable[[str, int], int] | None = None
 
@@ -63,7 +65,7 @@ def fold(expr: Expr, known: Known) -> Expr:
             parts = tuple(fold(expr.args[0], known.acting(expr.name, n)) for n in range(1, known.servers + 1))
             return _junction("or" if expr.op == "exists" else "and", parts)
         case "define":
-            return fold(expr.args[0], known)
+            return fold(redefined(expr, known.meanings).args[0], known)
         case "and" | "or":
             return _junction(expr.op, tuple(fold(arg, known) for arg in expr.args))
         case "ite":

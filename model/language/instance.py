@@ -117,7 +117,8 @@ class Configuration:
         if self.budgets.get("pd.mode") == 0:
             facts["api"] = self.api
         now = RELATIVE_NOW if self.relative else None
-        return Known(len(self.kinds), self.constants, facts, now=now)
+        meanings = self.transitions[0].meanings if self.transitions else {}
+        return Known(len(self.kinds), self.constants, facts, meanings=meanings, now=now)
 
     def _fact(self, fact: Fact, number: int) -> int:
         kind = self.kinds[number - 1]

@@ -56,13 +56,15 @@ class Variant:
         for other in builds_on:
             self._changes |= other._changes
             self._also += other._also
-        self._theirs = frozenset(self._changes)
+        #: what it builds on has changed, and it has not
+        self._theirs = set(self._changes)
 
     def _say(self, kind: str, of: str, name: str, value: object) -> None:
         key = (kind, of, name)
         change = _Change(key, value, _caller())
         if key in self._changes and key not in self._theirs:
             raise VariantError(f"{change.where}: {change} is changed twice")
+        self._theirs.discard(key)
         self._changes[key] = change
 
     # --- what a variant says ---------------------------------------------------------------------

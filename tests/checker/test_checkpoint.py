@@ -33,7 +33,7 @@ SEARCH = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from tsofence.checker import checkpoint
+from tsofence.checker.search import checkpoint
 from tsofence.checker.search.explore import explore
 from tsofence.specs.properties import PROPERTIES
 from tsofence.specs.scenario import load

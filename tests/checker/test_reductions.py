@@ -15,7 +15,6 @@ import z3
 
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.reductions.candidates import Candidate, alike, mentioned
-from tsofence.checker.reductions.claims import CLAIMS
 from tsofence.checker.reductions.merging import Merging, prove
 from tsofence.checker.reductions.questions import System, holding, shown
 from tsofence.checker.reductions.simulation import Simulation
@@ -32,6 +31,7 @@ from tsofence.model.language.transition import Transition
 from tsofence.model.pd.state import CLIENTS, OWN, STAGE, leader
 from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
+from tsofence.specs.invariants import CLAIMS
 from tsofence.specs.properties import PROPERTIES, named
 from tsofence.specs.reference import reference
 from tsofence.specs.scenario import Scenario, load

@@ -9,13 +9,27 @@ from typing import Any
 
 import pytest
 
-from tsofence.model.language.expr import BOOL, FALSE, TIME, TRUE, Expr, SortError, both, named, redefined
+from tsofence.model.language.expr import (
+    BOOL,
+    FALSE,
+    TIME,
+    TRUE,
+    Expr,
+    SortError,
+    both,
+    named,
+    negate,
+    redefined,
+    server,
+)
+from tsofence.model.language.python import Machine
 from tsofence.model.language.transition import SELF, Kind, Step, transition
 from tsofence.model.language.variant import Variant, VariantError
 from tsofence.model.pd import save, system
 from tsofence.model.pd import state as s
 from tsofence.model.pd.state import CLIENTS, OWN
 from tsofence.model.variants import fences
+from tsofence.specs.scenario import load
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,6 +102,20 @@ def test_a_name_means_something_else_wherever_it_is_used() -> None:
     assert "primary == n" in str(grant.means(s.able_to_grant(SELF)).args[0].args[2].args[0])
     # and only under that variant
     assert "primary == n" not in str(steps(fences.parse("off"))["grant"].guard["serving"].args[0])
+
+
+def test_whoever_evaluates_under_a_variant_means_what_it_means() -> None:
+    """Also what is not said of a step: liveness, lemmas, what may be forgotten."""
+    variant = mine()
+    variant.define("serving", lambda before, n: negate(before))
+    for each, serves in ((fences.parse("off"), False), (variant, True)):
+        configuration = load("rolling-upgrade").configuration(each)
+        machine = Machine(configuration, choose=True)
+        state = machine.layout.initial({}, configuration.budgets)
+        said = s.serving(server(1))
+        assert bool(machine.value(state, said)) is serves
+        # and it is not meant twice
+        assert bool(machine.value(state, machine.instances[0].transition.means(said))) is serves
 
 
 def test_several_variants_may_add_to_what_a_name_means() -> None:
