@@ -108,13 +108,13 @@ def look_for(
     """What `prove` keeps, found anew."""
     # what needs z3 is only imported where something has to be shown
     from ..interruption import deferred
-    from .questions import System
+    from .questions import OpenSystem
     from .simulation import Shown, followed
 
     began, note = time.process_time(), ""
     with deferred():
         try:
-            system = System(configuration, properties)
+            system = OpenSystem(configuration, properties)
         except ValueError as error:
             shown, note = Shown((), (), 0), str(error)
         else:

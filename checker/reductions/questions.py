@@ -45,7 +45,7 @@ class _Constants(World):
         return super().parameter(expr)
 
 
-class System:
+class OpenSystem:
     """The transitions that a configuration has, in z3's terms.
 
     ``before``: a state of which nothing is known; ``actor`` takes steps, ``other`` is any server but that
@@ -189,7 +189,7 @@ def supposing(solver: z3.Solver, *suppose: Term) -> Iterator[z3.Solver]:
         solver.pop()
 
 
-def holding(system: System, claims: Mapping[str, Expr]) -> tuple[dict[str, Expr], int]:
+def holding(system: OpenSystem, claims: Mapping[str, Expr]) -> tuple[dict[str, Expr], int]:
     """Those of the claims (over `SELF`, of every server) that hold in every state of a cluster that begins
     unused, and how many questions that took.
 
@@ -222,7 +222,7 @@ def holding(system: System, claims: Mapping[str, Expr]) -> tuple[dict[str, Expr]
     return left, asked
 
 
-def _kept(system: System, transition: Transition, claims: Mapping[str, Expr]) -> dict[str, Term]:
+def _kept(system: OpenSystem, transition: Transition, claims: Mapping[str, Expr]) -> dict[str, Term]:
     """That the claims hold after a step too, of the server that acts and of any other, where it matters."""
     after, writes = system.after(transition), transition.step.effect.keys()
     goals = {}

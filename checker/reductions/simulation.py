@@ -15,7 +15,7 @@ from ...model.language.transition import SELF, Kind, Transition
 from ...model.pd.state import ROLE, STAGE, Slot
 from ...specs.properties import Property
 from .candidates import Candidate, candidates, is_step, mentioned, own_places
-from .questions import System, holding, shown, supposing
+from .questions import OpenSystem, holding, shown, supposing
 
 #: of how many steps a way may be on which a save that is ahead catches up with a failure
 _FAR = 3
@@ -38,13 +38,13 @@ class _Ahead:
     places: Mapping[str, Term]
 
 
-def never(system: System, known: Sequence[Term], candidate: Candidate) -> bool:
+def never(system: OpenSystem, known: Sequence[Term], candidate: Candidate) -> bool:
     """Is it shown that the step is never taken at once?"""
     when = [system.of(system.before, expr) for expr in candidate.when]
     return shown(system.solver(*known, system.acts(candidate.transition), *when))
 
 
-def unstable(system: System, known: Sequence[Term], candidate: Candidate) -> tuple[str | None, int]:
+def unstable(system: OpenSystem, known: Sequence[Term], candidate: Candidate) -> tuple[str | None, int]:
     """The step, if any, that may turn what has to go on holding for the candidate, without moving its save;
     and how many questions that took."""
     said = (*candidate.kept, *candidate.when)
@@ -78,7 +78,7 @@ class Simulation:
 
     def __init__(
         self,
-        system: System,
+        system: OpenSystem,
         candidates: Sequence[Candidate],
         claims: Sequence[Expr],
         properties: Sequence[Property],
@@ -354,7 +354,7 @@ class Shown:
 
 
 def followed(
-    system: System,
+    system: OpenSystem,
     claims: Mapping[str, Expr],
     properties: Sequence[Property],
     progress: Callable[[str], None],

@@ -202,3 +202,15 @@ def test_what_every_fence_keeps(fence: str) -> None:
     world = replace(SHORT, limit=2, counts=(1,))
     found: Exploration = explore(world, fence, [named("key-monotone"), named("window")], max_states=150_000)
     assert not [finding for finding in found.findings if finding.verdict == "violated"]
+
+
+@pytest.mark.parametrize(("own", "steps", "overflows"), [({"pd.window": 4}, 17, False), ({}, 20, True)])
+def test_where_intervals_differ_no_logical_part_has_to_overflow(
+    own: dict[str, int], steps: int, overflows: bool
+) -> None:
+    """A PD's next window reaches past the one that a TSO server saved and left, and begins below it."""
+    world = replace(load("intervals-differ"), own=own)
+    (finding,) = explore(world, "check-tso-primary", [named("unique")]).findings
+    assert (finding.verdict, finding.steps) == ("violated", steps)
+    assert finding.run is not None
+    assert ("overflow" in {move.transition for move in finding.run.moves}) is overflows

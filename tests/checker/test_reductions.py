@@ -16,7 +16,7 @@ import z3
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.reductions.candidates import Candidate, alike, mentioned
 from tsofence.checker.reductions.merging import Merging, prove
-from tsofence.checker.reductions.questions import System, holding, shown
+from tsofence.checker.reductions.questions import OpenSystem, holding, shown
 from tsofence.checker.reductions.simulation import Simulation
 from tsofence.checker.reductions.symmetry import checked, exchanges, names_a_server, orbits
 from tsofence.checker.run import breaks
@@ -248,7 +248,7 @@ EVERYTHING = replace(
 )
 
 
-def implied(system: System, claims: Sequence[Expr], step: Candidate, condition: Expr) -> bool:
+def implied(system: OpenSystem, claims: Sequence[Expr], step: Candidate, condition: Expr) -> bool:
     """Does a condition make no difference?  A PD's failed save changes nothing else: where only a PD's may be
     taken at once, that needs not be said."""
     others = [system.of(system.before, each) for each in step.when if each is not condition]
@@ -257,7 +257,9 @@ def implied(system: System, claims: Sequence[Expr], step: Candidate, condition: 
     return shown(system.solver(*known, system.acts(step.transition), *others, fails))
 
 
-def widened(proof: Merging, system: System, claims: Sequence[Expr]) -> Iterator[tuple[str, list[Candidate]]]:
+def widened(
+    proof: Merging, system: OpenSystem, claims: Sequence[Expr]
+) -> Iterator[tuple[str, list[Candidate]]]:
     """Each condition left out, and each other step of a save taken at once as well."""
     for number, step in enumerate(proof.steps):
         for left_out, condition in enumerate(step.when):
@@ -292,7 +294,7 @@ def test_whatever_is_widened_is_not_shown(world: str, fence: str) -> None:
     configuration = scenario.configuration(fences.parse(fence))
     proof = prove(configuration, PROPERTIES)
     assert proof.reduction.proved
-    system = System(configuration, PROPERTIES)
+    system = OpenSystem(configuration, PROPERTIES)
     claims = list(holding(system, CLAIMS)[0].values())
     tried = dict(widened(proof, system, claims))
     assert len(tried) > 8
