@@ -14,8 +14,8 @@ from .arrays import Graph
 if TYPE_CHECKING:
     from ..search.native import Native
 
-#: bytes of an edge and of a state
-EDGE_BYTES, STATE_BYTES = 6, 8
+#: bytes of an edge
+EDGE_BYTES = 6
 
 
 def graph_of(engine: Engine) -> Graph:
