@@ -281,8 +281,9 @@ def redefined(expr: Expr, meanings: Meanings) -> Expr:
         return expr
     args = tuple(redefined(arg, meanings) for arg in expr.args)
     if expr.op == "define" and expr.name in meanings:
-        others = {name: meaning for name, meaning in meanings.items() if name != expr.name}
-        meant = redefined(meanings[expr.name](*args), others)
+        # where the new meaning uses the name itself, that is what it meant
+        within = {**meanings, expr.name: lambda before, *servers: before}
+        meant = redefined(meanings[expr.name](*args), within)
         _expect(expr.sort, meant)
         return replace(expr, args=(meant, *args[1:]), value=1)
     return replace(expr, args=args)

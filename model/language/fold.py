@@ -65,7 +65,8 @@ def fold(expr: Expr, known: Known) -> Expr:
             parts = tuple(fold(expr.args[0], known.acting(expr.name, n)) for n in range(1, known.servers + 1))
             return _junction("or" if expr.op == "exists" else "and", parts)
         case "define":
-            return fold(redefined(expr, known.meanings).args[0], known)
+            meant = redefined(expr, known.meanings) if expr.name in known.meanings else expr
+            return fold(meant.args[0], known)
         case "and" | "or":
             return _junction(expr.op, tuple(fold(arg, known) for arg in expr.args))
         case "ite":

@@ -137,6 +137,17 @@ def test_a_new_meaning_may_use_the_old_one_and_other_names() -> None:
     assert second.args[0].op == "and"
 
 
+def test_a_new_meaning_that_uses_its_own_name_means_the_old_one() -> None:
+    variant = mine()
+    variant.define("serving", lambda before, n: both(negate(s.serving(n)), s.able_to_grant(n)))
+    configuration = load("rolling-upgrade").configuration(variant)
+    machine = Machine(configuration, choose=True)
+    state = machine.layout.initial({("initialised", 1): 1, ("promoted", 1): 1}, configuration.budgets)
+    # able to grant, but for serving; which it is not, in the old meaning, that both use
+    assert not machine.value(state, s.serving(server(1)))
+    assert str(steps(variant)["grant"].guard["serving"].args[0]).count("serving[n]") == 1
+
+
 def test_what_etcd_compares_is_compared_in_each_place() -> None:
     variant = mine()
     save.compare(variant, "nobody leads", lambda n, slot: s.leader == s.primary, slots=[OWN])
