@@ -93,13 +93,12 @@ def _reduced(found: Exploration) -> list[str]:
         "folding": "times that no step can tell apart",
         "merging": f"{len(found.merged)} transitions taken at once (--json lists them)",
     }
-    used = [
-        f"{said[name]} ({name})"
-        for name in (each.name for each in found.reductions)
-        if (name != "symmetry" or found.exchanged) and (name != "merging" or found.merged)
-    ]
-    proofs = [f"{each.name}: {_proof(each)}" for each in found.reductions if each.proved or each.note]
-    return [*([f"reduced: {'; '.join(used)}"] if used else []), *proofs]
+    idle = {"symmetry": not found.exchanged, "merging": not found.merged}
+    used = [each.name for each in found.reductions if not idle.get(each.name)]
+    # of what made no difference only a proof that failed is worth a line
+    told = [each for each in found.reductions if each.name in used or (each.note and not each.proved)]
+    line = "; ".join(f"{said[name]} ({name})" for name in used)
+    return [*([f"reduced: {line}"] if line else []), *(f"{each.name}: {_proof(each)}" for each in told)]
 
 
 def _proof(reduction: Reduction) -> str:
