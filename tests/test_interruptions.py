@@ -20,7 +20,10 @@ import pytest
 from tsofence.checker.processes import matrix
 from tsofence.checker.processes.matrix import SearchFault, explore_all
 from tsofence.checker.processes.worker import Job, Worker
-from tsofence.checker.search.findings import Exploration, Progress
+from tsofence.checker.reductions import folding, kept
+from tsofence.checker.search.explore import explore
+from tsofence.checker.search.findings import INTERRUPTED, Exploration, Progress
+from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
 
 from .worlds import TINY
@@ -30,16 +33,16 @@ WORLD = load("rolling-upgrade")
 #: far more states than any test waits for
 HUGE = """
 [servers]
-pd = 2
+pd = 1
 tso = 2
 [time]
 window = 4
 [faults.pd]
-term = 3
-stop = 2
+term = 6
+stop = 6
 [faults.tso]
-term = 3
-stop = 2
+term = 6
+stop = 6
 """
 #: the command line, which says on stdout what happens inside
 COMMAND = """
@@ -48,8 +51,6 @@ from tsofence.checker.processes.matrix import _Searches
 from tsofence.cli import main
 from tsofence.traces.tell.matrix import Exploring
 from tsofence.traces.tell.progress import Steps
-
-from .worlds import TINY
 
 def telling(owner, name, line):
     method = getattr(owner, name)
@@ -330,7 +331,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     with command(*args) as whole:
         assert whole.end()[0] == 1
     longest = 1.2 * (time.monotonic() - began)
-    for number in range(60):
+    for number in range(30):
         told.unlink(missing_ok=True)
         kept = ["--checkpoint", str(tmp_path / "kept")] if number % 2 else []
         what, status, errors = kill_at_random([*args, *kept], chance, longest)
@@ -351,3 +352,20 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             unique = result["properties"][0]
             expected = "violated" if result["fence"] == "off" else "holds"
             assert unique["verdict"] == expected or result["cut_by"], what
+
+
+def test_a_stop_while_a_table_is_looked_for_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "_found", {})
+    monkeypatch.setattr(kept, "read", lambda _: None)
+    told: list[Progress] = []
+
+    def stop() -> bool:
+        return bool(told) and told[-1].doing.startswith("folding")
+
+    asked = [named("unique"), named("real-time"), named("window")]
+    found = explore(WORLD, "off", asked, progress=told.append, stop=stop)
+    assert found.cut_by == (INTERRUPTED,)
+    verdicts = [finding.verdict for finding in found.findings]
+    assert "violated" in verdicts
+    assert "holds" not in verdicts
+    assert told[-1].violated.keys() == {f.property for f in found.findings if f.verdict == "violated"}

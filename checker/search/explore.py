@@ -104,16 +104,17 @@ class _Question:
 
     def prepared(self, wait: bool) -> _Question:
         """The same, with what is proved of its system: what may be taken at once, and how times are
-        folded."""
+        folded.
+
+        Raises:
+            _Stopped: nobody waits for it any more.
+        """
         made = self.configuration(frozenset())
         first = list(self.scenario.first_states(made))
-        try:
-            merging = prove(made, self.properties, wait=wait, progress=self._told("merging"))
-            made = merging.of(made)
-            asked = of_safety(made, self.properties)
-            folding = derive(made, first, asked, wait=wait, progress=self._told("folding"))
-        except _Stopped:
-            return self
+        merging = prove(made, self.properties, wait=wait, progress=self._told("merging"))
+        made = merging.of(made)
+        asked = of_safety(made, self.properties)
+        folding = derive(made, first, asked, wait=wait, progress=self._told("folding"))
         return replace(self, merging=merging, folding=folding)
 
     def _told(self, about: str) -> Callable[[str], None]:
@@ -124,7 +125,8 @@ class _Question:
                 raise _Stopped
             if self.progress is not None:
                 seconds = time.monotonic() - began
-                self.progress(Progress(0, 0, 0, 0, None, seconds, 0, self.memory, {}, f"{about}: {what}"))
+                known: dict[str, int | None] = {**self.known}
+                self.progress(Progress(0, 0, 0, 0, None, seconds, 0, self.memory, known, f"{about}: {what}"))
 
         return told
 
@@ -176,11 +178,16 @@ def explore(
     )
     asked = question.prepared(wait=False)
     if wait and not asked.folding.proved:
-        # a search that is to be kept in a file is one that takes long
-        found = _at_first(asked) if checkpoint is None else None
-        if found is not None:
-            return found
-        asked = question.prepared(wait=True)
+        small = asked.search()
+        if checkpoint is None:  # a search that is to be kept in a file is one that takes long
+            _try(small, replace(asked, max_states=min(max_states, _SMALL)), None, None)
+            if {ALL_VIOLATED, INTERRUPTED, _too_many(max_states)} & set(small.cut):
+                return _explored(asked, small)
+        try:
+            asked = replace(question, known=small.violated()).prepared(wait=True)
+        except _Stopped:
+            small.cut = [INTERRUPTED]
+            return _explored(asked, small)
     if checkpoint is None:
         return _searched(asked, engine, reductions, None)
     from .checkpoint import Checkpoint
@@ -188,16 +195,6 @@ def explore(
     with Checkpoint(checkpoint) as file:
         found = _searched(asked, engine, reductions, file)
         return replace(found, notes=(file.trouble,)) if file.trouble else found
-
-
-def _at_first(asked: _Question) -> Exploration | None:
-    """What the first few states tell, if for that nothing has to be proved: nothing is said to hold."""
-    search = asked.search()
-    _try(search, replace(asked, max_states=min(asked.max_states, _SMALL)), None, None)
-    ended = {ALL_VIOLATED, INTERRUPTED} | (
-        {_too_many(asked.max_states)} if asked.max_states <= _SMALL else set()
-    )
-    return _explored(asked, search) if ended & set(search.cut) else None
 
 
 def _searched(
