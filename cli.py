@@ -56,6 +56,7 @@ def main() -> None:
     metavar="NAME|FILE.toml",
     show_default=True,
 )
+@options.build
 @options.fence
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
 @options.drop
@@ -85,6 +86,7 @@ def main() -> None:
 def explore(
     *,
     place: str,
+    builds: tuple[str, ...],
     chosen: tuple[str, ...],
     all_fences: bool,
     dropped: tuple[tuple[str, str], ...],
@@ -108,8 +110,9 @@ def explore(
         raise click.UsageError(
             "a fence or property of your own is not sent to a cluster: use another --engine"
         )
-    names = fences.ALL if all_fences else chosen or world.fences or replaying.DEFAULT_FENCES
-    options.check_dropped(dropped, names)
+    names = options.systems(
+        builds, fences.ALL if all_fences else chosen, world.fences or replaying.DEFAULT_FENCES, dropped
+    )
     asked = asked or (*properties.NAMES, *world.liveness)
     ended: dict[str, Exploration] = {}
     with Exploring(outlet.console, world, names, asked, live=outlet.live) as screen, outlet.held:
@@ -141,6 +144,7 @@ def explore(
 
 
 @main.command()
+@options.build
 @options.fence
 @options.drop
 @options.property_of(options.SAFETY)
@@ -156,6 +160,7 @@ def explore(
 @options.outlet
 def prove(
     *,
+    builds: tuple[str, ...],
     chosen: tuple[str, ...],
     dropped: tuple[tuple[str, str], ...],
     asked: tuple[str, ...],
@@ -171,12 +176,11 @@ def prove(
         raise click.BadParameter(
             f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
-    names = chosen or replaying.DEFAULT_FENCES
-    options.check_dropped(dropped, names)
+    names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     with Steps(outlet.console, live=outlet.live) as screen:
         found = prove_all(
             [
-                (fences.parse(fence), properties.named(name))
+                (fences.whole(fence), properties.named(name))
                 for fence in names
                 for name in asked or properties.NAMES
             ],
@@ -196,6 +200,7 @@ def prove(
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.Place(path_type=Path))
+@options.build
 @options.fence
 @options.drop
 @options.property_of(options.PROPERTY)
@@ -209,6 +214,7 @@ def prove(
 def replay(
     *,
     paths: tuple[Path, ...],
+    builds: tuple[str, ...],
     chosen: tuple[str, ...],
     dropped: tuple[tuple[str, str], ...],
     asked: tuple[str, ...],
@@ -219,14 +225,14 @@ def replay(
     outlet: Outlet,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
-    options.check_dropped(dropped, chosen or replaying.DEFAULT_FENCES)
+    names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     files = run_files.all_runs(paths)
     if files:
         if dropped:
             raise click.UsageError(
                 "--drop is for recordings: a run file says itself which guards it left out"
             )
-        return _rerun(files, chosen, asked, outlet)
+        return _rerun(files, names if builds or chosen else (), asked, outlet)
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
     if unheard:
@@ -242,7 +248,7 @@ def replay(
         )
         found = replaying.replay(
             trace,
-            chosen,
+            names,
             properties=asked or None,
             dropped=dropped,
             progress=screen.explaining,
@@ -252,7 +258,7 @@ def replay(
     outlet.console.print(replayed(found, written, details=details))
     outlet.finish("replay", results.replay_json(found))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
-    if len(chosen) == 1:
+    if (builds or chosen) and len(names) == 1:
         conforms = found.fences[0].conforms
         verdicts.append("unknown" if conforms is None else "holds" if conforms else "violated")
     return status(verdicts)
@@ -314,10 +320,8 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
 
 
 @main.command("list")
-@click.argument(
-    "what", type=click.Choice(["scenarios", "fences", "properties", "transitions"]), required=False
-)
+@click.argument("what", type=click.Choice(LISTS), required=False)
 def list_names(what: str | None) -> int:
-    """Say which scenarios, fences, properties and transitions there are."""
+    """Say which scenarios, builds, fences, properties and transitions there are."""
     Terminal().print(listing([what] if what else LISTS))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from .checker.search.explore import ENGINES
+from .model.builds import known as builds
+from .model.language.variant import VariantError
 from .model.pd import system
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
@@ -111,6 +113,7 @@ class Guard(click.ParamType[tuple[str, str]]):
         return transition, label.strip()
 
 
+BUILD = Named(lambda: builds.SHIPPED, builds.named)
 FENCE = Named(lambda: fences.SHIPPED, fences.parse, fences.take)
 SAFETY = Named(lambda: properties.NAMES, properties.named, own.take)
 PROPERTY = Named(lambda: _ALL_PROPERTIES, own.known, own.take)
@@ -125,6 +128,16 @@ fence = click.option(
     metavar="NAME|FILE.py",
     help="Join several with +; a file is one of your own (docs/own-fence.md). Repeatable; default: "
     f"{' and '.join(DEFAULT_FENCES)}.",
+)
+
+build = click.option(
+    "--build",
+    "builds",
+    type=BUILD,
+    multiple=True,
+    metavar="NAME",
+    help="Which PD it is (tsofence list builds), with the fences put on it. Repeatable; default: "
+    f"{builds.DEFAULT}.",
 )
 
 drop = click.option(
@@ -216,14 +229,24 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-def check_dropped(dropped: Iterable[tuple[str, str]], names: Iterable[str]) -> None:
-    """Every fence has these guards.
+def systems(
+    builds_asked: Sequence[str],
+    fences_asked: Sequence[str],
+    default: Sequence[str],
+    dropped: Iterable[tuple[str, str]],
+) -> list[str]:
+    """The names of all builds with all fences; a build with none, if no fence is asked for.
 
     Raises:
-        click.BadParameter: one has not; the message lists what there is.
+        click.BadParameter: a build and a fence that exclude each other, or a guard to drop that there is not.
     """
+    under = fences_asked or ([fences.NONE] if builds_asked else default)
+    names = [fences.of_build(build, fence) for build in builds_asked or [builds.DEFAULT] for fence in under]
     for name in names:
         try:
-            system.transitions(fences.parse(name), dropped)
+            system.transitions(fences.whole(name), dropped)
+        except VariantError as error:
+            raise click.BadParameter(f"{name}: {error}", param_hint="--build") from None
         except KeyError as error:
             raise click.BadParameter(f"under {name}: {error.args[0]}", param_hint="--drop") from None
+    return list(dict.fromkeys(names))

@@ -60,7 +60,7 @@ class Run:
             ValueError: unknown fence.
             KeyError: an unknown guard was dropped.
         """
-        fence = fences.parse(self.fence)
+        fence = fences.whole(self.fence)
         return Machine(
             Configuration(
                 system.vocabulary(fence),
@@ -140,7 +140,7 @@ def repeats(run: Run) -> bool:
         return False
     for _ in follow(run):
         pass
-    fence = fences.parse(run.fence)
+    fence = fences.whole(run.fence)
     configuration = Configuration(
         system.vocabulary(fence),
         system.transitions(fence, run.dropped),

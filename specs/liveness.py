@@ -18,7 +18,6 @@ from enum import Enum
 from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, exists, negate
 from ..model.language.transition import SELF, Transition
 from ..model.pd import state as s
-from ..model.pd import system
 from ..model.variants import fences
 
 Judge = Callable[[Transition], Expr | None]
@@ -51,8 +50,7 @@ def every_step(*strong: str) -> Mapping[str, Fairness]:
     Elections are won at last, although a scenario limits their number; ``strong`` lists the transitions
     for which weak fairness is not enough.
     """
-    rules = (each.rule for fence in fences.SHIPPED.values() for each in system.transitions(fence))
-    able = {rule.name for rule in rules if rule.budget in _NO_FAULTS}
+    able = {name for name, rule in fences.shipped_rules().items() if rule.budget in _NO_FAULTS}
     return {name: Fairness.STRONG if name in strong else Fairness.WEAK for name in able}
 
 

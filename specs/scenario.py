@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ..model.behaviours import known as behaviours
 from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
 from ..model.language.variant import Variant
@@ -37,6 +38,7 @@ FAULTS = {
     "client_sync": "a client's request makes it sync, beside what its campaign does",
     "transfer": "an admin chooses it as the next primary",
     "lapse": "the lease of its registry key runs out although it is alive",
+    "stale_delete": "it deletes its own election key late, when another may hold it",
 }
 _PD_ONLY = frozenset({"raft_move", "mode", "reclaim"})
 _TSO_ONLY = frozenset({"client_sync", "transfer", "lapse"})
@@ -102,12 +104,17 @@ class Scenario:
         """By server: does it start in API mode?"""
         return (0,) * (self.pd - self.api) + (1,) * self.api + (0,) * self.tso
 
+    def allows(self, fault: str) -> bool:
+        """May some server suffer that fault?"""
+        return any(self.budgets.get(f"{kind}.{fault}") != 0 for kind in ("pd", "tso"))
+
     def configuration(self, fence: Variant, dropped: Iterable[tuple[str, str]] = ()) -> Configuration:
-        """The system of this scenario under a fence, ready to explore.
+        """The system of this scenario under a fence, ready to explore, with what its faults may lead to.
 
         Raises:
             KeyError: a guard to drop that does not exist.
         """
+        fence = fence.behaving(behaviours.allowed(self.allows))
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
         return Configuration(

@@ -154,7 +154,7 @@ class _Path:
         self._constants = constants
         self._world = World(len(run.kinds))
         self.solver = z3.Optimize()
-        fence = fences.parse(run.fence)
+        fence = fences.whole(run.fence)
         self._vocabulary = system.vocabulary(fence)
         self._transitions = {t.name: t for t in system.transitions(fence, run.dropped)}
         view = first = self._first()

@@ -40,22 +40,30 @@ class Variant:
     """See the module.
 
     ``parts``: the names of what was joined, this one's last.  ``builds_on``: variants whose changes are made
-    first, and which this one may change.
+    first, and which this one may change.  ``lacks``: the names of variants of which it has nothing.
     """
 
     def __init__(
-        self, name: str, meaning: str, *, source: str = "", builds_on: Sequence[Variant] = ()
+        self,
+        name: str,
+        meaning: str,
+        *,
+        source: str = "",
+        builds_on: Sequence[Variant] = (),
+        lacks: Sequence[Variant] = (),
     ) -> None:
         self.name = name
         self.meaning = meaning
         self.source = source
         self.parts: tuple[str, ...] = (name,)
+        self.lacks = frozenset(other.name for other in lacks)
         self._changes: dict[tuple[str, str, str], _Change] = {}
         #: what holds beside the meaning of a name, by that name
         self._also: list[_Change] = []
         for other in builds_on:
             self._changes |= other._changes
             self._also += other._also
+            self.lacks |= other.lacks
         #: what it builds on has changed, and it has not
         self._theirs = set(self._changes)
 
@@ -89,9 +97,10 @@ class Variant:
         inputs: tuple[Expr, ...] = (),
         budget: str | None = None,
         needs: str | None = None,
-        after: str = "",
+        after: str | tuple[str, ...] = (),
     ) -> Callable[[Build], Rule]:
-        """A transition of its own, made of a function as those of PD are, and listed ``after`` another."""
+        """A transition of its own, made of a function as those of PD are, and listed ``after`` another (the
+        first of several that there is)."""
 
         def make(build: Build) -> Rule:
             rule = transition(kind, inputs=inputs, budget=budget, needs=needs)(build)
@@ -100,9 +109,9 @@ class Variant:
 
         return make
 
-    def add(self, rule: Rule, *, after: str = "") -> None:
+    def add(self, rule: Rule, *, after: str | tuple[str, ...] = ()) -> None:
         """A transition of its own."""
-        self._say("step", rule.name, "", (rule, after))
+        self._say("step", rule.name, "", (rule, (after,) if isinstance(after, str) else after))
 
     def no_step(self, name: str) -> None:
         """There is no such transition."""
@@ -142,14 +151,29 @@ class Variant:
         for key, change in other._changes.items():
             if key in self._changes:
                 raise VariantError(
-                    f"fences {self.name} and {other.name} exclude each other: both change {change}; "
+                    f"{self.name} and {other.name} exclude each other: both change {change}; "
                     "choose one of them"
                 )
         both_of_them = Variant(f"{self.name}+{other.name}", f"{self.meaning}; {other.meaning}")
         both_of_them.parts = self.parts + other.parts
+        both_of_them.lacks = self.lacks | other.lacks
         both_of_them._changes = self._changes | other._changes
         both_of_them._also = self._also + other._also
         return both_of_them
+
+    def behaving(self, others: Iterable[Variant]) -> Variant:
+        """The same, of that name, with what these say beside it, but for those that it ``lacks``.
+
+        Raises:
+            VariantError: they change the same thing.
+        """
+        made = self
+        for other in others:
+            if other.name not in self.lacks:
+                made = made.joined(other)
+        if made is not self:
+            made.name, made.meaning, made.parts = self.name, self.meaning, self.parts
+        return made
 
     def vocabulary(self, of: Vocabulary) -> Vocabulary:
         """The variables of a system with its own."""
@@ -218,10 +242,11 @@ class Variant:
                 raise VariantError(
                     f"{change.where}: there is a transition {name!r} already; choose another name"
                 )
-            if after and after not in found:
-                raise _unknown(change, "transition", after, found)
+            before = [each for each in after if each in found]
+            if after and not before:
+                raise _unknown(change, "transition", after[0], found)
             order = list(found.items())
-            place = 1 + list(found).index(after) if after else len(order)
+            place = 1 + list(found).index(before[0]) if before else len(order)
             order.insert(place, (name, (rule, rule.step)))
             found = dict(order)
         return found

@@ -224,7 +224,7 @@ def chosen_as_primary(n: Expr) -> Step:
     )
 
 
-def _several_tso_servers(n: Expr) -> Expr:
+def several_tso_servers(n: Expr) -> Expr:
     """With one TSO server, it does not matter who is expected."""
     return exists(lambda m: both(m != n, s.is_tso[m]))
 
@@ -234,7 +234,7 @@ def expects_itself(n: Expr) -> Step:
     """ "set expected primary flag": a primary that has synced says so; the key lives with its lease."""
     return Step(
         guard={
-            "another TSO server may ask": _several_tso_servers(n),
+            "another TSO server may ask": several_tso_servers(n),
             "promoted": s.promoted[n],
             "serving": s.serving(n),
             "nobody is expected": s.expected == NOBODY,
@@ -249,7 +249,7 @@ def expected_key_goes(n: Expr) -> Step:
     """The key that expects this server goes with its lease, which only a primary that serves keeps alive."""
     return Step(
         guard={
-            "another TSO server may ask": _several_tso_servers(n),
+            "another TSO server may ask": several_tso_servers(n),
             "this server is expected": s.expected == n,
             "it does not serve": negate(both(s.serving(n), s.lease[n] == LEASE_STATE.kept)),
             "etcd answers": s.etcd_answers(),
@@ -264,7 +264,7 @@ def makes_way(n: Expr) -> Step:
     return Step(
         guard={
             "leader": s.role[n] == ROLE.leader,
-            "another TSO server may ask": _several_tso_servers(n),
+            "another TSO server may ask": several_tso_servers(n),
             "another server is expected": both(s.expected != NOBODY, s.expected != n),
             "no admin reset holds the memory": s.job[n] != JOB.admin,
             "etcd answers": s.etcd_answers(),

@@ -51,9 +51,15 @@ def new_window(n: Expr, slot: Slot) -> Expr:
 
 
 @s.of_a_save
+def past_election_key(n: Expr, slot: Slot) -> Expr:
+    """The stage of a save that has done with the server's own election key and has read nothing else."""
+    return STAGE.mine
+
+
+@s.of_a_save
 def reads_timestamp(n: Expr, slot: Slot) -> Expr:
     """All that is read before it is: next comes the timestamp key."""
-    return slot.stage[n] == STAGE.mine
+    return slot.stage[n] == past_election_key(n, slot)
 
 
 @s.of_a_save

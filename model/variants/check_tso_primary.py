@@ -26,12 +26,12 @@ def checks_primary(n: Expr) -> Expr:
     return both(negate(s.is_tso[n]), negate(s.api[n]))
 
 
-@fence.step(after="client_refused_not_leader")
+@fence.step(after=("client_refused_not_leader", "admin_reset_begin"))
 def find_no_primary(n: Expr) -> Step:
     """The transaction loads the TSO primary key and finds it absent."""
     return Step(
         guard={
-            "it is time for the check": s.stage[n] == STAGE.mine,
+            "it is time for the check": s.stage[n] == save.past_election_key(n, OWN),
             "this save checks": checks_primary(n),
             "no TSO primary": s.primary == NOBODY,
             "etcd answers": s.etcd_answers(),
@@ -45,7 +45,7 @@ def refused_by_fence(n: Expr) -> Step:
     """The transaction loads the TSO primary key and finds one: the PD must yield."""
     return Step(
         guard={
-            "it is time for the check": s.stage[n] == STAGE.mine,
+            "it is time for the check": s.stage[n] == save.past_election_key(n, OWN),
             "this save checks": checks_primary(n),
             "a TSO primary exists": s.primary != NOBODY,
             "etcd answers": s.etcd_answers(),
@@ -56,7 +56,8 @@ def refused_by_fence(n: Expr) -> Step:
 
 # Only then comes the timestamp key.
 fence.define(
-    "reads_timestamp", lambda before, n: s.stage[n] == ite(checks_primary(n), STAGE.alone, STAGE.mine)
+    "reads_timestamp",
+    lambda before, n: s.stage[n] == ite(checks_primary(n), STAGE.alone, save.past_election_key(n, OWN)),
 )
 save.compare(
     fence,

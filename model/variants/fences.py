@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import reduce
 
+from ..behaviours import known as behaviours
+from ..builds import known as builds
 from ..language.transition import Rule
 from ..language.variant import Variant
 from ..pd import system
@@ -39,6 +41,9 @@ SHIPPED: dict[str, Variant] = {
     )
 }
 
+#: the name of no fence
+NONE = off.fence.name
+
 #: the rows of `explore --all-fences`
 ALL = (*SHIPPED, "save-cas+window-lease+wait-out")
 
@@ -49,6 +54,12 @@ _OWN: dict[str, tuple[Variant, str]] = {}
 def known() -> tuple[str, ...]:
     """Every name that there is."""
     return (*SHIPPED, *_OWN)
+
+
+def shipped_rules() -> dict[str, Rule]:
+    """Every transition by name, of any build and fence that comes with tsofence."""
+    all_of_them = (*(of_build(build, NONE) for build in builds.SHIPPED), *SHIPPED)
+    return {each.name: each.rule for name in all_of_them for each in system.transitions(whole(name))}
 
 
 def own_rules() -> tuple[Rule, ...]:
@@ -74,7 +85,7 @@ def take(asked: str) -> str:
 
 def _take(path: str) -> str:
     found = own.variant(path)
-    if found.name in SHIPPED or "+" in found.name or not found.name.strip():
+    if found.name in (*SHIPPED, *builds.SHIPPED) or "+" in found.name or not found.name.strip():
         raise OwnError(
             f"{path}: expected a name of its own for the fence, not {found.name!r}; choose another"
         )
@@ -86,12 +97,42 @@ def _take(path: str) -> str:
     return found.name
 
 
-def parse(name: str) -> Variant:
-    """The fence of that name.
+def of_build(build: str, fence: str) -> str:
+    """The name of a build with a fence: the default build's is that of the fence."""
+    if build == builds.DEFAULT:
+        return fence
+    return build if fence == NONE else f"{build}+{fence}"
+
+
+def parted(name: str) -> tuple[str, str]:
+    """The build and the fence of such a name."""
+    first, _, rest = name.partition("+")
+    return (first, rest or NONE) if first in builds.SHIPPED else (builds.DEFAULT, name)
+
+
+def whole(name: str) -> Variant:
+    """The build and fence of that name, with all that its servers may do.
 
     Raises:
         ValueError: an unknown name, or two that exclude each other; the message says what there is.
     """
+    return parse(name).behaving(behaviours.allowed())
+
+
+def parse(name: str) -> Variant:
+    """The fence of that name, on the build that it begins with (``release-8.5+save-cas``), if any.
+
+    Raises:
+        ValueError: an unknown name, or two that exclude each other; the message says what there is.
+    """
+    build, fence = parted(name)
+    made = [] if build == builds.DEFAULT else [builds.SHIPPED[build]]
+    if not made or fence != NONE:
+        made += _fences(fence)
+    return reduce(Variant.joined, made)
+
+
+def _fences(name: str) -> list[Variant]:
     parts = name.split("+")
     there = SHIPPED | {own_name: variant for own_name, (variant, _) in _OWN.items()}
     unknown = [part for part in parts if part not in there]
@@ -100,8 +141,8 @@ def parse(name: str) -> Variant:
             f"unknown fence {unknown[0]!r}; choose from {', '.join(there)}, or join several with +; one of "
             "your own is a file: --fence ./mine.py"
         )
-    if len(parts) > 1 and off.fence.name in parts:
+    if len(parts) > 1 and NONE in parts:
         raise ValueError("fence off means no fence; it cannot be joined with another")
     if len(parts) != len(set(parts)):
         raise ValueError(f"fence {name!r} names one of its parts twice; name each once")
-    return reduce(Variant.joined, (there[part] for part in parts))
+    return [there[part] for part in parts]

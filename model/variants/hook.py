@@ -6,8 +6,9 @@ Source: tikv/pd pull 10473 in an earlier form, a hook of `SaveTimestamp` that ru
 from ..language.expr import ite
 from ..language.transition import SELF
 from ..language.variant import Variant
+from ..pd import save
 from ..pd import state as s
-from ..pd.state import STAGE
+from ..pd.state import OWN, STAGE
 from . import check_tso_primary
 from .check_tso_primary import checks_primary
 
@@ -20,7 +21,7 @@ fence = Variant(
 for step in ("find_no_primary", "refused_by_fence"):
     fence.guard(step, "it is time for the check", s.stage[SELF] == STAGE.read)
 fence.effect("find_no_primary", {"stage": STAGE.hooked})
-fence.define("reads_timestamp", lambda before, n: s.stage[n] == STAGE.mine)
+fence.define("reads_timestamp", lambda before, n: s.stage[n] == save.past_election_key(n, OWN))
 fence.define(
     "ready_to_commit", lambda before, n: s.stage[n] == ite(checks_primary(n), STAGE.hooked, STAGE.read)
 )

@@ -67,7 +67,7 @@ class World:
         asked: Sequence[Property] = (),
     ) -> None:
         self.fence, self.dropped = fence, tuple(dropped)
-        variant = fences.parse(fence)
+        variant = fences.whole(fence)
         self.kinds = timeline.kinds
         self.constants = timeline.constants
         self.machine = Machine(

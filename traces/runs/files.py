@@ -4,6 +4,7 @@
 |---|---|
 | `format`, `version` | what the file is; `format` comes first, so that the first bytes tell |
 | `title` | in a few words, where the run comes from |
+| `build` | the build of PD; missing: the default one |
 | `fence`, `dropped` | the system: fence, and guards left out as (transition, label) |
 | `servers` | name to `pd` or `tso`, in order: server 1, 2, … |
 | `constants` | the parameters of the system, in the unit of the run's times |
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ...checker.run import Move, Run, RunError, follow, repeats
+from ...model.builds import known as builds
 from ...model.language.expr import BOOL, DURATION, NODE, Sort
 from ...model.language.transition import Kind, Rule
 from ...model.language.variant import Variant
@@ -64,8 +66,8 @@ CONSTANTS = (
 #: those that a run can do without, and what they are then: PDs in service mode, clients that may ask for all
 _MISSING = {state.DYNAMIC.name: 0, state.REGISTRY.name: 0, state.AHEAD.name: MAX_NUMBER}
 _NEEDED = tuple(name for name in CONSTANTS if name not in _MISSING)
-#: what runs under any fence that comes with tsofence are made of
-_SHIPPED = {each.name: each.rule for fence in fences.SHIPPED.values() for each in system.transitions(fence)}
+#: what runs under any build and fence that comes with tsofence are made of
+_SHIPPED = fences.shipped_rules()
 _AGAIN = "mend the file, or have the run found again"
 
 
@@ -104,11 +106,13 @@ def dumps(run: Run) -> str:
             first.setdefault(name, {})[run.names[number - 1]] = value
         else:
             first[name] = value
+    build, fence = fences.parted(run.fence)
     head = {
         "format": FORMAT,
         "version": VERSION,
         "title": run.title,
-        "fence": run.fence,
+        **({} if build == builds.DEFAULT else {"build": build}),
+        "fence": fence,
         "dropped": [list(guard) for guard in run.dropped],
         "servers": {name: kind.name.lower() for name, kind in zip(run.names, run.kinds, strict=True)},
         "constants": {_named(name, run.names): value for name, value in run.constants.items()},
@@ -238,9 +242,9 @@ def _run(document: dict[str, Any]) -> Run:
         document,
         "the file",
         ("format", "version", "title", "fence", "servers", "constants", "first", "moves"),
-        {"dropped": [], "reachable": True, "breaks": None, "cycle_from": None},
+        {"build": builds.DEFAULT, "dropped": [], "reachable": True, "breaks": None, "cycle_from": None},
     )
-    fence = _text(fields["fence"], "fence")
+    fence = fences.of_build(_text(fields["build"], "build"), _text(fields["fence"], "fence"))
     dropped = tuple(_guards(fields["dropped"]))
     variant = _system(fence, dropped)
     rules = {**_SHIPPED, **{each.name: each.rule for each in system.transitions(variant)}}
@@ -349,7 +353,7 @@ def _guards(value: object) -> Iterator[tuple[str, str]]:
 
 def _system(fence: str, dropped: tuple[tuple[str, str], ...]) -> Variant:
     try:
-        found = fences.parse(fence)
+        found = fences.whole(fence)
     except ValueError as error:
         raise _Wrong("fence to be one of this version", str(error)) from None
     transitions = {made.name: made for made in system.transitions(found)}

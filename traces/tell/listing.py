@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from ...model.pd import system
+from ...model.builds import known as builds
 from ...model.variants import fences
 from ...specs import liveness, properties, scenario
 
-LISTS = ("scenarios", "fences", "properties", "transitions")
+LISTS = ("scenarios", "builds", "fences", "properties", "transitions")
 
 
 def listing(which: Sequence[str]) -> RenderableType:
     """Names and what they mean."""
     meanings: dict[str, dict[str, str]] = {
         "scenarios": {name: scenario.load(name).description for name in scenario.names()},
+        "builds": {name: f"{build.meaning} ({build.source})" for name, build in builds.SHIPPED.items()},
         "fences": {name: fence.meaning for name, fence in fences.SHIPPED.items()},
         "properties": {prop.name: prop.meaning for prop in (*properties.PROPERTIES, *liveness.PROPERTIES)},
-        "transitions": {rule.name: rule.meaning for rule in system.RULES},
+        "transitions": {name: rule.meaning for name, rule in fences.shipped_rules().items()},
     }
     parts: list[RenderableType] = []
     for heading in which:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...checker.proof.prove import Proof
 from ...checker.search.findings import Exploration
+from ...model.variants import fences
 from ..explain.replay import Report
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
@@ -18,7 +19,7 @@ from ..sources.settings import SETTINGS, Name, Settings
 def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """One fence's result in the form that scripts read."""
     return {
-        "fence": found.fence,
+        **_system_json(found.fence),
         "states": found.states,
         "transitions": found.transitions,
         "depth": found.depth,
@@ -58,10 +59,16 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
     }
 
 
+def _system_json(name: str) -> dict[str, str]:
+    """A build and its fence."""
+    build, fence = fences.parted(name)
+    return {"fence": fence, "build": build}
+
+
 def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """One proof in the form that scripts read."""
     return {
-        "fence": proof.fence,
+        **_system_json(proof.fence),
         "property": proof.property,
         "verdict": proof.verdict,
         "nodes": "any" if proof.nodes is None else proof.nodes,
@@ -122,7 +129,7 @@ def replay_json(found: Report) -> dict[str, Any]:
         ],
         "fences": [
             {
-                "fence": verdict.fence,
+                **_system_json(verdict.fence),
                 "conforms": "unknown" if verdict.conforms is None else verdict.conforms,
                 "stopped_at": None
                 if verdict.stopped_at is None
@@ -169,7 +176,7 @@ def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:
         "fences": [
             {
                 "file": file,
-                "fence": verdict.fence,
+                **_system_json(verdict.fence),
                 "conforms": verdict.allows,
                 "stopped_at": None,
                 "refused_by": [],

@@ -1,0 +1,18 @@
+"""The behaviours by the fault that a scenario allows, or leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..language.variant import Variant
+from . import client_sync, stale_delete
+
+BY_FAULT: dict[str, Variant] = {
+    "client_sync": client_sync.behaviour,
+    "stale_delete": stale_delete.behaviour,
+}
+
+
+def allowed(allows: Callable[[str], bool] = lambda fault: True) -> Iterator[Variant]:
+    """Those whose fault may happen."""
+    return (behaviour for fault, behaviour in BY_FAULT.items() if allows(fault))

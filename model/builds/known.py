@@ -1,0 +1,40 @@
+"""The builds by name, the oldest first."""
+
+from __future__ import annotations
+
+from ..language.variant import Variant
+from . import (
+    master_2026_08,
+    nextgen_8_5_4,
+    pull_10473_base,
+    release_6_5,
+    release_7_5,
+    release_8_5,
+)
+
+SHIPPED: dict[str, Variant] = {
+    module.build.name: module.build
+    for module in (
+        release_6_5,
+        release_7_5,
+        release_8_5,
+        nextgen_8_5_4,
+        pull_10473_base,
+        master_2026_08,
+    )
+}
+
+
+#: of which a fence is meant where no build is named
+DEFAULT = pull_10473_base.build.name
+
+
+def named(name: str) -> Variant:
+    """The build of that name.
+
+    Raises:
+        ValueError: there is none; the message lists what there is.
+    """
+    if name not in SHIPPED:
+        raise ValueError(f"unknown build {name!r}; choose from {', '.join(SHIPPED)}")
+    return SHIPPED[name]

@@ -1,0 +1,21 @@
+"""release-7.5: as release-8.5, before the primary of TSO servers could be transferred.
+
+Nobody is expected as primary, and no PD in API mode hands out timestamps.
+
+Source: tikv/pd v7.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/global_allocator.go`
+(primaryElectionLoop).
+"""
+
+from ..language.variant import Variant
+from . import release_8_5
+
+build = Variant(
+    "release-7.5",
+    "7.1 to 8.2: a save compares no leader, only that the key grows; no transfer of the primary, no dynamic "
+    "switching (7.1 syncs in every term, and for no client)",
+    source="tikv/pd v7.5.7",
+    builds_on=[release_8_5.build],
+)
+build.no_guard("campaign", "nobody else is to be primary")
+for of in ("chosen_as_primary", "expects_itself", "expected_key_goes", "makes_way", "poll_registry"):
+    build.no_step(of)
