@@ -83,6 +83,13 @@ class Hidden:
             return d.do("sync_abandon" if d.get("stage", n) == LOADED else "request_lost", n)
         return True
 
+    def _reads_who_is_expected(self, d: Draft, n: int) -> bool:
+        """Before it campaigns, where that is a step of its own."""
+        for how in ("campaign_refused", "read_expected_primary"):
+            if d.refused(how, n) == ():
+                d.do(how, n)
+        return True
+
     def _left(self, d: Draft, n: int) -> bool:
         """What a server that resigns or closes has to do is done."""
         if d.get("role", n) not in (RESIGNING, CLOSING):
@@ -201,14 +208,14 @@ class Hidden:
 
         Where the server's own sync goes on beside it, that has read all that it reads, or nothing yet.
         """
-        if draft.world.kinds[n - 1] is not Kind.TSO or draft.get("role", n) != LEADER:
+        if draft.world.kinds[n - 1] is not Kind.TSO:
             return
         if draft.get("promoted", n) and not self._wide and draft.get("client_stage", n) == IDLE:
             return
         d = draft.copy()
         if not self._syncs(d, n, value - self._window(n), CLIENTS_SLOT):
             return
-        if not d.get("promoted", n):
+        if d.get("role", n) == LEADER and not d.get("promoted", n):
             beside = d.copy()
             own = beside.get("stage", n) >= BEGUN or self._syncs(beside, n, value - self._window(n))
             if own and self._drive(beside, n, None):

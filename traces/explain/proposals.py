@@ -10,7 +10,8 @@ window of who saved it is a clock reading, a lease that ran out was not kept ali
 | leader or primary key deleted | revoke, lease_runs_out, drop_own_key |
 | timestamp key put | commit, of a server's own or of a client's sync (`wide`: commit_answer_lost) |
 | registry key put, deleted | register; registration_ends or registration_lapses |
-| expected primary put, deleted | expects_itself or chosen_as_primary; expected_key_goes |
+| expected primary put | expects_itself or chosen_as_primary |
+| expected primary deleted | expected_key_goes or delete_expected_primary |
 | WINDOW_LOADED, SYNC_SKIPPED | sync_load, sync_skip, of a server's own or of a client's sync |
 | SAVE_REFUSED | refused_by_fence, refused_not_greater, refused_not_leader, conflict, request_lost |
 | RESET, ALLOCATOR_CLOSED, STEP_DOWN | that the memory is cleared, the role given up, in any way there is |
@@ -86,7 +87,8 @@ class _Try(Hidden):
     def elected(self, draft: Draft) -> Iterator[Draft]:
         """The server of the observation wins its election."""
         n, d = self._seen.server, draft.copy()
-        if self._follows(d, n) and self._etcd_answers(d, prefer=n) and d.do("campaign", n, seen=True):
+        ready = self._follows(d, n) and self._etcd_answers(d, prefer=n) and self._reads_who_is_expected(d, n)
+        if ready and d.do("campaign", n, seen=True):
             yield d
 
     def deleted(self, draft: Draft, event: KeyEvent) -> Iterator[Draft]:
@@ -170,8 +172,12 @@ class _Try(Hidden):
             yield draft.copy()
         if not n:
             draft.refuse("expected_key_goes", 0, "this server is expected")
-        elif self._etcd_answers(d) and d.do("expected_key_goes", n, seen=True):
-            yield d
+        elif self._etcd_answers(d):
+            deleted = d.copy()
+            if deleted.do("delete_expected_primary", n, seen=True):
+                yield deleted
+            if d.do("expected_key_goes", n, seen=True):
+                yield d
 
     # --- saves -----------------------------------------------------------------------------------
 
@@ -263,8 +269,9 @@ class _Try(Hidden):
         if draft.world.kinds[n - 1] is Kind.TSO:
             d = draft.copy()
             loads = self._client_answered(d, n) and self._loads(d, n, CLIENTS_SLOT)
-            # a server that does not lead is stopped by its empty leadership value
-            if loads and self._tells(d, n, line, CLIENTS_SLOT) and (leads or d.do("client_abandon", n)):
+            # a server that does not lead is stopped by its empty leadership value, if by anything
+            goes_on = leads or ("client_abandon", n) not in d.world.index
+            if loads and self._tells(d, n, line, CLIENTS_SLOT) and (goes_on or d.do("client_abandon", n)):
                 yield d
         elif not leads:
             yield draft.copy()
@@ -340,6 +347,8 @@ class _Try(Hidden):
         """The server asked, or one to which it sent the call on, grants these timestamps."""
         for n in self._able_to_answer(draft, sent_on):
             for d in self._with_physical(draft, n, call.physical):
+                if not self._client_answered(d, n):
+                    continue
                 count = max(call.logical - d.get("logical", n), 1)
                 if d.do("grant", n, count=count, note=0, pick=1):
                     yield d
