@@ -200,8 +200,13 @@ class _Try(Hidden):
                         yield lost
 
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
-        """Whoever may write that value has loaded the key for its sync, or begun while its lease lasted."""
+        """Whoever may write that value has loaded the key for its sync, its own or that for a client, or begun
+        while its lease lasted."""
         for n in self._seen.writers or draft.world.servers:
+            if draft.get("client_stage", n) == IDLE and draft.world.kinds[n - 1] is Kind.TSO:
+                d = draft.copy()
+                if self._loads(d, n, CLIENTS_SLOT):
+                    yield d
             if draft.get("job", n) != NO_JOB or draft.get("role", n) != LEADER:
                 continue
             d = draft.copy()
@@ -269,10 +274,11 @@ class _Try(Hidden):
         if draft.world.kinds[n - 1] is Kind.TSO:
             d = draft.copy()
             loads = self._client_answered(d, n) and self._loads(d, n, CLIENTS_SLOT)
-            # a server that does not lead is stopped by its empty leadership value, if by anything
-            goes_on = leads or ("client_abandon", n) not in d.world.index
-            if loads and self._tells(d, n, line, CLIENTS_SLOT) and (goes_on or d.do("client_abandon", n)):
-                yield d
+            if loads and self._tells(d, n, line, CLIENTS_SLOT):
+                yield d.copy()
+                # a server that does not lead is stopped by its empty leadership value, if it looks at once
+                if not leads and d.do("client_abandon", n):
+                    yield d
         elif not leads:
             yield draft.copy()
         if not leads or draft.get("promoted", n):
