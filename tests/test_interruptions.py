@@ -46,7 +46,7 @@ stop = 6
 """
 #: the command line, which says on stdout what happens inside
 COMMAND = """
-import signal, sys
+import os, signal, sys
 from tsofence.checker.processes.matrix import _Searches
 from tsofence.cli import main
 from tsofence.traces.tell.matrix import Exploring
@@ -68,7 +68,7 @@ telling(_Searches, "_hear", lambda _self, _worker, told: f"heard {type(told).__n
 telling(_Searches, "start", lambda self, *_: f"started {self.running[-1]._process.pid}")
 interrupt = _Searches._interrupt
 def told(self, *args):
-    print("signal", flush=True)
+    os.write(1, b"signal\\n")  # what was being printed may not be finished
     interrupt(self, *args)
 _Searches._interrupt = told
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
