@@ -182,7 +182,8 @@ class Hidden:
         want = None if value is None else value - self._window(n)
         d = draft.copy()
         if d.get("stage", n) >= BEGUN:
-            if want in (None, d.get("next", n)):
+            other = attempt is Attempt.SYNC and d.get("job", n) != SYNC
+            if want in (None, d.get("next", n)) and not other:
                 yield d
                 return
             d = draft.copy()

@@ -187,9 +187,12 @@ class _Try(Hidden):
             draft.refuse("commit", 0, "the timestamp key is only ever written")
             return
         value = event.timestamp_ns
+        # whose log tells of that value says that a sync saved it
+        attempt = Attempt.SYNC if self._seen.writers else None
         for n in self._seen.writers or draft.world.servers:
-            for slot, begun in ((OWN_SLOT, self._begun), (CLIENTS_SLOT, self._begun_by_client)):
-                for d in begun(draft, n, value):
+            own, client = self._begun(draft, n, value, attempt), self._begun_by_client(draft, n, value)
+            for slot, begun in ((OWN_SLOT, own), (CLIENTS_SLOT, client)):
+                for d in begun:
                     if d.get(slot + "next", n) + self._window(n) != value:
                         d.refuse(slot + "commit", n, "another value is being saved")
                         continue
@@ -213,7 +216,7 @@ class _Try(Hidden):
             if self._has_to_sync(d, n):
                 if self._loads(d, n):
                     yield d
-            elif d.running_out(n) and self._begins_update(d, n, value - self._window(n)):
+            elif not self._seen.writers and self._begins_update(d, n, value - self._window(n)):
                 yield d
 
     def refused_early(self, draft: Draft, line: LogEvent) -> Iterator[Draft]:

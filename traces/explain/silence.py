@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ..sources.observation import KeyEvent, LogEvent, LogStep
+from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace
 from .timeline import Timeline
 
@@ -50,6 +50,16 @@ def silent_in(trace: Trace, order: Timeline) -> list[str]:
     lost = {line.server for line in trace.logs if line.where.file in damaged}
     last = _last_lines(trace)
     return [name for name in order.names if name not in last or name in lost or name in _early(trace, order)]
+
+
+def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> frozenset[tuple[str, int]]:
+    """What servers did not do, for their whole logs would tell of it: a save that fails, whyever, is logged."""
+    failed = {line.server for line in trace.logs if line.refusal is Refusal.OTHER}
+    return frozenset(
+        ("commit_answer_lost", number)
+        for number, name in enumerate(order.names, 1)
+        if name not in silent and name not in failed
+    )
 
 
 def untold_mode(trace: Trace, order: Timeline, silent: Collection[str]) -> str:

@@ -90,6 +90,7 @@ class World:
             *(self.slots["registration", n] for n in self.servers),
         )
         self._shown = timeline.shown
+        self.denied = timeline.denied
         self.refused: dict[Refusal, None] = {}
         self._asked = tuple(asked)
         self._single_writer = properties.named(SINGLE_WRITER).broken_by
@@ -166,7 +167,11 @@ class Draft:
     def refused(self, name: str, number: int, **inputs: int) -> tuple[str, ...] | None:
         """The guards that refuse a step; `None` where the fence has no such step."""
         index = self.world.index.get((name, number))
-        return None if index is None else self.world.machine.refused(self.state, index, inputs)
+        if index is None:
+            return None
+        if (name, number) in self.world.denied:
+            return ("the server's log would tell of it",)
+        return self.world.machine.refused(self.state, index, inputs)
 
     def refuse(self, name: str, number: int, *labels: str) -> bool:
         """Note who refused what; false."""
