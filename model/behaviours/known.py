@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..language.variant import Variant
-from . import client_sync, stale_delete
+from . import client_sync, paused, stale_delete
 
 BY_FAULT: dict[str, Variant] = {
     "client_sync": client_sync.behaviour,
+    "keepalive": paused.behaviour,
     "stale_delete": stale_delete.behaviour,
 }
 

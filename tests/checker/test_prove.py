@@ -54,7 +54,7 @@ MANY_GUARDS = [
 def excluded(assume: tuple[str, ...]) -> set[str]:
     """The transitions that the assumptions leave no room for."""
     found = set()
-    for transition in system.transitions(fences.parse("off")):
+    for transition in system.transitions(fences.whole("off")):
         rule = transition.rule
         if "no-tso-servers" in assume and rule.kind is Kind.TSO:
             found.add(rule.name)
@@ -71,12 +71,12 @@ def induction(
     fence: str, name: str, assume: tuple[str, ...] = (), dropped: tuple[tuple[str, str], ...] = ()
 ) -> Induction:
     assumed = [assumptions.assumption(each) for each in assume]
-    return Induction(fences.parse(fence), named(name), assumed, dropped=dropped)
+    return Induction(fences.whole(fence), named(name), assumed, dropped=dropped)
 
 
 @cache
 def proof(fence: str, name: str, assume: tuple[str, ...] = ()) -> Proof:
-    return prove(fences.parse(fence), named(name), assume=assume)
+    return prove(fences.whole(fence), named(name), assume=assume)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def proof(fence: str, name: str, assume: tuple[str, ...] = ()) -> Proof:
 def test_holds_under_every_fence(fence: str, name: str) -> None:
     found = proof(fence, name)
     assert (found.verdict, found.counterexample, found.never_fires) == ("proved", None, ())
-    assert found.constraints == lemmas.where(fences.parse(fence), name)
+    assert found.constraints == lemmas.where(fences.whole(fence), name)
 
 
 @pytest.mark.parametrize(("fence", "name", "assume"), PROVED)
@@ -100,12 +100,12 @@ def test_is_proved(fence: str, name: str, assume: tuple[str, ...]) -> None:
     found = proof(fence, name, assume)
     assert (found.verdict, found.nodes, found.assumptions) == ("proved", None, assume)
     assert set(found.never_fires) == excluded(assume)
-    assert found.constraints == lemmas.where(fences.parse(fence), name)
+    assert found.constraints == lemmas.where(fences.whole(fence), name)
     assert {obligation.result for obligation in found.obligations} == {"proved"}
     assert found.seconds >= sum(obligation.seconds for obligation in found.obligations)
     assert found.undecided == ()
     assert len(found.obligations) == len(induction(fence, name, assume))
-    steps = {transition.name for transition in system.transitions(fences.parse(fence))}
+    steps = {transition.name for transition in system.transitions(fences.whole(fence))}
     for obligation in found.obligations:
         assert obligation.transition in {FIRST_STATE, *steps}
         assert obligation.solver == "z3"
@@ -172,7 +172,7 @@ def test_without_a_guard_the_proof_fails(
         if obligation.transition == guard[0]
         for label in obligation.guards_used
     }
-    found = prove(fences.parse(fence), named(name), assume=assume, dropped=[guard])
+    found = prove(fences.whole(fence), named(name), assume=assume, dropped=[guard])
     assert found.verdict == verdict
     assert found.counterexample is not None
     assert found.counterexample.reachable == (verdict == "violated")
@@ -251,7 +251,7 @@ def test_a_clients_sync_breaks_the_upgrade_itself() -> None:
 @pytest.mark.parametrize("fence", fences.ALL)
 @pytest.mark.parametrize("name", NAMES)
 def test_assumptions_that_are_named_exist(fence: str, name: str) -> None:
-    for each in lemmas.enough(fences.parse(fence), name):
+    for each in lemmas.enough(fences.whole(fence), name):
         assert assumptions.assumption(each).meaning
 
 
@@ -269,7 +269,7 @@ def test_assumptions_that_are_named_exist(fence: str, name: str) -> None:
     ],
 )
 def test_nothing_is_assumed_unasked(fence: str, name: str, assume: tuple[str, ...], hint: str) -> None:
-    found = prove(fences.parse(fence), named(name), assume=assume)
+    found = prove(fences.whole(fence), named(name), assume=assume)
     assert (found.verdict, found.assumptions) == ("violated", assume)
     assert found.note == f"a run from a first state; to be proved with {hint}"
     assert found.counterexample is not None
@@ -285,13 +285,13 @@ def test_lemmas_that_contradict_each_other_are_seen() -> None:
 
 
 def test_a_property_that_no_step_meets_is_vacuous() -> None:
-    found = prove(fences.parse("off"), named("single-writer"), assume=PD_ONLY)
+    found = prove(fences.whole("off"), named("single-writer"), assume=PD_ONLY)
     assert (found.verdict, found.note) == ("vacuous", "no step meets its premise")
 
 
 def test_one_step_is_not_a_run() -> None:
     """A single server cannot collide with another: what is left is a counterexample to induction."""
-    found = prove(fences.parse("off"), named("unique"), nodes=1)
+    found = prove(fences.whole("off"), named("unique"), nodes=1)
     run = found.counterexample
     assert found.verdict == "unknown"
     assert "one that no run reaches" in found.note
@@ -303,7 +303,7 @@ def test_one_step_is_not_a_run() -> None:
 
 @pytest.mark.parametrize("nodes", [1, 2, 3])
 def test_a_fixed_number_of_servers(nodes: int) -> None:
-    assert prove(fences.parse("save-cas"), named("unique"), nodes=nodes).verdict == "proved"
+    assert prove(fences.whole("save-cas"), named("unique"), nodes=nodes).verdict == "proved"
 
 
 def test_servers_of_a_counterexample_are_numbered_and_named() -> None:
@@ -345,7 +345,7 @@ def test_ctrl_c_leaves_what_was_found() -> None:
         if done == 5:
             raise KeyboardInterrupt
 
-    found = prove(fences.parse("off"), named("window"), progress=interrupt)
+    found = prove(fences.whole("off"), named("window"), progress=interrupt)
     assert found.verdict == "unknown"
     assert len(found.obligations) == 5
     assert found.note.startswith("interrupted after 5 of")
@@ -353,7 +353,7 @@ def test_ctrl_c_leaves_what_was_found() -> None:
 
 def test_progress_counts_every_obligation() -> None:
     seen = []
-    found = prove(fences.parse("off"), named("key-monotone"), progress=lambda *told: seen.append(told))
+    found = prove(fences.whole("off"), named("key-monotone"), progress=lambda *told: seen.append(told))
     total = len(found.obligations)
     assert [done for done, _, _ in seen] == list(range(1, total + 1))
     assert {of for _, of, _ in seen} == {total}
@@ -361,7 +361,7 @@ def test_progress_counts_every_obligation() -> None:
 
 
 def test_mistakes() -> None:
-    off, unique = fences.parse("off"), named("unique")
+    off, unique = fences.whole("off"), named("unique")
     with pytest.raises(ValueError, match="unknown assumption 'hope'; choose from first-primary-stays"):
         prove(off, unique, assume=["hope"])
     with pytest.raises(ValueError, match="at least one server"):
@@ -374,6 +374,6 @@ def test_lemmas_are_told_apart() -> None:
     for fence in fences.ALL:
         for name in NAMES:
             for assume in ((), SERVICE, API, STAYS, API_STAYS, PD_ONLY):
-                group = lemmas.lemmas(fences.parse(fence), name, assume)
+                group = lemmas.lemmas(fences.whole(fence), name, assume)
                 assert len({lemma.name for lemma in group}) == len(group)
                 assert all(lemma.meaning for lemma in group)
