@@ -139,7 +139,7 @@ def test_a_rolling_upgrade_within_one_build_names_both_releases() -> None:
 
 
 def test_each_start_begins_what_counts_from_then_on() -> None:
-    welcome = ("Welcome to Placement Driver (PD)", {})
+    welcome: tuple[str, dict[str, str]] = ("Welcome to Placement Driver (PD)", {})
     versions = heard(
         ("lease timeout", {"purpose": "leader election"}),
         welcome,
