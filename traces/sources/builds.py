@@ -145,10 +145,11 @@ _WORDS = {
 }
 
 _WELCOME = "Welcome to Placement Driver ("
-_SELF = frozenset({"PD", "API SERVICE", "TSO", "TSO SERVICE"})  # the messages of what the binary is
-_LEADS = "load pd and cluster version"  # its [pd-version] is 1.0.0 where the binary does not know its release
-_UNKNOWN = frozenset({"", "None", "1.0.0"})
-_MESSAGES = frozenset(word.partition(" [")[0] for word in _WORDS) | _SELF | {_LEADS}
+_SELF = ("PD", "API SERVICE", "TSO", "TSO SERVICE")  # the messages of what the binary is
+#: where a message has the release; a leader without one says 1.0.0
+_RELEASE_IN = dict.fromkeys(_SELF, "release-version") | {"load pd and cluster version": "pd-version"}
+_UNKNOWN = ("None", "1.0.0")
+_MESSAGES = frozenset(word.partition(" [")[0] for word in _WORDS).union(_RELEASE_IN)
 _RELEASE = re.compile(r"v?(\d{1,4})\.(\d{1,4})\.\d{1,4}(?:-(.+))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _DESCRIBED = re.compile(r"(?:.*-)?\d{1,6}-g([0-9a-f]{7,40})")  # as git says it: so many commits after a tag
@@ -221,13 +222,11 @@ class Tellings:
     def hear(self, where: Where, at_ns: int, message: str, fields: Mapping[str, str]) -> bool:
         """Take in a line; whether another `Version` begins with it."""
         own = message in _SELF
-        release = (
-            fields.get("release-version" if own else "pd-version", "") if own or message == _LEADS else ""
-        )
+        release = fields.get(_RELEASE_IN[message], "") if message in _RELEASE_IN else ""
         release = "" if release in _UNKNOWN or len(release) > _MAX_RELEASE else release
         commit = fields.get("git-hash", "") if own else ""
         commit = commit if _COMMIT.fullmatch(commit) else ""
-        spoken = (message, *(f"{message} [{name}]" for name in fields), fields.get("error", ""))
+        spoken = chain((message, fields.get("error", "")), (f"{message} [{name}]" for name in fields))
         words = {word: where for word in spoken if word in _WORDS}
         before = self.versions[-1] if self.versions else None
         if (
