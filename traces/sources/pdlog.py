@@ -1,46 +1,49 @@
 """Logs of PD and of TSO servers: zap text lines `[time] [LEVEL] [file.go:line] ["message"] [field=value]...`
 
 A line is an observation if its message is in the table; all others are counted. The level does not matter
-(some builds log at info what others log at debug). Times carry their offset from UTC.
+(some builds log at info what others log at debug), nor do capitals. Times carry their offset from UTC. What
+releases before wrote for the same step follows in brackets; 7.0 to 8.5 call a PD in API mode `API Service` where
+they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which build writes what: `builds.py`.
 
 | message (PD / TSO server) | step | fields used |
 |---|---|---|
-| `PD config` / `TSO service config` | SERVER_START | see `settings.py` |
+| `PD config` / `TSO service config` (7.0 to 7.4 `TSO config`) | SERVER_START | see `settings.py` |
 | `got signal to exit` | SERVER_EXIT | |
-| `start to campaign PD leader` / `start to campaign the primary` | CAMPAIGN_START | |
-| `skip campaigning of pd leader and check later` / `... of tso primary ...` | CAMPAIGN_SKIPPED | |
-| `campaign PD leader meets error ...` / `campaign tso primary meets error ...` | CAMPAIGN_REFUSED | `error` |
+| `start to campaign PD leader` (4.0 `... campaign leader`) / `start to campaign the primary` | CAMPAIGN_START | |
+| `skip campaigning of pd leader and check later` (4.0 `skip campaign leader ...`) / `... of tso primary ...` | CAMPAIGN_SKIPPED | |
+| `campaign PD leader meets error ...` (4.0 `campaign leader meet error`) / `campaign tso primary meets error ...` | CAMPAIGN_REFUSED | `error` |
 | `lease granted` | LEASE_GRANTED | `lease-id`, `lease-timeout` -> `lease_s`, `purpose` -> `key` |
 | `check campaign resp` (succeeded) | ELECTED | `resp` -> `revision` |
-| `campaign PD leader ok` / `campaign tso primary ok` | CAMPAIGN_WON | |
-| `start to sync timestamp` | SYNC_START | |
+| `leader election succeeded, start leader ready process` (`campaign PD leader ok`, 4.0 `campaign leader ok`) / `campaign tso primary ok` | CAMPAIGN_WON | |
+| `start to sync timestamp` (4.0 `sync timestamp for tso`) | SYNC_START | |
 | `load timestamp window successfully` | WINDOW_LOADED | `ts-window` -> `last_ns` |
 | `system time may be incorrect` | CLOCK_BEHIND | `last`, `last-saved`, `next` |
 | `sync and save timestamp` | SYNC_SAVED | `last`, `last-saved`, `save`, `next` |
 | `skip sync timestamp` | SYNC_SKIPPED | `last`, `last-saved` |
 | `set expected primary flag` | EXPECTED_SET | |
-| `PD leader is ready to serve` / `tso primary is ready to serve` | READY | PD: also when the sync was refused |
+| `PD leader is ready to serve` (to 6.6 `PD cluster leader ...`) / `tso primary is ready to serve` | READY | PD: also when the sync was refused |
 | `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `check-tso-primary` -> `fenced` |
-| `save timestamp failed`, `try to update the tso but failed`, `failed to update allocator's timestamp` | SAVE_REFUSED | `error`, `retry-count` |
-| `failed to initialize the TSO allocator`, `failed to start TSO jobs`, `failed to switch TSO provider back to PD ...` | SAVE_REFUSED | `error` |
+| `save timestamp failed`, `try to update the tso but failed`, `failed to update allocator's timestamp, resetting ...` (`failed to update allocator's timestamp`, 4.0 `failed to update timestamp`) | SAVE_REFUSED | `error`, `retry-count` |
+| `failed to initialize the TSO allocator` (4.0 `failed to sync timestamp`), `failed to start TSO jobs`, `failed to switch TSO provider back to PD ...` | SAVE_REFUSED | `error` |
 | `reset the timestamp in memory` | RESET | |
 | `closing the TSO allocator`, `closing the embedded TSO allocator`, `stop embedded TSO allocator ...` | ALLOCATOR_CLOSED | |
-| `no longer a leader ...`, `etcd leader changed, resigns pd leadership` / `no longer a primary ...`, `no longer be primary ...` | STEP_DOWN | |
-| `keep alive lease too slow`, `the interval between keeping alive lease is too long` | KEEP_ALIVE_SLOW | `purpose` |
+| `no longer a leader ...` (4.0 `lease expired, leader step down`), `etcd leader changed, resigns pd leadership` (4.0 `... resigns leadership`) / `no longer a primary ...`, `no longer be primary ...` | STEP_DOWN | |
+| `keep alive lease too slow` (to 7.6 `lease timeout`), `the interval between keeping alive lease is too long` | KEEP_ALIVE_SLOW | `purpose` |
 | `lease keep alive stopped` | KEEP_ALIVE_STOPPED | `purpose` |
 | `revoke lease failed` | REVOKE_FAILED | `purpose`, `error` |
 | `current leadership is deleted` | KEY_DELETED | `revision`, `leader-key` |
 | `delete the leader key ok` | KEY_REMOVED | `leader-key` |
-| `pd leader has changed, ...` / `the tso primary has changed, ...` | HOLDER_CHANGED | |
-| `start to watch pd leader` / `start to watch the primary` | FOLLOWING | |
-| `try to resign etcd leader to next pd-server` / `try to transfer primary` | TRANSFER | `from`, `to` -> `text` |
+| `pd leader has changed, ...` (4.0 `leader changed, ...`) / `the tso primary has changed, ...` | HOLDER_CHANGED | |
+| `start to watch pd leader` (4.0 `start watch leader`) / `start to watch the primary` | FOLLOWING | |
+| `try to resign etcd leader to next pd-server` (4.0 `try to resign leader to next leader`) / `try to transfer primary` | TRANSFER | `from`, `to` -> `text` |
 | `TSO is provided by TSO server`, `TSO is provided by PD` | PROVIDER_TSO, PROVIDER_PD | |
 | `clock offset` | CLOCK_OFFSET | `prev-physical` -> `last_ns`, `now` -> `next_ns` |
 | `the logical time may be not enough` | LOGICAL_LOW | |
 | `reset-ts` | ADMIN_RESET | `new-ts` -> `next_ns` |
 
 Sources: `pkg/tso/tso.go`, `pkg/tso/allocator.go`, `pkg/election`, `pkg/member`, `server/server.go`,
-`server/cluster/cluster.go`, `pkg/storage/endpoint/tso.go`.
+`server/cluster/cluster.go`, `pkg/storage/endpoint/tso.go`; `pkg/tso/global_allocator.go` to 8.5, `server/tso/tso.go`,
+`server/election` and `server/member` to 6.5.
 
 A refused save is logged two or three times, by each function it passes through. They make one event: the
 innermost line makes it, the others are taken for the same refusal when they have the same error, and make
@@ -54,6 +57,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
+from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
 from .observation import (
@@ -85,51 +89,65 @@ _MICROSECOND = timedelta(microseconds=1)
 _TSO_LOGICAL_BITS = 18  # of a timestamp in one number
 
 _STEPS = {
-    "PD config": LogStep.SERVER_START,
-    "TSO service config": LogStep.SERVER_START,
+    "pd config": LogStep.SERVER_START,
+    "tso service config": LogStep.SERVER_START,
+    "tso config": LogStep.SERVER_START,
     "got signal to exit": LogStep.SERVER_EXIT,
-    "start to campaign PD leader": LogStep.CAMPAIGN_START,
+    "start to campaign pd leader": LogStep.CAMPAIGN_START,
+    "start to campaign leader": LogStep.CAMPAIGN_START,
     "start to campaign the primary": LogStep.CAMPAIGN_START,
     "skip campaigning of pd leader and check later": LogStep.CAMPAIGN_SKIPPED,
+    "skip campaign leader and check later": LogStep.CAMPAIGN_SKIPPED,
     "skip campaigning of tso primary and check later": LogStep.CAMPAIGN_SKIPPED,
     "lease granted": LogStep.LEASE_GRANTED,
     "check campaign resp": LogStep.ELECTED,
-    "campaign PD leader ok": LogStep.CAMPAIGN_WON,
+    "campaign pd leader ok": LogStep.CAMPAIGN_WON,
+    "campaign leader ok": LogStep.CAMPAIGN_WON,
+    "leader election succeeded, start leader ready process": LogStep.CAMPAIGN_WON,
     "campaign tso primary ok": LogStep.CAMPAIGN_WON,
     "start to sync timestamp": LogStep.SYNC_START,
+    "sync timestamp for tso": LogStep.SYNC_START,
     "load timestamp window successfully": LogStep.WINDOW_LOADED,
     "system time may be incorrect": LogStep.CLOCK_BEHIND,
     "sync and save timestamp": LogStep.SYNC_SAVED,
     "skip sync timestamp": LogStep.SYNC_SKIPPED,
     "set expected primary flag": LogStep.EXPECTED_SET,
-    "PD leader is ready to serve": LogStep.READY,
+    "pd leader is ready to serve": LogStep.READY,
+    "pd cluster leader is ready to serve": LogStep.READY,
     "tso primary is ready to serve": LogStep.READY,
     "saving timestamp to the storage": LogStep.SAVE_ATTEMPT,
     "reset the timestamp in memory": LogStep.RESET,
-    "closing the TSO allocator": LogStep.ALLOCATOR_CLOSED,
-    "closing the embedded TSO allocator": LogStep.ALLOCATOR_CLOSED,
-    "stop embedded TSO allocator because TSO service primary exists": LogStep.ALLOCATOR_CLOSED,
+    "closing the tso allocator": LogStep.ALLOCATOR_CLOSED,
+    "closing the embedded tso allocator": LogStep.ALLOCATOR_CLOSED,
+    "stop embedded tso allocator because tso service primary exists": LogStep.ALLOCATOR_CLOSED,
     "etcd leader changed, resigns pd leadership": LogStep.STEP_DOWN,
+    "etcd leader changed, resigns leadership": LogStep.STEP_DOWN,
+    "lease expired, leader step down": LogStep.STEP_DOWN,
     "keep alive lease too slow": LogStep.KEEP_ALIVE_SLOW,
+    "lease timeout": LogStep.KEEP_ALIVE_SLOW,
     "the interval between keeping alive lease is too long": LogStep.KEEP_ALIVE_SLOW,
     "lease keep alive stopped": LogStep.KEEP_ALIVE_STOPPED,
     "revoke lease failed": LogStep.REVOKE_FAILED,
     "current leadership is deleted": LogStep.KEY_DELETED,
     "delete the leader key ok": LogStep.KEY_REMOVED,
     "pd leader has changed, try to re-campaign a pd leader": LogStep.HOLDER_CHANGED,
+    "leader changed, try to campaign leader": LogStep.HOLDER_CHANGED,
     "the tso primary has changed, try to re-campaign a primary": LogStep.HOLDER_CHANGED,
     "start to watch pd leader": LogStep.FOLLOWING,
+    "start watch leader": LogStep.FOLLOWING,
     "start to watch the primary": LogStep.FOLLOWING,
     "try to resign etcd leader to next pd-server": LogStep.TRANSFER,
+    "try to resign leader to next leader": LogStep.TRANSFER,
     "try to transfer primary": LogStep.TRANSFER,
-    "TSO is provided by TSO server": LogStep.PROVIDER_TSO,
-    "TSO is provided by PD": LogStep.PROVIDER_PD,
+    "tso is provided by tso server": LogStep.PROVIDER_TSO,
+    "tso is provided by pd": LogStep.PROVIDER_PD,
     "clock offset": LogStep.CLOCK_OFFSET,
     "the logical time may be not enough": LogStep.LOGICAL_LOW,
     "reset-ts": LogStep.ADMIN_RESET,
 }
 _BEGINNINGS = {  # messages that go on with a reason
-    "campaign PD leader meets error": LogStep.CAMPAIGN_REFUSED,
+    "campaign pd leader meets error": LogStep.CAMPAIGN_REFUSED,
+    "campaign leader meet error": LogStep.CAMPAIGN_REFUSED,
     "campaign tso primary meets error": LogStep.CAMPAIGN_REFUSED,
     "no longer a leader because": LogStep.STEP_DOWN,
     "no longer a primary because": LogStep.STEP_DOWN,
@@ -140,13 +158,24 @@ _REFUSALS = {  # innermost first: it begins a new event
         "save timestamp failed",
         "try to update the tso but failed",
         "failed to update allocator's timestamp",
+        "failed to update allocator's timestamp, resetting the tso allocator with leadership resignation",
+        "failed to update timestamp",
     ),
     Attempt.SYNC: (
         "failed to initialize the tso allocator",
+        "failed to sync timestamp",
         "failed to start tso jobs",
         "failed to switch tso provider back to pd after tso forwarding failed",
     ),
 }
+#: fields that name the server that writes the line
+_NAMES = (
+    "campaign-leader-name",
+    "campaign-pd-leader-name",
+    "campaign-tso-primary-name",
+    "server-name",
+    "name",
+)
 _REASONS = (
     ("tso microservice primary exists", Refusal.FENCE),
     ("is less than or equal to the previous one", Refusal.NOT_GREATER),
@@ -155,20 +184,33 @@ _REASONS = (
 )
 _PURPOSES = {
     "leader election": Key.LEADER,
+    "pd leader election": Key.LEADER,  # to 6.6
     "keyspace group primary election": Key.PRIMARY,
+    "keyspace group primary election 00000": Key.PRIMARY,  # since June 2026
     "tso expected primary": Key.EXPECTED_PRIMARY,
+    "tso expected primary 00000": Key.EXPECTED_PRIMARY,
 }
-_SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes
+_SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; here capitals matter
     ("Welcome to Placement Driver (PD)", Service.PD),
+    ("Welcome to Placement Driver (API SERVICE)", Service.PD),
     ("Welcome to Placement Driver (TSO", Service.TSO),
     ("PD config", Service.PD),
+    ("PD Config", Service.PD),
+    ("API Service config", Service.PD),
+    ("API service config", Service.PD),
     ("TSO service config", Service.TSO),
+    ("TSO config", Service.TSO),
     ("start to campaign PD leader", Service.PD),
+    ("start to campaign pd leader", Service.PD),
+    ("start to campaign API", Service.PD),
+    ("start to campaign leader", Service.PD),
     ("start to campaign the primary", Service.TSO),
     ("start to watch pd leader", Service.PD),
     ("start to watch the primary", Service.TSO),
     ("initializing the TSO allocator", Service.PD),
+    ("initializing the global TSO allocator", Service.PD),
     ("initializing the tso allocator", Service.TSO),
+    ("initializing the global tso allocator", Service.TSO),
     ("skip campaigning of pd leader", Service.PD),
     ("skip campaigning of tso primary", Service.TSO),
 )
@@ -176,10 +218,11 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes
 
 @dataclass(slots=True)
 class Log:
-    """One log file: its events in the order of the file, the starts it tells of, and whose log it is."""
+    """One log file: its events in their order, the starts and builds that it tells of, and its server."""
 
     events: list[LogEvent] = field(default_factory=list)
     starts: list[ServerStart] = field(default_factory=list)
+    versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
 
 
@@ -198,20 +241,23 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
     name = hint = ""
     service = Service.UNKNOWN
     refused = _Refused()
+    tellings = Tellings()
     for number, line in lines:
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
             tally.skip(number, "not a log line")
             continue
         message = _unquote(head[2])
-        step = _STEPS.get(message) or next(
-            (s for begin, s in _BEGINNINGS.items() if message.startswith(begin)), None
+        meant = _meant(message)
+        step = _STEPS.get(meant) or next(
+            (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
         )
         if service is Service.UNKNOWN or step is LogStep.SERVER_START:
             service = next((of for sign, of in _SERVICE_SIGNS if message.startswith(sign)), service)
             log.service = service if log.service is Service.UNKNOWN else log.service
-        attempt = next((a for a, messages in _REFUSALS.items() if message.lower() in messages), None)
-        at_ns = None if step is None and attempt is None else time_ns(head[1])
+        attempt = next((a for a, messages in _REFUSALS.items() if meant in messages), None)
+        protocol = step is not None or attempt is not None
+        at_ns = time_ns(head[1]) if protocol or tellings.any_in(message) else None
         if at_ns is None:
             tally.other += 1
             continue
@@ -219,16 +265,24 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         fields = {
             _unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())
         }
+        if tellings.hear(where, at_ns, message, fields):
+            tally.keep()
+        if not protocol:
+            tally.other += 1
+            continue
         hint = hint or _hint(fields)
         if step is LogStep.SERVER_START:
             start = server_start(where, service, at_ns, fields)
+            if start.service is Service.PD and start.api_mode is None:
+                start = replace(start, api_mode=_mode(message, head.string[head.end() :]))
             name = start.server or name
             log.starts.append(replace(start, server=name))
+            tellings.named(name)
             tally.keep()
         event = LogEvent(where, name, service, at_ns, step or LogStep.SAVE_REFUSED)
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
-            refused.add(log.events, event, attempt, message.lower(), fields)
+            refused.add(log.events, event, attempt, meant, fields)
         elif (told := _with_fields(event, fields)) is not None:
             log.events.append(told)
         else:
@@ -243,7 +297,23 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         for event in log.events
     ]
     log.starts = [replace(start, server=start.server or first) for start in log.starts]
+    log.versions = [replace(version, server=version.server or first) for version in tellings.versions]
     return log
+
+
+def _meant(message: str) -> str:
+    """The message as all builds could have it."""
+    return message.lower().replace("api service ", "pd ").replace("the global tso", "the tso")
+
+
+def _mode(message: str, fields: str) -> bool | None:
+    """Whether a PD is in API mode, by the name that its build gives it; `None` if the name does not tell.
+
+    Since 9.0 a field tells and the name is always PD; before, the configuration is the only field.
+    """
+    if message.startswith("API"):
+        return True
+    return False if fields.startswith(" [config=") else None
 
 
 def time_ns(text: str) -> int | None:
@@ -344,7 +414,7 @@ def _elected_at(resp: str) -> int | None:
 
 def _hint(fields: dict[str, str]) -> str:
     """The server's name, from lines that give it beside the message."""
-    name = fields.get("campaign-leader-name") or fields.get("server-name") or fields.get("name", "")
+    name = next((fields[each] for each in _NAMES if fields.get(each)), "")
     return _GROUP.sub("", name) if len(name) <= MAX_NAME else ""
 
 

@@ -63,6 +63,7 @@ def read(
     keys, gaps = _merge_watches(gathered.watches)
     logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
+    versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
     calls, repeated = _once(gathered.calls)
     return Trace(
         sources=tuple(gathered.sources),
@@ -70,6 +71,7 @@ def read(
         gaps=gaps,
         logs=logs,
         starts=starts,
+        versions=versions,
         calls=calls,
         repeated=repeated,
         settings=settings.find(starts, logs, keys, given, whole=not gaps),

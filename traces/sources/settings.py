@@ -19,6 +19,8 @@ of saves, if that is steady, and last from the caller.
 | `advertise-listen-addr` | both, of a TSO server | `mcs/tso/server/config.go` |
 | `enable-keyspace-group=` (beside the dump) | true: API mode, false: PD service mode | `server/server.go` |
 | `micro-service.enable-tso-dynamic-switching` | whether an API-mode PD steps in | `server/config` |
+
+Before 9.0 no field tells the mode, but the message (`pdlog.py`).
 """
 
 import json

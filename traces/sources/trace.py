@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from .builds import Version
 from .observation import Call, KeyEvent, LogEvent, Where
 from .settings import ServerStart, Settings
 
@@ -64,6 +65,7 @@ class Trace:
 
     Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
     the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
+    `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells.
     """
 
@@ -76,4 +78,5 @@ class Trace:
     repeated: int
     settings: Settings
     api_mode: bool = False
+    versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
