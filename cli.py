@@ -248,7 +248,7 @@ def replay(
         )
         found = replaying.replay(
             trace,
-            names,
+            names if builds or chosen else (),
             properties=asked or None,
             dropped=dropped,
             progress=screen.explaining,

@@ -9,6 +9,9 @@ from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, either, foral
 from ..model.language.transition import SELF, Kind, Transition
 from ..model.pd import state as s
 
+#: what proofs of several properties need, on builds that have the stale delete
+NO_STALE_DELETES = "no-stale-deletes"
+
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
@@ -39,8 +42,9 @@ def _all_in_mode(api: Expr) -> Callable[[Transition], Expr]:
     return guard
 
 
-def _not_for_a_client(transition: Transition) -> Expr | None:
-    return FALSE if "client_sync" in (transition.rule.budget, transition.rule.needs) else None
+def _never(fault: str) -> Callable[[Transition], Expr | None]:
+    """No server suffers that fault."""
+    return lambda step: FALSE if fault in (step.rule.budget, step.rule.needs) else None
 
 
 ASSUMPTIONS = (
@@ -68,7 +72,13 @@ ASSUMPTIONS = (
     Assumption(
         "no-client-syncs",
         "a TSO server syncs only when it has won its election, never for a client's request as well",
-        _not_for_a_client,
+        _never("client_sync"),
+    ),
+    Assumption(
+        NO_STALE_DELETES,
+        "a server deletes its own election key at once, or only if nobody has written it since (as from pull "
+        "10636 on)",
+        _never("stale_delete"),
     ),
 )
 

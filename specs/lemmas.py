@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..model.behaviours import stale_delete
 from ..model.language.expr import NOBODY, NOW, ZERO, Expr, both, either, forall, implies, negate
 from ..model.language.fold import Known, fold
 from ..model.language.variant import Variant
 from ..model.language.vocabulary import PerServer, Variable
 from ..model.pd import state as s
 from ..model.pd.state import GUARD, JOB, OWN, POLLED, ROLE, SKEW, STAGE
+from .assumptions import NO_STALE_DELETES
 from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
 from .statements import clock_within_bounds, has_read, of_each, of_each_save, save_grows, saving, window_saved
 
@@ -322,7 +324,7 @@ def _after_check(names: Sequence[str], mode: str, *more: Lemma) -> tuple[_Ground
     def checks(fence: Variant) -> bool:
         return not set(names).isdisjoint(fence.parts)
 
-    handed_over = ("first-primary-stays", mode, "no-client-syncs")
+    handed_over = ("first-primary-stays", mode, "no-client-syncs", NO_STALE_DELETES)
     return (
         _Ground(("single-writer",), checks, (mode,), more),
         _Ground(("unique",), checks, handed_over, (*more, *_HANDOVER), WINDOWS),
@@ -330,6 +332,7 @@ def _after_check(names: Sequence[str], mode: str, *more: Lemma) -> tuple[_Ground
     )
 
 
+_PDS_ALONE = ("no-tso-servers", NO_STALE_DELETES)
 _GROUNDS = (
     _Ground(("key-monotone",), _any, (), _MONOTONE),
     _Ground(("window",), _any, (), _WINDOW, WINDOWS),
@@ -340,8 +343,8 @@ _GROUNDS = (
     *_after_check(("check-tso-primary", "hook", "yielded-flag", "etcd-transfer"), "service-mode-only"),
     *_after_check(("dynamic-8780",), "api-mode-only", _IDLE),
     _Ground(("single-writer",), _any, ("no-tso-servers",), (_NO_PRIMARY,)),
-    _Ground(("one-live",), _any, ("no-tso-servers",), (_SERVING_OWNS, _NO_PRIMARY), (UNIT_PASSES,)),
-    _Ground(_ON_GRANTS, _any, ("no-tso-servers",), _PD_ONLY, WINDOWS),
+    _Ground(("one-live",), _any, _PDS_ALONE, (_SERVING_OWNS, _NO_PRIMARY), (UNIT_PASSES,)),
+    _Ground(_ON_GRANTS, _any, _PDS_ALONE, _PD_ONLY, WINDOWS),
 )
 
 
@@ -349,15 +352,21 @@ def _grounds(fence: Variant, prop: str) -> Iterator[_Ground]:
     return (ground for ground in _GROUNDS if prop in ground.properties and ground.fits(fence))
 
 
+def _needs(fence: Variant, ground: _Ground) -> tuple[str, ...]:
+    """The assumptions, but for what the build has not in any case."""
+    moot = NO_STALE_DELETES if stale_delete.behaviour.name in fence.lacks else ""
+    return tuple(name for name in ground.needs if name != moot)
+
+
 def lemmas(fence: Variant, prop: str, assume: Collection[str] = ()) -> tuple[Lemma, ...]:
     """The lemmas from which the property is to follow; for lack of better ones, those about windows."""
-    fitting = (ground.lemmas for ground in _grounds(fence, prop) if set(ground.needs) <= set(assume))
+    fitting = (ground.lemmas for ground in _grounds(fence, prop) if set(_needs(fence, ground)) <= set(assume))
     return next(fitting, _WINDOW)
 
 
 def enough(fence: Variant, prop: str) -> tuple[str, ...]:
     """The assumptions under which there are lemmas that prove the property; none, where nothing is known."""
-    return next((ground.needs for ground in _grounds(fence, prop)), ())
+    return next((_needs(fence, ground) for ground in _grounds(fence, prop)), ())
 
 
 def where(fence: Variant, prop: str) -> tuple[Constraint, ...]:

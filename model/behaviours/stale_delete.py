@@ -37,7 +37,7 @@ def find_own_election_key(n: Expr) -> Step:
     )
 
 
-@behaviour.step(after="find_own_election_key")
+@behaviour.step(needs="stale_delete", after="find_own_election_key")
 def delete_election_key(n: Expr) -> Step:
     """The delete arrives, without a condition: the key goes, whoever holds it."""
     return Step(

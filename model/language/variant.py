@@ -67,6 +67,11 @@ class Variant:
         #: what it builds on has changed, and it has not
         self._theirs = set(self._changes)
 
+    @property
+    def changes(self) -> bool:
+        """Does it change anything?"""
+        return bool(self._changes or self._also or self.lacks)
+
     def _say(self, kind: str, of: str, name: str, value: object) -> None:
         key = (kind, of, name)
         change = _Change(key, value, _caller())

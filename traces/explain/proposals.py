@@ -203,8 +203,7 @@ class _Try(Hidden):
                         yield lost
 
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
-        """Whoever may write that value has loaded the key for its sync, its own or that for a client, or begun
-        while its lease lasted."""
+        """Whoever may write that value has loaded the key for a sync, its own or a client's, or has begun."""
         for n in self._seen.writers or draft.world.servers:
             if draft.get("client_stage", n) == IDLE and draft.world.kinds[n - 1] is Kind.TSO:
                 d = draft.copy()

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from ...model.builds import known as builds
 from ...specs import properties as specs
 from ..judge.availability import AVAILABILITY
 from ..judge.exact import PROPERTIES, judge
 from ..judge.judgement import Judgement
 from ..output.faults import Held
+from ..sources.builds import Recognised, recognise
 from ..sources.observation import LogEvent
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
@@ -32,13 +35,15 @@ DEFAULT_FENCES = ("off", "check-tso-primary")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What replay found in a trace; `notes` say what was taken for granted and what was left out."""
+    """What replay found in a trace; `notes` say what was taken for granted and what was left out; ``build``:
+    what the logs tell of the builds that wrote them."""
 
     sources: tuple[Source, ...]
     settings: Settings
     properties: tuple[Judgement, ...]
     fences: tuple[FenceVerdict, ...]
     notes: tuple[str, ...]
+    build: Recognised
 
 
 def replay(
@@ -50,7 +55,10 @@ def replay(
     progress: Progress | None = None,
     held: Held | None = None,
 ) -> Report:
-    """Judge a trace: whether it conforms to each fence (none named: `DEFAULT_FENCES`), and the properties.
+    """Judge a trace: whether it conforms to each fence, and the properties.
+
+    No fence named: those of the builds that the logs tell; where nothing tells, `DEFAULT_FENCES`, and if
+    these do not fit, every other build.
 
     ``progress`` is called with what is explained so far and how much there is. Ctrl-C ends the search for
     explanations and leaves what was found. ``held`` (None: not held) holds a fault back, for the caller to
@@ -64,19 +72,36 @@ def replay(
         if name not in (*NAMES, *specs.known()):
             raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
     parts = held or Held()
+    build = recognise(trace.versions)
+    first, others = (tuple(fences), ()) if fences else _systems(build)
     report = None
     with parts:
-        report = _explaining(trace, asked, fences or DEFAULT_FENCES, dropped, progress, parts)
-    report = report or _unexplained(trace, asked, fences or DEFAULT_FENCES, FAULT, parts)
+        report = _explaining(trace, asked, first, others, dropped, progress, parts)
+    report = report or _unexplained(trace, asked, first, FAULT, parts)
     if held is None:
         parts.release()
     return report
+
+
+def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Under which builds and fences a trace is explained, and under which others if none of these fits."""
+    of_build = {
+        name: DEFAULT_FENCES if name == builds.DEFAULT else (name,)
+        # what is as the default build needs no search of its own
+        for name, made in builds.SHIPPED.items()
+        if name == builds.DEFAULT or made.changes
+    }
+    known = [name for name in of_build if name in build.builds]
+    if build.builds and build.evidence:
+        return tuple(chain.from_iterable(of_build[name] for name in known)) or DEFAULT_FENCES, ()
+    return DEFAULT_FENCES, tuple(name for name in of_build if name != builds.DEFAULT)
 
 
 def _explaining(
     trace: Trace,
     asked: Sequence[str],
     fences: Sequence[str],
+    others: Sequence[str],
     dropped: Sequence[tuple[str, str]],
     progress: Progress | None,
     held: Held,
@@ -94,6 +119,8 @@ def _explaining(
     )
     own = [specs.named(name) for name in asked if name not in NAMES]
     tried = try_fences(order, fences, progress, held, dropped, own)
+    if all(each.verdict.conforms is False for each in tried):
+        tried += try_fences(order, others, progress, held, dropped, own)
     found = [_judged(name, trace, order, tried, silent, held) for name in asked]
     return Report(
         trace.sources,
@@ -101,6 +128,7 @@ def _explaining(
         tuple(found),
         tuple(each.verdict for each in tried),
         (*_notes(order, tried), *cut_logs(trace, order)),
+        recognise(trace.versions),
     )
 
 
@@ -115,6 +143,7 @@ def _unexplained(trace: Trace, asked: Sequence[str], fences: Sequence[str], why:
         ),
         tuple(undecided(name, why) for name in dict.fromkeys(fences)),
         (),
+        recognise(trace.versions),
     )
 
 

@@ -53,7 +53,7 @@ def silent_in(trace: Trace, order: Timeline) -> list[str]:
 
 
 def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> frozenset[tuple[str, int]]:
-    """What servers did not do, for their whole logs would tell of it: a save that fails, whyever, is logged."""
+    """What servers did not do, for their whole logs would tell of it: a save that fails is logged."""
     failed = {line.server for line in trace.logs if line.refusal is Refusal.OTHER}
     return frozenset(
         ("commit_answer_lost", number)

@@ -31,7 +31,7 @@ _SETTINGS: dict[Name, tuple[str, float]] = {
 def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: bool) -> RenderableType:
     """What was read, whether it conforms, and which properties it violates."""
     names = _Names([source.file for source in found.sources])
-    parts: list[RenderableType] = [_settings(found, names), Text()]
+    parts: list[RenderableType] = [_settings(found, names), _build(found, names), Text()]
     if details:
         parts += [_sources(found, names), Text()]
     fences_table = columns("fence", "conforms", "explanations", "stopped at")
@@ -109,6 +109,12 @@ def _settings(found: Report, names: _Names) -> RenderableType:
             value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
             parts.setdefault(names.within(setting.source), []).append(f"{text}{of} {value}")
     return Text("; ".join(f"{', '.join(values)} ({source})" for source, values in parts.items()), style="dim")
+
+
+def _build(found: Report, names: _Names) -> RenderableType:
+    """Which builds the logs are of, and what says so."""
+    builds = " or ".join(found.build.builds) if found.build.evidence else ""
+    return Text(f"build {builds or 'unknown'} ({names.within(found.build.why)})", style="dim")
 
 
 def rerun_text(found: Rerun) -> RenderableType:

@@ -148,6 +148,7 @@ def replay_json(found: Report) -> dict[str, Any]:
             for verdict in found.fences
         ],
         "notes": list(found.notes),
+        "build": {"recognised": list(found.build.builds), "why": found.build.why},
     }
 
 
