@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tsofence import __version__
+from tsofence.model.builds import known as builds
 from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs import properties, scenario
 
@@ -204,11 +205,12 @@ def test_show(form: str, tmp_path: Path) -> None:
     assert target.read_text().strip() == printed.stdout.strip()
 
 
-@pytest.mark.parametrize("what", ["scenarios", "fences", "properties", "transitions"])
+@pytest.mark.parametrize("what", ["scenarios", "builds", "fences", "properties", "transitions"])
 def test_list(what: str) -> None:
     done = call("list", what)
     assert done.returncode == 0
-    for name in {"scenarios": scenario.names(), "properties": properties.NAMES}.get(what, ()):
+    there = {"scenarios": scenario.names(), "properties": properties.NAMES, "builds": builds.SHIPPED}
+    for name in there.get(what, ()):
         assert name in done.stdout
 
 
@@ -217,6 +219,14 @@ def test_list(what: str) -> None:
     [
         (["explore", "--fence", "walls"], "unknown fence 'walls'; choose from off, "),
         (["explore", "--fence", "off+save-cas"], "fence off means no fence"),
+        (["explore", "--build", "release-9"], "unknown build 'release-9'; choose from release-6.5, "),
+        (
+            ["prove", "--build", "release-6.5", "--fence", "check-tso-primary"],
+            (
+                ["prove", "--build", "release-6.5", "--fence", "hook"],
+                "release-6.5 and hook exclude each other",
+            ),
+        ),
         (["explore", "--fence", "hook+check-tso-primary"], "exclude each other"),
         (["explore", "--property", "luck"], "unknown property 'luck'; choose from key-monotone"),
         (["explore", "--scenario", "nowhere"], "unknown scenario 'nowhere'; choose from rolling-upgrade"),

@@ -24,9 +24,9 @@ from tsofence.specs.scenario import load
 ALL_THREE = "save-cas+window-lease+wait-out"
 SERVICE = ("service-mode-only",)
 API = ("api-mode-only",)
-STAYS = ("first-primary-stays", "service-mode-only", "no-client-syncs")
-API_STAYS = ("first-primary-stays", "api-mode-only", "no-client-syncs")
-PD_ONLY = ("no-tso-servers",)
+STAYS = ("first-primary-stays", "service-mode-only", "no-client-syncs", "no-stale-deletes")
+API_STAYS = ("first-primary-stays", "api-mode-only", "no-client-syncs", "no-stale-deletes")
+PD_ONLY = ("no-tso-servers", "no-stale-deletes")
 #: what is proved beyond what holds under every fence
 PROVED = [
     ("check-tso-primary", "single-writer", SERVICE),
@@ -44,6 +44,9 @@ PROVED = [
     ("dynamic-8780", "session", API_STAYS),
     ("off", "real-time", PD_ONLY),
     ("off", "one-live", PD_ONLY),
+    ("master-2026-08", "one-live", ("no-tso-servers",)),
+    ("master-2026-08", "real-time", ("no-tso-servers",)),
+    ("release-8.5+save-cas", "unique", ()),
 ]
 #: whose guards take long to leave out one by one
 MANY_GUARDS = [
@@ -185,7 +188,7 @@ def test_without_a_guard_the_proof_fails(
     [
         ("off", "unique", 17),
         ("off", "single-writer", 7),
-        ("check-tso-primary", "unique", 20),
+        ("check-tso-primary", "unique", 19),
         ("first-save-only", "single-writer", 15),
         ("save-cas", "real-time", 14),
         pytest.param("save-cas", "session", 18, marks=pytest.mark.large),

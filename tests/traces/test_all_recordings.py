@@ -51,6 +51,12 @@ TABLE = (
     # its PD's log ends early
     Row("pr-intervals-differ", CHECK, "unknown"),
     Row("pr-intervals-differ", "off", "unknown"),
+    Row("pr-client-sync-small", CHECK, "unknown"),
+    Row("pr-client-sync-small", "off", "unknown"),
+    Row("pr-slow-load-small", CHECK, "holds"),
+    Row("pr-slow-load-small", "off", "holds"),
+    Row("master-transfer-small", "master-2026-08", "holds"),
+    Row("r85-transfer-small", "release-8.5", "holds"),
     Row("dynamic-switch-base", CHECK, "violated"),
     Row("dynamic-switch-base", "off", "violated"),
 )

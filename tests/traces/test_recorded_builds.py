@@ -47,12 +47,53 @@ def conforms(report: Report) -> dict[str, bool | None]:
 
 
 def test_a_tso_server_of_8_5_saves_without_being_primary() -> None:
-    """That no fence explains: in each of them a save compares the leader."""
-    report = replay(read([R85]))
-    assert conforms(report) == {"off": False, "check-tso-primary": False}
+    """Where a save compares the leader, that is refused."""
+    assert conforms(replay(read([R85]))) == {"release-8.5": True}
+    report = replay(read([R85]), ["off", "check-tso-primary", "nextgen-8.5.4"])
+    assert set(conforms(report).values()) == {False}
     for verdict in report.fences:
         assert verdict.revision == 21
-        assert Refused("sync_load", TSO2, "leader") in verdict.refused_by
+        assert Refused("client_begin", TSO2, "leadership is granted") in verdict.refused_by
+
+
+def test_who_is_expected_on_master_goes_before_the_winner_serves() -> None:
+    folder = TESTS / "recordings" / "master-transfer-small"
+    assert conforms(replay(read([folder]))) == {"master-2026-08": True}
+    (before,) = replay(read([folder]), ["off"]).fences
+    assert (before.conforms, before.revision) == (False, 25)
+    assert Refused("expected_key_goes", TSO2, "it does not serve") in before.refused_by
+
+
+#: in which the leader before saves after the next one was elected
+STALE = TESTS / "reports" / "stale-leader"
+
+
+@pytest.mark.parametrize(
+    ("build", "fits"),
+    [
+        ("off", False),
+        ("check-tso-primary", False),
+        ("nextgen-8.5.4", False),
+        ("master-2026-08", False),
+        ("release-6.5", False),
+        ("release-7.5", True),
+        ("release-8.5", True),
+    ],
+)
+def test_a_former_leader_saves_where_no_leader_is_compared(build: str, fits: bool) -> None:
+    (verdict,) = replay(read([STALE]), [build], properties=()).fences
+    assert verdict.conforms is fits
+    assert fits or verdict.revision == 46
+
+
+def test_other_builds_are_tried_where_no_log_tells() -> None:
+    """Its events alone do not say that a sync saved the second value."""
+    watch = read(STALE.glob("etcd*"))
+    assert recognise(watch.versions).why == "no log tells the build"
+    report = replay(read([R85 / "etcd-recv.jsonl.gz"]))
+    found = conforms(report)
+    assert found["off"] is found["check-tso-primary"] is False
+    assert found["release-8.5"] is True
 
 
 def test_the_mode_of_a_pd_that_calls_itself_api_service() -> None:
