@@ -1,5 +1,6 @@
 """What recordings of other builds say of themselves, and that replay reads them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,9 @@ def test_a_former_leader_saves_where_no_leader_is_compared(build: str, fits: boo
 
 
 def test_other_builds_are_tried_where_no_log_tells() -> None:
-    """Its events alone do not say that a sync saved the second value."""
-    watch = read(STALE.glob("etcd*"))
-    assert recognise(watch.versions).why == "no log tells the build"
-    report = replay(read([R85 / "etcd-recv.jsonl.gz"]))
-    found = conforms(report)
+    untold = replace(read([R85]), versions=())
+    assert recognise(untold.versions).why == "no log tells the build"
+    found = conforms(replay(untold))
     assert found["off"] is found["check-tso-primary"] is False
     assert found["release-8.5"] is True
 
@@ -105,3 +104,11 @@ def test_the_mode_of_a_pd_that_calls_itself_api_service() -> None:
 def test_without_the_log_of_that_pd_its_mode_is_not_known() -> None:
     trace = read(file for file in REPORTED.iterdir() if not file.name.startswith("pd-"))
     assert conforms(replay(trace, ["off"])) == {"off": None}
+
+
+def test_a_pd_is_known_by_the_address_at_which_it_listens() -> None:
+    """It advertises another one, at which something slow stands before it."""
+    found = replay(read([TESTS / "recordings" / "pr-slow-load-small"]), ["off"])
+    assert {each.property: each.verdict for each in found.properties}["one-live"] == "holds"
+    unused = next(note for note in found.notes if note.endswith("do not say which server answered"))
+    assert unused.startswith("not used: 1005 ")

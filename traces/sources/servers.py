@@ -47,6 +47,13 @@ class Servers:
             if start.server and start.service is not Service.UNKNOWN:
                 (pds if start.service is Service.PD else tsos)[start.server] = None
                 self._endpoints |= dict.fromkeys(start.urls, start.server)
+        listening: dict[str, set[str]] = {}
+        for start in trace.starts:
+            for url in start.listens if start.server else ():
+                listening.setdefault(url, set()).add(start.server)
+        # where each host has the same address of its own, that names nobody
+        alone = {url: names.pop() for url, names in listening.items() if len(names) == 1}
+        self._endpoints = {**alone, **self._endpoints}
         if not pds and not tsos:
             for line in trace.logs:
                 if line.service is not Service.UNKNOWN:

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from . import intervals
 from .observation import (
@@ -64,7 +65,7 @@ class ServerStart:
     """One start of one server, with the configuration it dumped; `None` is what the dump does not say.
 
     `api_mode` is true for a PD in API mode (keyspace groups on), false for PD service mode, `None` for a TSO
-    server.
+    server. `urls` are those that it advertises, `listens` those at which it is there as well.
     """
 
     where: Where
@@ -77,6 +78,7 @@ class ServerStart:
     save_interval_ns: int | None
     update_interval_ns: int | None
     lease_s: int | None
+    listens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,27 @@ class Settings:
         return self.own(name).get(server) or given or self.common(name)
 
 
+def _urls(listed: str) -> tuple[str, ...]:
+    return tuple(url for url in listed.split(",") if url)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _tells(url: str, advertised: Iterable[str]) -> bool:
+    """Is an address at which a server listens one by which others may know it?
+
+    Every host has a loopback address, and may listen at any address.
+    """
+    host = _host(url)
+    own = host == "localhost" or host.startswith("127.") or host in ("", "0.0.0.0", "::", "::1")
+    return not own or host in map(_host, advertised)
+
+
 def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, str]) -> ServerStart:
     """The start that a configuration line tells of, from the line's `fields`.
 
@@ -146,9 +169,11 @@ def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, s
     if service is Service.TSO:
         address = _text(config.get("advertise-listen-addr")) or _text(config.get("listen-addr"))
         server, urls = address, address
+        listens = _text(config.get("listen-addr"))
     else:
         server = _text(config.get("name"))
-        urls = _text(config.get("advertise-client-urls")) or _text(config.get("client-urls"))
+        listens = _text(config.get("client-urls"))
+        urls = _text(config.get("advertise-client-urls")) or listens
     if len(server) > MAX_NAME:
         server = ""
     section = config.get("micro-service")
@@ -161,7 +186,8 @@ def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, s
         at_ns=at_ns,
         api_mode={"true": True, "false": False}.get(fields.get("enable-keyspace-group", "")),
         dynamic_switching={"true": True, "false": False}.get(str(switching).lower()),
-        urls=tuple(url for url in urls.split(",") if url),
+        urls=_urls(urls),
+        listens=tuple(url for url in _urls(listens) if _tells(url, _urls(urls))),
         save_interval_ns=duration_ns(_text(config.get("tso-save-interval"))),
         update_interval_ns=duration_ns(_text(config.get("tso-update-physical-interval"))),
         lease_s=lease if type(lease) is int and 0 < lease < MAX_LEASE_S else None,
