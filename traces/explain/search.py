@@ -32,10 +32,12 @@ FEW_DETOURS = 4_000
 #: what all searches of a replay may keep, in bytes, about
 MAX_BYTES = 512 << 20
 _NODE, _VALUE = 1_200, 16  # bytes of a node with its place in a layer, and of each value of its state
-#: how far a detour goes back, and whether it tries wide proposals
-_DETOURS = ((8, False), (64, False), (8, True), (64, True), (512, True), (FOREVER, True))
 _ENOUGH = 64  # explanations found on a detour
+_FEW = 8  # observations that may have been made in another order
+_SURPRISING = 2  # what is that much less likely may be explained by another order
 _AHEAD = 3  # observations of a stream whose steps may have begun
+#: how far a detour goes back, and whether it tries wide proposals
+_DETOURS = ((_FEW, False), (64, False), (8, True), (64, True), (512, True), (FOREVER, True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +139,9 @@ class Search:
                 further = self._distinct(self._step(layer, index))
                 if not further and self._proposals.possible(self._world, self._seen[index]):
                     further = self._detour(index)
+                elif _least(further) >= _least(layer) + _SURPRISING:
+                    # what nobody has seen, if only because the order of two observations was guessed
+                    further = _layer((*further.values(), *self._other_order(index)), self._room)
                 if not further:
                     stuck = True
                     break
@@ -211,6 +216,12 @@ class Search:
             if found or not self._complete or (wide and not start):
                 return found
         return {}
+
+    def _other_order(self, goal: int) -> Iterator[Node]:
+        """What explains everything up to ``goal``, with the last few observations in any order."""
+        start = goal + 1 - _FEW
+        if start >= self._oldest:
+            yield from self._orders(start, goal, wide=False)
 
     def _orders(self, start: int, goal: int, wide: bool) -> Iterator[Node]:
         """Go on from the explanations before ``start`` in every order there may have been."""
@@ -379,3 +390,8 @@ def _layer(nodes: Iterable[Node], most: int) -> Layer:
 
 def _cost(node: Node) -> int:
     return node.cost
+
+
+def _least(layer: Layer) -> int:
+    """How surprising the least surprising explanation is."""
+    return min((node.cost for node in layer.values()), default=0)
