@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from ..model.behaviours import known as behaviours
 from ..model.language.instance import Configuration
 from ..model.language.layout import Layout, State
 from ..model.language.python import Machine
 from ..model.language.transition import Kind
+from ..model.language.variant import Variant
 from ..model.pd import past, system
 from ..model.variants import fences
 from ..specs.properties import Property, judged
@@ -60,7 +62,7 @@ class Run:
             ValueError: unknown fence.
             KeyError: an unknown guard was dropped.
         """
-        fence = fences.whole(self.fence)
+        fence = self.variant()
         return Machine(
             Configuration(
                 system.vocabulary(fence),
@@ -70,6 +72,19 @@ class Run:
                 relative=False,
             )
         )
+
+    def variant(self) -> Variant:
+        """Its build and fence, with what its own steps show that servers may do beside that.
+
+        Raises:
+            ValueError: unknown fence.
+        """
+        if not self.reachable:  # its first state may have whatever there is
+            return fences.whole(self.fence)
+        rules = {made.name: made.rule for made in system.transitions(fences.whole(self.fence))}
+        taken = [rules[move.transition] for move in self.moves if move.transition in rules]
+        faults = {fault for rule in taken for fault in (rule.budget, rule.needs)}
+        return fences.parse(self.fence).behaving(behaviours.allowed(faults.__contains__))
 
 
 #: the true time at which a run that was found is told; far enough from PD's zero time
@@ -140,7 +155,7 @@ def repeats(run: Run) -> bool:
         return False
     for _ in follow(run):
         pass
-    fence = fences.whole(run.fence)
+    fence = run.variant()
     configuration = Configuration(
         system.vocabulary(fence),
         system.transitions(fence, run.dropped),

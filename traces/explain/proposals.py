@@ -206,7 +206,9 @@ class _Try(Hidden):
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
         """Whoever may write that value has loaded the key for a sync, its own or a client's, or has begun."""
         for n in self._seen.writers or draft.world.servers:
-            if draft.get("client_stage", n) == IDLE and draft.world.kinds[n - 1] is Kind.TSO:
+            # what a client's sync has loaded matters until the server serves
+            idle = draft.get("client_stage", n) == IDLE and not draft.get("promoted", n)
+            if idle and draft.world.kinds[n - 1] is Kind.TSO:
                 d = draft.copy()
                 if self._loads(d, n, CLIENTS_SLOT):
                     yield d
@@ -216,8 +218,12 @@ class _Try(Hidden):
             if self._has_to_sync(d, n):
                 if self._loads(d, n):
                     yield d
-            elif not self._seen.writers and self._begins_update(d, n, value - self._window(n)):
+            elif self._may_save_later(d, n) and self._begins_update(d, n, value - self._window(n)):
                 yield d
+
+    def _may_save_later(self, d: Draft, n: int) -> bool:
+        """The value may be an update's that ends when the server does not lead any more."""
+        return not self._seen.writers and (d.running_out(n) or not d.world.compares_leader)
 
     def refused_early(self, draft: Draft, line: LogEvent) -> Iterator[Draft]:
         """The save that will be refused has begun, or read all that it reads."""
