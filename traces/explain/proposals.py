@@ -206,12 +206,8 @@ class _Try(Hidden):
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
         """Whoever may write that value has loaded the key for a sync, its own or a client's, or has begun."""
         for n in self._seen.writers or draft.world.servers:
-            # what a client's sync has loaded matters until the server serves
-            idle = draft.get("client_stage", n) == IDLE and not draft.get("promoted", n)
-            if idle and draft.world.kinds[n - 1] is Kind.TSO:
-                d = draft.copy()
-                if self._loads(d, n, CLIENTS_SLOT):
-                    yield d
+            if draft.world.kinds[n - 1] is Kind.TSO:
+                yield from self._clients_sync_early(draft, n, value)
             if draft.get("job", n) != NO_JOB or draft.get("role", n) != LEADER:
                 continue
             d = draft.copy()
@@ -219,6 +215,21 @@ class _Try(Hidden):
                 if self._loads(d, n):
                     yield d
             elif self._may_save_later(d, n) and self._begins_update(d, n, value - self._window(n)):
+                yield d
+
+    def _clients_sync_early(self, draft: Draft, n: int, value: int) -> Iterator[Draft]:
+        """A client's sync has loaded what others have overtaken since, or has begun, at an earlier time.
+
+        The server's log tells of such a load.  Where there is no log, none is looked for: whoever saves beside
+        a primary might always be one whose client's sync began long ago.
+        """
+        d = draft.copy()
+        if d.get("client_stage", n) == LOADED:
+            if d.get("role", n) == LEADER and self._syncs(d, n, value - self._window(n), CLIENTS_SLOT):
+                yield d
+        elif d.get("client_stage", n) == IDLE:
+            told = d.get("timestamp") // NS_PER_MS in self._timeline.loads.get(n, ())
+            if told and self._loads(d, n, CLIENTS_SLOT):
                 yield d
 
     def _may_save_later(self, d: Draft, n: int) -> bool:

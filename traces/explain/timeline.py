@@ -29,7 +29,8 @@ class Timeline:
 
     `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
-    whether a save interval is among that. `resets`: the targets (ms) of admin resets, by server; `shown`: the
+    whether a save interval is among that. `resets`: the targets (ms) of admin resets, by server; `loads`:
+    the values (ms) that it says it loaded; `shown`: the
     faults, by server, that its log tells of; `denied`: the steps, by server, of which its whole log would
     tell, and does not. Events may be missing from revision `gap`, time `gap_at` on, for the reason
     `gap_text`. `mode_text` says why a PD may be in API mode although no log tells; empty if none
@@ -47,6 +48,7 @@ class Timeline:
     window_assumed: bool
     seen: tuple[Seen, ...]
     resets: Mapping[int, frozenset[int]]
+    loads: Mapping[int, frozenset[int]]
     shown: frozenset[tuple[str, int]]
     watched: bool
     late: bool
@@ -107,6 +109,14 @@ def timeline(trace: Trace) -> Timeline:
         window_assumed=bool(guesses),
         seen=seen,
         resets=resets,
+        loads={
+            number: frozenset(
+                line.last_ns // NS_PER_MS
+                for line in log
+                if line.step is LogStep.WINDOW_LOADED and line.last_ns is not None
+            )
+            for number, log in lines.items()
+        },
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
