@@ -18,8 +18,8 @@ from ..output.faults import Held
 from ..sources.observation import Key, KeyEvent, LogEvent, Where
 from .proposals import Proposals
 from .search import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search
-from .seen import Granted, Seen
-from .steps import FAULTS, NO_SUCH_STEP, NOISE_NS, World
+from .seen import NOISE_NS, Granted, Seen
+from .steps import FAULTS, NO_SUCH_STEP, World
 from .timeline import Timeline
 
 FAULT = "a fault of tsofence ended this"

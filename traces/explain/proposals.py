@@ -31,7 +31,21 @@ from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
 from .seen import Granted, Seen
-from .steps import CLOSING, DOWN, FOLLOWER, IDLE, KEPT, LEADER, LISTED, LOADED, NO_JOB, SYNC, Draft, World
+from .steps import (
+    BEGUN,
+    CLOSING,
+    DOWN,
+    FOLLOWER,
+    IDLE,
+    KEPT,
+    LEADER,
+    LISTED,
+    LOADED,
+    NO_JOB,
+    SYNC,
+    Draft,
+    World,
+)
 from .timeline import Timeline
 
 
@@ -220,8 +234,8 @@ class _Try(Hidden):
     def _clients_sync_early(self, draft: Draft, n: int, value: int) -> Iterator[Draft]:
         """A client's sync has loaded what others have overtaken since, or has begun, at an earlier time.
 
-        The server's log tells of such a load.  Where there is no log, none is looked for: whoever saves beside
-        a primary might always be one whose client's sync began long ago.
+        The server's log tells of such a load.  Where there is no log, none is looked for: whoever saves
+        beside a primary might always be one whose client's sync began long ago.
         """
         d = draft.copy()
         if d.get("client_stage", n) == LOADED:
@@ -254,6 +268,8 @@ class _Try(Hidden):
                 yield from self._refused(draft, n, line)
             case LogStep.WINDOW_LOADED:
                 yield from self._loaded(draft, n, line)
+            case LogStep.SYNC_BEGUN:
+                yield from self._sync_begun(draft, n)
             case LogStep.SYNC_SKIPPED:
                 yield from self._skipped(draft, n)
             case LogStep.RESET | LogStep.ALLOCATOR_CLOSED:
@@ -272,6 +288,15 @@ class _Try(Hidden):
                 yield from self._sync_saved(draft, n, line)
             case _:
                 yield draft.copy()
+
+    def _sync_begun(self, draft: Draft, n: int) -> Iterator[Draft]:
+        """A sync whose end is told has read the clock: the server's own or a client's, or neither yet."""
+        yield draft.copy()
+        want = None if self._seen.tried is None else self._seen.tried - self._window(n)
+        for slot in (OWN_SLOT, CLIENTS_SLOT) if draft.world.kinds[n - 1] is Kind.TSO else (OWN_SLOT,):
+            d = draft.copy()
+            if d.get(slot + "stage", n) < BEGUN and self._syncs(d, n, want, slot):
+                yield d
 
     def _refused(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
         refusal = line.refusal or Refusal.OTHER

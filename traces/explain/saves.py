@@ -47,6 +47,10 @@ class Saves:
         found = self._by_ms.get(value_ns // NS_PER_MS, []) if value_ns else []
         return found[0] if len(found) == 1 else None
 
+    def value(self, index: int) -> int:
+        """What that event wrote (ns)."""
+        return self._values[self.indexes.index(index)]
+
     def next_after(self, index: int) -> int:
         """The first write after that event, `FOREVER` if none."""
         at = bisect_right(self.indexes, index)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ..sources.observation import MAX_NS, NS_PER_MS, Call, KeyEvent, LogEvent, Where
 
+#: a difference between clocks that a recording from one machine may show: readings are not instants
+NOISE_NS = 5 * NS_PER_MS
 #: how long after its step a line is written, and after its write an event received, at most
 LATE_NS = 1_000 * NS_PER_MS
 FOREVER = MAX_NS

@@ -14,6 +14,7 @@ from ...model.variants import fences
 from ...specs import properties
 from ...specs.properties import Property
 from ..sources.observation import NS_PER_MS
+from .seen import NOISE_NS
 from .timeline import Timeline
 
 FOLLOWER, LEADER, RESIGNING, CLOSING, DOWN = range(len(ROLE.members))
@@ -22,9 +23,6 @@ NO_JOB, SYNC, UPDATE, ADMIN = range(len(JOB.members))
 IDLE, LOADED, BEGUN = STAGE.members.index("idle"), STAGE.members.index("loaded"), STAGE.members.index("begun")
 LISTED = REGISTRATION.members.index("listed")
 NOBODY_LISTED, SOMEBODY_LISTED = POLLED.members.index("nobody"), POLLED.members.index("somebody")
-
-#: a difference between clocks that a recording from one machine may show: readings are not instants
-NOISE_NS = 5 * NS_PER_MS
 
 #: faults, and how surprising each is where nothing in the trace shows it but its effects
 FAULTS = {

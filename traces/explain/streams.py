@@ -26,7 +26,7 @@ from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEve
 from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
 from .saves import Saves
-from .seen import FOREVER, LATE_NS, Granted, Seen
+from .seen import FOREVER, LATE_NS, NOISE_NS, Granted, Seen
 
 #: how many observations can be explained: each takes about 1 KiB until then
 MAX_SEEN = 300_000
@@ -221,6 +221,8 @@ def _log_stream(
         elif line.refusal is Refusal.NOT_GREATER and (values := _TRIED.search(line.text)):
             tried = int(values[1]) if int(values[1]) < MAX_NS else None
             low, high = _read_between(int(values[2]), saves)
+        if line.step is LogStep.SYNC_SAVED and (begun := _begun(line, number, stream, saves, found)):
+            found.insert(sum(one.at <= begun.at for one in found), begun)
         after = max(after, low)
         found.append(
             Seen(
@@ -240,6 +242,27 @@ def _log_stream(
         started |= line.step is LogStep.SERVER_START
     befores = accumulate((one.before for one in reversed(found)), min)
     return [replace(one, before=before) for one, before in zip(found, [*befores][::-1], strict=True)]
+
+
+def _begun(line: LogEvent, number: int, stream: int, saves: Saves, before: Sequence[Seen]) -> Seen | None:
+    """When the sync began of which the line tells the end, if the clock reading that it began with tells."""
+    index = saves.of(line.save_ns)
+    if index is None or line.next_ns is None or line.last_ns is None:
+        return None
+    if line.next_ns - line.last_ns <= 2 * NS_PER_MS:  # it may have begun just above what it loaded
+        return None
+    at = line.next_ns
+    return Seen(
+        replace(line, step=LogStep.SYNC_BEGUN, at_ns=at),
+        number,
+        stream,
+        at,
+        at - NOISE_NS,
+        at + NOISE_NS,
+        max((one.after for one in before if one.at <= at), default=0),
+        index,
+        tried=saves.value(index),
+    )
 
 
 def _read_between(value_ns: int | None, saves: Saves) -> tuple[int, int]:

@@ -118,6 +118,8 @@ class LogStep(Enum):
     SYNC_START = "sync start"
     WINDOW_LOADED = "window loaded"
     CLOCK_BEHIND = "clock behind the saved window"
+    #: no line of its own: SYNC_SAVED tells which clock reading the sync began with
+    SYNC_BEGUN = "sync begun"
     SYNC_SAVED = "sync saved"
     SYNC_SKIPPED = "sync skipped"
     EXPECTED_SET = "expected primary set"
