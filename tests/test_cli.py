@@ -124,7 +124,7 @@ def test_explore_that_is_cut_is_unknown(tiny: Path) -> None:
 
 
 def test_prove() -> None:
-    assumed = ["first-primary-stays", "service-mode-only", "no-client-syncs"]
+    assumed = ["first-primary-stays", "service-mode-only", "no-client-syncs", "no-stale-deletes"]
     asked = [word for name in assumed for word in ("--assume", name)]
     status, found = told("prove", "--fence", "check-tso-primary", "--property", "unique", *asked)
     assert status == 0
@@ -177,7 +177,7 @@ def test_replay_fails_when_the_one_fence_named_does_not_explain_it() -> None:
     assert found["properties"][0]["verdict"] == "holds"
     (fence,) = found["fences"]
     assert fence["conforms"] is False
-    assert fence["stopped_at"]["revision"] == 25
+    assert fence["stopped_at"]["revision"] == 24
     assert {"transition": "find_no_primary", "server": "pd1", "guard": "no TSO primary"} in fence[
         "refused_by"
     ]

@@ -20,9 +20,8 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 NAMES = ("upgrade-unfenced", "upgrade-fenced", "pd-failover")
 CHECK = "check-tso-primary"
 TSO = "http://127.0.0.1:13379"
-#: where the unfenced upgrade cannot be fenced: of the two saves before, a TSO server's own sync can have made
-#: one and a client's sync the other, as far as etcd's events tell
-SAVED_BESIDE = 25
+#: where the unfenced upgrade cannot be fenced: the PD's first save beside a TSO primary
+SAVED_BESIDE = 24
 
 
 def files(name: str, *beginnings: str) -> list[Path]:
@@ -140,7 +139,8 @@ def test_the_fence_cannot_be_told_from_etcd_alone_and_the_report_says_what_would
 def test_etcd_alone_refutes_the_fence(watch: str) -> None:
     report = replayed(files("upgrade-unfenced", watch))
     assert conforms(report) == {"off": True, CHECK: False}
-    assert of(report, CHECK).revision == SAVED_BESIDE
+    # the first of them might be the TSO server's, whose log is not there
+    assert of(report, CHECK).revision == SAVED_BESIDE + 1
     assert judged(report, "single-writer").verdict == "violated"
 
 

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
-from .seen import Granted, Seen
+from .seen import FOREVER, Granted, Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -208,6 +208,9 @@ class _Try(Hidden):
             own, client = self._begun(draft, n, value, attempt), self._begun_by_client(draft, n, value)
             for slot, begun in ((OWN_SLOT, own), (CLIENTS_SLOT, client)):
                 for d in begun:
+                    if self._would_tell(n) and (slot == CLIENTS_SLOT or d.get("job", n) == SYNC):
+                        d.refuse(slot + "commit", n, "the server's log would tell of that sync")
+                        continue
                     if d.get(slot + "next", n) + self._window(n) != value:
                         d.refuse(slot + "commit", n, "another value is being saved")
                         continue
@@ -216,6 +219,11 @@ class _Try(Hidden):
                         yield d
                     if lost and self._drive(lost, n, "commit_answer_lost", slot):
                         yield lost
+
+    def _would_tell(self, n: int) -> bool:
+        """The server's log would say that a sync of its saved this value, and does not."""
+        tells = self._timeline.tells_syncs.get(n, FOREVER)
+        return n not in self._seen.writers and self._seen.earliest >= tells
 
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
         """Whoever may write that value has loaded the key for a sync, its own or a client's, or has begun."""

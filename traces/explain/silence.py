@@ -62,6 +62,20 @@ def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> fr
     )
 
 
+def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, int]:
+    """By server, from which time on its log tells of every sync that saved: one that is whole, and has such
+    lines at all."""
+    first: dict[str, int] = {}
+    for line in trace.logs:
+        first[line.server] = min(first.get(line.server, line.at_ns), line.at_ns)
+    heard = {line.server for line in trace.logs if line.step is LogStep.SYNC_SAVED}
+    return {
+        number: first[name]
+        for number, name in enumerate(order.names, 1)
+        if name in heard and name not in silent
+    }
+
+
 def untold_mode(trace: Trace, order: Timeline, silent: Collection[str]) -> str:
     """Why nothing may tell in which mode an elected PD was; empty if its log does."""
     elected = {order.names[one.elected - 1] for one in order.seen if one.elected}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...model.language.instance import belongings
 from ...model.language.transition import Kind
@@ -29,14 +29,13 @@ class Timeline:
 
     `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
-    whether a save interval is among that. `resets`: the targets (ms) of admin resets, by server; `loads`:
-    the values (ms) that it says it loaded; `shown`: the
-    faults, by server, that its log tells of; `denied`: the steps, by server, of which its whole log would
-    tell, and does not. Events may be missing from revision `gap`, time `gap_at` on, for the reason
-    `gap_text`. `mode_text` says why a PD may be in API mode although no log tells; empty if none
-    can be. `mode_open`: one certainly was. `late`: what was before the first event is not known,
-    `first_windows` are what the timestamp key may have held then. `unused` counts observations that demand
-    nothing, `undecoded` names those that cannot be read and may demand anything.
+    whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
+    resets; `loads`, the values (ms) that it loaded; `shown`, the faults; `denied`, the steps of which it would
+    tell, and does not; `tells_syncs`, from which time on (ns) it tells of each sync. Events may be missing from
+    revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
+    although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
+    first event is not known, `first_windows` are what the timestamp key may have held then. `unused` counts
+    observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
     """
 
     names: tuple[str, ...]
@@ -62,6 +61,7 @@ class Timeline:
     undecoded: tuple[Where, ...] = ()
     cut: str = ""
     denied: frozenset[tuple[str, int]] = frozenset()
+    tells_syncs: Mapping[int, int] = field(default_factory=dict)
 
     def window(self, number: int) -> int:
         """The save interval of a server."""
