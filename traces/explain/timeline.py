@@ -30,8 +30,9 @@ class Timeline:
     `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
-    resets; `loads`, the values (ms) that it loaded; `shown`, the faults; `denied`, the steps of which it would
-    tell, and does not; `tells_syncs`, from which time on (ns) it tells of each sync. Events may be missing from
+    resets; `loads`, the values (ms) that it loaded; `shown`, the faults; `denied`, the steps of which it
+    would tell, and does not; `tells_syncs`, from which time on (ns) it tells of each sync. Events may be
+    missing from
     revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
     first event is not known, `first_windows` are what the timestamp key may have held then. `unused` counts
