@@ -196,7 +196,7 @@ def test_nanoseconds_are_told_in_milliseconds() -> None:
 
 
 def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
-    """A run of random steps under a random fence or build; few of them are faults, or nothing else would happen."""
+    """A run of random steps under a random fence or build; few are faults, or nothing else would happen."""
     rng = random.Random(seed)
     constants = {
         "window": 3,

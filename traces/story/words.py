@@ -91,9 +91,7 @@ WORDS = {
     "refused_not_leader": Words("save refused: {key} key is not mine", To.ETCD),
     "find_no_primary": Words("finds no TSO primary", To.ETCD),
     "refused_by_fence": Words("save refused: TSO primary exists ({etcd_primary})", To.ETCD),
-    "find_nobody": Words(
-        "{key} key is absent, and so is its own value: taken for equal", To.ETCD, fault=True
-    ),
+    "find_nobody": Words("{key} key is absent, as its own value is: taken for equal", To.ETCD, fault=True),
     "load_window": Words("reads timestamp: {etcd_timestamp}", To.ETCD),
     "refused_not_greater": Words("save refused: {window} is not above {etcd_timestamp}", To.ETCD),
     "refused_by_cas": Words("save refused: timestamp is {etcd_timestamp}, not {expected}", To.ETCD),
