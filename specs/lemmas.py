@@ -220,7 +220,12 @@ _NEWCOMER = Lemma(
     of_each(
         lambda a: implies(
             both(s.is_tso[a], s.primary != a),
-            both(s.role[a] != ROLE.leader, negate(s.initialised[a]), s.job[a] == JOB.none),
+            both(
+                s.role[a] != ROLE.leader,
+                negate(s.initialised[a]),
+                s.job[a] == JOB.none,
+                s.stage[a] == STAGE.idle,
+            ),
         )
     ),
 )
