@@ -206,6 +206,21 @@ def test_hostile_log_lines_are_counted(line: bytes | None) -> None:
 
 
 @pytest.mark.parametrize(
+    "rest",
+    [
+        b'[last=7] [ts-window-key="x"INFO] [a.go:1] ["triggering the start callback functions"]',
+        b'[ts-window-key="x"] [a.go:1] ["load timestamp window',
+        b"[last=7] 2026/11/23",
+    ],
+)
+def test_a_line_that_goes_on_with_another_is_damaged(rest: bytes) -> None:
+    """A part of the log is missing there: what its server did is not all known."""
+    tally = Tally()
+    log = pdlog.decode("f", numbered(HEAD + b'["skip sync timestamp"] ' + rest), tally)
+    assert (log.events, tally.skipped) == ([], 1)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("3s", 3 * 10**9),

@@ -37,7 +37,7 @@ def log_of(*lines: bytes) -> pdlog.Log:
         (b'["PD config"] [enable-keyspace-group=false]', False, "pd7"),
         (b'["PD config"] [enable-keyspace-group=trXe]', None, "pd7"),
         (b'["PD config"] [enable-kXyspace-group=true]', None, "pd7"),
-        (b'["PD config"] [enable-keyspace-group=true)', None, "pd7"),
+        (b'["PD config"] [enable-keyspace-group=true)]', None, "pd7"),
         (b'["TSO service config"]', None, "http://h:3379"),
         (b'["TSO config"]', None, "http://h:3379"),  # 7.0 to 7.4
     ],

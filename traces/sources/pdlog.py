@@ -83,6 +83,8 @@ _HEAD = re.compile(
     rf"\[({_TIME})\] \[[A-Z]+\] (?:(?:\[[\w.-]+\] )?\[[^\]\"= ]*:\d+\] )?\[({_QUOTED}|[^\]\"=]*)\]"
 )
 _FIELD = re.compile(rf"\[({_QUOTED}|[^\[\]\"=]++)=({_QUOTED}|[^\[\]\"]*+)\]")
+#: what may follow: fields to the end of the line, or the line is damaged, as where a part of a log is missing
+_FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)(?:=(?:{_QUOTED}|[^\[\]\"]*+))?)?\])*+\s*")
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -246,6 +248,9 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
             tally.skip(number, "not a log line")
+            continue
+        if _FIELDS.fullmatch(head.string, head.end()) is None:
+            tally.skip(number, "a log line that is damaged")
             continue
         message = _unquote(head[2])
         meant = _meant(message)
