@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,16 @@ def test_a_client_that_is_late_to_learn_goes_on_with_tso_servers() -> None:
     assert not breaks(replace(made, moves=made.moves[:last] + made.moves[last + 1 :]), named("session"))
 
 
+@pytest.mark.large
+def test_late_clients_where_the_raft_leader_moves() -> None:
+    """From the PD in service mode to the one in API mode and back, before there is a TSO primary."""
+    world = parse(STAYS, "stays", "stays.toml")
+    world = replace(world, window=3, budgets={**world.budgets, "pd.term": 2, "pd.raft_move": 2})
+    late = replace(world, budgets={**world.budgets, "pd.client_mode": 1})
+    assert found(world, "check-tso-primary", "session") == ("holds", None)
+    assert found(late, "check-tso-primary", "session") == ("violated", 23)
+
+
 def test_a_client_that_knows_the_mode_needs_no_pd_leader() -> None:
     served = f"raft_moves2 campaign2 clients_learn_mode2 {SERVES} notes3 stop2 revoke2 grant3"
     learned = run(served, api=(2,))
@@ -137,6 +148,35 @@ def test_a_registry_that_cannot_be_read_counts_as_empty() -> None:
     read = replace(made, moves=tuple(moves))
     with pytest.raises(RunError, match="sync_load is refused: API mode: nobody is registered"):
         breaks(read, named("one-live"))
+
+
+#: nobody starts before a TSO server serves, so that nothing overlaps as it arrives
+CAME_FIRST = """
+from tsofence.model.language.expr import both, either, exists
+from tsofence.model.language.transition import SELF
+from tsofence.model.language.variant import Variant
+from tsofence.model.pd import state as s
+
+fence = Variant("came-first", "no PD leads before a TSO server serves")
+serves = exists(lambda m: both(s.is_tso[m], s.promoted[m]))
+fence.guard("campaign", "a TSO server serves", either(s.is_tso[SELF], serves))
+"""
+
+
+@pytest.mark.parametrize(
+    ("often", "said"),
+    [(0, ("holds", "holds", "holds")), (1, (("violated", 25), ("violated", 18), ("violated", 15)))],
+)
+def test_beside_a_tso_primary_a_pd_starts_only_where_it_cannot_read(
+    often: int, said: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fences, "_OWN", {})
+    (tmp_path / "came_first.py").write_text(CAME_FIRST)
+    fence = fences.take(str(tmp_path / "came_first.py"))
+    world = load("registry-lag")
+    world = replace(world, budgets={**world.budgets, "tso.lapse": 0, "pd.discovery": often})
+    findings = explore(world, fence, [named(each) for each in ("unique", "session", "one-live")]).findings
+    assert tuple((f.verdict, f.steps) if f.steps else f.verdict for f in findings) == said
 
 
 def test_who_keeps_things_as_they_are_where_the_registry_cannot_be_read() -> None:
