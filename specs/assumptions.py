@@ -91,8 +91,8 @@ ASSUMPTIONS = (
     ),
     Assumption(
         KNOWN_MODE,
-        "library clients ask the PD leader, which knows who hands out timestamps, and never a TSO server itself: "
-        "no client is late to learn that",
+        "library clients ask the PD leader, which passes requests on where it has to, and never a TSO server "
+        "itself: none is late to learn who hands out timestamps",
         _clients_ask_pd,
     ),
 )

@@ -1,7 +1,7 @@
 """client-mode: a library client asks every 3 s who hands out timestamps, and does not notice before.
 
-It asks the PD leader.  Told that this is a TSO server, it asks the TSO servers themselves from then on, for as
-long as no PD leader tells it otherwise: without a PD leader, and beside one that hands out timestamps again.
+It asks the PD leader.  Told that this is a TSO server, it asks the TSO servers themselves from then on, for
+as long as no PD leader tells it otherwise: without a PD leader, and beside one that hands out timestamps.
 Told that it is PD, it asks the PD leader, which passes requests on to the TSO primary if it has to.
 
 How late it notices is left open, as it is while there is no PD leader to ask.  It finds the TSO server that

@@ -1,12 +1,12 @@
 """follower-proxy: library clients ask PDs that do not lead, too.
 
-`tidb_enable_tso_follower_proxy` opens a stream to every PD; forwarding opens one to a follower while the leader
-is out of reach.  A PD in service mode passes a request on to the leader that the client names.  One in API
-mode without dynamic switching passes it to the TSO primary and does not look at the leader: not even one that
-hands out timestamps itself.
+`tidb_enable_tso_follower_proxy` opens a stream to every PD; forwarding opens one to a follower while the
+leader is out of reach.  A PD in service mode passes a request on to the leader that the client names.  One in
+API mode without dynamic switching passes it to the TSO primary, even while the leader hands out timestamps
+itself.
 
-With dynamic switching a PD passes requests to the TSO primary only if it saw a TSO server while it led; such a
-follower is left out.
+With dynamic switching a PD passes requests to the TSO primary only if it saw a TSO server while it led; such
+a follower is left out.
 
 Source: tikv/pd `server/grpc_service.go` (Tso: IsServiceIndependent comes before the forwarded host),
 `server/server.go` (IsServiceIndependent), `client/clients/tso/client.go` (tryConnectToTSOWithProxy,
@@ -41,9 +41,7 @@ def clients_ask_all(n: Expr) -> Step:
 def _passed_on(n: Expr) -> Expr:
     """Some PD in API mode that runs passes requests to this TSO primary."""
     running = exists(
-        lambda m: both(
-            negate(s.is_tso[m]), s.api[m], s.role[m] != ROLE.down, s.role[m] != ROLE.closing
-        )
+        lambda m: both(negate(s.is_tso[m]), s.api[m], s.role[m] != ROLE.down, s.role[m] != ROLE.closing)
     )
     return both(asks_all, s.is_tso[n], s.primary == n, negate(s.DYNAMIC), running)
 

@@ -1,14 +1,14 @@
 """frequent-elections: a PD that campaigns too often hands the raft leadership to another PD instead.
 
 That is the fourth campaign within five minutes (`ErrLeaderFrequentlyChange`).  Here, a PD that has won an
-election may do so at any later campaign, and does at last if it goes on campaigning (strong fairness): elections
-that follow each other quickly, as they do in a livelock.  Nothing is counted.
+election may do so at any later campaign, and does at last if it goes on campaigning (strong fairness):
+elections that follow each other quickly, as they do in a livelock.  Nothing is counted.
 
 Source: tikv/pd `pkg/member/member.go` (Campaign, ResignEtcdLeader), `pkg/election/leadership.go`
 (AddCampaignTimes); since pull 7566.
 """
 
-from ..language.expr import BOOL, FALSE, NOBODY, TRUE, Expr, both, either, exists, negate
+from ..language.expr import BOOL, FALSE, NOBODY, Expr, both, either, exists, negate
 from ..language.transition import SELF, Kind, Step
 from ..language.variant import Variant
 from ..pd import state as s

@@ -133,8 +133,8 @@ class Variant:
         self._also.append(_Change(("definition", "", name), condition, _caller()))
 
     def either(self, name: str, condition: Callable[..., Expr]) -> None:
-        """The name means what it meant, or this: ``condition(*servers)``.  Several variants may say so, unless
-        one says `also` of that name: then it would matter which comes first."""
+        """The name means what it meant, or this: ``condition(*servers)``.  Several variants may say so, but
+        none beside one that says `also` of that name: it would matter which comes first."""
         self._either.append(_Change(("definition", "", name), condition, _caller()))
 
     def shared(self, name: str, sort: Sort, initial: int = 0) -> Expr:

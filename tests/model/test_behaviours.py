@@ -42,8 +42,8 @@ NOTED = {"count": 1, "note": 1, "pick": 1}
 
 
 def run(steps: str, *, api: tuple[int, ...], fence: str = "off", dynamic: int = 0) -> Run:
-    """A run of two PDs and a TSO server: ``commit3 notes3 grant1`` takes these steps of these servers; ``notes``
-    is a grant that the observer remembers.  ``api``: the PDs that are in API mode."""
+    """A run of two PDs and a TSO server: ``commit3 notes3 grant1`` takes these steps of these servers;
+    ``notes`` is a grant that the observer remembers.  ``api``: the PDs that are in API mode."""
     moves = []
     for step in steps.split():
         name, server = step[:-1], int(step[-1])
@@ -201,8 +201,8 @@ def states(fence: str, fault: str, often: int, dropped: tuple[tuple[str, str], .
 
 
 def decided(made: States, name: str) -> tuple[str, tuple[int, int | None] | None]:
-    found = decide(made, liveness.named(name))
-    return found.verdict, found.run and (len(found.run.moves), found.run.cycle_from)
+    lasso = (said := decide(made, liveness.named(name))).run
+    return said.verdict, None if lasso is None else (len(lasso.moves), lasso.cycle_from)
 
 
 def test_who_is_elected_too_often_lets_another_pd_lead() -> None:
@@ -260,5 +260,7 @@ def test_wider_and_narrower_exclude_each_other() -> None:
     one, other = Variant("one", ""), Variant("other", "")
     one.also("serving", lambda n: FALSE)
     other.either("serving", lambda n: TRUE)
-    with pytest.raises(VariantError, match=r"test_behaviours\.py:\d+: definition 'serving' is made wider here"):
+    with pytest.raises(
+        VariantError, match=r"test_behaviours\.py:\d+: definition 'serving' is made wider here"
+    ):
         system.transitions(one.joined(other))

@@ -48,7 +48,9 @@ WORDS = {
         "is handed the raft leadership by {etcd_raft_leader}, which has been elected too often"
     ),
     "given_priority": Words("an admin gives it the highest priority", To.ETCD),
-    "raft_goes_by_priority": Words("takes the raft leadership from {etcd_raft_leader}: its priority is higher"),
+    "raft_goes_by_priority": Words(
+        "takes the raft leadership from {etcd_raft_leader}: its priority is higher"
+    ),
     "raft_handed_over": Words("is handed the raft leadership by {etcd_raft_leader}, which yielded"),
     "sees_hand_over": Words("sees {etcd_raft_leader} as raft leader: may campaign again"),
     "chosen_as_primary": Words("an admin chooses it as next primary", To.ETCD),
