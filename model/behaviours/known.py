@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..language.variant import Variant
-from . import client_sync, paused, stale_delete, stale_failure, two_reads
+from . import (
+    client_mode,
+    client_sync,
+    discovery_fails,
+    follower_proxy,
+    frequent_elections,
+    leader_priority,
+    paused,
+    stale_delete,
+    stale_failure,
+    two_reads,
+)
 
 BY_FAULT: dict[str, Variant] = {
     "client_sync": client_sync.behaviour,
@@ -13,6 +24,11 @@ BY_FAULT: dict[str, Variant] = {
     "stale_delete": stale_delete.behaviour,
     "stale_failure": stale_failure.behaviour,
     "two_reads": two_reads.behaviour,
+    "follower_proxy": follower_proxy.behaviour,
+    "client_mode": client_mode.behaviour,
+    "discovery": discovery_fails.behaviour,
+    "frequent_elections": frequent_elections.behaviour,
+    "priority": leader_priority.behaviour,
 }
 
 
