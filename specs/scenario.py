@@ -38,9 +38,10 @@ FAULTS = {
     "client_sync": "a client's request makes it sync, beside what its campaign does",
     "transfer": "an admin chooses it as the next primary",
     "lapse": "the lease of its registry key runs out although it is alive",
+    "fallback": "a request that it could not send on to a TSO server makes it sync, beside its poll",
     "stale_delete": "it deletes its own election key late, when another may hold it",
 }
-_PD_ONLY = frozenset({"raft_move", "mode", "reclaim"})
+_PD_ONLY = frozenset({"raft_move", "mode", "reclaim", "fallback"})
 _TSO_ONLY = frozenset({"client_sync", "transfer", "lapse"})
 
 #: what belongs to a server: given in [time] for all, in [time.pd] and [time.tso] for those of a kind
