@@ -11,6 +11,8 @@ from ..model.pd import state as s
 
 #: what proofs of several properties need, on builds that have the stale delete
 NO_STALE_DELETES = "no-stale-deletes"
+#: what they need where a PD may switch as pull 8780 does
+NO_FALLBACKS = "no-fallbacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,11 @@ ASSUMPTIONS = (
         "a server deletes its own election key at once, or only if nobody has written it since (as from pull "
         "10636 on)",
         _never("stale_delete"),
+    ),
+    Assumption(
+        NO_FALLBACKS,
+        "a PD syncs because of its poll only, never for a request that it could not send on as well",
+        _never("fallback"),
     ),
 )
 

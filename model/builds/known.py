@@ -7,6 +7,7 @@ from . import (
     master_2026_08,
     nextgen_8_5_4,
     pull_8780,
+    pull_8780_on_master,
     pull_10473_base,
     release_6_5,
     release_7_5,
@@ -23,6 +24,7 @@ SHIPPED: dict[str, Variant] = {
         pull_10473_base,
         pull_8780,
         master_2026_08,
+        pull_8780_on_master,
     )
 }
 
