@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.checker.liveness.liveness import States, decide
 from tsofence.checker.proof.prove import prove
 from tsofence.checker.run import breaks, follow
 from tsofence.checker.search.explore import explore
@@ -14,7 +15,7 @@ from tsofence.model.language.layout import State
 from tsofence.model.language.python import Machine
 from tsofence.model.pd.state import JOB, LEASE_STATE, POLLED, REGISTRATION, ROLE, STAGE
 from tsofence.model.variants import fences
-from tsofence.specs import liveness
+from tsofence.specs import lemmas, liveness
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
 from tsofence.traces.runs import files
@@ -138,7 +139,12 @@ def test_a_requests_sync_does_not_wait_for_the_end_of_the_term() -> None:
 
 @pytest.mark.parametrize(
     ("scenario", "prop", "steps"),
-    [("api-restart", "unique", 22), ("api-restart", "real-time", 17), ("fall-back", "session", 39)],
+    [
+        ("api-restart", "unique", 22),
+        ("api-restart", "real-time", 17),
+        ("api-client-sync", "unique", 22),
+        ("fall-back", "session", 39),
+    ],
 )
 def test_the_runs_that_were_found(scenario: str, prop: str, steps: int) -> None:
     run = files.load(FOUND / f"{scenario}.{prop}.json")
@@ -147,30 +153,57 @@ def test_the_runs_that_were_found(scenario: str, prop: str, steps: int) -> None:
     assert breaks(run, named(prop))
 
 
-@pytest.mark.parametrize("prop", ["single-writer", "real-time"])
-def test_what_is_proved(prop: str) -> None:
-    assume = {"single-writer": ["api-mode-only"], "real-time": ["no-tso-servers", "no-fallbacks"]}[prop]
-    assert prove(fences.whole("pull-8780"), named(prop), assume=assume).verdict == "proved"
+def test_a_pd_in_service_mode_is_not_fenced() -> None:
+    (found,) = explore(load("rolling-upgrade"), "pull-8780", [named("single-writer")]).findings
+    assert (found.verdict, found.steps) == ("violated", 7)
 
 
-def test_what_a_proof_says_is_missing() -> None:
-    found = prove(fences.whole("pull-8780"), named("real-time"), assume=["no-tso-servers"])
-    assert found.verdict != "proved"
-    assert "no-fallbacks" in found.note
+def test_a_pd_in_api_mode_is() -> None:
+    found = prove(fences.whole("pull-8780"), named("single-writer"), assume=["api-mode-only"])
+    assert found.verdict == "proved"
+
+
+STAYS = ("first-primary-stays", "api-mode-only", "no-client-syncs", "no-fallbacks")
+ALONE_IN_ORDER = ("no-tso-servers", "no-fallbacks")
+
+
+@pytest.mark.parametrize(
+    ("build", "prop", "assume"),
+    [
+        ("pull-8780", "single-writer", ("api-mode-only",)),
+        ("pull-8780", "unique", STAYS),
+        ("pull-8780", "real-time", ALONE_IN_ORDER),
+        ("pull-8780-on-master", "session", STAYS),
+        ("pull-8780+save-cas", "unique", ()),
+        # only where a request makes a PD sync
+        ("master-2026-08", "real-time", ("no-tso-servers",)),
+    ],
+)
+def test_what_a_proof_takes(build: str, prop: str, assume: tuple[str, ...]) -> None:
+    assert set(lemmas.enough(fences.whole(build), prop)) == set(assume)
 
 
 @pytest.mark.large
 @pytest.mark.parametrize(
     ("build", "prop", "assume"),
     [
-        ("pull-8780", "unique", ["first-primary-stays", "api-mode-only", "no-client-syncs", "no-fallbacks"]),
-        ("pull-8780", "session", ["first-primary-stays", "api-mode-only", "no-client-syncs", "no-fallbacks"]),
-        ("pull-8780+save-cas", "unique", []),
-        ("pull-8780-on-master", "single-writer", ["api-mode-only"]),
+        ("pull-8780", "unique", STAYS),
+        ("pull-8780", "session", STAYS),
+        ("pull-8780", "real-time", ALONE_IN_ORDER),
+        ("pull-8780+save-cas", "unique", ()),
+        ("pull-8780+save-cas+window-lease+wait-out", "real-time", ()),
+        ("pull-8780-on-master", "single-writer", ("api-mode-only",)),
     ],
 )
-def test_what_takes_longer_to_prove(build: str, prop: str, assume: list[str]) -> None:
+def test_what_takes_longer_to_prove(build: str, prop: str, assume: tuple[str, ...]) -> None:
     assert prove(fences.whole(build), named(prop), assume=assume).verdict == "proved"
+
+
+@pytest.mark.large
+def test_without_an_assumption_there_is_no_proof() -> None:
+    found = prove(fences.whole("pull-8780"), named("real-time"), assume=["no-tso-servers"])
+    assert found.verdict != "proved"
+    assert "no-fallbacks" in found.note
 
 
 @pytest.mark.large
@@ -186,5 +219,7 @@ def test_a_tso_primary_that_comes_and_goes() -> None:
     ("build", "verdict", "steps"), [("pull-8780", "holds", None), ("pull-8780-on-master", "violated", 18)]
 )
 def test_clients_of_a_pd_that_never_hands_over(build: str, verdict: str, steps: int | None) -> None:
-    (found,) = explore(load("registry-lag"), build, [], live=[liveness.named("availability")]).findings
-    assert (found.verdict, found.steps) == (verdict, steps)
+    searched = States(load("registry-lag"), build, max_states=600_000, memory=1 << 32)
+    found = decide(searched, liveness.named("availability"))
+    assert found.verdict == verdict
+    assert (found.run and len(found.run.moves)) == steps
