@@ -343,6 +343,7 @@ _GROUNDS = (
     *_after_check(("check-tso-primary", "hook", "yielded-flag", "etcd-transfer"), "service-mode-only"),
     *_after_check(("dynamic-8780",), "api-mode-only", _IDLE),
     _Ground(("single-writer",), _any, ("no-tso-servers",), (_NO_PRIMARY,)),
+    _Ground(("two-of-a-kind",), _any, (NO_STALE_DELETES,), (_SERVING_OWNS,), (UNIT_PASSES,)),
     _Ground(("one-live",), _any, _PDS_ALONE, (_SERVING_OWNS, _NO_PRIMARY), (UNIT_PASSES,)),
     _Ground(_ON_GRANTS, _any, _PDS_ALONE, _PD_ONLY, WINDOWS),
 )

@@ -7,16 +7,18 @@ again and again.  In these words:
 - takeover (whenever P, at last Q): ``premise=P, goal=Q``;
 - availability (some step again and again, while P): ``during=P, reached_by=…``;
 - no livelock (no steps of a kind forever without Q): ``repeated=…, goal=Q``.
+
+Conditions over `SELF` are asked of every server: none may stay away from its own goal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, exists, negate
-from ..model.language.transition import SELF, Transition
+from ..model.language.transition import SELF, Transition, speaks_of_self
 from ..model.pd import state as s
 from ..model.variants import fences
 
@@ -67,6 +69,11 @@ class Liveness:
     repeated: Judge | None = None
     fairness: Mapping[str, Fairness] = field(default_factory=every_step)
 
+    def asked_of(self, servers: int) -> Sequence[int]:
+        """The servers of whom it is asked, by number; 0: of the cluster."""
+        conditions = (self.premise, self.during, self.goal)
+        return range(1, servers + 1) if any(map(speaks_of_self, conditions)) else (0,)
+
 
 def _runs_in_api_mode(m: Expr) -> Expr:
     return both(negate(s.is_tso[m]), s.api[m], s.role[m] != s.ROLE.down, s.role[m] != s.ROLE.closing)
@@ -78,6 +85,15 @@ def _leads_in_api_mode(m: Expr) -> Expr:
 
 def _pd_campaigns(transition: Transition) -> Expr | None:
     return negate(s.is_tso[SELF]) if transition.name == "campaign" else None
+
+
+def _sync_meets_save(transition: Transition) -> Expr | None:
+    """Another server has saved between a sync's load and its save.
+
+    Saves come seconds apart, and the next try at once: a run in which they meet forever is none of PD's.
+    """
+    meets = transition.name in ("refused_not_greater", "conflict")
+    return s.job[SELF] == s.JOB.sync if meets else None
 
 
 PROPERTIES = (
@@ -106,6 +122,14 @@ PROPERTIES = (
         "no-livelock",
         "PDs do not win elections forever",
         repeated=_pd_campaigns,
+        fairness=every_step(*_STRONG),
+    ),
+    Liveness(
+        "ready",
+        "a PD leader in service mode, or a TSO primary, that stays is at last able to grant",
+        during=both(s.role[SELF] == s.ROLE.leader, s.lease[SELF] == s.LEASE_STATE.kept, negate(s.api[SELF])),
+        goal=s.able_to_grant(SELF),
+        reached_by=_sync_meets_save,
         fairness=every_step(*_STRONG),
     ),
 )

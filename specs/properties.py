@@ -91,6 +91,10 @@ _same = both(
 _one_client = both(s.noted_found, s.asked_by_library(SELF))
 
 
+def _of_a_kind(m: Expr) -> Expr:
+    return s.is_tso[m] == s.is_tso[SELF]
+
+
 _MOVES = ("update_in_memory", "overflow", "admin_reset")
 _NO_MOVES = (
     "worth little: the physical part never moved without a save, as it does all the time in PD; "
@@ -145,6 +149,12 @@ PROPERTIES = (
         "two allocators are never both able to grant",
         _on_grant(exists(lambda m: both(m != SELF, s.able_to_grant(m)))),
         _on_grant(exists(lambda m: both(m != SELF, s.role[m] == s.ROLE.leader))),
+    ),
+    Property(
+        "two-of-a-kind",
+        "two PDs, or two TSO servers, are never both able to grant",
+        _on_grant(exists(lambda m: both(m != SELF, _of_a_kind(m), s.able_to_grant(m)))),
+        _on_grant(exists(lambda m: both(m != SELF, _of_a_kind(m), s.role[m] == s.ROLE.leader))),
     ),
 )
 

@@ -39,6 +39,8 @@ FAULTS = {
     "transfer": "an admin chooses it as the next primary",
     "lapse": "the lease of its registry key runs out although it is alive",
     "stale_delete": "it deletes its own election key late, when another may hold it",
+    "two_reads": "it resigns between two reads of its own value: its save goes on as nobody's",
+    "stale_failure": "an update of an earlier term fails, and clears the memory of the present one",
 }
 _PD_ONLY = frozenset({"raft_move", "mode", "reclaim"})
 _TSO_ONLY = frozenset({"client_sync", "transfer", "lapse"})

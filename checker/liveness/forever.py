@@ -26,23 +26,30 @@ def starves(run: Run, prop: Liveness) -> bool:
         return False
     machine = run.machine()
     frames = list(follow(run, machine))
-    cycle = frames[run.cycle_from :]
-    kept = frames[_kept_from(frames, prop, machine) :]
+    return any(
+        _starves(frames, run.cycle_from, prop, machine, number) for number in prop.asked_of(len(run.kinds))
+    )
+
+
+def _starves(frames: list[Frame], cycle_from: int, prop: Liveness, machine: Machine, number: int) -> bool:
+    cycle = frames[cycle_from:]
+    kept = frames[_kept_from(frames, prop, machine, number) :]
     return (
         len(cycle) <= len(kept)
-        and any(machine.value(frame.before, prop.premise) for frame in kept)
+        and any(machine.value(frame.before, prop.premise, number) for frame in kept)
         and (prop.repeated is None or any(_is(prop.repeated, frame, machine) for frame in cycle))
         and all(_fair(cycle, machine, index, prop.fairness) for index in range(len(machine.instances)))
     )
 
 
-def _kept_from(frames: list[Frame], prop: Liveness, machine: Machine) -> int:
+def _kept_from(frames: list[Frame], prop: Liveness, machine: Machine, number: int) -> int:
     """The step from which on the run stays away from the goal."""
-    for number in range(len(frames), 0, -1):
-        frame = frames[number - 1]
-        stays = machine.value(frame.before, prop.during) and not machine.value(frame.before, prop.goal)
-        if not stays or _is(prop.reached_by, frame, machine):
-            return number
+    for at in range(len(frames), 0, -1):
+        frame = frames[at - 1]
+        stays = machine.value(frame.before, prop.during, number)
+        arrived = machine.value(frame.before, prop.goal, number)
+        if not stays or arrived or _is(prop.reached_by, frame, machine):
+            return at
     return 0
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from ...model.language.expr import TRUE, Expr, both, negate
 from ...model.language.fold import fold
 from ...model.language.instance import BUDGET_LEFT, FOLDING, Instance
+from ...model.language.transition import SELF
 from ...model.variants import fences
 from ...specs.liveness import Fairness, Judge, Liveness
 from ...specs.scenario import Scenario
@@ -156,9 +157,10 @@ class States:
             Progress(len(engine), steps, 0, to_go, None, seconds, engine.memory, self._memory, {}, doing)
         )
 
-    def where(self, condition: Expr) -> Mask:
-        """The states in which a condition without acting server holds."""
-        return truth(self.engine, fold(condition, self.expander.configuration.known))
+    def where(self, condition: Expr, number: int = 0) -> Mask:
+        """The states in which a condition holds, of that server if it speaks of one."""
+        known = self.expander.configuration.known.acting(SELF.name, number)
+        return truth(self.engine, fold(condition, known))
 
     def steps(self, judge: Judge) -> Mask:
         """The edges that are steps of a kind."""
@@ -222,15 +224,28 @@ class States:
 def decide(states: States, prop: Liveness) -> Decision:
     """Is there a fair run that never comes to the goal?
 
+    Of what is asked of every server, the worst counts: violated, unknown, holds; vacuous, if it is so of all.
+
     Raises:
         AssertionError: the plain interpreter does not agree with the run found.
     """
+    servers = prop.asked_of(len(states.scenario.server_names))
+    found = [_decide(states, prop, number) for number in servers]
+    worst = min(found, key=lambda each: (_WORST.index(each.verdict), len(each.run.moves) if each.run else 0))
+    looked_at = (sum(each.states for each in found), sum(each.components for each in found))
+    return replace(worst, states=looked_at[0], components=looked_at[1])
+
+
+_WORST = ("violated", "unknown", "holds", "vacuous")
+
+
+def _decide(states: States, prop: Liveness, number: int) -> Decision:
     graph = states.graph
-    within = states.where(prop.during) & ~states.where(prop.goal)
+    within = states.where(prop.during, number) & ~states.where(prop.goal, number)
     inside = ~states.steps(prop.reached_by)
     inside &= np.repeat(within, np.diff(graph.offset))
     inside &= within[graph.target]
-    met = states.where(prop.premise)
+    met = states.where(prop.premise, number)
     repeated = None if prop.repeated is None else states.steps(prop.repeated)
     demands, limits = states.demands(prop.fairness)
     counts = Counts()
@@ -254,7 +269,7 @@ def decide(states: States, prop: Liveness) -> Decision:
         if None not in budgets:
             ended = ", ".join(sorted(filter(None, budgets)))
             return decision("unknown", f'the scenario limits what would go on forever: give {ended} as "any"')
-    if not (met & states.where(prop.during)).any() or (repeated is not None and not repeated.any()):
+    if not (met & states.where(prop.during, number)).any() or (repeated is not None and not repeated.any()):
         needed = sorted(states.never(_changes(prop.premise, prop.during)))
         small = ", ".join((*limits, *(f"{budget} = 0" for budget in needed)))
         if small:

@@ -91,9 +91,8 @@ class Conditions(_OfTwo):
 
     def goals(self, table: Sequence[Atom], invariants: Sequence[Invariant]) -> Iterator[Goal]:
         one, other = self.relation.one, self.relation.other
-        for name, condition in self.relation.system.asked.states:
-            folded = self.relation.system.folded(condition)
-            value, theirs = one.of(folded), other.of(folded)
+        for name, condition in self.relation.system.conditions():
+            value, theirs = one.of(condition), other.of(condition)
             if not z3.eq(value, theirs):
                 yield Goal(("condition", name), value == theirs)
 

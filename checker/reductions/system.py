@@ -14,7 +14,7 @@ from ...model.language.fold import fold
 from ...model.language.instance import Configuration, Instance
 from ...model.language.layout import State
 from ...model.language.past import Forget, place
-from ...model.language.transition import SELF, Transition
+from ...model.language.transition import SELF, Transition, speaks_of_self
 
 #: a variable and its server (0: the cluster's)
 Key = tuple[str, int]
@@ -25,7 +25,8 @@ Judge = Callable[[Transition], Expr | None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a search asks of states (``states``: by name, without an acting server) and of steps."""
+    """What a search asks of states (``states``: by name; over `SELF`, it is asked of every server) and of
+    steps."""
 
     judges: Sequence[tuple[str, Judge]] = ()
     states: Sequence[tuple[str, Expr]] = ()
@@ -108,6 +109,16 @@ class System:
             if condition is not None:
                 yield name, self.folded(condition, instance.number)
 
+    def conditions(self) -> Iterator[tuple[str, Expr]]:
+        """What is asked of a state."""
+        for name, condition in self.asked.states:
+            folded = self.folded(condition)
+            if speaks_of_self(folded):
+                for number in range(1, self.layout.servers + 1):
+                    yield f"{name} of server {number}", self.folded(condition, number)
+            else:
+                yield name, folded
+
     def forgotten(self, forgets: Sequence[Forget]) -> list[Forgotten]:
         """When which variables are forgotten, in the order in which that is looked at."""
         known, slots = self._known, self.layout.slots
@@ -138,8 +149,7 @@ class System:
             yield from (f"{label}: {spelled(guard)}" for label, guard in instance.guard.items())
             yield from (f"{key}: {spelled(value)}" for key, value in instance.effect.items())
             yield from (f"{name}: {spelled(condition)}" for name, condition in self.judged(instance))
-        for name, condition in self.asked.states:
-            yield f"{name}: {spelled(self.folded(condition))}"
+        yield from (f"{name}: {spelled(condition)}" for name, condition in self.conditions())
         for forgotten in self.forgotten(forgets):
             yield f"{forgotten.name} {forgotten.keys}: {spelled(forgotten.when)}"
         for name, claim in claims:

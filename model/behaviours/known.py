@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..language.variant import Variant
-from . import client_sync, paused, stale_delete
+from . import client_sync, paused, stale_delete, stale_failure, two_reads
 
 BY_FAULT: dict[str, Variant] = {
     "client_sync": client_sync.behaviour,
     "keepalive": paused.behaviour,
     "stale_delete": stale_delete.behaviour,
+    "stale_failure": stale_failure.behaviour,
+    "two_reads": two_reads.behaviour,
 }
 
 

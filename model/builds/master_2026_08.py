@@ -10,7 +10,7 @@ Source: tikv/pd a186e0cc61 `pkg/tso/allocator.go` (primaryElectionLoop, campaign
 10952).
 """
 
-from ..behaviours import stale_delete
+from ..behaviours import stale_delete, stale_failure
 from ..language.expr import BOOL, FALSE, NOBODY, NODE, Expr, Sort, both, either, implies, ite, negate
 from ..language.transition import SELF, Kind, Step
 from ..language.variant import Variant
@@ -23,7 +23,7 @@ build = Variant(
     "master of August 2026 (a186e0cc61): as the base of pull 10473, but who is expected as primary is a "
     "condition of the campaign (10952); no stale delete (10636), no stale failure (11102)",
     source="tikv/pd a186e0cc61",
-    lacks=[stale_delete.behaviour],
+    lacks=[stale_delete.behaviour, stale_failure.behaviour],
 )
 
 #: what a TSO server has read of who is expected, before it campaigns: not read · nobody · itself

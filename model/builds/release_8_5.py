@@ -8,6 +8,7 @@ Source: tikv/pd v8.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/t
 
 from functools import partial
 
+from ..behaviours import two_reads
 from ..language.expr import Expr
 from ..language.variant import Variant
 from ..pd import allocator
@@ -19,6 +20,7 @@ build = Variant(
     "8.3 to 8.5.7: a save compares no leader, only that the key grows; transfer of the primary; dynamic "
     "switching since 8.5.0",
     source="tikv/pd v8.5.7",
+    lacks=[two_reads.behaviour],
 )
 
 

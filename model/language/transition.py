@@ -41,6 +41,11 @@ class Step:
 SELF = Expr("bound", NODE, name="n")
 
 
+def speaks_of_self(expr: Expr) -> bool:
+    """Is something said of the acting server?"""
+    return any(part.op == SELF.op and part.name == SELF.name for part in expr.walk())
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How a transition is written down: what it means, who takes it, what it chooses.

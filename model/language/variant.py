@@ -167,7 +167,8 @@ class Variant:
         return both_of_them
 
     def behaving(self, others: Iterable[Variant]) -> Variant:
-        """The same, of that name, with what these say beside it, but for those that it ``lacks``.
+        """The same, of that name, with what these say beside it, but for those that it ``lacks``, and for
+        what they say of transitions that it takes away.
 
         Raises:
             VariantError: they change the same thing.
@@ -175,10 +176,24 @@ class Variant:
         made = self
         for other in others:
             if other.name not in self.lacks:
-                made = made.joined(other)
+                made = made.joined(other._but_for(self))
         if made is not self:
             made.name, made.meaning, made.parts = self.name, self.meaning, self.parts
         return made
+
+    def _but_for(self, other: Variant) -> Variant:
+        """The same, without what is said of transitions that the other takes away."""
+        gone = {change.key[1] for change in other._of("step") if change.value is None}
+        if not any(change.key[1] in gone for change in self._of("guard", "effect")):
+            return self
+        left = Variant(self.name, self.meaning, source=self.source)
+        left.lacks, left._also = self.lacks, self._also
+        left._changes = {
+            key: change
+            for key, change in self._changes.items()
+            if key[0] not in ("guard", "effect") or key[1] not in gone
+        }
+        return left
 
     def vocabulary(self, of: Vocabulary) -> Vocabulary:
         """The variables of a system with its own."""

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from tsofence.checker.run import Move, Run, RunError
 from tsofence.checker.search.explore import explore
+from tsofence.model.builds import known as builds
 from tsofence.model.language.transition import Kind
-from tsofence.model.pd import system
 from tsofence.model.variants import fences
 from tsofence.specs import properties, scenario
 from tsofence.traces.runs import files
@@ -61,9 +61,7 @@ def test_golden_runs_are_the_shortest_there_are(path: Path) -> None:
 
 
 def test_every_transition_has_its_words() -> None:
-    assert set(WORDS) == {
-        each.name for fence in fences.SHIPPED.values() for each in system.transitions(fence)
-    }
+    assert set(WORDS) == set(fences.shipped_rules())
 
 
 def test_a_step_says_who_did_what_and_what_changed() -> None:
@@ -198,7 +196,7 @@ def test_nanoseconds_are_told_in_milliseconds() -> None:
 
 
 def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
-    """A run of random steps under a random fence; few of them are faults, or nothing else would happen."""
+    """A run of random steps under a random fence or build; few of them are faults, or nothing else would happen."""
     rng = random.Random(seed)
     constants = {
         "window": 3,
@@ -211,7 +209,9 @@ def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
     }
     constants |= {"skew_bound": 2, "max_reset": 4, "ahead": 6, "dynamic": 1, "registry": 1}
     names = tuple(f"server{n}" for n, _ in enumerate(kinds, 1))
-    run = Run("walk", rng.choice(fences.ALL), kinds, names, constants, {("now", 0): 1000}, ())
+    run = Run(
+        "walk", rng.choice((*fences.ALL, *builds.SHIPPED)), kinds, names, constants, {("now", 0): 1000}, ()
+    )
     machine = replace(run, reachable=False).machine()  # in which anything may happen
     state = machine.layout.initial(run.first, {})
     moves = []

@@ -41,12 +41,20 @@ WORDS = {
     "revoke": Words("{leaves}: revokes its lease", To.ETCD),
     "revoke_lost": Words("{leaves}, but its revoke is lost: the lease ends {lease_end}", To.LOST, fault=True),
     "drop_own_key": Words("finds itself in the {key} key without leading: deletes it", To.ETCD),
+    "find_own_election_key": Words(
+        "finds itself in the {key} key without leading: is going to delete it", To.ETCD
+    ),
+    "delete_election_key": Words("deletes the {key} key, whoever holds it", To.ETCD, fault=True),
     "raft_elects": Words("becomes raft leader"),
+    "raft_passes_over": Words("becomes raft leader in place of {etcd_raft_leader}, which is paused"),
     "raft_moves": Words("becomes raft leader in place of {etcd_raft_leader}", fault=True),
     "raft_reclaims": Words("misses a PD leader for long: becomes raft leader in place of {etcd_raft_leader}"),
     "raft_handed_over": Words("is handed the raft leadership by {etcd_raft_leader}, which yielded"),
     "sees_hand_over": Words("sees {etcd_raft_leader} as raft leader: may campaign again"),
     "chosen_as_primary": Words("an admin chooses it as next primary", To.ETCD),
+    "read_expected_primary": Words("finds no primary, and reads who is expected: {etcd_expected}", To.ETCD),
+    "campaign_refused": Words("its campaign is refused: starts over", To.ETCD),
+    "delete_expected_primary": Words("deletes the key that expects it", To.ETCD),
     "expects_itself": Words("sets the expected primary flag", To.ETCD),
     "expected_key_goes": Words("the key that expects it is gone", To.ETCD),
     "makes_way": Words("finds {etcd_expected} expected as primary: steps down", To.ETCD),
@@ -68,6 +76,13 @@ WORDS = {
     "update_in_memory": Words("update: physical moves to {physical} within its window"),
     "update_begin": Words("update: next = {next}, needs a new window"),
     "reset": Words("three saves failed: Reset clears its memory"),
+    "stale_failure_clears": Words(
+        "an update of an earlier term fails: Reset clears its memory before it is promoted", fault=True
+    ),
+    "stale_failure_resigns": Words(
+        "an update of an earlier term fails: Reset clears its memory, and it resigns", fault=True
+    ),
+    "old_update_ends": Words("an update of an earlier term ends without harm"),
     "grant": Words("grants {granted}", To.CLIENT),
     "overflow": Words("logical is used up: physical moves to {physical}"),
     "admin_reset": Words("admin resets it to {physical}"),
@@ -76,6 +91,9 @@ WORDS = {
     "refused_not_leader": Words("save refused: {key} key is not mine", To.ETCD),
     "find_no_primary": Words("finds no TSO primary", To.ETCD),
     "refused_by_fence": Words("save refused: TSO primary exists ({etcd_primary})", To.ETCD),
+    "find_nobody": Words(
+        "{key} key is absent, and so is its own value: taken for equal", To.ETCD, fault=True
+    ),
     "load_window": Words("reads timestamp: {etcd_timestamp}", To.ETCD),
     "refused_not_greater": Words("save refused: {window} is not above {etcd_timestamp}", To.ETCD),
     "refused_by_cas": Words("save refused: timestamp is {etcd_timestamp}, not {expected}", To.ETCD),
@@ -98,6 +116,7 @@ _CLIENTS = {
         for name in (
             "find_own_key",
             "refused_not_leader",
+            "find_nobody",
             "load_window",
             "refused_not_greater",
             "refused_by_cas",
