@@ -20,7 +20,8 @@ build = Variant(
     source="tikv/pd 877f47b3ca",
     builds_on=[release_7_5.build],
 )
-build.guard("grant", "the library asks this server", s.asked_by_library(SELF))
+for of in ("grant", "client_load"):
+    build.guard(of, "the library asks this server", s.asked_by_library(SELF))
 build.guard(
     "grant", "a client's sync has succeeded", implies(s.is_tso[SELF], client_sync.requested[SELF])
 )

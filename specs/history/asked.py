@@ -1,10 +1,9 @@
 """What else is asked of PD's history, beside the properties that come with tsofence."""
 
-from tsofence.model.language.expr import NOBODY, TRUE, ZERO, Expr, both, either, exists, negate
+from tsofence.model.language.expr import NOBODY, TRUE, ZERO, Expr, both, either, negate
 from tsofence.model.language.transition import SELF, Transition
 from tsofence.model.pd import state as s
 from tsofence.model.pd.state import ROLE
-from tsofence.specs.liveness import Liveness
 from tsofence.specs.properties import Property
 
 
@@ -95,16 +94,4 @@ STAYS = Property(
     "a TSO primary that serves does not step down while no other server is expected",
     broken_by=_leaves,
     tested_by=lambda step: s.is_tso[SELF] if step.name == "chosen_as_primary" else None,
-)
-
-
-def _has_synced(m: Expr) -> Expr:
-    return both(s.serving(m), s.promoted[m])
-
-
-READY = Liveness(
-    "has-memory",
-    "while a server has synced and serves, some server is at last able to grant",
-    during=exists(_has_synced),
-    goal=exists(s.able_to_grant),
 )
