@@ -106,9 +106,7 @@ def explore(
     if checkpoint is not None and engine == "plain":
         raise click.UsageError("--checkpoint keeps searches in machine code: leave out --engine plain")
     world = scenario.load(place)
-    if engine == "cluster" and (
-        fences.files("build") or fences.files("fence") or own.files()
-    ):
+    if engine == "cluster" and (fences.files("build") or fences.files("fence") or own.files()):
         raise click.UsageError(
             "a build, fence or property of your own is not sent to a cluster: use another --engine"
         )

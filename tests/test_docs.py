@@ -4,9 +4,9 @@ In a code block, a line that begins with ``tsofence explore``, ``prove`` or ``re
 the root (a ``\\`` at its end: it goes on in the next line).  The lines below it that are indented by four
 spaces say what comes out, one line a system, each property with its verdict, and its steps if it has any::
 
-    tsofence explore --scenario tso-restart --fence off --fence save-cas --property unique --property real-time
-        off: unique violated in 17 steps, real-time violated in 14 steps
-        save-cas: unique holds, real-time violated in 14 steps (a minute)
+    tsofence explore --scenario tso-restart --fence off --fence save-cas --property unique --property session
+        off: unique violated in 17 steps, session holds
+        save-cas: unique holds, session holds (a minute)
 
 A system is called as the tables of the command call it: a fence, a build, or both (``release-8.5+save-cas``).
 Of a recording, a line says ``check-tso-primary: conforms`` or ``off: does not conform``, and one without a
@@ -99,7 +99,9 @@ def _told(page: str, command: str, below: list[str]) -> Told:
 def came_out(command: str, result: dict[str, Any]) -> Outcomes:
     """The same of a command's JSON."""
     if command.split()[1] == "replay":
-        systems = {fences.of_build(each["build"], each["fence"]): each["conforms"] for each in result["fences"]}
+        systems = {
+            fences.of_build(each["build"], each["fence"]): each["conforms"] for each in result["fences"]
+        }
         judged = {each["property"]: (each["verdict"], 0) for each in result["properties"]}
         return {(name, ""): conforms for name, conforms in systems.items()} | {
             ("", name): verdict for name, verdict in judged.items()
@@ -180,7 +182,13 @@ tsofence replay a
 
 def test_another_outcome_is_noticed() -> None:
     """Of each kind of command: what came out is compared by system and property, with its steps."""
-    found = {"build": "release-8.5", "fence": "save-cas", "property": "unique", "verdict": "violated", "steps": 17}
+    found = {
+        "build": "release-8.5",
+        "fence": "save-cas",
+        "property": "unique",
+        "verdict": "violated",
+        "steps": 17,
+    }
     for result in (
         {"results": [{**found, "properties": [found]}]},
         {"results": [{key: found[key] for key in found}]},

@@ -1,4 +1,4 @@
-"""A build, a fence and a property of somebody's own, from a file: taken by every command, refused in one line."""
+"""A build, a fence, a property of one's own, from a file: every command takes it, or refuses in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variants of somebody's own, fences and builds: a Python file, named on the command line or by a scenario beside it.
+"""Fences and builds of somebody's own: a Python file, named on the command line or by a scenario beside it.
 
 Such a file is code, and it is run.  So nothing else names one: a run file only has the names of its fence and
 build, and whoever reads it says from which file these come.

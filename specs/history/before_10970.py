@@ -3,8 +3,8 @@
 `TransferPrimary` ends the lease of the key that says who is expected, and writes the same server again; the
 primary, which watches that key, leaves.
 
-Source: tikv/pd 8abdf3063a^ (7/2026) `pkg/mcs/utils/expected_primary.go` (TransferPrimary, watchExpectedPrimary);
-issue 10969, pull 10970.
+Source: tikv/pd 8abdf3063a^ (7/2026) `pkg/mcs/utils/expected_primary.go` (TransferPrimary,
+watchExpectedPrimary); issue 10969, pull 10970.
 """
 
 from tsofence.model.language.expr import BOOL, FALSE, TRUE, Expr

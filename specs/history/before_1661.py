@@ -1,4 +1,4 @@
-"""before-1661: a flag says who leads, and with it who answers, until the leader's loop notices that its lease is gone.
+"""before-1661: a flag says who leads, and so who answers, until the leader's loop finds its lease gone.
 
 A process that was paused answers from memory before that loop runs again.  Since pull 1676 each request looks
 at the lease's own time (`LeaderLease.IsExpired`).

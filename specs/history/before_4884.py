@@ -17,8 +17,8 @@ from tsofence.model.pd.state import JOB, ROLE
 
 build = Variant(
     "before-4884",
-    "5.0 to 6.0: as release-6.5, but an update sets memory that was reset meanwhile, and the lease alone says "
-    "who answers",
+    "5.0 to 6.0: as release-6.5, but an update sets memory that was reset meanwhile, and the lease alone "
+    "says who answers",
     source="tikv/pd a5840d6df0^",
     builds_on=[release_6_5.build],
 )
@@ -30,8 +30,6 @@ def updated(n: Expr) -> Expr:
 
 
 build.define("learns", lambda before, n: either(before, updated(n)))
-build.effect(
-    "commit", {"initialised": either(s.initialised[SELF], save.starts(SELF), updated(SELF))}
-)
+build.effect("commit", {"initialised": either(s.initialised[SELF], save.starts(SELF), updated(SELF))})
 for of in ("grant", "overflow", "update_in_memory", "update_begin"):
     build.no_guard(of, "promoted")

@@ -1,10 +1,10 @@
 """before-6362: TSO servers that listen on the same address have the same name in the election.
 
-Whoever finds that name in the primary key takes the key for its own, left over from an earlier life, deletes it
-and campaigns: the primary of before goes on serving.
+Whoever finds that name in the primary key takes the key for its own, left over from an earlier life, deletes
+it and campaigns: the primary of before goes on serving.
 
-Source: tikv/pd dbec11e4dc^ (4/2023) `pkg/member/participant.go` (CheckLeader, IsSameLeader), `pkg/mcs/tso/server/server.go`
-(Name: the listen address); issue 6355, pull 6362.
+Source: tikv/pd dbec11e4dc^ (4/2023) `pkg/member/participant.go` (CheckLeader, IsSameLeader),
+`pkg/mcs/tso/server/server.go` (Name: the listen address); issue 6355, pull 6362.
 """
 
 from tsofence.model.builds import release_7_5

@@ -19,8 +19,8 @@ from tsofence.model.pd.state import JOB, ROLE, SLOTS, Slot
 
 build = Variant(
     "before-7049",
-    "7.4 in development: as release-7.5, but an update leaves lastSavedTime set after a reset, and a sync skips "
-    "by that alone",
+    "7.4 in development: as release-7.5, but an update leaves lastSavedTime set after a reset, and a sync "
+    "skips by that alone",
     source="tikv/pd 77d1998214^",
     builds_on=[release_7_5.build],
 )

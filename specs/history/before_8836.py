@@ -1,7 +1,7 @@
 """before-8836: a PD whose cluster fails to start gives up its term and keeps the memory.
 
-`RaftCluster.Start` has started the allocator when it fails, so `running` is false, and `Stop` returns before it
-stops the allocator.  In the next term the memory is set already: nothing is synced.
+`RaftCluster.Start` has started the allocator when it fails, so `running` is false, and `Stop` returns before
+it stops the allocator.  In the next term the memory is set already: nothing is synced.
 
 Source: tikv/pd cdfdd52e89^ (11/2024) `server/cluster/cluster.go` (Start, Stop, startTSOJobsIfNeeded);
 issues 8836 and 8889, pulls 8837 and 8885.
