@@ -106,9 +106,9 @@ def explore(
     if checkpoint is not None and engine == "plain":
         raise click.UsageError("--checkpoint keeps searches in machine code: leave out --engine plain")
     world = scenario.load(place)
-    if engine == "cluster" and (fences.files() or own.files()):
+    if engine == "cluster" and (fences.files("build") or fences.files("fence") or own.files()):
         raise click.UsageError(
-            "a fence or property of your own is not sent to a cluster: use another --engine"
+            "a build, fence or property of your own is not sent to a cluster: use another --engine"
         )
     names = options.systems(
         builds, fences.ALL if all_fences else chosen, world.fences or replaying.DEFAULT_FENCES, dropped
@@ -284,12 +284,20 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
 @main.command()
 @click.argument("run_file", metavar="RUN.json", type=options.Place(path_type=Path))
 @click.option(
+    "--build",
+    type=options.BUILD,
+    multiple=True,
+    expose_value=False,
+    metavar="FILE.py",
+    help="Where the run's build comes from, if it is one of your own.",
+)
+@click.option(
     "--fence",
     type=options.FENCE,
     multiple=True,
     expose_value=False,
     metavar="FILE.py",
-    help="Where the run's fence comes from, if it is one of your own.",
+    help="Likewise its fence.",
 )
 @click.option(
     "--property",

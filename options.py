@@ -113,7 +113,7 @@ class Guard(click.ParamType[tuple[str, str]]):
         return transition, label.strip()
 
 
-BUILD = Named(lambda: builds.SHIPPED, builds.named)
+BUILD = Named(lambda: builds.SHIPPED, fences.build, functools.partial(fences.take, what="build"))
 FENCE = Named(lambda: fences.SHIPPED, fences.parse, fences.take)
 SAFETY = Named(lambda: properties.NAMES, properties.named, own.take)
 PROPERTY = Named(lambda: _ALL_PROPERTIES, own.known, own.take)
@@ -135,9 +135,9 @@ build = click.option(
     "builds",
     type=BUILD,
     multiple=True,
-    metavar="NAME",
-    help="Which PD it is (tsofence list builds), with the fences put on it. Repeatable; default: "
-    f"{builds.DEFAULT}.",
+    metavar="NAME|FILE.py",
+    help="Which PD it is (tsofence list builds), with the fences put on it; a file is one of your own "
+    f"(docs/own-fence.md). Repeatable; default: {builds.DEFAULT}.",
 )
 
 drop = click.option(

@@ -1,4 +1,4 @@
-"""A fence and a property of somebody's own, from a file: taken by every command, refused in one line."""
+"""A build, a fence, a property of one's own, from a file: every command takes it, or refuses in one line."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ GRANTS = Property(
 SERVES = Liveness("somebody-serves", "some server serves at last", goal=exists(s.serving))
 NOT_THIS = 3
 """
+#: as release-8.5, but a server answers without looking at its lease
+BUILD = """
+from tsofence.model.builds import release_8_5
+from tsofence.model.language.variant import Variant
+
+build = Variant("eager", "grants whether it serves or not", builds_on=[release_8_5.build])
+build.no_guard("grant", "serving")
+"""
 SCENARIO = f'fences = ["off", "./mine.py"]\n{TINY}'
 
 
@@ -55,6 +63,7 @@ SCENARIO = f'fences = ["off", "./mine.py"]\n{TINY}'
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("own")
     (made / "mine.py").write_text(COMMIT_ONLY)
+    (made / "eager.py").write_text(BUILD)
     (made / "scenario.toml").write_text(SCENARIO)
     return made
 
@@ -103,6 +112,39 @@ def test_a_run_says_its_fence_by_name_only(folder: Path, explored: object) -> No
     assert "Breaks no-pd-saves: no PD ever saves." in told.stdout
     again = call(folder, "replay", run, "--fence", "./mine.py", "--property", "./mine.py:SAVES", "--quiet")
     assert again.returncode == 1
+
+
+def test_a_build(folder: Path) -> None:
+    """Explored with a fence on it, told, and judged again; each says from which file it comes."""
+    asked = ("explore", "--scenario", "scenario.toml", "--build", "./eager.py", "--property", "one-live")
+    done = call(
+        folder, *asked, "--fence", "off", "--fence", "./mine.py", "--runs", "b", "--json", "-", "--quiet"
+    )
+    told = [(each["build"], each["fence"]) for each in json.loads(done.stdout)["results"]]
+    assert (done.returncode, told) == (1, [("eager", "off"), ("eager", "commit-only")]), done.stderr
+    run = "b/eager.one-live.json"
+    assert json.loads((folder / run).read_text())["build"] == "eager"
+    alone = call(folder, "show", run)
+    assert alone.returncode == 2
+    (line,) = alone.stderr.splitlines()
+    assert "unknown build 'eager'" in line
+    assert "--build ./mine.py" in line
+    assert "Breaks one-live" in call(folder, "show", run, "--build", "./eager.py").stdout
+    again = call(folder, "replay", run, "--build", "./eager.py", "--quiet", "--json", "-")
+    verdicts = {each["property"]: each["verdict"] for each in json.loads(again.stdout)["properties"]}
+    assert (again.returncode, verdicts["one-live"]) == (1, "violated"), again.stderr
+    of_both = call(folder, "show", "b/eager+commit-only.one-live.json", "--build", "./eager.py")
+    assert "unknown fence 'commit-only'" in of_both.stderr
+
+
+def test_a_build_is_proved_and_replayed(folder: Path) -> None:
+    """Without that guard nothing keeps a former leader from answering; the recording has nothing of it."""
+    asked = ("prove", "--build", "./eager.py", "--property", "window", "--json", "-", "--quiet")
+    (proof,) = json.loads(call(folder, *asked).stdout)["results"]
+    assert (proof["build"], proof["fence"], proof["verdict"]) == ("eager", "off", "proved")
+    done = call(folder, "replay", str(RECORDING), "--build", "./eager.py", "--quiet", "--json", "-")
+    (under,) = json.loads(done.stdout)["fences"]
+    assert (under["build"], under["conforms"]) == ("eager", True), done.stderr
 
 
 def test_prove_and_drop(folder: Path) -> None:
@@ -186,8 +228,29 @@ def test_a_mistake_is_one_line(tmp_path: Path, text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('a = Variant("a", "")\nb = Variant("b", "")', "expected one Variant, called build, but found 2"),
+        ('build = Variant("release-8.5", "")', "expected a name of its own for the build, not 'release-8.5'"),
+        ('build = Variant("a+b", "")', "expected a name of its own for the build"),
+        ('build = Variant("x", "")\nbuild.no_guard("grant", "x")', "mine.py:10: no guard of grant 'x'"),
+    ],
+)
+def test_a_mistake_in_a_build_is_one_line(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "mine.py").write_text(f"{PREAMBLE}\n{text}")
+    for asked in (["explore"], ["prove"], ["replay", str(RECORDING)]):
+        done = call(tmp_path, *asked, "--build", "./mine.py")
+        assert (done.returncode, done.stdout) == (2, "")
+        (line,) = done.stderr.splitlines()
+        assert told in line
+
+
+@pytest.mark.parametrize(
     ("args", "told"),
     [
+        (["explore", "--build", "./nothing.py"], "nothing.py: cannot be read"),
+        (["explore", "--build", "release-8.5+./eager.py"], "unknown build 'release-8.5+eager'"),
+        (["explore", "--build", "./eager.py", "--fence", "./eager.py"], "has a build 'eager', too"),
         (["explore", "--fence", "./nothing.py"], "nothing.py: cannot be read"),
         (["explore", "--fence", "."], "unknown fence '.'"),
         (["explore", "--property", "./mine.py"], "expected FILE.py:NAME"),

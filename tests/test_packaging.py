@@ -20,7 +20,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-DATA = ("checker/reductions/tables.json.gz", "py.typed", "specs/scenarios/*.toml", "traces/story/templates/*")
+DATA = (
+    "checker/reductions/tables.json.gz",
+    "py.typed",
+    "specs/history/*.toml",
+    "specs/scenarios/*.toml",
+    "traces/story/templates/*",
+)
 
 # cli -> options -> traces -> checker -> specs -> model: each may import what stands before it.
 LAYERS = ("model", "specs", "checker", "traces", "options", "cli")

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from ...model.language.instance import REDUCTIONS
-from ...model.variants import fences as own_fences
+from ...model.variants import fences as own_variants
 from ...specs import own as own_properties
 from ...specs.scenario import Scenario
 from ..search.findings import INTERRUPTED, Exploration, Finding, Progress
@@ -78,7 +78,8 @@ def explore_all(
             tuple(reductions),
             checkpoint,
             tuple(dropped),
-            own_fences.files(),
+            own_variants.files("build"),
+            own_variants.files("fence"),
             own_properties.files(),
         )
         for fence in fences

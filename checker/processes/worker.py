@@ -48,7 +48,8 @@ class Job:
     reductions: tuple[str, ...]
     checkpoint: Path | None
     dropped: tuple[tuple[str, str], ...] = ()
-    #: fences and properties of somebody's own: the files
+    #: builds, fences and properties of somebody's own: the files
+    own_builds: tuple[str, ...] = ()
     own_fences: tuple[str, ...] = ()
     own_properties: tuple[str, ...] = ()
 
@@ -198,6 +199,8 @@ def _search(job: Job, watcher: _Watcher) -> None:
     from ..search.findings import INTERRUPTED, Finding
 
     began = time.monotonic()
+    for file in job.own_builds:
+        fences.take(file, "build")
     for file in job.own_fences:
         fences.take(file)
     for asked_for in job.own_properties:

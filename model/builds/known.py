@@ -28,17 +28,5 @@ SHIPPED: dict[str, Variant] = {
     )
 }
 
-
 #: of which a fence is meant where no build is named
 DEFAULT = pull_10473_base.build.name
-
-
-def named(name: str) -> Variant:
-    """The build of that name.
-
-    Raises:
-        ValueError: there is none; the message lists what there is.
-    """
-    if name not in SHIPPED:
-        raise ValueError(f"unknown build {name!r}; choose from {', '.join(SHIPPED)}")
-    return SHIPPED[name]

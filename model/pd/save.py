@@ -209,7 +209,7 @@ def moves_on(n: Expr, slot: Slot) -> Expr:
     return both(learns(n, slot), either(negate(s.initialised[n]), s.physical[n] < slot.next[n]))
 
 
-def _remembers(n: Expr, slot: Slot) -> dict[str, Expr]:
+def remembers(n: Expr, slot: Slot) -> dict[str, Expr]:
     """What a server that is told of its save puts into memory.  Only its own sync promotes it."""
     effect = {
         "initialised": either(s.initialised[n], starts(n, slot)),
@@ -231,7 +231,7 @@ def commit(n: Expr, slot: Slot) -> Step:
             **_conditions(n, slot),
             "etcd answers": s.etcd_answers(),
         },
-        effect={**slot.ended(), "timestamp": new_window(n, slot), **_remembers(n, slot)},
+        effect={**slot.ended(), "timestamp": new_window(n, slot), **remembers(n, slot)},
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import chain
+from pathlib import Path
+from typing import Literal
 
 from ..behaviours import known as behaviours
 from ..builds import known as builds
@@ -47,13 +50,20 @@ NONE = off.fence.name
 #: the rows of `explore --all-fences`
 ALL = (*SHIPPED, "save-cas+window-lease+wait-out")
 
+#: what a file of somebody's own is
+What = Literal["fence", "build"]
 #: those of somebody's own, and the files that they come from
-_OWN: dict[str, tuple[Variant, str]] = {}
+_OWN: dict[What, dict[str, tuple[Variant, str]]] = {"fence": {}, "build": {}}
 
 
 def known() -> tuple[str, ...]:
     """Every name that there is."""
-    return (*SHIPPED, *_OWN)
+    return (*SHIPPED, *_OWN["fence"])
+
+
+def known_builds() -> dict[str, Variant]:
+    """Every build that there is."""
+    return builds.SHIPPED | {name: variant for name, (variant, _) in _OWN["build"].items()}
 
 
 def shipped_rules() -> dict[str, Rule]:
@@ -65,35 +75,40 @@ def shipped_rules() -> dict[str, Rule]:
 def own_rules() -> tuple[Rule, ...]:
     """The transitions that they add."""
     base = {rule.name for rule in system.RULES}
-    each = (made.rule for variant, _ in _OWN.values() for made in system.transitions(variant))
+    every = chain.from_iterable(of_them.values() for of_them in _OWN.values())
+    each = (made.rule for variant, _ in every for made in system.transitions(variant))
     return tuple(rule for rule in each if rule.name not in base)
 
 
-def files() -> tuple[str, ...]:
-    """The files of somebody's own fences, for another process to `take`."""
-    return tuple(path for _, path in _OWN.values())
+def files(what: What) -> tuple[str, ...]:
+    """The files of somebody's own, for another process to `take`."""
+    return tuple(path for _, path in _OWN[what].values())
 
 
-def take(asked: str) -> str:
-    """Names joined with ``+``, of which some are files (``./mine.py``): these by the names of their fences.
+def take(asked: str, what: What = "fence") -> str:
+    """Names joined with ``+``, of which some are files (``./mine.py``): these by the names of their variants.
 
     Raises:
         ValueError: a file that cannot be used; the message is one line.
     """
-    return "+".join(_take(part) if part.endswith(own.SUFFIX) else part for part in asked.split("+"))
+    return "+".join(_take(part, what) if part.endswith(own.SUFFIX) else part for part in asked.split("+"))
 
 
-def _take(path: str) -> str:
-    found = own.variant(path)
+def _take(path: str, what: What) -> str:
+    found = own.variant(path, what)
     if found.name in (*SHIPPED, *builds.SHIPPED) or "+" in found.name or not found.name.strip():
         raise OwnError(
-            f"{path}: expected a name of its own for the fence, not {found.name!r}; choose another"
+            f"{path}: expected a name of its own for the {what}, not {found.name!r}; choose another"
         )
-    if found.name in _OWN and _OWN[found.name][1] != path:
-        raise OwnError(f"{path}: {_OWN[found.name][1]} has a fence {found.name!r}, too; choose another name")
+    for other, of_them in _OWN.items():
+        if found.name not in of_them:
+            continue
+        theirs = of_them[found.name][1]
+        if other != what or Path(theirs).resolve() != Path(path).resolve():
+            raise OwnError(f"{path}: {theirs} has a {other} {found.name!r}, too; choose another name")
     with own.blaming(path):
         system.transitions(found)  # what it speaks of is there
-    _OWN[found.name] = found, path
+    _OWN[what][found.name] = found, path
     return found.name
 
 
@@ -107,7 +122,22 @@ def of_build(build: str, fence: str) -> str:
 def parted(name: str) -> tuple[str, str]:
     """The build and the fence of such a name."""
     first, _, rest = name.partition("+")
-    return (first, rest or NONE) if first in builds.SHIPPED else (builds.DEFAULT, name)
+    return (first, rest or NONE) if first in known_builds() else (builds.DEFAULT, name)
+
+
+def build(name: str) -> Variant:
+    """The build of that name.
+
+    Raises:
+        ValueError: there is none; the message lists what there is.
+    """
+    there = known_builds()
+    if name not in there:
+        raise ValueError(
+            f"unknown build {name!r}; choose from {', '.join(there)}; one of your own is a file: "
+            "--build ./mine.py"
+        )
+    return there[name]
 
 
 def whole(name: str) -> Variant:
@@ -125,8 +155,8 @@ def parse(name: str) -> Variant:
     Raises:
         ValueError: an unknown name, or two that exclude each other; the message says what there is.
     """
-    build, fence = parted(name)
-    made = [] if build == builds.DEFAULT else [builds.SHIPPED[build]]
+    of, fence = parted(name)
+    made = [] if of == builds.DEFAULT else [build(of)]
     if not made or fence != NONE:
         made += _fences(fence)
     return reduce(Variant.joined, made)
@@ -134,7 +164,7 @@ def parse(name: str) -> Variant:
 
 def _fences(name: str) -> list[Variant]:
     parts = name.split("+")
-    there = SHIPPED | {own_name: variant for own_name, (variant, _) in _OWN.items()}
+    there = SHIPPED | {own_name: variant for own_name, (variant, _) in _OWN["fence"].items()}
     unknown = [part for part in parts if part not in there]
     if unknown:
         raise ValueError(

@@ -1,7 +1,7 @@
-"""Variants of somebody's own: a Python file, named on the command line or by a scenario beside it.
+"""Fences and builds of somebody's own: a Python file, named on the command line or by a scenario beside it.
 
-Such a file is code, and it is run.  So nothing else names one: a run file only has the name of its fence, and
-whoever reads it says from which file that comes.
+Such a file is code, and it is run.  So nothing else names one: a run file only has the names of its fence and
+build, and whoever reads it says from which file these come.
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ def blaming(path: str) -> Iterator[None]:
         raise OwnError(f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {said}") from None
 
 
-def variant(path: str) -> Variant:
+def variant(path: str, called: str) -> Variant:
     """The variant that a file makes.
 
     Raises:
-        OwnError: it cannot be run, or makes none, or several of which none is called ``fence``.
+        OwnError: it cannot be run, or makes none, or several of which none is ``called`` so.
     """
     made = module(path)
     found = [value for value in vars(made).values() if isinstance(value, Variant)]
-    if isinstance(vars(made).get("fence"), Variant):
-        found = [made.fence]
+    if isinstance(vars(made).get(called), Variant):
+        found = [vars(made)[called]]
     if len(found) != 1:
         raise OwnError(
-            f"{path}: expected one Variant, called fence, but found {len(found)}; see docs/own-fence.md"
+            f"{path}: expected one Variant, called {called}, but found {len(found)}; see docs/own-fence.md"
         )
     return found[0]

@@ -244,7 +244,12 @@ def _run(document: dict[str, Any]) -> Run:
         ("format", "version", "title", "fence", "servers", "constants", "first", "moves"),
         {"build": builds.DEFAULT, "dropped": [], "reachable": True, "breaks": None, "cycle_from": None},
     )
-    fence = fences.of_build(_text(fields["build"], "build"), _text(fields["fence"], "fence"))
+    build = _text(fields["build"], "build")
+    try:
+        fences.build(build)
+    except ValueError as error:
+        raise _Wrong("build to be one that there is", str(error)) from None
+    fence = fences.of_build(build, _text(fields["fence"], "fence"))
     dropped = tuple(_guards(fields["dropped"]))
     variant = _system(fence, dropped)
     rules = {**_SHIPPED, **{each.name: each.rule for each in system.transitions(variant)}}

@@ -1,0 +1,201 @@
+"""Commands in the pages of docs/, run again, and what the pages say comes out.
+
+In a code block, a line that begins with ``tsofence explore``, ``prove`` or ``replay`` is a command, run from
+the root (a ``\\`` at its end: it goes on in the next line).  The lines below it that are indented by four
+spaces say what comes out, one line a system, each property with its verdict, and its steps if it has any::
+
+    tsofence explore --scenario tso-restart --fence off --fence save-cas --property unique --property session
+        off: unique violated in 17 steps, session holds
+        save-cas: unique holds, session holds (a minute)
+
+A system is called as the tables of the command call it: a fence, a build, or both (``release-8.5+save-cas``).
+Of a recording, a line says ``check-tso-primary: conforms`` or ``off: does not conform``, and one without a
+system what properties come out (``unique violated, window holds``).  Words in parentheses at a line's end say
+how long the command takes: with them, ``make test`` leaves it out.  Commands without such lines are not run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsofence.model.variants import fences
+
+ROOT = Path(__file__).resolve().parents[1]
+TSOFENCE = Path(sys.executable).with_name("tsofence")
+HISTORY = ROOT / "docs" / "history.md"
+
+_COMMAND = re.compile(r"tsofence (explore|prove|replay) ")
+_OUTCOME = re.compile(r"    (?:(?P<system>\S+): )?(?P<said>[^()]+?)(?: \((?P<time>[^()]+)\))?")
+_PART = re.compile(r"(?P<property>\S+) (?P<verdict>\w+)(?: in (?P<steps>\d+) steps)?")
+_CONFORMS = {"conforms": True, "does not conform": False}
+
+#: by (system, property): verdict and steps; by (system, ""): whether a recording conforms
+Outcomes = dict[tuple[str, str], object]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A command of a page, and what the page says comes out."""
+
+    page: str
+    command: str
+    outcomes: Outcomes
+    long: bool
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.command}"
+
+
+class Unreadable(ValueError):
+    """A line below a command that says nothing that can be compared."""
+
+
+def told(page: str, text: str) -> Iterator[Told]:
+    """The commands of a page that say what comes out."""
+    for block in re.findall(r"^```\w*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        lines = re.sub(r" *\\\n\s*", " ", block).splitlines()
+        for at, line in enumerate(lines):
+            if not _COMMAND.match(line):
+                continue
+            below = []
+            for each in lines[at + 1 :]:
+                if not each.startswith("    "):
+                    break
+                below.append(each)
+            if below:
+                yield _told(page, line, below)
+
+
+def _told(page: str, command: str, below: list[str]) -> Told:
+    outcomes: Outcomes = {}
+    long = False
+    for line in below:
+        found = _OUTCOME.fullmatch(line)
+        if found is None:
+            raise Unreadable(f"{page}: {line.strip()!r}")
+        long = long or found["time"] is not None
+        system = found["system"] or ""
+        if found["said"] in _CONFORMS:
+            outcomes[system, ""] = _CONFORMS[found["said"]]
+            continue
+        for part in found["said"].split(", "):
+            said = _PART.fullmatch(part)
+            if said is None:
+                raise Unreadable(f"{page}: {line.strip()!r}")
+            outcomes[system, said["property"]] = (said["verdict"], int(said["steps"] or 0))
+    return Told(page, command, outcomes, long)
+
+
+def came_out(command: str, result: dict[str, Any]) -> Outcomes:
+    """The same of a command's JSON."""
+    if command.split()[1] == "replay":
+        systems = {
+            fences.of_build(each["build"], each["fence"]): each["conforms"] for each in result["fences"]
+        }
+        judged = {each["property"]: (each["verdict"], 0) for each in result["properties"]}
+        return {(name, ""): conforms for name, conforms in systems.items()} | {
+            ("", name): verdict for name, verdict in judged.items()
+        }
+    return {
+        (fences.of_build(each["build"], each["fence"]), found["property"]): (
+            found["verdict"],
+            found.get("steps") or 0,
+        )
+        for each in result["results"]
+        for found in each.get("properties", [each])
+    }
+
+
+PAGES = sorted(path for path in (ROOT / "docs").glob("*.md"))
+COMMANDS = [each for page in PAGES for each in told(page.name, page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(
+    "each",
+    [pytest.param(each, marks=pytest.mark.large if each.long else (), id=str(each)) for each in COMMANDS],
+)
+def test_what_a_page_says_comes_out(each: Told, tmp_path: Path) -> None:
+    _, *args = shlex.split(each.command)
+    done = subprocess.run(
+        [TSOFENCE, *args, "--quiet", "--json", str(tmp_path / "result.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1, 3), done.stderr
+    found = came_out(each.command, json.loads((tmp_path / "result.json").read_text(encoding="utf-8")))
+    assert {name: found.get(name) for name in each.outcomes} == each.outcomes
+
+
+def test_all_of_history_is_told() -> None:
+    """Every file of specs/history/ is one that a command of the page takes, and says what comes out."""
+    taken = {
+        Path(word.partition(":")[0]).name
+        for each in COMMANDS
+        if each.page == HISTORY.name
+        for word in shlex.split(each.command)
+        if word.startswith("specs/history/")
+    }
+    there = {path.name for path in (ROOT / "specs" / "history").iterdir() if path.suffix in (".py", ".toml")}
+    assert taken == there
+
+
+def test_what_a_page_may_say() -> None:
+    text = """
+```
+tsofence explore --scenario tso-restart \\
+    --fence off --fence save-cas
+    off: unique violated in 17 steps, real-time holds
+    save-cas: unique holds (a minute)
+
+tsofence explore --scenario nothing-said
+tsofence replay a
+    off: does not conform
+    unique violated
+```
+`tsofence explore` in a text
+"""
+    first, second = told("a.md", text)
+    assert first.command == "tsofence explore --scenario tso-restart --fence off --fence save-cas"
+    assert first.long
+    assert first.outcomes == {
+        ("off", "unique"): ("violated", 17),
+        ("off", "real-time"): ("holds", 0),
+        ("save-cas", "unique"): ("holds", 0),
+    }
+    assert second.outcomes == {("off", ""): False, ("", "unique"): ("violated", 0)}
+    assert not second.long
+    with pytest.raises(Unreadable, match="nothing at all"):
+        list(told("a.md", "```\ntsofence prove \n    nothing at all\n```\n"))
+
+
+def test_another_outcome_is_noticed() -> None:
+    """Of each kind of command: what came out is compared by system and property, with its steps."""
+    found = {
+        "build": "release-8.5",
+        "fence": "save-cas",
+        "property": "unique",
+        "verdict": "violated",
+        "steps": 17,
+    }
+    for result in (
+        {"results": [{**found, "properties": [found]}]},
+        {"results": [{key: found[key] for key in found}]},
+    ):
+        assert came_out("tsofence explore", result) == {("release-8.5+save-cas", "unique"): ("violated", 17)}
+    recording = {
+        "fences": [{"build": "pull-10473-base", "fence": "off", "conforms": False}],
+        "properties": [{"property": "unique", "verdict": "holds"}],
+    }
+    assert came_out("tsofence replay", recording) == {("off", ""): False, ("", "unique"): ("holds", 0)}
