@@ -41,6 +41,13 @@ WORDS = {
     "revoke": Words("{leaves}: revokes its lease", To.ETCD),
     "revoke_lost": Words("{leaves}, but its revoke is lost: the lease ends {lease_end}", To.LOST, fault=True),
     "drop_own_key": Words("finds itself in the {key} key without leading: deletes it", To.ETCD),
+    "find_own_election_key": Words(
+        "finds itself in the {key} key without leading: is going to delete it", To.ETCD
+    ),
+    "delete_election_key": Words("deletes the {key} key, whoever has it", To.ETCD, fault=True),
+    "raft_passes_over": Words(
+        "becomes raft leader in place of {etcd_raft_leader}, which is paused", fault=True
+    ),
     "raft_elects": Words("becomes raft leader"),
     "raft_moves": Words("becomes raft leader in place of {etcd_raft_leader}", fault=True),
     "raft_reclaims": Words("misses a PD leader for long: becomes raft leader in place of {etcd_raft_leader}"),
