@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..model.behaviours import client_mode
 from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, either, forall, negate
 from ..model.language.transition import SELF, Kind, Transition
 from ..model.pd import state as s
 
 #: what proofs of several properties need, on builds that have the stale delete
 NO_STALE_DELETES = "no-stale-deletes"
+#: what proofs of `session` need where a TSO primary takes over
+KNOWN_MODE = "clients-know-the-mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,12 @@ def _never(fault: str) -> Callable[[Transition], Expr | None]:
     return lambda step: FALSE if fault in (step.rule.budget, step.rule.needs) else None
 
 
+def _clients_ask_pd(transition: Transition) -> Expr:
+    """No library client asks TSO servers itself, or learns to."""
+    learns = transition.name == client_mode.clients_learn_mode.name
+    return FALSE if learns else negate(client_mode.asks_tso)
+
+
 ASSUMPTIONS = (
     Assumption(
         "first-primary-stays",
@@ -79,6 +88,12 @@ ASSUMPTIONS = (
         "a server deletes its own election key at once, or only if nobody has written it since (as from pull "
         "10636 on)",
         _never("stale_delete"),
+    ),
+    Assumption(
+        KNOWN_MODE,
+        "library clients ask the PD leader, which passes requests on where it has to, and never a TSO server "
+        "itself: none is late to learn who hands out timestamps",
+        _clients_ask_pd,
     ),
 )
 

@@ -16,7 +16,7 @@ from ..model.language.variant import Variant
 from ..model.language.vocabulary import PerServer, Variable
 from ..model.pd import state as s
 from ..model.pd.state import GUARD, JOB, OWN, POLLED, ROLE, SKEW, STAGE
-from .assumptions import NO_STALE_DELETES
+from .assumptions import KNOWN_MODE, NO_STALE_DELETES
 from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
 from .statements import clock_within_bounds, has_read, of_each, of_each_save, save_grows, saving, window_saved
 
@@ -328,7 +328,7 @@ def _after_check(names: Sequence[str], mode: str, *more: Lemma) -> tuple[_Ground
     return (
         _Ground(("single-writer",), checks, (mode,), more),
         _Ground(("unique",), checks, handed_over, (*more, *_HANDOVER), WINDOWS),
-        _Ground(("session",), checks, handed_over, (*more, *_HANDOVER_FOUND), WINDOWS),
+        _Ground(("session",), checks, (*handed_over, KNOWN_MODE), (*more, *_HANDOVER_FOUND), WINDOWS),
     )
 
 

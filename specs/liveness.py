@@ -40,8 +40,9 @@ _NO_FAULTS = (None, "term", "reclaim")
 #: What weak fairness is not enough for.  A raft leader campaigns within 200 ms, a PD that handed its raft
 #: leadership over knows that at once, and clients ask all the time: long before the raft leader moves
 #: again (a PD misses the PD leader for some 40 s before it moves it: `lostPDLeaderMaxTimeoutSecs` and
-#: `lostPDLeaderReElectionFactor` election intervals, server/server.go).
-_STRONG = ("campaign", "sees_hand_over", "grant")
+#: `lostPDLeaderReElectionFactor` election intervals, server/server.go).  A PD that campaigns more than three
+#: times in five minutes hands the raft leadership over: a livelock of elections is that fast.
+_STRONG = ("campaign", "sees_hand_over", "raft_passed_on", "grant")
 
 
 def every_step(*strong: str) -> Mapping[str, Fairness]:

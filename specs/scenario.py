@@ -39,8 +39,24 @@ FAULTS = {
     "transfer": "an admin chooses it as the next primary",
     "lapse": "the lease of its registry key runs out although it is alive",
     "stale_delete": "it deletes its own election key late, when another may hold it",
+    "follower_proxy": "library clients begin to ask PDs that do not lead, too",
+    "client_mode": "library clients learn late who hands out timestamps, and ask TSO servers themselves",
+    "discovery": "it cannot read the registry of TSO servers",
+    "frequent_elections": "campaigning too often, it hands the raft leadership to another",
+    "priority": "an admin gives it the highest priority as leader",
 }
-_PD_ONLY = frozenset({"raft_move", "mode", "reclaim"})
+_PD_ONLY = frozenset(
+    {
+        "raft_move",
+        "mode",
+        "reclaim",
+        "follower_proxy",
+        "client_mode",
+        "discovery",
+        "frequent_elections",
+        "priority",
+    }
+)
 _TSO_ONLY = frozenset({"client_sync", "transfer", "lapse"})
 
 #: what belongs to a server: given in [time] for all, in [time.pd] and [time.tso] for those of a kind

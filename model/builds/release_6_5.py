@@ -8,7 +8,7 @@ Source: tikv/pd v6.5.12 `server/tso/tso.go` (saveTimestamp, SyncTimestamp), `ser
 
 from functools import partial
 
-from ..behaviours import client_sync
+from ..behaviours import client_sync, discovery_fails, frequent_elections
 from ..language.expr import Expr
 from ..language.variant import Variant
 from ..pd import allocator
@@ -20,7 +20,7 @@ build = Variant(
     "4.0 to 6.6: a save compares the own election key as it commits; the timestamp key need not grow; no TSO "
     "servers",
     source="tikv/pd v6.5.12",
-    lacks=[client_sync.behaviour],
+    lacks=[client_sync.behaviour, discovery_fails.behaviour, frequent_elections.behaviour],
 )
 
 

@@ -6,6 +6,7 @@ Source: tikv/pd v7.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/g
 (primaryElectionLoop).
 """
 
+from ..behaviours import discovery_fails
 from ..language.variant import Variant
 from . import release_8_5
 
@@ -15,6 +16,7 @@ build = Variant(
     "switching (7.1 syncs in every term, and for no client)",
     source="tikv/pd v7.5.7",
     builds_on=[release_8_5.build],
+    lacks=[discovery_fails.behaviour],
 )
 build.no_guard("campaign", "nobody else is to be primary")
 for of in ("chosen_as_primary", "expects_itself", "expected_key_goes", "makes_way", "poll_registry"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .expr import Expr, Sort, both, parameter, redefined
+from .expr import Expr, Sort, both, either, parameter, redefined
 from .transition import Build, Kind, Rule, Step, Transition, transition
 from .vocabulary import PerServer, Variable, Vocabulary
 
@@ -58,11 +58,13 @@ class Variant:
         self.parts: tuple[str, ...] = (name,)
         self.lacks = frozenset(other.name for other in lacks)
         self._changes: dict[tuple[str, str, str], _Change] = {}
-        #: what holds beside the meaning of a name, by that name
+        #: what holds beside the meaning of a name, by that name, and what is enough instead of it
         self._also: list[_Change] = []
+        self._either: list[_Change] = []
         for other in builds_on:
             self._changes |= other._changes
             self._also += other._also
+            self._either += other._either
             self.lacks |= other.lacks
         #: what it builds on has changed, and it has not
         self._theirs = set(self._changes)
@@ -70,7 +72,7 @@ class Variant:
     @property
     def changes(self) -> bool:
         """Does it change anything?"""
-        return bool(self._changes or self._also or self.lacks)
+        return bool(self._changes or self._also or self._either or self.lacks)
 
     def _say(self, kind: str, of: str, name: str, value: object) -> None:
         key = (kind, of, name)
@@ -130,6 +132,11 @@ class Variant:
         """The name means what it meant, and this: ``condition(*servers)``.  Several variants may say so."""
         self._also.append(_Change(("definition", "", name), condition, _caller()))
 
+    def either(self, name: str, condition: Callable[..., Expr]) -> None:
+        """The name means what it meant, or this: ``condition(*servers)``.  Several variants may say so, but
+        none beside one that says `also` of that name: it would matter which comes first."""
+        self._either.append(_Change(("definition", "", name), condition, _caller()))
+
     def shared(self, name: str, sort: Sort, initial: int = 0) -> Expr:
         """A variable of its own: one value for the cluster."""
         self._say("variable", "", name, Variable(name, sort, False, initial))
@@ -164,6 +171,7 @@ class Variant:
         both_of_them.lacks = self.lacks | other.lacks
         both_of_them._changes = self._changes | other._changes
         both_of_them._also = self._also + other._also
+        both_of_them._either = self._either + other._either
         return both_of_them
 
     def behaving(self, others: Iterable[Variant]) -> Variant:
@@ -277,7 +285,15 @@ class Variant:
         }
         for change in self._also:
             name = change.key[2]
-            meanings[name] = _and(meanings.get(name), change.value)
+            meanings[name] = _joined(both, meanings.get(name), change.value)
+        narrower = {change.key[2] for change in self._also}
+        for change in self._either:
+            name = change.key[2]
+            if name in narrower:
+                raise VariantError(
+                    f"{change.where}: {change} is made wider here and narrower elsewhere; choose one of them"
+                )
+            meanings[name] = _joined(either, meanings.get(name), change.value)
         there = {
             expr.name: None
             for _, step in found.values()
@@ -285,18 +301,20 @@ class Variant:
             for expr in whole.walk()
             if expr.op == "define"
         }
-        for change in (*self._of("definition"), *self._also):
+        for change in (*self._of("definition"), *self._also, *self._either):
             if change.key[2] not in there:
                 raise _unknown(change, "definition", change.key[2], there)
         return meanings
 
 
-def _and(meaning: Callable[..., Expr] | None, condition: Callable[..., Expr]) -> Callable[..., Expr]:
-    """What it meant, and the condition."""
+def _joined(
+    how: Callable[..., Expr], meaning: Callable[..., Expr] | None, condition: Callable[..., Expr]
+) -> Callable[..., Expr]:
+    """What it meant and the condition, or one of them."""
 
     def means(before: Expr, *servers: Expr) -> Expr:
         old = before if meaning is None else meaning(before, *servers)
-        return both(old, condition(*servers))
+        return how(old, condition(*servers))
 
     return means
 

@@ -1,11 +1,12 @@
 """dynamic-8780: the check is made by a PD in API mode that may switch.
 
 Refused, it stops its allocator and stays PD leader ("stop embedded TSO allocator because TSO service primary
-exists").
+exists").  A look at the registry that fails changes nothing ("keep current TSO provider").
 
 Source: tikv/pd pull 8780.
 """
 
+from ..behaviours import discovery_fails
 from ..language.expr import both, negate
 from ..language.variant import Variant
 from ..pd import state as s
@@ -17,6 +18,7 @@ fence = Variant(
     "allocator and stays PD leader",
     source="tikv/pd pull 8780",
     builds_on=[check_tso_primary.fence],
+    lacks=[discovery_fails.behaviour],
 )
 fence.define("checks_primary", lambda before, n: both(negate(s.is_tso[n]), s.api[n], s.DYNAMIC))
 fence.effect("refused_by_fence", s.forget_memory())

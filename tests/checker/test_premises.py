@@ -141,7 +141,7 @@ def test_a_small_window_is_outside_most_proofs() -> None:
 
 def test_each_fact_of_the_first_states_is_needed() -> None:
     proofs = [
-        induction("check-tso-primary", "session", HANDED_OVER),
+        induction("check-tso-primary", "session", (*HANDED_OVER, "clients-know-the-mode")),
         induction("dynamic-8780", "single-writer", ("api-mode-only",)),
         induction(ALL_THREE, "real-time"),
         induction("off", "one-live", ("no-tso-servers", "no-stale-deletes")),

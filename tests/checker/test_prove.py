@@ -26,6 +26,7 @@ SERVICE = ("service-mode-only",)
 API = ("api-mode-only",)
 STAYS = ("first-primary-stays", "service-mode-only", "no-client-syncs", "no-stale-deletes")
 API_STAYS = ("first-primary-stays", "api-mode-only", "no-client-syncs", "no-stale-deletes")
+KNOWN = ("clients-know-the-mode",)
 PD_ONLY = ("no-tso-servers", "no-stale-deletes")
 #: what is proved beyond what holds under every fence
 PROVED = [
@@ -40,8 +41,8 @@ PROVED = [
     ("yielded-flag", "unique", STAYS),
     ("etcd-transfer", "unique", STAYS),
     ("dynamic-8780", "unique", API_STAYS),
-    ("check-tso-primary", "session", STAYS),
-    ("dynamic-8780", "session", API_STAYS),
+    ("check-tso-primary", "session", STAYS + KNOWN),
+    ("dynamic-8780", "session", API_STAYS + KNOWN),
     ("off", "real-time", PD_ONLY),
     ("off", "one-live", PD_ONLY),
     ("master-2026-08", "one-live", ("no-tso-servers",)),
@@ -66,9 +67,11 @@ def excluded(fence: str, assume: tuple[str, ...]) -> set[str]:
         if "no-stale-deletes" in assume and "stale_delete" in (rule.budget, rule.needs):
             found.add(rule.name)
     if "service-mode-only" in assume:
-        found |= {"restart_in_other_mode", "poll_registry", "stop_allocator"}
+        found |= {"restart_in_other_mode", "poll_registry", "poll_fails", "stop_allocator"}
     if "api-mode-only" in assume:
         found.add("restart_in_other_mode")
+    if "clients-know-the-mode" in assume:
+        found.add("clients_learn_mode")
     return found
 
 

@@ -35,13 +35,13 @@ CONSTANTS = {
 FENCES = (*fences.ALL, "hook+save-cas")
 
 
-#: every variable of any fence
-VOCABULARY = system.vocabulary(fences.parse("yielded-flag"))
+#: every variable of any fence and behaviour
+VOCABULARY = system.vocabulary(fences.whole("yielded-flag"))
 
 
 @cache
 def machine(fence: str, relative: bool = False) -> Machine:
-    transitions = system.transitions(fences.parse(fence))
+    transitions = system.transitions(fences.whole(fence))
     return Machine(Configuration(VOCABULARY, transitions, KINDS, CONSTANTS, relative))
 
 

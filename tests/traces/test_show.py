@@ -61,9 +61,10 @@ def test_golden_runs_are_the_shortest_there_are(path: Path) -> None:
 
 
 def test_every_transition_has_its_words() -> None:
-    assert set(WORDS) == {
-        each.name for fence in fences.SHIPPED.values() for each in system.transitions(fence)
-    }
+    """Those of builds may do with their names."""
+    assert set(WORDS) <= fences.shipped_rules().keys()
+    for fence in fences.SHIPPED:
+        assert {each.name for each in system.transitions(fences.whole(fence))} <= set(WORDS)
 
 
 def test_a_step_says_who_did_what_and_what_changed() -> None:

@@ -193,6 +193,7 @@ def _values(run: Run, say: Spelling, frame: Frame) -> dict[str, str]:
         "lease_end": say.time(becomes("lease_end")),
         "skew": say.skew(becomes("skew")),
         "mode": "API" if becomes("api") else "service",
+        "provider": "TSO servers" if was("api") and not was("promoted") else "PD",
         "polled": POLLED.members[becomes("polled")].replace("nothing", "nothing to do"),
         "physical": say.time(becomes("physical")),
         "next": say.time(goes_on),

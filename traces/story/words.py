@@ -41,9 +41,23 @@ WORDS = {
     "revoke": Words("{leaves}: revokes its lease", To.ETCD),
     "revoke_lost": Words("{leaves}, but its revoke is lost: the lease ends {lease_end}", To.LOST, fault=True),
     "drop_own_key": Words("finds itself in the {key} key without leading: deletes it", To.ETCD),
+    "find_own_election_key": Words(
+        "finds itself in the {key} key without leading: is going to delete it", To.ETCD
+    ),
+    "delete_election_key": Words("deletes the {key} key, whoever has it", To.ETCD, fault=True),
+    "raft_passes_over": Words(
+        "becomes raft leader in place of {etcd_raft_leader}, which is paused", fault=True
+    ),
     "raft_elects": Words("becomes raft leader"),
     "raft_moves": Words("becomes raft leader in place of {etcd_raft_leader}", fault=True),
     "raft_reclaims": Words("misses a PD leader for long: becomes raft leader in place of {etcd_raft_leader}"),
+    "raft_passed_on": Words(
+        "is handed the raft leadership by {etcd_raft_leader}, which has been elected too often"
+    ),
+    "given_priority": Words("an admin gives it the highest priority", To.ETCD),
+    "raft_goes_by_priority": Words(
+        "takes the raft leadership from {etcd_raft_leader}: its priority is higher"
+    ),
     "raft_handed_over": Words("is handed the raft leadership by {etcd_raft_leader}, which yielded"),
     "sees_hand_over": Words("sees {etcd_raft_leader} as raft leader: may campaign again"),
     "chosen_as_primary": Words("an admin chooses it as next primary", To.ETCD),
@@ -58,6 +72,9 @@ WORDS = {
     "registration_ends": Words("its registry key is gone", To.ETCD),
     "registration_lapses": Words("its registry key runs out although it is alive", To.ETCD, fault=True),
     "poll_registry": Words("looks who is registered: {polled}", To.ETCD),
+    "poll_fails": Words("cannot read the registry: takes it for empty", To.LOST, fault=True),
+    "clients_ask_all": Words("library clients begin to ask the other PDs, too", To.CLIENT),
+    "clients_learn_mode": Words("tells library clients who hands out timestamps: {provider}", To.CLIENT),
     "stop_allocator": Words("TSO is provided by TSO server: clears its memory, stays leader"),
     "clock_jump": Words("its clock jumps: it is now {skew}", fault=True),
     "tick": Words("time passes", To.CLUSTER),
