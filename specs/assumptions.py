@@ -14,6 +14,8 @@ from ..model.pd import state as s
 NO_STALE_DELETES = "no-stale-deletes"
 #: what proofs of `session` need where a TSO primary takes over
 KNOWN_MODE = "clients-know-the-mode"
+#: what they need where a PD may switch as pull 8780 does
+NO_FALLBACKS = "no-fallbacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,11 @@ ASSUMPTIONS = (
         "library clients ask the PD leader, which passes requests on where it has to, and never a TSO server "
         "itself: none is late to learn who hands out timestamps",
         _clients_ask_pd,
+    ),
+    Assumption(
+        NO_FALLBACKS,
+        "a PD syncs because of its poll only, never for a request that it could not send on as well",
+        _never("fallback"),
     ),
 )
 

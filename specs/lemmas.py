@@ -6,17 +6,17 @@ transition while all lemmas of its group hold: that is one obligation a transiti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from ..model.behaviours import stale_delete
-from ..model.language.expr import NOBODY, NOW, ZERO, Expr, both, either, forall, implies, negate
+from ..model.language.expr import BOOL, NOBODY, NOW, ZERO, Expr, both, either, forall, implies, negate
 from ..model.language.fold import Known, fold
 from ..model.language.variant import Variant
 from ..model.language.vocabulary import PerServer, Variable
 from ..model.pd import state as s
 from ..model.pd.state import GUARD, JOB, OWN, POLLED, ROLE, SKEW, STAGE
-from .assumptions import KNOWN_MODE, NO_STALE_DELETES
+from .assumptions import KNOWN_MODE, NO_FALLBACKS, NO_STALE_DELETES
 from .constraints import UNIT_PASSES, WAITS_FOR_ALL, WINDOWS, Constraint
 from .statements import clock_within_bounds, has_read, of_each, of_each_save, save_grows, saving, window_saved
 
@@ -287,6 +287,20 @@ _IDLE = Lemma(
         )
     ),
 )
+_POLL_SYNCS = Lemma(
+    "the poll syncs",
+    "no sync in flight is that of a request which a PD could not send on",
+    of_each(lambda a: implies(s.job[a] == JOB.sync, negate(PerServer("fallback", BOOL)[a]))),
+)
+_SENDS_NOTHING_ON = Lemma(
+    "who has memory sends nothing on",
+    "a PD in API mode that has a timestamp in memory sends no request on to a TSO server",
+    of_each(
+        lambda a: implies(
+            both(negate(s.is_tso[a]), s.api[a], s.initialised[a]), negate(PerServer("independent", BOOL)[a])
+        )
+    ),
+)
 _NO_PRIMARY = Lemma("no primary", "there is no TSO primary", s.primary == NOBODY)
 
 _ELECTED = (*_GRANTED, _SERVING_OWNS, _PD_FORGETS, _SYNC_CURRENT, _NOTED_BEHIND_WRITER)
@@ -318,21 +332,35 @@ def _has(*names: str) -> Callable[[Variant], bool]:
     return lambda fence: set(names) <= set(fence.parts)
 
 
-def _after_check(names: Sequence[str], mode: str, *more: Lemma) -> tuple[_Ground, ...]:
-    """What the check of these fences keeps where every PD is in the mode that it is for."""
+def _one_of(*names: str) -> Callable[[Variant], bool]:
+    """Fences and builds that have one of these parts."""
+    return lambda fence: not set(names).isdisjoint(fence.parts)
 
-    def checks(fence: Variant) -> bool:
-        return not set(names).isdisjoint(fence.parts)
 
-    handed_over = ("first-primary-stays", mode, "no-client-syncs", NO_STALE_DELETES)
+def _after_check(
+    checks: Callable[[Variant], bool],
+    mode: str,
+    more: tuple[Lemma, ...] = (),
+    needs: tuple[str, ...] = (),
+    grants: tuple[Lemma, ...] = (),
+) -> tuple[_Ground, ...]:
+    """What the check of these fences keeps where every PD is in the mode that it is for.
+
+    ``more``: lemmas for all of it; ``needs``, ``grants``: assumptions and lemmas for properties of grants.
+    """
+    handed_over = ("first-primary-stays", mode, "no-client-syncs", NO_STALE_DELETES, *needs)
     return (
         _Ground(("single-writer",), checks, (mode,), more),
-        _Ground(("unique",), checks, handed_over, (*more, *_HANDOVER), WINDOWS),
-        _Ground(("session",), checks, (*handed_over, KNOWN_MODE), (*more, *_HANDOVER_FOUND), WINDOWS),
+        _Ground(("unique",), checks, handed_over, (*more, *grants, *_HANDOVER), WINDOWS),
+        _Ground(
+            ("session",), checks, (*handed_over, KNOWN_MODE), (*more, *grants, *_HANDOVER_FOUND), WINDOWS
+        ),
     )
 
 
 _PDS_ALONE = ("no-tso-servers", NO_STALE_DELETES)
+#: builds in which a request that could not be sent on makes a PD sync
+_falls_back = _one_of("pull-8780", "pull-8780-on-master")
 _GROUNDS = (
     _Ground(("key-monotone",), _any, (), _MONOTONE),
     _Ground(("window",), _any, (), _WINDOW, WINDOWS),
@@ -340,10 +368,12 @@ _GROUNDS = (
     _Ground(
         _ON_GRANTS, _has("save-cas", "window-lease", "wait-out"), (), _WAITING, (*WINDOWS, WAITS_FOR_ALL)
     ),
-    *_after_check(("check-tso-primary", "hook", "yielded-flag", "etcd-transfer"), "service-mode-only"),
-    *_after_check(("dynamic-8780",), "api-mode-only", _IDLE),
+    *_after_check(_one_of("check-tso-primary", "hook", "yielded-flag", "etcd-transfer"), "service-mode-only"),
+    *_after_check(_one_of("dynamic-8780"), "api-mode-only", (_IDLE,)),
+    *_after_check(_falls_back, "api-mode-only", (_IDLE,), (NO_FALLBACKS,), (_POLL_SYNCS, _SENDS_NOTHING_ON)),
     _Ground(("single-writer",), _any, ("no-tso-servers",), (_NO_PRIMARY,)),
     _Ground(("one-live",), _any, _PDS_ALONE, (_SERVING_OWNS, _NO_PRIMARY), (UNIT_PASSES,)),
+    _Ground(_ON_GRANTS, _falls_back, (*_PDS_ALONE, NO_FALLBACKS), (_POLL_SYNCS, *_PD_ONLY), WINDOWS),
     _Ground(_ON_GRANTS, _any, _PDS_ALONE, _PD_ONLY, WINDOWS),
 )
 

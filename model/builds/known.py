@@ -6,6 +6,8 @@ from ..language.variant import Variant
 from . import (
     master_2026_08,
     nextgen_8_5_4,
+    pull_8780,
+    pull_8780_on_master,
     pull_10473_base,
     release_6_5,
     release_7_5,
@@ -20,7 +22,9 @@ SHIPPED: dict[str, Variant] = {
         release_8_5,
         nextgen_8_5_4,
         pull_10473_base,
+        pull_8780,
         master_2026_08,
+        pull_8780_on_master,
     )
 }
 

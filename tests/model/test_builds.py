@@ -24,11 +24,26 @@ def steps(name: str) -> dict[str, set[str]]:
     return {each.name: set(each.step.guard) for each in system.transitions(fences.whole(name))}
 
 
+#: the builds that look for a TSO primary in a save, and the fences that do
+CHECKS = {"pull-8780", "pull-8780-on-master"}
+CHECKING = {
+    "check-tso-primary",
+    "first-save-only",
+    "hook",
+    "yielded-flag",
+    "etcd-transfer",
+    "dynamic-8780",
+}
+
+
 @pytest.mark.parametrize(("build", "fence"), [*product(builds.SHIPPED, fences.ALL)])
 def test_a_fence_fits_on_a_build_or_is_refused(build: str, fence: str) -> None:
     name = fences.of_build(build, fence)
     assert fences.parted(name) == (build, fence)
-    if build == "release-6.5" and set(fence.split("+")) - {"off", "window-lease", "wait-out"}:
+    if build in CHECKS and fence in CHECKING:
+        with pytest.raises(ValueError, match=rf"{build} and {fence} exclude each other"):
+            fences.whole(name)
+    elif build == "release-6.5" and set(fence.split("+")) - {"off", "window-lease", "wait-out"}:
         # its saves read nothing that such a fence could look at
         with pytest.raises(ValueError, match=r"there are|exclude each other"):
             system.transitions(fences.whole(name))
@@ -59,7 +74,8 @@ def test_a_build_lacks_what_was_mended() -> None:
     late = {"find_own_election_key", "delete_election_key"}
     assert late <= steps("off").keys()
     assert late <= steps("release-8.5").keys()
-    assert late.isdisjoint(steps("master-2026-08"))
+    for mended in ("master-2026-08", "pull-8780"):
+        assert late.isdisjoint(steps(mended))
 
 
 def test_what_no_fault_leads_to_is_left_out() -> None:
@@ -83,7 +99,12 @@ def test_a_restart_of_the_tso_server_breaks_uniqueness_in_every_build(build: str
 
 @pytest.mark.parametrize(
     ("build", "verdict"),
-    [("release-6.5", "violated"), ("release-8.5", "proved"), ("master-2026-08", "proved")],
+    [
+        ("release-6.5", "violated"),
+        ("release-8.5", "proved"),
+        ("pull-8780", "proved"),
+        ("master-2026-08", "proved"),
+    ],
 )
 def test_the_key_grows_where_a_save_reads_it(build: str, verdict: str) -> None:
     found = prove(fences.whole(build), named("key-monotone"))

@@ -48,6 +48,7 @@ TABLE = (
     Row("reset-ts", CHECK, "vacuous"),
     # its TSO server was killed, and what a log does not say anymore, nobody knows
     Row("pr8780", DYNAMIC, "unknown"),
+    Row("pr8780", "pull-8780", "unknown"),
     # its PD's log ends early
     Row("pr-intervals-differ", CHECK, "unknown"),
     Row("pr-intervals-differ", "off", "unknown"),
@@ -115,8 +116,9 @@ def test_the_library_waits_while_the_tso_server_answers_others() -> None:
 
 
 @pytest.mark.large
-def test_a_save_beside_a_dead_primary_does_not_conform_to_8780() -> None:
-    verdict = servers_only("dynamic-switch-base", DYNAMIC)
+@pytest.mark.parametrize("fence", [DYNAMIC, "pull-8780"])
+def test_a_save_beside_a_dead_primary_does_not_conform_to_8780(fence: str) -> None:
+    verdict = servers_only("dynamic-switch-base", fence)
     assert (verdict.conforms, verdict.revision) == (False, 41)
     assert Refused("find_no_primary", "pd1", "no TSO primary") in verdict.refused_by
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.model.language.transition import Kind
 from tsofence.traces.explain.conformance import Refused
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.sources.builds import recognise
@@ -63,6 +64,31 @@ def test_who_is_expected_on_master_goes_before_the_winner_serves() -> None:
     (before,) = replay(read([folder]), ["off"]).fences
     assert (before.conforms, before.revision) == (False, 25)
     assert Refused("expected_key_goes", TSO2, "it does not serve") in before.refused_by
+
+
+def test_a_pd_of_pull_8780_hands_over_to_a_primary_that_is_expected() -> None:
+    folder = TESTS / "recordings" / "pr8780"
+    report = replay(read(path for path in folder.iterdir() if not path.name.startswith("client-")))
+    assert conforms(report) == {"pull-8780": True}
+    (verdict,) = report.fences
+    assert verdict.run is not None
+    steps = [move.transition for move in verdict.run.moves]
+    (tso,) = [n for n, kind in enumerate(verdict.run.kinds, 1) if kind is Kind.TSO]
+    assert steps.count("stop_allocator") == 2
+    at = steps.index("stop_allocator")
+    assert steps[at - 3 : at] == ["poll_registry", "probe_tso_primary", "look_for_ready_primary"]
+    assert steps.index("expects_itself") < at
+    # the two are PUT and DELETE of the key, which a PD of other builds does not wait for
+    assert [steps.count(name) for name in ("expects_itself", "expected_key_goes")] == [2, 2]
+    assert {move.server for move in verdict.run.moves if move.transition == "expects_itself"} == {tso}
+    assert not any("do not have" in note or "does not have" in note for note in report.notes)
+
+
+def test_merged_with_master_it_never_would() -> None:
+    folder = TESTS / "recordings" / "pr8780"
+    trace = read(path for path in folder.iterdir() if not path.name.startswith("client-"))
+    (verdict,) = replay(trace, ["pull-8780-on-master"], properties=()).fences
+    assert verdict.conforms is False
 
 
 #: in which the leader before saves after the next one was elected

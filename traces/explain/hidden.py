@@ -261,6 +261,14 @@ class Hidden:
             reads = self._reads(d, n, want)
         return reads and d.do((slot or "sync_") + "begin", n)
 
+    def _conflicts(self, d: Draft, n: int, refusal: Refusal) -> bool:
+        """The commit has failed, and the server has looked once more for a TSO primary."""
+        again = {Refusal.FENCE: "conflict_with_primary", Refusal.CONFLICT: "conflict_without_primary"}
+        then = again.get(refusal)
+        if then is None or d.refused(then, n) is None:
+            return False
+        return self._drive(d, n, "conflict") and d.do(then, n)
+
     def _client_answered(self, d: Draft, n: int) -> bool:
         """Nothing is left of the sync that an earlier request of a client began; no line tells its end."""
         if d.get("client_stage", n) == IDLE:
@@ -273,8 +281,14 @@ class Hidden:
         )
 
     def _stops_allocator(self, d: Draft, n: int) -> bool:
-        """A PD in API mode has found a TSO server registered, and clears its timestamp."""
+        """A PD in API mode has found a TSO server registered, and clears its timestamp.
+
+        Some look, before that, whether it is ready.
+        """
         looked = d.get("polled", n) == SOMEBODY_LISTED or (self._etcd_answers(d) and d.do("poll_registry", n))
+        for how in ("probe_tso_primary", "look_for_ready_primary"):
+            if looked and d.refused(how, n) == ():
+                d.do(how, n)
         return looked and d.do("stop_allocator", n)
 
     def _begins_update(self, d: Draft, n: int, want: int | None) -> bool:

@@ -64,6 +64,9 @@ class Proposals:
             case KeyEvent() as event if event.key is Key.REGISTRY:
                 yield from try_.registered(draft) if event.put else try_.unregistered(draft)
             case KeyEvent() as event if event.key is Key.EXPECTED_PRIMARY:
+                if not draft.world.expects:
+                    yield draft.copy()
+                    return
                 yield from try_.expected(draft) if event.put else try_.expected_no_more(draft)
             case KeyEvent() as event:
                 yield from try_.elected(draft) if event.put else try_.deleted(draft, event)
@@ -319,8 +322,11 @@ class _Try(Hidden):
         if self._wide and refusal is Refusal.OTHER and draft.get("tries", n):
             yield draft.copy()  # its commit was applied, and only the answer lost
         for d in self._begun(draft, n, self._seen.tried, line.attempt):
+            conflicting = d.copy()
             if self._drive(d, n, SHOWS[refusal]):
                 yield d
+            if self._conflicts(conflicting, n, refusal):
+                yield conflicting
 
     def _loaded(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
         leads = draft.get("role", n) == LEADER

@@ -16,7 +16,7 @@ from ..judge.availability import AVAILABILITY
 from ..judge.exact import PROPERTIES, judge
 from ..judge.judgement import Judgement
 from ..output.faults import Held
-from ..sources.builds import Recognised, recognise
+from ..sources.builds import BUILDS, Recognised, recognise
 from ..sources.observation import LogEvent
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
@@ -87,9 +87,9 @@ def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Under which builds and fences a trace is explained, and under which others if none of these fits."""
     of_build = {
         name: DEFAULT_FENCES if name == builds.DEFAULT else (name,)
-        # what is as the default build needs no search of its own
+        # what is as the default build needs no search of its own, nor does what nobody runs
         for name, made in builds.SHIPPED.items()
-        if name == builds.DEFAULT or made.changes
+        if name == builds.DEFAULT or (made.changes and name in BUILDS)
     }
     known = [name for name in of_build if name in build.builds]
     if build.builds and build.evidence:

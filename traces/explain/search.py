@@ -351,7 +351,7 @@ def _late_states(
     """The states in which a watch may begin late: who leads, is listed and expected, with which memory."""
     tsos = [n for n in world.servers if n not in world.pds]
     registered = product((0, LISTED) if timeline.constants["registry"] else (0,), repeat=len(tsos))
-    expected = (0, *tsos) if len(tsos) > 1 else (0,)
+    expected = (0, *tsos) if world.expects else (0,)
     for held, pd, tso, listed, chosen in product(
         timeline.first_windows, (0, *world.pds), (0, *tsos), [*registered], expected
     ):

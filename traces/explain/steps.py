@@ -81,6 +81,10 @@ class World:
         self.checks = any(each.name == "find_no_primary" for each in self.machine.instances)
         #: does a save look at the election key?
         self.compares_leader = any(each.name == "refused_not_leader" for each in self.machine.instances)
+        #: does it matter who is expected as primary?
+        self.expects = any(
+            each.name in ("expects_itself", "chosen_as_primary") for each in self.machine.instances
+        )
         self.index = {(each.name, each.number): i for i, each in enumerate(self.machine.instances)}
         self.servers = range(1, len(timeline.kinds) + 1)
         self.pds = tuple(n for n in self.servers if timeline.kinds[n - 1] is Kind.PD)

@@ -76,7 +76,7 @@ def timeline(trace: Trace) -> Timeline:
         Unclear: there are too many observations (`streams.MAX_SEEN`); and see `Servers`.
     """
     servers = Servers(trace)
-    modelled = _modelled(servers)
+    modelled = _modelled(trace, servers)
     events = [event for event in trace.keys if event.key in modelled]
     late = bool(events and trace.gaps and trace.gaps[0].first == 2)
     windows, guesses = _windows(trace, servers, late=late)
@@ -143,15 +143,16 @@ def _mode_text(trace: Trace, servers: Servers) -> str:
     return log if not trace.keys or trace.gaps else ""
 
 
-def _modelled(servers: Servers) -> frozenset[Key]:
+def _modelled(trace: Trace, servers: Servers) -> frozenset[Key]:
     """The keys that bear on what servers do.
 
-    Somebody must look at the registry, and one TSO server of several must be chosen as primary.
+    Somebody must look at the registry; one TSO server of several must be chosen as primary, or a PD that may
+    switch waits for the one to be expected.
     """
     keys = {Key.LEADER, Key.PRIMARY, Key.TIMESTAMP}
     if servers.registry:
         keys.add(Key.REGISTRY)
-    if servers.kinds.count(Kind.TSO) > 1:
+    if servers.kinds.count(Kind.TSO) > 1 or _switches(trace):
         keys.add(Key.EXPECTED_PRIMARY)
     return frozenset(keys)
 
@@ -225,9 +226,14 @@ def _constants(
         "skew_bound": FOREVER,
         "max_reset": FOREVER,
         "ahead": FOREVER,
-        "dynamic": int(any(start.dynamic_switching for start in trace.starts if start.api_mode)),
+        "dynamic": int(_switches(trace)),
         "registry": int(servers.registry),
     }
+
+
+def _switches(trace: Trace) -> bool:
+    """May a PD in API mode switch?"""
+    return any(bool(start.dynamic_switching) for start in trace.starts if start.api_mode)
 
 
 def _lines(trace: Trace, servers: Servers) -> dict[int, list[LogEvent]]:

@@ -20,7 +20,7 @@ _STAGES = {
     STAGE.mine.value: "own key",
     STAGE.alone.value: "no primary",
     STAGE.read.value: "read",
-    STAGE.hooked.value: "hook has run",
+    STAGE.hooked.value: "one more look",
 }
 #: variables that `etcd` and `server` tell in other words, and those of the observer
 _KEYS = ("leader", "primary", "timestamp", "raft_leader")

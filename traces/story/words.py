@@ -75,10 +75,17 @@ WORDS = {
     "poll_fails": Words("cannot read the registry: takes it for empty", To.LOST, fault=True),
     "clients_ask_all": Words("library clients begin to ask the other PDs, too", To.CLIENT),
     "clients_learn_mode": Words("tells library clients who hands out timestamps: {provider}", To.CLIENT),
+    "probe_tso_primary": Words("asks the TSO primary for a timestamp, to see whether it answers"),
+    "look_for_ready_primary": Words(
+        "with tsoSwitchMu locked, reads primary: {etcd_primary}, expected_primary: {etcd_expected}", To.ETCD
+    ),
     "stop_allocator": Words("TSO is provided by TSO server: clears its memory, stays leader"),
     "clock_jump": Words("its clock jumps: it is now {skew}", fault=True),
     "tick": Words("time passes", To.CLUSTER),
     "sync_load": Words("loads timestamp: {etcd_timestamp}", To.ETCD),
+    "fall_back": Words(
+        "a request that it could not send on makes it sync: loads timestamp: {etcd_timestamp}", To.ETCD
+    ),
     "sync_skip": Words("skips the sync: the key holds what it saved last"),
     "sync_begin": Words("sync: next = {next} ({origin})"),
     "sync_abandon": Words("drops the sync: not leader any more"),
@@ -101,6 +108,10 @@ WORDS = {
         "etcd applies the save up to {window}, but the answer is lost", To.LOST, fault=True
     ),
     "conflict": Words("save refused: a key has changed since it was read", To.ETCD),
+    "conflict_with_primary": Words(
+        "looks again: TSO primary exists ({etcd_primary}), and it must yield", To.ETCD
+    ),
+    "conflict_without_primary": Words("looks again: no TSO primary, a save that failed", To.ETCD),
     "request_lost": Words("save fails: no answer from etcd", To.LOST, fault=True),
 }
 
