@@ -125,7 +125,7 @@ def numbers(kind: Kind) -> list[int]:
 def test_z3_and_folding_agree_with_python(fence: str, state: tuple[int, ...], inputs: dict[str, int]) -> None:
     plain = machine(fence)
     start = view(state, inputs)
-    for transition in system.transitions(fences.parse(fence)):
+    for transition in system.transitions(fences.whole(fence)):
         for number in numbers(transition.rule.kind):
             actor = WORLD.literal(NODE, number)
             bound = start.binding(SELF.name, actor)
