@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from ..model.behaviours import stale_delete
+from ..model.behaviours import client_mode, stale_delete
 from ..model.language.expr import BOOL, NOBODY, NOW, ZERO, Expr, both, either, forall, implies, negate
 from ..model.language.fold import Known, fold
 from ..model.language.variant import Variant
@@ -388,10 +388,15 @@ def _grounds(fence: Variant, prop: str) -> Iterator[_Ground]:
     return (ground for ground in _GROUNDS if prop in ground.properties and ground.fits(fence))
 
 
+#: by assumption, the behaviour that it is about
+_EXCLUDES = {NO_STALE_DELETES: stale_delete.behaviour, KNOWN_MODE: client_mode.behaviour}
+
+
 def _needs(fence: Variant, ground: _Ground) -> tuple[str, ...]:
     """The assumptions, but for what the build has not in any case."""
-    moot = NO_STALE_DELETES if stale_delete.behaviour.name in fence.lacks else ""
-    return tuple(name for name in ground.needs if name != moot)
+    return tuple(
+        name for name in ground.needs if name not in _EXCLUDES or _EXCLUDES[name].name not in fence.lacks
+    )
 
 
 def lemmas(fence: Variant, prop: str, assume: Collection[str] = ()) -> tuple[Lemma, ...]:

@@ -39,6 +39,17 @@ WORLDS = {
     "two servers of each": replace(BUSY, pd=2, tso=2),
     "skewed": replace(BUSY, skew=1, margin=3),
     "wide": replace(BUSY, window=5, guard=2, limit=4, counts=(1, 2), reset_by=(1, 4)),
+    "clients and elections": replace(
+        load("mixed-upgrade"),
+        dynamic=True,
+        budgets={
+            **load("mixed-upgrade").budgets,
+            **{
+                f"pd.{fault}": 1
+                for fault in ("follower_proxy", "client_mode", "discovery", "frequent_elections", "priority")
+            },
+        },
+    ),
 }
 #: those that number states alike; `test_cluster.py` has the other
 ENGINES = ("auto", "plain", "native")

@@ -35,13 +35,13 @@ CONSTANTS = {
 FENCES = (*fences.ALL, "hook+save-cas")
 
 
-#: every variable of any fence
-VOCABULARY = system.vocabulary(fences.parse("yielded-flag"))
+#: every variable of any fence and behaviour
+VOCABULARY = system.vocabulary(fences.whole("yielded-flag"))
 
 
 @cache
 def machine(fence: str, relative: bool = False) -> Machine:
-    transitions = system.transitions(fences.parse(fence))
+    transitions = system.transitions(fences.whole(fence))
     return Machine(Configuration(VOCABULARY, transitions, KINDS, CONSTANTS, relative))
 
 
@@ -125,7 +125,7 @@ def numbers(kind: Kind) -> list[int]:
 def test_z3_and_folding_agree_with_python(fence: str, state: tuple[int, ...], inputs: dict[str, int]) -> None:
     plain = machine(fence)
     start = view(state, inputs)
-    for transition in system.transitions(fences.parse(fence)):
+    for transition in system.transitions(fences.whole(fence)):
         for number in numbers(transition.rule.kind):
             actor = WORLD.literal(NODE, number)
             bound = start.binding(SELF.name, actor)

@@ -61,7 +61,7 @@ def test_golden_runs_are_the_shortest_there_are(path: Path) -> None:
 
 
 def test_every_transition_has_its_words() -> None:
-    assert set(WORDS) == set(fences.shipped_rules())
+    assert set(WORDS) == fences.shipped_rules().keys()
 
 
 def test_a_step_says_who_did_what_and_what_changed() -> None:
