@@ -144,6 +144,16 @@ def test_a_filtered_watch(tmp_path: Path) -> None:
     assert False not in never_false("upgrade-fenced", [filtered], FENCES)
 
 
+@pytest.mark.parametrize("name", ["pr8780", "dynamic-switch-base"])
+def test_a_log_that_begins_after_the_settings(name: str, tmp_path: Path) -> None:
+    """That the PD may switch, other lines tell."""
+    lines = text(name, "pd-pd1.log.gz").splitlines(keepends=True)
+    settings = next(number for number, line in enumerate(lines) if b'["PD config"]' in line)
+    cut = tmp_path / "pd-pd1.log"
+    cut.write_bytes(b"".join(lines[settings + 1 :]))
+    never_false(name, [cut, *others(name, "pd-pd1.log.gz")], TRUE_IN_API_MODE[name])
+
+
 @pytest.mark.parametrize("name", TRUE_IN_API_MODE)
 @pytest.mark.parametrize(
     "seed", [pytest.param(seed, marks=pytest.mark.large if seed > 2 else ()) for seed in range(6)]

@@ -232,8 +232,10 @@ def _constants(
 
 
 def _switches(trace: Trace) -> bool:
-    """May a PD in API mode switch?"""
-    return any(bool(start.dynamic_switching) for start in trace.starts if start.api_mode)
+    """May a PD in API mode switch?  As its settings say, or a line that it only writes where it may."""
+    provides = (LogStep.PROVIDER_PD, LogStep.PROVIDER_TSO)
+    told = any(bool(start.dynamic_switching) for start in trace.starts if start.api_mode)
+    return told or any(line.step in provides for line in trace.logs)
 
 
 def _lines(trace: Trace, servers: Servers) -> dict[int, list[LogEvent]]:
