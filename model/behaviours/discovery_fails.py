@@ -11,7 +11,8 @@ from ..language.expr import Expr, ite
 from ..language.transition import Kind, Step
 from ..language.variant import Variant
 from ..pd import state as s
-from ..pd.state import JOB, POLLED, ROLE
+from ..pd import switching
+from ..pd.state import POLLED
 
 behaviour = Variant(
     "discovery-fails",
@@ -24,12 +25,6 @@ behaviour = Variant(
 def poll_fails(n: Expr) -> Step:
     """A PD leader in API mode with dynamic switching on fails to read the registry."""
     return Step(
-        guard={
-            "in API mode": s.api[n],
-            "dynamic switching is on": s.DYNAMIC,
-            "leader": s.role[n] == ROLE.leader,
-            "has acted upon the last look": s.polled[n] == POLLED.nothing,
-            "no sync in flight": s.job[n] != JOB.sync,
-        },
+        guard=switching.looks(n),
         effect={"polled": ite(s.promoted[n], POLLED.nothing, POLLED.nobody)},
     )

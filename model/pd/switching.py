@@ -50,6 +50,17 @@ def registration_lapses(n: Expr) -> Step:
     )
 
 
+def looks(n: Expr) -> dict[str, Expr]:
+    """A PD leader in API mode that may switch has its look at the registry before it."""
+    return {
+        "in API mode": s.api[n],
+        "dynamic switching is on": s.DYNAMIC,
+        "leader": s.role[n] == ROLE.leader,
+        "has acted upon the last look": s.polled[n] == POLLED.nothing,
+        "no sync in flight": s.job[n] != JOB.sync,
+    }
+
+
 @transition(Kind.PD)
 def poll_registry(n: Expr) -> Step:
     """A PD leader in API mode with dynamic switching on looks who is registered, and notes what to do."""
@@ -57,14 +68,7 @@ def poll_registry(n: Expr) -> Step:
     stop = ite(s.initialised[n], POLLED.somebody, POLLED.nothing)
     start = ite(s.promoted[n], POLLED.nothing, POLLED.nobody)
     return Step(
-        guard={
-            "in API mode": s.api[n],
-            "dynamic switching is on": s.DYNAMIC,
-            "leader": s.role[n] == ROLE.leader,
-            "has acted upon the last look": s.polled[n] == POLLED.nothing,
-            "no sync in flight": s.job[n] != JOB.sync,
-            "etcd answers": s.etcd_answers(),
-        },
+        guard={**looks(n), "etcd answers": s.etcd_answers()},
         effect={"polled": ite(somebody, stop, start)},
     )
 
