@@ -75,6 +75,7 @@ from .observation import (
     Where,
 )
 from .settings import ServerStart, server_start
+from .wrapping import unwrap, unwrapped
 
 _TIME = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d"
 # Possessive, and no key or bare value goes on past a bracket: so no text is looked at again and again.
@@ -89,6 +90,8 @@ _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its k
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TSO_LOGICAL_BITS = 18  # of a timestamp in one number
+#: servers whose lines one file has
+_MOST_MARKED = 100
 
 _STEPS = {
     "pd config": LogStep.SERVER_START,
@@ -220,7 +223,7 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
 
 @dataclass(slots=True)
 class Log:
-    """One log file: its events in their order, the starts and builds that it tells of, and its server."""
+    """A server's log: its events in their order, the starts and builds that it tells of, and what it is."""
 
     events: list[LogEvent] = field(default_factory=list)
     starts: list[ServerStart] = field(default_factory=list)
@@ -229,81 +232,111 @@ class Log:
 
 
 def recognise(line: bytes) -> bool:
-    """Whether a line is a zap text log line."""
-    return _HEAD.match(line[:MAX_LINE].decode(errors="replace")) is not None
+    """Whether a line is a server's, whatever is around it."""
+    return _HEAD.match(unwrap(line[:MAX_LINE]).decode(errors="replace")) is not None
 
 
-def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Log:
-    """Read a server's log; lines of other messages and lines that are none are counted in `tally`.
+def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> list[Log]:
+    """Read the logs of one file, of each server whose lines are marked as its own. Lines of other
+    messages and lines that are none are counted in `tally`.
 
     A server is called as its configuration dump says. Before the first dump, or without one, the name is
-    taken from the first dump, from lines that give it, from the file's name, in this order.
+    taken from the first dump, from lines that give it, from what marks its lines, from the file's name, in
+    this order.
     """
-    log = Log()
-    name = hint = ""
-    service = Service.UNKNOWN
-    refused = _Refused()
-    tellings = Tellings()
-    for number, line in lines:
+    decoders: dict[str, _Decoder] = {}
+    for line in unwrapped(lines, tally):
+        of = line.of
+        if of not in decoders:
+            if len(decoders) == _MOST_MARKED:
+                tally.skip(line.number, f"a line of one server more than {_MOST_MARKED}")
+                continue
+            decoders[of] = _Decoder(file, of, tally)
+        decoders[of].take(line.number, line.content)
+    return [decoder.log() for decoder in decoders.values()]
+
+
+class _Decoder:
+    """One server's log, line by line."""
+
+    def __init__(self, file: str, of: str, tally: Tally) -> None:
+        self._file, self._of, self._tally = file, of, tally
+        self._log = Log()
+        self._name = self._hint = ""
+        self._service = Service.UNKNOWN
+        self._refused = _Refused()
+        self._tellings = Tellings()
+
+    def take(self, number: int, line: bytes | None) -> None:
+        """The next line of the server."""
+        tally, log = self._tally, self._log
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
             tally.skip(number, "not a log line")
-            continue
+            return
         if _FIELDS.fullmatch(head.string, head.end()) is None:
             tally.skip(number, "a log line that is damaged")
-            continue
+            return
         message = _unquote(head[2])
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
             (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
         )
-        if service is Service.UNKNOWN or step is LogStep.SERVER_START:
-            service = next((of for sign, of in _SERVICE_SIGNS if message.startswith(sign)), service)
-            log.service = service if log.service is Service.UNKNOWN else log.service
+        if self._service is Service.UNKNOWN or step is LogStep.SERVER_START:
+            of_sign = (of for sign, of in _SERVICE_SIGNS if message.startswith(sign))
+            self._service = next(of_sign, self._service)
+            log.service = self._service if log.service is Service.UNKNOWN else log.service
         attempt = next((a for a, messages in _REFUSALS.items() if meant in messages), None)
         protocol = step is not None or attempt is not None
-        at_ns = time_ns(head[1]) if protocol or tellings.any_in(message) else None
+        at_ns = time_ns(head[1]) if protocol or self._tellings.any_in(message) else None
         if at_ns is None:
             tally.other += 1
-            continue
-        where = Where(file, number)
+            return
+        where = Where(self._file, number)
         fields = {
             _unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())
         }
-        if tellings.hear(where, at_ns, message, fields):
+        if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
         if not protocol:
             tally.other += 1
-            continue
-        hint = hint or _hint(fields)
+            return
+        self._hint = self._hint or _hint(fields)
         if step is LogStep.SERVER_START:
-            start = server_start(where, service, at_ns, fields)
+            start = server_start(where, self._service, at_ns, fields)
             if start.service is Service.PD and start.api_mode is None:
                 start = replace(start, api_mode=_mode(message, head.string[head.end() :]))
-            name = start.server or name
-            log.starts.append(replace(start, server=name))
-            tellings.named(name)
+            self._name = start.server or self._name
+            log.starts.append(replace(start, server=self._name))
+            self._tellings.named(self._name)
             tally.keep()
-        event = LogEvent(where, name, service, at_ns, step or LogStep.SAVE_REFUSED)
+        event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED)
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
-            refused.add(log.events, event, attempt, meant, fields)
+            self._refused.add(log.events, event, attempt, meant, fields)
         elif (told := _with_fields(event, fields)) is not None:
             log.events.append(told)
         else:
             tally.other += 1
-    first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
-    log.events = [
-        replace(
-            event,
-            server=event.server or first,
-            service=log.service if event.service is Service.UNKNOWN else event.service,
+
+    def log(self) -> Log:
+        """What all its lines say."""
+        log = self._log
+        dumped = next((start.server for start in log.starts if start.server), "")
+        first = dumped or self._hint or _name_of(self._of or self._file)
+        return Log(
+            [
+                replace(
+                    event,
+                    server=event.server or first,
+                    service=log.service if event.service is Service.UNKNOWN else event.service,
+                )
+                for event in log.events
+            ],
+            [replace(start, server=start.server or first) for start in log.starts],
+            [replace(version, server=version.server or first) for version in self._tellings.versions],
+            log.service,
         )
-        for event in log.events
-    ]
-    log.starts = [replace(start, server=start.server or first) for start in log.starts]
-    log.versions = [replace(version, server=version.server or first) for version in tellings.versions]
-    return log
 
 
 def _meant(message: str) -> str:
@@ -423,8 +456,11 @@ def _hint(fields: dict[str, str]) -> str:
     return _GROUP.sub("", name) if len(name) <= MAX_NAME else ""
 
 
-def _name_of(file: str) -> str:
-    return PurePath(file).name.removesuffix(".gz").removesuffix(".log")
+def _name_of(text: str) -> str:
+    """A name for a server, from its file, or from what marks its lines (`wrapping.py`)."""
+    if text.startswith("pod/"):
+        return text.split("/")[1]
+    return PurePath(text.partition(" ")[0] or text).name.removesuffix(".gz").removesuffix(".log")
 
 
 def _unquote(text: str) -> str:

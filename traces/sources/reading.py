@@ -118,10 +118,11 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
             gathered.calls += calls
             observations = len(calls)
         elif kind is Kind.LOG:
-            log = pdlog.decode(file, everything, tally)
-            gathered.logs.append(log)
-            observations = len(log.events)
-            kind = _LOGS[log.service]
+            logs = pdlog.decode(file, everything, tally)
+            gathered.logs += logs
+            observations = sum(len(log.events) for log in logs)
+            services = {log.service for log in logs}
+            kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
         elif kind in WATCHES:
             watch = etcd.decode(file, everything, tally)
             gathered.watches.append(watch)
