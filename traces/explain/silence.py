@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
-from ..sources.trace import Trace
+from ..sources.trace import Trace, Unread
 from .timeline import Timeline
 
 #: a log without a line about the protocol for that long before the last etcd event may be cut
@@ -50,6 +50,11 @@ def silent_in(trace: Trace, order: Timeline) -> list[str]:
     lost = {line.server for line in trace.logs if line.where.file in damaged}
     last = _last_lines(trace)
     return [name for name in order.names if name not in last or name in lost or name in _early(trace, order)]
+
+
+def unread_in(trace: Trace) -> list[str]:
+    """Files that may tell of steps, or of who granted, but are in no form that is read."""
+    return [source.file for source in trace.sources if source.hides(*Unread)]
 
 
 def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> frozenset[tuple[str, int]]:

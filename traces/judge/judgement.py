@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..sources.observation import Observation
-from ..sources.trace import Kind, Trace
+from ..sources.trace import Kind, Trace, Unread
 
 Verdict = Literal["violated", "holds", "vacuous", "unknown"]
 
@@ -56,7 +56,6 @@ def _calls_missing(trace: Trace) -> str:
     files = [
         source.file
         for source in trace.sources
-        if (source.kind is Kind.CLIENT and not source.whole)
-        or (source.kind is Kind.IGNORED and source.truncated)
+        if (source.kind is Kind.CLIENT and not source.whole) or source.hides(Unread.CALLS)
     ]
     return f"not all of {', '.join(files)} could be read" if files else ""

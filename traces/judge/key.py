@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
 
 from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
-from ..sources.trace import WATCHES, Kind, Trace
+from ..sources.trace import WATCHES, Trace, Unread
 from .calls import granted, span
 from .judgement import Judgement, clean, lower_bound, nothing
 
@@ -184,8 +184,8 @@ def _elections(logs: Iterable[LogEvent], last_revision: int) -> list[tuple[int, 
 def _watch_cut(trace: Trace, saves: Sequence[KeyEvent]) -> bool:
     """Whether saves after the last one may be missing: no stream was read to its end, or etcd went on."""
     watches = [source for source in trace.sources if source.kind in WATCHES]
-    unknown = any(source.kind is Kind.IGNORED and source.truncated for source in trace.sources)
+    hidden = any(source.hides(Unread.WATCH) for source in trace.sources)
     if not any(source.whole for source in watches):
-        return bool(watches) or unknown
+        return bool(watches) or hidden
     last = saves[-1].revision if saves else 0
     return any(gap.last > last for gap in trace.gaps)

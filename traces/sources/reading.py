@@ -16,11 +16,14 @@ from pathlib import Path
 from . import clients, etcd, pdlog, settings
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, Call, KeyEvent, Service, Where
-from .trace import WATCHES, Gap, Kind, Source, Trace
+from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
+from .unread import unread_kind
 
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
 _MANY_FILES = 10_000
+#: of a lease, as polled from etcd: nothing is concluded from it
+_LEASE_FIELDS = {"lease", "granted_ttl_s", "keys"}
 _LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
 
 
@@ -108,7 +111,7 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
 def _read_file(path: Path, gathered: _Gathered) -> None:
     file = str(path)
     tally = Tally(gathered.kept)
-    observations = 0
+    told = _Told()
     with Lines(path, tally) as lines:
         unread = iter(lines)
         kind, peeked = _recognise(unread)
@@ -116,21 +119,25 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
         if kind is Kind.CLIENT:
             calls = clients.decode(file, everything, tally)
             gathered.calls += calls
-            observations = len(calls)
+            told = _of_calls(calls)
         elif kind is Kind.LOG:
             logs = pdlog.decode(file, everything, tally)
             gathered.logs += logs
-            observations = sum(len(log.events) for log in logs)
+            told = _of_logs(logs)
             services = {log.service for log in logs}
             kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
         elif kind in WATCHES:
             watch = etcd.decode(file, everything, tally)
             gathered.watches.append(watch)
-            observations = len(watch.events)
+            told = _of_watch(watch)
+        elif kind is Kind.LEASES:
+            tally.other += sum(1 for _ in everything)
         gathered.kept = tally.kept
         reasons = tally.reasons
+        looks_like = None
         if kind is Kind.IGNORED:
-            reasons += ("neither watch stream, log nor client samples" if peeked else "empty",)
+            looks_like = unread_kind([line for _, line in peeked])
+            reasons += (_why_ignored(looks_like) if peeked else "empty",)
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (
@@ -139,9 +146,68 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
         if cut and lines.unfinished:
             reasons += (f"line {lines.unfinished[0]} is cut off",)
         truncated = (cut or lines.damage is not None) and not (kind is Kind.IGNORED and _is_other(peeked))
+        if kind is Kind.IGNORED and truncated:
+            looks_like = Unread.ANYTHING
         gathered.sources.append(
-            Source(file, kind, observations, tally.other, tally.skipped, reasons, truncated)
+            Source(
+                file,
+                kind,
+                told.observations,
+                tally.other,
+                tally.skipped,
+                reasons,
+                truncated,
+                told.hosts,
+                told.releases,
+                told.from_ns,
+                told.to_ns,
+                looks_like,
+            )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is to be said of a file: see `Source`."""
+
+    observations: int = 0
+    hosts: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    from_ns: int | None = None
+    to_ns: int | None = None
+
+
+def _of_calls(calls: Sequence[Call]) -> _Told:
+    return _Told(
+        len(calls),
+        tuple(dict.fromkeys(call.client for call in calls)),
+        (),
+        min((call.start_ns for call in calls), default=None),
+        max((call.end_ns for call in calls), default=None),
+    )
+
+
+def _of_logs(logs: Sequence[pdlog.Log]) -> _Told:
+    events = [event for log in logs for event in log.events]
+    times = [event.at_ns for event in events] + [start.at_ns for log in logs for start in log.starts]
+    return _Told(
+        len(events),
+        tuple(dict.fromkeys(event.server for event in events)),
+        tuple(dict.fromkeys(each.release for log in logs for each in log.versions if each.release)),
+        min(times, default=None),
+        max(times, default=None),
+    )
+
+
+def _of_watch(watch: etcd.Watch) -> _Told:
+    times = [event.latest_ns for event in watch.events if event.latest_ns is not None]
+    return _Told(len(watch.events), (), (), min(times, default=None), max(times, default=None))
+
+
+def _why_ignored(looks_like: Unread | None) -> str:
+    if looks_like is None:
+        return "neither watch stream, log nor client samples"
+    return f"it may be {looks_like.value}, in a form that is not read"
 
 
 def _recognise(lines: Iterable[tuple[int, bytes | None]]) -> tuple[Kind, list[tuple[int, bytes | None]]]:
@@ -170,6 +236,8 @@ def _kind_of(line: bytes | None) -> Kind:
     document = json_object(0, line, Tally())
     if clients.recognise(document):
         return Kind.CLIENT
+    if document is not None and _LEASE_FIELDS <= document.keys():
+        return Kind.LEASES
     if document is None or etcd.response(document) is None:
         return Kind.IGNORED
     if "recv_unix_ns" in document:

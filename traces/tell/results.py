@@ -110,6 +110,14 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "skipped": source.skipped,
                 "truncated": source.truncated,
                 "reasons": list(source.reasons),
+                "host": ", ".join(source.hosts),
+                "release": ", ".join(source.releases),
+                "from": source.from_ns,
+                "to": source.to_ns,
+                "ignored": source.other,
+                "cut": source.truncated,
+                "why": "; ".join(source.reasons),
+                "unread": None if source.unread is None else source.unread.value,
             }
             for source in found.sources
         ],
