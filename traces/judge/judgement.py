@@ -1,6 +1,6 @@
 """The verdict on one property, and what it says where calls could not be read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..sources.observation import Observation
@@ -38,6 +38,11 @@ def clean(name: str, trace: Trace) -> Judgement:
 def nothing(name: str, trace: Trace, why: str) -> Judgement:
     """Nothing among the calls that were read to which the property applies."""
     return _unless_missing(Judgement(name, "vacuous", note=why), why, trace)
+
+
+def undecided(judgement: Judgement, why: str) -> Judgement:
+    """The judgement, unless there is a reason why it is open."""
+    return replace(judgement, verdict="unknown", note=why) if why else judgement
 
 
 def lower_bound(trace: Trace) -> str:

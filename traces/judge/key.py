@@ -10,8 +10,9 @@ from itertools import accumulate, pairwise
 
 from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
 from ..sources.trace import WATCHES, Trace, Unread
-from .calls import granted, span
+from .calls import span, timed, untimed
 from .judgement import Judgement, clean, lower_bound, nothing
+from .judgement import undecided as left_open
 
 
 def key_monotone(trace: Trace) -> Judgement:
@@ -69,7 +70,9 @@ def window(trace: Trace) -> Judgement:
     ones that can count. Everything else is undecided: a recording alone does not tell a save that arrived
     just after the answer from one that was made just after the grant.
     """
-    calls = granted(trace)
+    calls = timed(trace)
+    if not calls and untimed(trace):
+        return Judgement("window", "unknown", note=untimed(trace))
     if not calls:
         return nothing("window", trace, "no call got a timestamp")
     saves = _saves(trace)
@@ -106,7 +109,7 @@ def window(trace: Trace) -> Judgement:
             f"{undecided} of {len(calls)} calls were answered before the save that covers them was received"
         )
         return Judgement("window", "unknown", undecided, note=note)
-    return clean("window", trace)
+    return left_open(clean("window", trace), untimed(trace))
 
 
 def _saves(trace: Trace) -> list[KeyEvent]:

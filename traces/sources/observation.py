@@ -196,6 +196,9 @@ class LogEvent:
     fenced: bool | None = None  # check-tso-primary of a save attempt
 
 
+TSO_LOGICAL_BITS = 18
+"""Room for the logical part in a timestamp that is one 64-bit number."""
+
 LOGICAL_BITS = 32
 """Room for the logical part in `Call.first` and `Call.last`; PD hands out less than 2^18."""
 
@@ -208,6 +211,8 @@ class Call:
     timestamps (`physical`, `logical` - `count` + 1) to (`physical`, `logical`) were granted in between. A
     failed call has `error` and owns nothing it knows of. `kind` is pd or tso (raw stream to `endpoint`) or
     lib (PD's client library).
+
+    Not `timed`: nothing tells when; `start_ns` and `end_ns` are its place in its file.
     """
 
     file: str
@@ -222,6 +227,7 @@ class Call:
     logical: int
     count: int
     error: str | None
+    timed: bool = True
 
     @property
     def where(self) -> Where:

@@ -52,11 +52,12 @@ their own when the innermost line is missing (a log that begins in between).
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
+from . import fallbacks
 from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
@@ -66,7 +67,9 @@ from .observation import (
     MAX_NS,
     MAX_TEXT,
     NS_PER_MS,
+    TSO_LOGICAL_BITS,
     Attempt,
+    Call,
     Key,
     LogEvent,
     LogStep,
@@ -89,7 +92,6 @@ _FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)(?:=(?:{_QUOTED}|[^\[
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_TSO_LOGICAL_BITS = 18  # of a timestamp in one number
 #: servers whose lines one file has
 _MOST_MARKED = 100
 
@@ -229,11 +231,14 @@ class Log:
     starts: list[ServerStart] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
+    #: of a client's log: what it says of its calls (`fallbacks.py`)
+    calls: list[Call] = field(default_factory=list)
 
 
 def recognise(line: bytes) -> bool:
-    """Whether a line is a server's, whatever is around it."""
-    return _HEAD.match(unwrap(line[:MAX_LINE]).decode(errors="replace")) is not None
+    """Whether a line is a server's, or a client's panic, whatever is around it."""
+    text = unwrap(line[:MAX_LINE]).decode(errors="replace")
+    return _HEAD.match(text) is not None or fallbacks.is_panic(text[:MAX_TEXT])
 
 
 def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> list[Log]:
@@ -272,7 +277,7 @@ class _Decoder:
         tally, log = self._tally, self._log
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
-            tally.skip(number, "not a log line")
+            self._without_head(number, line)
             return
         if _FIELDS.fullmatch(head.string, head.end()) is None:
             tally.skip(number, "a log line that is damaged")
@@ -288,14 +293,16 @@ class _Decoder:
             log.service = self._service if log.service is Service.UNKNOWN else log.service
         attempt = next((a for a, messages in _REFUSALS.items() if meant in messages), None)
         protocol = step is not None or attempt is not None
+        if fallbacks.SIGN in message:
+            at = time_ns(head[1])
+            self._goes_back(fallbacks.told(self._file, number, self._client, at, message, _fields(head)))
+            return
         at_ns = time_ns(head[1]) if protocol or self._tellings.any_in(message) else None
         if at_ns is None:
             tally.other += 1
             return
         where = Where(self._file, number)
-        fields = {
-            _unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())
-        }
+        fields = _fields(head)
         if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
         if not protocol:
@@ -319,6 +326,25 @@ class _Decoder:
         else:
             tally.other += 1
 
+    @property
+    def _client(self) -> str:
+        return _name_of(self._of or self._file)
+
+    def _without_head(self, number: int, line: bytes | None) -> None:
+        """A line that is no log line, unless it is a client's panic."""
+        if line is None or fallbacks.SIGN.encode() not in line[:MAX_TEXT]:
+            self._tally.skip(number, "not a log line")
+            return
+        message = line[:MAX_TEXT].decode(errors="replace")
+        self._goes_back(fallbacks.told(self._file, number, self._client, None, message, {}))
+
+    def _goes_back(self, calls: Sequence[Call]) -> None:
+        self._log.calls += calls
+        for call in calls:
+            self._tally.keep(call.endpoint)
+        if not calls:
+            self._tally.other += 1
+
     def log(self) -> Log:
         """What all its lines say."""
         log = self._log
@@ -336,7 +362,13 @@ class _Decoder:
             [replace(start, server=start.server or first) for start in log.starts],
             [replace(version, server=version.server or first) for version in self._tellings.versions],
             log.service,
+            log.calls,
         )
+
+
+def _fields(head: re.Match[str]) -> dict[str, str]:
+    """What follows a line's message."""
+    return {_unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())}
 
 
 def _meant(message: str) -> str:
@@ -432,7 +464,7 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
             timestamp = _integer(fields.get("new-ts"))
             return replace(
                 event,
-                next_ns=None if timestamp is None else _time((timestamp >> _TSO_LOGICAL_BITS) * NS_PER_MS),
+                next_ns=None if timestamp is None else _time((timestamp >> TSO_LOGICAL_BITS) * NS_PER_MS),
             )
         case LogStep.TRANSFER:
             return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}"[:MAX_TEXT])

@@ -13,7 +13,7 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, etcd, pdlog, settings
+from . import clients, etcd, pdlog, samples, settings
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, Call, KeyEvent, Service, Where
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
@@ -120,12 +120,21 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
             calls = clients.decode(file, everything, tally)
             gathered.calls += calls
             told = _of_calls(calls)
+        elif kind is Kind.SAMPLES:
+            calls = list(samples.decode(file, everything, tally))
+            gathered.calls += calls
+            told = _of_calls(calls)
+            kind = Kind.CLIENT
         elif kind is Kind.LOG:
             logs = pdlog.decode(file, everything, tally)
             gathered.logs += logs
             told = _of_logs(logs)
+            calls = [call for log in logs for call in log.calls]
+            gathered.calls += calls
             services = {log.service for log in logs}
             kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
+            if calls and not told.observations:
+                kind, told = Kind.CLIENT_LOG, _of_calls(calls)
         elif kind in WATCHES:
             watch = etcd.decode(file, everything, tally)
             gathered.watches.append(watch)
@@ -182,8 +191,8 @@ def _of_calls(calls: Sequence[Call]) -> _Told:
         len(calls),
         tuple(dict.fromkeys(call.client for call in calls)),
         (),
-        min((call.start_ns for call in calls), default=None),
-        max((call.end_ns for call in calls), default=None),
+        min((call.start_ns for call in calls if call.timed), default=None),
+        max((call.end_ns for call in calls if call.timed), default=None),
     )
 
 
@@ -239,7 +248,7 @@ def _kind_of(line: bytes | None) -> Kind:
     if document is not None and _LEASE_FIELDS <= document.keys():
         return Kind.LEASES
     if document is None or etcd.response(document) is None:
-        return Kind.IGNORED
+        return Kind.SAMPLES if samples.recognise(line, document) else Kind.IGNORED
     if "recv_unix_ns" in document:
         return Kind.WATCH_RECEIVED
     return Kind.WATCH_GATEWAY if "result" in document else Kind.WATCH

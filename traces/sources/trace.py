@@ -18,6 +18,8 @@ class Kind(Enum):
     TSO_LOG = "TSO log"
     LOG = "log"
     CLIENT = "client samples"
+    SAMPLES = "timestamps"
+    CLIENT_LOG = "client log"
     LEASES = "etcd leases"
     IGNORED = "ignored"
 

@@ -191,9 +191,10 @@ def _observed(seen: Observation, names: _Names) -> str:
     """One observation in a line."""
     if isinstance(seen, Call):
         own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
-        when = f"{_clock(seen.start_ns)} to {_clock(seen.end_ns)}"
+        when = f", {_clock(seen.start_ns)} to {_clock(seen.end_ns)}" if seen.timed else ""
         where = names.place(seen.file, seen.line)
-        return f"{where}: {seen.client} at {seen.endpoint} got ({seen.physical}, {own}), {when}"
+        at = f" at {seen.endpoint}" if seen.endpoint else ""
+        return f"{where}: {seen.client}{at} got ({seen.physical}, {own}){when}"
     where = names.place(seen.where.file, seen.where.line)
     if isinstance(seen, KeyEvent):
         what = f"timestamp {seen.timestamp_ns}" if seen.timestamp_ns is not None else f"{seen.key.value} key"

@@ -218,8 +218,8 @@ def _observation_json(seen: Observation) -> dict[str, Any]:
             "line": seen.line,
             "client": seen.client,
             "endpoint": seen.endpoint,
-            "start_unix_ns": seen.start_ns,
-            "end_unix_ns": seen.end_ns,
+            "start_unix_ns": seen.start_ns if seen.timed else None,
+            "end_unix_ns": seen.end_ns if seen.timed else None,
             "physical": seen.physical,
             "logical": [seen.logical - seen.count + 1, seen.logical],
         }
