@@ -10,6 +10,7 @@ import pytest
 from tsofence.traces.sources import pdlog
 from tsofence.traces.sources.lines import Lines, Tally
 from tsofence.traces.sources.observation import LogEvent
+from tsofence.traces.sources.packing import opened
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.trace import Kind
 from tsofence.traces.sources.wrapping import unwrap, unwrapped
@@ -146,7 +147,8 @@ def test_a_part_without_its_rest_is_missing() -> None:
 def test_the_logs_of_several_servers_in_one_file_are_told_apart(tmp_path: Path) -> None:
     lines = []
     for server in ("pd-pd1", "tso-tso1"):
-        with Lines(RECORDING / f"{server}.log.gz") as log:
+        with opened(RECORDING / f"{server}.log.gz") as text:
+            log = Lines(text)
             lines += [f"{server}.log:{number}:{line.decode()}" for number, line in log if line is not None]
     lines.sort(key=lambda line: line.split(":", 2)[2][:32])
     (tmp_path / "grepped.txt").write_text("\n".join(lines) + "\n")

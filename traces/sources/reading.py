@@ -16,6 +16,7 @@ from pathlib import Path
 from . import clients, etcd, pdlog, samples, settings
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, Call, KeyEvent, Service, Where
+from .packing import Text, opened
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
 from .unread import unread_kind
 
@@ -54,7 +55,9 @@ def read(
     for path in _files(paths):
         if progress:
             progress(str(path))
-        _read_file(path, gathered)
+        with opened(path) as file:
+            for text in file.members():
+                _read_text(text, gathered)
     if all(source.kind is Kind.IGNORED for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         raise BadInput(
@@ -108,11 +111,12 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
                 yield file
 
 
-def _read_file(path: Path, gathered: _Gathered) -> None:
-    file = str(path)
+def _read_text(text: Text, gathered: _Gathered) -> None:
+    file = text.name
     tally = Tally(gathered.kept)
     told = _Told()
-    with Lines(path, tally) as lines:
+    with text:
+        lines = Lines(text, tally)
         unread = iter(lines)
         kind, peeked = _recognise(unread)
         everything = chain(peeked, unread)
