@@ -65,7 +65,8 @@ def streams_of(
     Raises:
         Unclear: there are more than `MAX_SEEN` observations even without calls.
     """
-    streams = [_etcd_stream(events, servers, _times(trace, events, saves), _writers(lines, saves))]
+    synced, attempted = (_writers(lines, saves, step) for step in (LogStep.SYNC_SAVED, LogStep.SAVE_ATTEMPT))
+    streams = [_etcd_stream(events, servers, _times(trace, events, saves), synced, attempted)]
     for number, log in lines.items():
         streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
     own, sent_on = _granted(trace, servers, unused)
@@ -109,12 +110,14 @@ def merged(streams: Sequence[Sequence[Seen]]) -> Iterator[Seen]:
         yield chosen
 
 
-def _writers(lines: Mapping[int, Sequence[LogEvent]], saves: Saves) -> dict[int, tuple[int, ...]]:
-    """Who saved which value, where a log tells."""
+def _writers(
+    lines: Mapping[int, Sequence[LogEvent]], saves: Saves, step: LogStep
+) -> dict[int, tuple[int, ...]]:
+    """Who saved which value, or tried to, where a log tells."""
     writers: defaultdict[int, set[int]] = defaultdict(set)
     for number, log in lines.items():
         for line in log:
-            index = saves.of(line.save_ns) if line.step is LogStep.SYNC_SAVED and number else None
+            index = saves.of(line.save_ns) if line.step is step and number else None
             if index is not None:
                 writers[index].add(number)
     return {index: tuple(sorted(found)) for index, found in writers.items()}
@@ -162,6 +165,7 @@ def _etcd_stream(
     servers: Servers,
     times: Sequence[tuple[int, int, int]],
     writers: Mapping[int, tuple[int, ...]],
+    attempted: Mapping[int, tuple[int, ...]],
 ) -> list[Seen]:
     stream: list[Seen] = []
     elected = chosen = 0
@@ -180,6 +184,7 @@ def _etcd_stream(
                 writers=writers.get(index, ()),
                 elected=elected,
                 chosen=chosen,
+                attempted=attempted.get(index, ()),
             )
         )
         if event.key is Key.LEADER and event.put:

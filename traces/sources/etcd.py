@@ -37,6 +37,8 @@ _KEYS = {
     "primary": Key.PRIMARY,
     "primary/expected_primary": Key.EXPECTED_PRIMARY,
 }
+#: those of other keyspace groups, and of other services than TSO
+_OTHER_ELECTION = re.compile(r"/ms/\d{1,20}/.{1,200}/primary")
 #: only a PD leader in API mode makes keyspace groups
 _KEYSPACE_GROUP = re.compile(r"/pd/\d{1,20}/tso/keyspace_groups/membership/\d{5}")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
@@ -48,7 +50,8 @@ class Watch:
 
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
     revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
-    writes of protocol keys whose value cannot be decoded.
+    writes of protocol keys whose value cannot be decoded. `other_elections`: at which revisions a primary of
+    another keyspace group or service may have been elected.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
@@ -56,6 +59,7 @@ class Watch:
     reached: int = 0
     api_mode: bool = False
     undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
+    other_elections: set[int] = field(default_factory=set)
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -169,6 +173,8 @@ def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, ta
     if found is None:
         watch.seen.add(revision)
         watch.api_mode |= _KEYSPACE_GROUP.fullmatch(path) is not None
+        if _OTHER_ELECTION.fullmatch(path):
+            watch.other_elections.add(revision)
         tally.other += 1
         return
     put = kind in (0, "PUT")

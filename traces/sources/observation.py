@@ -173,7 +173,7 @@ class LogEvent:
     The moments `last_ns`, `last_saved_ns`, `save_ns` and `next_ns` are cut to the millisecond too: the exact
     one is in [x, x + 1 ms); `None` is Go's zero time (nothing in memory) or a line that does not give it.
     `key` is the election a lease or revision belongs to. `retry` counts the tries of one update from 0.
-    `text` is the error or reason as logged.
+    `text` is the error or reason as logged; of a save attempt the value that its election key should have.
     """
 
     where: Where

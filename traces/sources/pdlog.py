@@ -22,7 +22,7 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `skip sync timestamp` | SYNC_SKIPPED | `last`, `last-saved` |
 | `set expected primary flag` | EXPECTED_SET | |
 | `PD leader is ready to serve` (to 6.6 `PD cluster leader ...`) / `tso primary is ready to serve` | READY | PD: also when the sync was refused |
-| `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `check-tso-primary` -> `fenced` |
+| `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `expected-leader-value` -> `text`, `check-tso-primary` -> `fenced` |
 | `save timestamp failed`, `try to update the tso but failed`, `failed to update allocator's timestamp, resetting ...` (`failed to update allocator's timestamp`, 4.0 `failed to update timestamp`) | SAVE_REFUSED | `error`, `retry-count` |
 | `failed to initialize the TSO allocator` (4.0 `failed to sync timestamp`), `failed to start TSO jobs`, `failed to switch TSO provider back to PD ...` | SAVE_REFUSED | `error` |
 | `reset the timestamp in memory` | RESET | |
@@ -84,7 +84,8 @@ _HEAD = re.compile(
 )
 _FIELD = re.compile(rf"\[({_QUOTED}|[^\[\]\"=]++)=({_QUOTED}|[^\[\]\"]*+)\]")
 #: what may follow: fields to the end of the line, or the line is damaged, as where a part of a log is missing
-_FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)(?:=(?:{_QUOTED}|[^\[\]\"]*+))?)?\])*+\s*")
+_FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)=(?:{_QUOTED}|[^\[\]\"]*+))?\])*+\s*")
+_OBJECT = re.compile(rf"=(?=\"{{)({_QUOTED})\]")
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -249,7 +250,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         if head is None:
             tally.skip(number, "not a log line")
             continue
-        if _FIELDS.fullmatch(head.string, head.end()) is None:
+        if _FIELDS.fullmatch(head.string, head.end()) is None or not _whole_objects(head.string, head.end()):
             tally.skip(number, "a log line that is damaged")
             continue
         message = _unquote(head[2])
@@ -304,6 +305,22 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
     log.starts = [replace(start, server=start.server or first) for start in log.starts]
     log.versions = [replace(version, server=version.server or first) for version in tellings.versions]
     return log
+
+
+def _whole_objects(line: str, begin: int) -> bool:
+    """Whether what begins as an object in a line's fields ends as one, and is JSON if its first key is."""
+    return '="{' not in line or all(
+        found[1].endswith('}"') and (not found[1].startswith('"{\\"') or _is_json(found[1]))
+        for found in _OBJECT.finditer(line, begin)
+    )
+
+
+def _is_json(quoted: str) -> bool:
+    try:
+        json.loads(json.loads(quoted))
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _meant(message: str) -> str:
@@ -388,7 +405,8 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
             return replace(event, last_ns=time_ns(fields.get("ts-window", "")))
         case LogStep.SAVE_ATTEMPT:
             fenced = {"true": True, "false": False}.get(fields.get("check-tso-primary", ""))
-            return replace(event, save_ns=time_ns(fields.get("ts", "")), fenced=fenced)
+            own = fields.get("expected-leader-value", "")[:MAX_TEXT]
+            return replace(event, text=own, save_ns=time_ns(fields.get("ts", "")), fenced=fenced)
         case LogStep.CLOCK_OFFSET:
             return replace(
                 event,

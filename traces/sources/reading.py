@@ -77,6 +77,7 @@ def read(
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
+        other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
 
 

@@ -90,6 +90,11 @@ class Servers:
         modes = self._modes.get(self.names[number - 1], ()) if number else ()
         return next((mode for at, mode in reversed(modes) if at <= at_ns), False)
 
+    def in_service_mode(self, number: int, at_ns: int) -> bool | None:
+        """Whether a PD had started in PD service mode before that time; None if no log tells."""
+        modes = self._modes.get(self.names[number - 1], ()) if number else ()
+        return next((not mode for at, mode in reversed(modes) if at <= at_ns), None)
+
     def modes_at(self, number: int, at_ns: int) -> tuple[bool, ...]:
         """In which modes a server may be at the beginning of the trace: API mode or not.
 

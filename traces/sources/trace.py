@@ -66,7 +66,8 @@ class Trace:
     Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
     the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
     `versions`: what logs say of builds, by time.
-    `undecoded`: where a protocol key was written with a value that no stream tells.
+    `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
+    revisions at which a primary of another keyspace group or service was elected.
     """
 
     sources: tuple[Source, ...]
@@ -80,3 +81,4 @@ class Trace:
     api_mode: bool = False
     versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
+    other_elections: frozenset[int] = frozenset()
