@@ -515,13 +515,16 @@ def an_answer_after_the_memory_was_cleared(recording: Recording, chance: random.
     ]
     synced = [
         (name, _ns(match[1]))
-        for name, _, match in _lines(recording, rf'^\[({_TIME})\].*"(?:sync and save|skip sync) timestamp"')
+        for name, _, match in _lines(
+            recording, rf'^\[({_TIME})\].*"(?:sync and save timestamp|skip sync timestamp|PD config)"'
+        )
     ]
     urls = {name: _url(recording, name) for name in recording.logs()}
     choices = []
     for name, at in resets:
-        until = min((then for of, then in synced if of == name and then > at), default=at + 10 * 10**9)
-        if until - at < 400_000_000:
+        end = _ns(re.findall(rf"^\[({_TIME})\]".encode(), recording.files[name][-1])[0])
+        until = min((then for of, then in synced if of == name and then > at), default=end)
+        if until - at < 4_000_000_000:
             continue
         before = [each for each in _calls(recording) if each[2]["endpoint"] == urls[name]]
         before = [each for each in before if 0 < at - each[2]["end_unix_ns"] < 3 * 10**9]

@@ -81,6 +81,39 @@ def test_wherever_it_is_planted(name: str, kind: str, tmp_path: Path) -> None:
         assert verdict.conforms is False, folder
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("a-grant-above-every-window", "pd-failover"),
+        ("a-grant-above-every-window", "pr-intervals-differ"),
+        ("a-grant-above-every-window-at-the-end", "upgrade-unfenced"),
+        ("an-answer-after-the-memory-was-cleared", "pd-failover"),
+    ],
+)
+def test_no_server_can_have_answered_that(kind: str, name: str, tmp_path: Path) -> None:
+    recording = load(RECORDINGS / name, clients=True)
+    fault = KINDS[kind].plant(recording, random.Random(f"{kind} {name}"))
+    assert fault is not None
+    fault.write(tmp_path)
+    (verdict,) = replay(read([tmp_path]), [BUILDS[name]], properties=()).fences
+    assert verdict.conforms is False
+    assert verdict.stopped_at is not None
+    assert verdict.stopped_at.file.startswith(str(tmp_path / "client-"))
+
+
+def test_what_nothing_denies_is_named(tmp_path: Path) -> None:
+    """Without logs, a clock may have jumped after the watch's end."""
+    recording = load(RECORDINGS / "upgrade-unfenced", clients=True)
+    kind = "a-grant-above-every-window-at-the-end"
+    fault = KINDS[kind].plant(recording, random.Random(kind))
+    assert fault is not None
+    kept = {name: lines for name, lines in fault.files.items() if not name.startswith(("pd-", "tso-"))}
+    Recording(kept).write(tmp_path)
+    (verdict,) = replay(read([tmp_path]), ["off"], properties=()).fences
+    assert verdict.conforms is True
+    assert "1 calls that are above every window after the watch's end" in verdict.note
+
+
 @pytest.mark.parametrize("kind", STATED)
 def test_each_kind_can_be_planted(kind: str) -> None:
     assert any(KINDS[kind].plant(clean(name), random.Random(kind)) for name in FEW)
@@ -89,7 +122,7 @@ def test_each_kind_can_be_planted(kind: str) -> None:
 def found(paths: list[Path]) -> tuple[object, ...]:
     try:
         trace = read(paths)
-        return contradictions(trace, Servers(trace))
+        return contradictions(trace, Servers(trace))[0]
     except (BadInput, Unclear):
         return ()
 

@@ -296,5 +296,6 @@ def _taken(run: Run, order: Timeline) -> str:
                 taken[f"clock_jump of {name} by {by / 1e9:+.3f} s"] += 1
         elif move.transition in FAULTS and (move.transition, move.server) not in order.shown:
             taken[f"{move.transition} of {name}"] += 1
-    listed = ", ".join(f"{what}{f' ({count} times)' if count > 1 else ''}" for what, count in taken.items())
+    told = [f"{what}{f' ({count} times)' if count > 1 else ''}" for what, count in taken.items()]
+    listed = ", ".join((*told, *((order.taken,) if order.taken else ())))
     return f"explained with {listed}" if listed else ""

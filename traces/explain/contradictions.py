@@ -26,42 +26,39 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Key, LogEvent, LogStep, Refusal
 from ..sources.servers import Servers
 from ..sources.trace import Trace
+from .answers import Answers
+from .logs import Log, logs_of
 from .watched import ELECTIONS, Contradiction, Watch
 
-#: of a log that nobody filtered: its name, release, commit and more stand before the settings
-_FIRST_LINES = 5
 _TRIED = re.compile(r"timestamp (\d{1,19}) is less than or equal to the previous one (\d{1,19})")
 
 
-def contradictions(trace: Trace, servers: Servers) -> tuple[Contradiction, ...]:
-    """Every place of the trace that another one denies, logs first."""
+def contradictions(trace: Trace, servers: Servers) -> tuple[tuple[Contradiction, ...], str]:
+    """Every place that another one denies, those in logs first; and what is taken for granted of calls."""
     watch = Watch(trace)
-    logs: defaultdict[tuple[str, str], list[LogEvent]] = defaultdict(list)
-    for line in trace.logs:
-        if servers.number(line.server):
-            logs[line.server, line.where.file].append(line)
-    damaged = {source.file for source in trace.sources if not source.whole}
+    logs = logs_of(trace, servers)
     windows = _dumped_windows(trace)
     found = [
         each
-        for (server, file), lines in logs.items()
-        for each in _Log(
-            sorted(lines, key=lambda line: line.where.line),
-            servers.kinds[servers.number(server) - 1],
-            windows.get(server, frozenset()),
+        for log in logs
+        for each in _Against(
+            log,
+            servers.kinds[log.number - 1],
+            windows.get(log.server, frozenset()),
             watch,
-            partial(servers.in_service_mode, servers.number(server)),
-            whole=file not in damaged,
+            partial(servers.in_service_mode, log.number),
         ).contradictions()
     ]
-    return (*found, *watch.leases())
+    answers = Answers(trace, servers, watch, logs)
+    taken = f"{answers.beyond} calls that are above every window after the watch's end"
+    return (*found, *watch.leases(), *answers.denied), taken if answers.beyond else ""
 
 
 def _dumped_windows(trace: Trace) -> dict[str, frozenset[int]]:
@@ -74,25 +71,23 @@ def _dumped_windows(trace: Trace) -> dict[str, frozenset[int]]:
     }
 
 
-class _Log:
+class _Against:
     """The lines of one server in one file, against the watch."""
 
     def __init__(
         self,
-        lines: Sequence[LogEvent],
+        log: Log,
         kind: Kind,
         windows: frozenset[int],
         watch: Watch,
         serves: Callable[[int], bool | None],
-        *,
-        whole: bool,
     ) -> None:
-        self._lines = lines
-        self._server = lines[0].server
+        self._log = log
+        self._lines = log.lines
+        self._server = log.server
         self._kind = kind
         self._windows = windows
         self._watch = watch
-        self._whole = whole
         self._serves = serves
         self._before_end = self._certainly_before_the_end()
 
@@ -100,10 +95,10 @@ class _Log:
         yield from self._elections()
         yield from self._values()
         yield from self._overwritten()
-        if self._whole:
+        if self._log.whole:
             yield from self._attempts()
             yield from self._not_elected()
-        if self._whole and self._unfiltered():
+        if self._log.tells_all:
             yield from self._without_reason()
             yield from self._without_end()
 
@@ -160,11 +155,6 @@ class _Log:
                 elected = True
             elif line.step is LogStep.CAMPAIGN_WON and not elected:
                 yield self._denied(line, "campaign", "the server's log would tell of the election")
-
-    def _unfiltered(self) -> bool:
-        """Whether lines about other things are there: a server says a lot before its settings."""
-        first = self._lines[0]
-        return first.step is LogStep.SERVER_START and first.where.line >= _FIRST_LINES
 
     # --- values of the timestamp key -----------------------------------------------------------------
 

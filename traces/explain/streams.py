@@ -89,6 +89,12 @@ def within(stream: list[Seen], begin: int, end: int, unused: defaultdict[str, in
     """What is between the first event and the last: nothing tells what etcd held before and after."""
     if not stream or not stream[0].stream:
         return stream
+    if isinstance(
+        stream[0].what, Granted
+    ):  # in the order of what was granted, which need not be that of time
+        kept = [one for one in stream if begin <= one.at <= end]
+        unused["calls before the first etcd event or after the last"] += len(stream) - len(kept)
+        return kept
     first = next((index for index, one in enumerate(stream) if one.at >= begin), len(stream))
     last = next((index for index, one in enumerate(stream) if one.at > end), len(stream))
     unused["observations before the first etcd event"] += min(first, last)

@@ -39,7 +39,8 @@ class Timeline:
     tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the first event is
     not known, `first_windows` are what the timestamp key may have held then. `unused` counts observations
     that demand nothing, `undecoded` names those that cannot be read and may demand anything. `contradicted`:
-    what one source says and another one denies, whatever the fence.
+    what one source says and another one denies, whatever the fence. `taken`: what is explained by nothing
+    that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -68,6 +69,7 @@ class Timeline:
     tells_syncs: Mapping[int, int] = field(default_factory=dict)
     tells_attempts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     contradicted: tuple[Contradiction, ...] = ()
+    taken: str = ""
 
     def window(self, number: int) -> int:
         """The save interval of a server."""
@@ -104,6 +106,7 @@ def timeline(trace: Trace) -> Timeline:
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
         streams = [within(stream, streams[0][0].at if late else 0, end, unused) for stream in streams]
     seen = tuple(merged(streams))
+    contradicted, taken = contradictions(trace, servers)
     gap = next((gap for gap in trace.gaps[late:] if events and gap.first < events[-1].revision), None)
     return Timeline(
         names=servers.names,
@@ -135,7 +138,8 @@ def timeline(trace: Trace) -> Timeline:
         unused={what: count for what, count in unused.items() if count},
         undecoded=trace.undecoded,
         cut=cut,
-        contradicted=contradictions(trace, servers),
+        contradicted=contradicted,
+        taken=taken,
     )
 
 

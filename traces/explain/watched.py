@@ -6,13 +6,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.trace import Trace
 
 #: clocks differ by less, and lines are written and events received sooner
-_LONG_NS = 10_000 * NS_PER_MS
+LONG_NS = 10_000 * NS_PER_MS
 ELECTIONS = (Key.LEADER, Key.PRIMARY)
 
 
@@ -50,6 +50,12 @@ class Watch:
         )
         self._values = frozenset(values)
         self._in_ms = [value // NS_PER_MS for value in values]
+        first = min(received, default=0)
+        #: when each save was received, so that it was not saved long before; 0 of what was before the watch
+        received_ns = (
+            0 if save.latest_ns is None or save.latest_ns == first else save.latest_ns for save in self.saves
+        )
+        self._earliest_ns = [*accumulate(received_ns, max)]
         self._save_revisions = [save.revision for save in self.saves]
         self._from_first = bool(values) and self.saves[0].version == 1
 
@@ -109,9 +115,20 @@ class Watch:
         at = bisect_right(self._save_revisions, revision)
         return self._in_ms[at - 1] if at else 0
 
+    def highest_ms(self, at_ns: int) -> int | None:
+        """The highest value of the timestamp key until long after a time; `None` if some may be missing."""
+        if not self._unbroken:
+            return None
+        at = bisect_right(self._earliest_ns, at_ns + LONG_NS)
+        return self._in_ms[at - 1] if at else 0
+
+    def ended_long_after(self, at_ns: int) -> bool:
+        """Whether the watch goes on for long after a time."""
+        return at_ns + LONG_NS < self._end_ns
+
     def long_before_its_end(self, line: LogEvent) -> bool:
         """Whether a line is that much older than what was received last."""
-        return line.at_ns + _LONG_NS < self._end_ns
+        return self.ended_long_after(line.at_ns)
 
     def leases(self) -> Iterator[Contradiction]:
         """Election keys without a lease, or with that of another."""

@@ -221,12 +221,16 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
 
 @dataclass(slots=True)
 class Log:
-    """One log file: its events in their order, the starts and builds that it tells of, and its server."""
+    """One log file: its events in their order, the starts and builds that it tells of, and its server.
+
+    `end_ns` is the time of its last line, of whatever message; 0 if none has one.
+    """
 
     events: list[LogEvent] = field(default_factory=list)
     starts: list[ServerStart] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
+    end_ns: int = 0
 
 
 def recognise(line: bytes) -> bool:
@@ -245,6 +249,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
     service = Service.UNKNOWN
     refused = _Refused()
     tellings = Tellings()
+    last = ""
     for number, line in lines:
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
@@ -253,7 +258,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         if _FIELDS.fullmatch(head.string, head.end()) is None or not _whole_objects(head.string, head.end()):
             tally.skip(number, "a log line that is damaged")
             continue
-        message = _unquote(head[2])
+        message, last = _unquote(head[2]), head[1]
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
             (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
@@ -293,6 +298,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             log.events.append(told)
         else:
             tally.other += 1
+    log.end_ns = time_ns(last) or 0
     first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
     log.events = [
         replace(

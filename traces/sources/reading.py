@@ -31,6 +31,7 @@ class _Gathered:
     sources: list[Source]
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
+    log_ends: dict[str, int]
     calls: list[Call]
     kept: int = 0
 
@@ -47,7 +48,7 @@ def read(
     file's name. Raises `BadInput` when a path cannot be read, when no file is a recording, and when two watch
     streams contradict each other (recordings of different runs or clusters).
     """
-    gathered = _Gathered([], [], [], [])
+    gathered = _Gathered([], [], [], {}, [])
     for path in _files(paths):
         if progress:
             progress(str(path))
@@ -77,6 +78,7 @@ def read(
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
+        log_ends=gathered.log_ends,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
 
@@ -121,6 +123,7 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
         elif kind is Kind.LOG:
             log = pdlog.decode(file, everything, tally)
             gathered.logs.append(log)
+            gathered.log_ends[file] = log.end_ns
             observations = len(log.events)
             kind = _LOGS[log.service]
         elif kind in WATCHES:
