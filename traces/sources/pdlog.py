@@ -57,16 +57,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
+from . import groups
 from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
 from .observation import (
+    LOGICAL_BITS,
     MAX_LEASE_S,
     MAX_NAME,
     MAX_NS,
     MAX_TEXT,
     NS_PER_MS,
     Attempt,
+    BadInput,
     Key,
     LogEvent,
     LogStep,
@@ -89,7 +92,6 @@ _OBJECT = re.compile(rf"=(?=\"{{)({_QUOTED})\]")
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_TSO_LOGICAL_BITS = 18  # of a timestamp in one number
 
 _STEPS = {
     "pd config": LogStep.SERVER_START,
@@ -179,6 +181,8 @@ _NAMES = (
     "server-name",
     "name",
 )
+#: a key of etcd's in a field, with the cluster's id; 0 is none yet
+_CLUSTER = re.compile(r"=/(?:pd|ms)/([1-9]\d{0,19})/")
 _REASONS = (
     ("tso microservice primary exists", Refusal.FENCE),
     ("is less than or equal to the previous one", Refusal.NOT_GREATER),
@@ -189,10 +193,26 @@ _PURPOSES = {
     "leader election": Key.LEADER,
     "pd leader election": Key.LEADER,  # to 6.6
     "keyspace group primary election": Key.PRIMARY,
-    "keyspace group primary election 00000": Key.PRIMARY,  # since June 2026
     "tso expected primary": Key.EXPECTED_PRIMARY,
-    "tso expected primary 00000": Key.EXPECTED_PRIMARY,
 }
+_NUMBER = re.compile(r" \d{5}$")  # of the keyspace group, in a purpose since June 2026
+#: what an allocator does: it names its keyspace group, or that is group 0
+_OF_ALLOCATORS = frozenset(
+    {
+        LogStep.SYNC_START,
+        LogStep.WINDOW_LOADED,
+        LogStep.CLOCK_BEHIND,
+        LogStep.SYNC_SAVED,
+        LogStep.SYNC_SKIPPED,
+        LogStep.SAVE_ATTEMPT,
+        LogStep.RESET,
+        LogStep.ALLOCATOR_CLOSED,
+        LogStep.CLOCK_OFFSET,
+        LogStep.LOGICAL_LOW,
+        LogStep.ADMIN_RESET,
+        None,  # a save that is refused
+    }
+)
 _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; here capitals matter
     ("Welcome to Placement Driver (PD)", Service.PD),
     ("Welcome to Placement Driver (API SERVICE)", Service.PD),
@@ -223,7 +243,8 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
 class Log:
     """One log file: its events in their order, the starts and builds that it tells of, and its server.
 
-    `end_ns` is the time of its last line, of whatever message; 0 if none has one.
+    `end_ns` is the time of its last line, of whatever message; 0 if none has one. `cluster` is the id in its
+    keys, and where it stands.
     """
 
     events: list[LogEvent] = field(default_factory=list)
@@ -231,6 +252,7 @@ class Log:
     versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
     end_ns: int = 0
+    cluster: tuple[str, Where] | None = None
 
 
 def recognise(line: bytes) -> bool:
@@ -238,13 +260,20 @@ def recognise(line: bytes) -> bool:
     return _HEAD.match(line[:MAX_LINE].decode(errors="replace")) is not None
 
 
-def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Log:
+def decode(
+    file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
+) -> Log:
     """Read a server's log; lines of other messages and lines that are none are counted in `tally`.
 
     A server is called as its configuration dump says. Before the first dump, or without one, the name is
-    taken from the first dump, from lines that give it, from the file's name, in this order.
+    taken from the first dump, from lines that give it, from the file's name, in this order. What concerns
+    another keyspace group than ``group`` is counted like other messages.
+
+    Raises:
+        BadInput: lines of several servers or clusters are mixed in it.
     """
     log = Log()
+    callers: list[tuple[Where, str, str]] = []  # the server that lines name, and that they were taken for
     name = hint = ""
     service = Service.UNKNOWN
     refused = _Refused()
@@ -259,6 +288,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             tally.skip(number, "a log line that is damaged")
             continue
         message, last = _unquote(head[2]), head[1]
+        log.cluster = _same_cluster(log.cluster, Where(file, number), head.string)
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
             (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
@@ -281,7 +311,13 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         if not protocol:
             tally.other += 1
             continue
-        hint = hint or _hint(fields)
+        named = _hint(fields)
+        hint = hint or named
+        if named and step is not LogStep.SERVER_START and (not callers or callers[-1][1:] != (named, name)):
+            callers.append((where, named, name))
+        if not _concerns(group, step, fields):
+            tally.other += 1
+            continue
         if step is LogStep.SERVER_START:
             start = server_start(where, service, at_ns, fields)
             if start.service is Service.PD and start.api_mode is None:
@@ -294,12 +330,13 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
             refused.add(log.events, event, attempt, meant, fields)
-        elif (told := _with_fields(event, fields)) is not None:
+        elif (told := _with_fields(event, fields, group)) is not None:
             log.events.append(told)
         else:
             tally.other += 1
     log.end_ns = time_ns(last) or 0
     first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
+    _of_one_server(callers, first)
     log.events = [
         replace(
             event,
@@ -327,6 +364,35 @@ def _is_json(quoted: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _of_one_server(callers: Iterable[tuple[Where, str, str]], first: str) -> None:
+    """Every line that names its server names the one that it is taken for, by the start before it."""
+    for where, named, taken in callers:
+        server = taken or first
+        # a TSO server has a URL, and some builds call it by its name all the same
+        if named != server and ("://" in named) == ("://" in server):
+            expected = f"a line of {server}, not of {named}"
+            raise BadInput(where.file, where.line, expected, "give each server's log as a file of its own")
+
+
+def _same_cluster(known: tuple[str, Where] | None, where: Where, line: str) -> tuple[str, Where] | None:
+    """The cluster that the log is of, by the keys in its lines."""
+    found = _CLUSTER.search(line)
+    if found is None:
+        return known
+    if known is not None and known[0] != found[1]:
+        expected = f"keys of cluster {known[0]} as in {known[1]}, not of {found[1]}"
+        raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
+    return known or (found[1], where)
+
+
+def _concerns(group: int, step: LogStep | None, fields: dict[str, str]) -> bool:
+    """Whether a line may concern a keyspace group."""
+    if step in (LogStep.SERVER_START, LogStep.SERVER_EXIT):
+        return True
+    told = groups.told(fields)
+    return told == group if told is not None else group == groups.DEFAULT or step not in _OF_ALLOCATORS
 
 
 def _meant(message: str) -> str:
@@ -384,12 +450,13 @@ class _Refused:
         events.append(replace(event, text=error, refusal=refusal, attempt=attempt, retry=retry))
 
 
-def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
+def _with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEvent | None:
     """The event with what its line gives; `None` when the line does not tell of the step after all."""
     event = replace(
         event,
         text=fields.get("error", "")[:MAX_TEXT],
-        key=_PURPOSES.get(fields.get("purpose", "")) or key_of(fields.get("leader-key", "")),
+        key=_PURPOSES.get(_NUMBER.sub("", fields.get("purpose", "")))
+        or key_of(fields.get("leader-key", ""), group),
         revision=_integer(fields.get("revision")),
         last_ns=time_ns(fields.get("last", "")),
         last_saved_ns=time_ns(fields.get("last-saved", "")),
@@ -423,7 +490,7 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
             timestamp = _integer(fields.get("new-ts"))
             return replace(
                 event,
-                next_ns=None if timestamp is None else _time((timestamp >> _TSO_LOGICAL_BITS) * NS_PER_MS),
+                next_ns=None if timestamp is None else _time((timestamp >> LOGICAL_BITS) * NS_PER_MS),
             )
         case LogStep.TRANSFER:
             return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}"[:MAX_TEXT])

@@ -64,8 +64,9 @@ class Gap:
 class Trace:
     """Everything the files say, in order: `keys` by revision, `calls` by start, `starts` and `logs` by time.
 
-    Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
-    the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
+    Lines of one log keep their order even where its clock went back. `repeated` counts calls and log
+    lines that stood in the files twice and are here once. `api_mode`: etcd's events show that some PD led in
+    API mode.
     `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
     revisions at which a primary of another keyspace group or service was elected. `log_ends`: by log file,
