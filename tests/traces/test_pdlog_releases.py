@@ -151,7 +151,8 @@ def test_the_purposes_of_one_key() -> None:
         "tso expected primary 00000": Key.EXPECTED_PRIMARY,
     }
     log = log_of(*(f'["lease granted"] [purpose="{purpose}"]'.encode() for purpose in purposes))
-    assert [event.key for event in log.events] == [*purposes.values()]
+    # what concerns another group says nothing
+    assert [event.key for event in log.events] == [key for key in purposes.values() if key]
 
 
 def test_a_refused_update_of_master_is_one_event() -> None:

@@ -1,7 +1,6 @@
 """Files in no form that is read: what they may be, and what nothing is said of then."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,7 @@ PACKED = PHYSICAL << 18 | 7
 
 LOOKS_LIKE = {
     "numbers": (f"{PACKED}\n{PACKED + 1}\n", Unread.CALLS),
-    "table": (f"who;when;tso\ntidb-0;12:00;{PACKED}\ntidb-1;12:01;{PACKED + 9}\n", Unread.CALLS),
+    "table": (f"who;when;what\ntidb-0;12:00;{PACKED}\ntidb-1;12:01;{PACKED + 9}\n", Unread.CALLS),
     "milliseconds": (f"{PHYSICAL} 1\n{PHYSICAL} 2\n", Unread.CALLS),
     "JSON lines": (json.dumps({"a": 1, "ts": [PHYSICAL, 4]}) + "\n", None),  # one document
     "two JSON lines": ((json.dumps({"a": 1, "ts": [PHYSICAL, 4]}) + "\n") * 2, Unread.CALLS),
@@ -75,7 +74,7 @@ def test_nothing_is_said_to_hold_that_an_unread_file_could_decide(tmp_path: Path
     (folder / "more").write_text(LOOKS_LIKE["a log"][0])
     found = verdicts(folder)
     assert (found["unique"], found["key-monotone"], found["single-writer"]) == ("holds", "holds", "unknown")
-    (folder / "more").write_bytes(b"PAR1\0" + os.urandom(50))
+    (folder / "more").write_bytes(b"PAR1\x15\0\x15\xff")
     found = verdicts(folder)
     assert {found[name] for name in ("unique", "single-writer")} == {"unknown"}
 

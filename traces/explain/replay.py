@@ -24,7 +24,7 @@ from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, try_fences, undecided
 from .deduced import judged_on_explanations
 from .seen import Granted
-from .silence import cut_logs, denied_by_logs, silent_in, tells_syncs, unread_in, untold_mode
+from .silence import cut_logs, denied_by_logs, silent_in, tells_attempts, tells_syncs, unread_in, untold_mode
 from .timeline import Timeline, timeline
 
 #: every property, in the order of reports
@@ -117,6 +117,7 @@ def _explaining(
         mode_text=order.mode_text or untold_mode(trace, order, silent),
         denied=denied_by_logs(trace, order, silent),
         tells_syncs=tells_syncs(trace, order, silent),
+        tells_attempts=tells_attempts(trace, order, silent),
     )
     own = [specs.named(name) for name in asked if name not in NAMES]
     tried = try_fences(order, fences, progress, held, dropped, own)

@@ -81,6 +81,19 @@ def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[
     }
 
 
+def tells_attempts(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, tuple[int, int]]:
+    """By server, from which time until when its log tells of every attempt to save: at level debug."""
+    heard: dict[str, tuple[int, int]] = {}
+    for line in trace.logs:
+        if line.step is LogStep.SAVE_ATTEMPT:
+            heard[line.server] = heard.get(line.server, (line.at_ns, 0))[0], line.at_ns
+    return {
+        number: heard[name]
+        for number, name in enumerate(order.names, 1)
+        if name in heard and name not in silent
+    }
+
+
 def untold_mode(trace: Trace, order: Timeline, silent: Collection[str]) -> str:
     """Why nothing may tell in which mode an elected PD was; empty if its log does."""
     elected = {order.names[one.elected - 1] for one in order.seen if one.elected}

@@ -6,8 +6,8 @@
 | before | `timestamp fallback, newly acquired ts (…) is less or equal to last one (…)` | timestamps |
 
 The library compares a call with what it had got before that call began (`checkMonotonicity`).  So the later
-one began after the earlier one's answer was here; when the earlier one began is not told.  Lines of other
-keyspace groups, and those of a client that changed between groups, say nothing of the default one.
+one began after the earlier one's answer was here; when the earlier one began is not told.  The line of a
+client that changed between keyspace groups says nothing of either.
 
 Source: tikv/pd `client/clients/tso/dispatcher.go` (to 8.1 `client/tso_dispatcher.go`, to 6.5
 `client/client.go`).
@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from . import groups
 from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, NS_PER_MS, Call
 from .samples import UNTOLD_NS
 
@@ -39,13 +40,19 @@ def is_panic(text: str) -> bool:
 
 
 def told(
-    file: str, line: int, client: str, at_ns: int | None, message: str, fields: Mapping[str, str]
+    file: str,
+    line: int,
+    client: str,
+    at_ns: int | None,
+    message: str,
+    fields: Mapping[str, str],
+    group: int = groups.DEFAULT,
 ) -> tuple[Call, ...]:
-    """The earlier call and the later one; none if the line does not tell of the default group's timestamps.
+    """The earlier call and the later one; none if the line does not tell of the keyspace group's timestamps.
 
     ``at_ns``: when the line was written; None: it does not say, and then neither call is timed.
     """
-    if any(fields[name].strip("0") for name in _GROUPS if name in fields):
+    if any(fields.get(name, str(groups.DEFAULT)) != str(group) for name in _GROUPS):
         return ()
     if panic := _PANIC.search(message):
         now, last = (int(panic[1]), int(panic[2])), (int(panic[3]), int(panic[4]))

@@ -13,9 +13,9 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, etcd, pdlog, samples, settings
+from . import clients, etcd, groups, pdlog, samples, settings
 from .lines import Lines, Tally, json_object
-from .observation import BadInput, Call, KeyEvent, Service, Where
+from .observation import BadInput, Call, KeyEvent, LogEvent, Service, Where
 from .packing import Text, opened
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
 from .unread import unread_kind
@@ -35,6 +35,7 @@ class _Gathered:
     sources: list[Source]
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
+    log_ends: dict[str, int]
     calls: list[Call]
     kept: int = 0
 
@@ -44,20 +45,22 @@ def read(
     *,
     given: dict[settings.Name, int] | None = None,
     progress: Callable[[str], None] | None = None,
+    group: int = groups.DEFAULT,
 ) -> Trace:
     """Read the recordings of one run from files and folders (with everything below them).
 
     `given` are settings to take for granted where the trace tells nothing; `progress` is called with each
-    file's name. Raises `BadInput` when a path cannot be read, when no file is a recording, and when two watch
-    streams contradict each other (recordings of different runs or clusters).
+    file's name; `group` is the keyspace group in question. Raises `BadInput` when a path cannot be read, when
+    no file is a recording, and when two watch streams contradict each other (recordings of different runs or
+    clusters).
     """
-    gathered = _Gathered([], [], [], [])
+    gathered = _Gathered([], [], [], {}, [])
     for path in _files(paths):
         if progress:
             progress(str(path))
         with opened(path) as file:
             for text in file.members():
-                _read_text(text, gathered)
+                _read_text(text, gathered, group)
     if all(source.kind is Kind.IGNORED for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         raise BadInput(
@@ -67,6 +70,8 @@ def read(
             "name the files or the folder of a recorded run",
         )
     keys, gaps = _merge_watches(gathered.watches)
+    _of_one_cluster(keys, gathered.logs)
+    repeated_lines = _drop_repeated(gathered.logs)
     logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
@@ -79,11 +84,41 @@ def read(
         starts=starts,
         versions=versions,
         calls=calls,
-        repeated=repeated,
+        repeated=repeated + repeated_lines,
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
+        log_ends=gathered.log_ends,
+        other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
+
+
+def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None:
+    """Raises `BadInput` where a log is of another cluster than the watch streams, or than other logs."""
+    known = (etcd.cluster(keys[0].path) or "", keys[0].where) if keys else None
+    for log in logs:
+        if log.cluster is None:
+            continue
+        known = known or log.cluster
+        of, where = log.cluster
+        if of != known[0]:
+            expected = f"keys of cluster {known[0]} as in {known[1]}, not of {of}"
+            raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
+
+
+def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
+    """Leave out the lines that another file has as well, and say how many; a log's own all happened."""
+    nowhere = Where("", 0)
+    known: set[LogEvent | settings.ServerStart] = set()
+    dropped = 0
+    for log in logs:
+        own = {event: replace(event, where=nowhere) for event in log.events}
+        kept = [event for event in log.events if own[event] not in known]
+        starts = [start for start in log.starts if replace(start, where=nowhere) not in known]
+        dropped += len(log.events) - len(kept)
+        known.update(own.values(), (replace(start, where=nowhere) for start in log.starts))
+        log.events, log.starts = kept, starts
+    return dropped
 
 
 def _undecoded(watches: Sequence[etcd.Watch], keys: Iterable[KeyEvent]) -> tuple[Where, ...]:
@@ -111,7 +146,7 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
                 yield file
 
 
-def _read_text(text: Text, gathered: _Gathered) -> None:
+def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
     file = text.name
     tally = Tally(gathered.kept)
     told = _Told()
@@ -121,17 +156,18 @@ def _read_text(text: Text, gathered: _Gathered) -> None:
         kind, peeked = _recognise(unread)
         everything = chain(peeked, unread)
         if kind is Kind.CLIENT:
-            calls = clients.decode(file, everything, tally)
+            calls = clients.decode(file, everything, tally, group)
             gathered.calls += calls
             told = _of_calls(calls)
         elif kind is Kind.SAMPLES:
-            calls = list(samples.decode(file, everything, tally))
+            calls = list(samples.decode(file, everything, tally, group))
             gathered.calls += calls
             told = _of_calls(calls)
             kind = Kind.CLIENT
         elif kind is Kind.LOG:
-            logs = pdlog.decode(file, everything, tally)
+            logs = pdlog.decode(file, everything, tally, group)
             gathered.logs += logs
+            gathered.log_ends[file] = max((log.end_ns for log in logs), default=0)
             told = _of_logs(logs)
             calls = [call for log in logs for call in log.calls]
             gathered.calls += calls
@@ -140,7 +176,7 @@ def _read_text(text: Text, gathered: _Gathered) -> None:
             if calls and not told.observations:
                 kind, told = Kind.CLIENT_LOG, _of_calls(calls)
         elif kind in WATCHES:
-            watch = etcd.decode(file, everything, tally)
+            watch = etcd.decode(file, everything, tally, group)
             gathered.watches.append(watch)
             told = _of_watch(watch)
         elif kind is Kind.LEASES:
@@ -149,8 +185,9 @@ def _read_text(text: Text, gathered: _Gathered) -> None:
         reasons = tally.reasons
         looks_like = None
         if kind is Kind.IGNORED:
-            looks_like = unread_kind([line for _, line in peeked])
-            reasons += (_why_ignored(looks_like) if peeked else "empty",)
+            begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
+            looks_like = unread_kind(begin)
+            reasons += (_why_ignored(looks_like) if begin else "empty",)
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (

@@ -12,6 +12,7 @@
 | `kind` | | pd or tso (asked there), lib (PD's client library); lib |
 | `endpoint` | `server`, `address`, `url` | which server was asked; unknown |
 | `error` | | text of the failure; then there is no timestamp |
+| `group` | `keyspace_group`, `keyspace_group_id` | the keyspace group asked; 0 |
 
 Capitals and what stands between words do not matter.  Times are numbers in ns, microseconds, ms or s since 1970
 (which, their size tells) or RFC 3339 (without an offset: UTC).  A call of which only one time is told may have
@@ -30,8 +31,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
+from . import groups
 from .lines import MAX_LINE, Tally, json_object
-from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, TSO_LOGICAL_BITS, Call
+from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Call
 
 #: how long a call may take whose start or end is not told
 UNTOLD_NS = 60_000_000_000
@@ -48,6 +50,7 @@ _NAMES = {
     "kind": ("kind",),
     "endpoint": ("endpoint", "server", "address", "url"),
     "error": ("error",),
+    "group": ("group", "keyspace_group", "keyspace_group_id"),
 }
 _MEANS = {name: column for column, names in _NAMES.items() for name in names}
 _DELIMITERS = ",;\t|"
@@ -90,8 +93,19 @@ def headings(line: bytes) -> Table | None:
     return None
 
 
-def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Iterator[Call]:
-    """The samples in the order of the file; what cannot be read is counted in `tally`."""
+def decode(
+    file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
+) -> Iterator[Call]:
+    """The samples in the order of the file; `tally` counts what cannot be read, or is of another group."""
+    for number, sample in _rows(lines, tally):
+        if str(sample.get("group", groups.DEFAULT)) == str(group):
+            yield from _call(file, number, sample, tally)
+        else:
+            tally.other += 1
+
+
+def _rows(lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """By line, what it says by column."""
     table: Table | None = None
     for number, line in lines:
         if line is None:
@@ -101,15 +115,17 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         elif line.lstrip()[:1] == b"{":
             document = json_object(number, line, tally)
             if document is not None:
-                yield from _call(file, number, _named(document), tally)
+                yield number, _named(document)
         elif (found := headings(line)) is not None:
             table = found
         elif (value := _bare(line)) is not None:
-            yield from _call(file, number, {"tso": value}, tally)
+            yield number, {"tso": value}
         elif table is not None:
             cells = _row(line.decode(errors="replace"), table.delimiter)
-            named = {name: cell for name, cell in zip(table.columns, cells, strict=False) if name and cell}
-            yield from _call(file, number, named, tally)
+            yield (
+                number,
+                {name: cell for name, cell in zip(table.columns, cells, strict=False) if name and cell},
+            )
         else:
             tally.skip(number, "not a sample")
 
@@ -138,7 +154,7 @@ def _bare(line: bytes) -> int | None:
     """A line that is a timestamp and nothing else."""
     text = line.strip()
     value = int(text) if len(text) <= 19 and text.isdigit() else 0
-    return value if value >> TSO_LOGICAL_BITS >= _SINCE_MS and value < 1 << 63 else None
+    return value if value >> LOGICAL_BITS >= _SINCE_MS and value < 1 << 63 else None
 
 
 def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> Iterator[Call]:
@@ -183,7 +199,7 @@ def _parts(sample: Mapping[str, Any]) -> tuple[int, int]:
         physical, logical = _integer(sample["physical"]), _integer(sample["logical"])
     elif "tso" in sample:
         value = _integer(sample["tso"])
-        physical, logical = value >> TSO_LOGICAL_BITS, value & ((1 << TSO_LOGICAL_BITS) - 1)
+        physical, logical = value >> LOGICAL_BITS, value & ((1 << LOGICAL_BITS) - 1)
     else:
         raise ValueError("no timestamp")
     if not (_SINCE_MS <= physical < _MAX_PHYSICAL and logical < 1 << LOGICAL_BITS):

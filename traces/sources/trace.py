@@ -1,6 +1,7 @@
 """What the files of one run say together: a `Trace`, and what became of each file."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from .builds import Version
@@ -86,10 +87,13 @@ class Gap:
 class Trace:
     """Everything the files say, in order: `keys` by revision, `calls` by start, `starts` and `logs` by time.
 
-    Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
-    the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
+    Lines of one log keep their order even where its clock went back. `repeated` counts calls and log
+    lines that stood in the files twice and are here once. `api_mode`: etcd's events show that some PD led in
+    API mode.
     `versions`: what logs say of builds, by time.
-    `undecoded`: where a protocol key was written with a value that no stream tells.
+    `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
+    revisions at which a primary of another keyspace group or service was elected. `log_ends`: by log file,
+    the time of its last line.
     """
 
     sources: tuple[Source, ...]
@@ -103,3 +107,5 @@ class Trace:
     api_mode: bool = False
     versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
+    other_elections: frozenset[int] = frozenset()
+    log_ends: Mapping[str, int] = field(default_factory=dict)
