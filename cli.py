@@ -20,7 +20,7 @@ from .traces.output.terminal import Terminal, clean_lines
 from .traces.output.writing import write
 from .traces.runs import files as run_files
 from .traces.runs.rerun import Rerun, rerun
-from .traces.sources import reading
+from .traces.sources import groups, reading
 from .traces.sources.settings import given
 from .traces.story import show as telling
 from .traces.tell import results
@@ -209,6 +209,13 @@ def prove(
 )
 @click.option("--update-interval", type=options.Duration(), help="tso-update-physical-interval, likewise.")
 @click.option("--lease", type=click.IntRange(1, _MOST_LEASE_S), help="Seconds of a leader's lease, likewise.")
+@click.option(
+    "--group",
+    type=click.IntRange(groups.DEFAULT, groups.LAST),
+    default=groups.DEFAULT,
+    show_default=True,
+    help="The keyspace group to judge; what concerns others says nothing of it.",
+)
 @click.option("--details", is_flag=True, help="List the files that were read.")
 @options.outlet
 def replay(
@@ -221,6 +228,7 @@ def replay(
     save_interval: int | None,
     update_interval: int | None,
     lease: int | None,
+    group: int,
     details: bool,
     outlet: Outlet,
 ) -> int:
@@ -245,6 +253,7 @@ def replay(
             paths,
             given=given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease),
             progress=screen.reading,
+            group=group,
         )
         found = replaying.replay(
             trace,

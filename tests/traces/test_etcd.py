@@ -99,6 +99,7 @@ def events(draw: st.DrawFn) -> tuple[KeyEvent, bytes]:
         value = meaning["text"].encode()
     elif put:
         meaning = {"name": draw(NAMES), "url": draw(NAMES)}
+        meaning["urls"] = (meaning["url"],)
         is_leader = key is Key.LEADER
         value = member(
             meaning["name"], "peer" if is_leader else meaning["url"], meaning["url"] if is_leader else None

@@ -181,7 +181,8 @@ def test_fields_are_read_as_they_are_logged() -> None:
     line = (
         HEAD.replace("reset-ts", "save timestamp failed") + r'[bare] [a=b] ["x y"="[1]"] [error="a\"]\\ b"]'
     )
-    (event,) = pdlog.decode("log", [(1, line.encode())], lines.Tally()).events
+    (log,) = pdlog.decode("log", [(1, line.encode())], lines.Tally())
+    (event,) = log.events
     assert event.text == 'a"]\\ b'
 
 

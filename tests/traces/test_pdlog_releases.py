@@ -23,7 +23,8 @@ MASTERS_LAST = (
 
 
 def log_of(*lines: bytes) -> pdlog.Log:
-    return pdlog.decode("dir/x.log", numbered(*(HEAD + line for line in lines)), Tally())
+    (log,) = pdlog.decode("dir/x.log", numbered(*(HEAD + line for line in lines)), Tally())
+    return log
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,8 @@ def test_the_purposes_of_one_key() -> None:
         "tso expected primary 00000": Key.EXPECTED_PRIMARY,
     }
     log = log_of(*(f'["lease granted"] [purpose="{purpose}"]'.encode() for purpose in purposes))
-    assert [event.key for event in log.events] == [*purposes.values()]
+    # what concerns another group says nothing
+    assert [event.key for event in log.events] == [key for key in purposes.values() if key]
 
 
 def test_a_refused_update_of_master_is_one_event() -> None:
@@ -184,5 +186,6 @@ def test_a_log_tells_of_its_builds_between_its_starts() -> None:
 def test_starts_without_end_are_counted_as_what_they_take() -> None:
     tally = Tally()
     line = HEAD + b'["Welcome to Placement Driver (PD)"]'
-    assert len(pdlog.decode("f", numbered(line, line, line), tally).versions) == 3
+    (log,) = pdlog.decode("f", numbered(line, line, line), tally)
+    assert len(log.versions) == 3
     assert tally.kept >= 3 * OBSERVATION

@@ -21,6 +21,7 @@ from .search import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search
 from .seen import NOISE_NS, Granted, Seen
 from .steps import FAULTS, NO_SUCH_STEP, World
 from .timeline import Timeline
+from .watched import Contradiction
 
 FAULT = "a fault of tsofence ended this"
 
@@ -123,6 +124,9 @@ def try_fences(
     tried: list[Tried] = []
     for number, name in enumerate(names):
         one = Tried(undecided(name, FAULT), None, None)
+        if order.contradicted:
+            tried.append(Tried(_contradicted(name, order.contradicted[0]), None, None))
+            continue
         stopped = any(each.outcome and each.outcome.interrupted for each in tried)
         with held:
             of_this = _from(progress, number * of_each, total)
@@ -147,6 +151,13 @@ def _from(progress: Progress | None, before: int, total: int) -> Progress:
 def undecided(fence: str, why: str) -> FenceVerdict:
     """Nothing is known of that fence."""
     return FenceVerdict(fence, None, None, None, (), 0, None, why, 0.0)
+
+
+def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
+    """What the recording says is denied by itself: there is nothing to search."""
+    refused = Refused(first.transition, first.server, first.denied)
+    note = "the recording contradicts itself"
+    return FenceVerdict(fence, False, first.where, first.revision, (refused,), 0, None, note, 0.0)
 
 
 def _try_one(
@@ -285,5 +296,6 @@ def _taken(run: Run, order: Timeline) -> str:
                 taken[f"clock_jump of {name} by {by / 1e9:+.3f} s"] += 1
         elif move.transition in FAULTS and (move.transition, move.server) not in order.shown:
             taken[f"{move.transition} of {name}"] += 1
-    listed = ", ".join(f"{what}{f' ({count} times)' if count > 1 else ''}" for what, count in taken.items())
+    told = [f"{what}{f' ({count} times)' if count > 1 else ''}" for what, count in taken.items()]
+    listed = ", ".join((*told, *((order.taken,) if order.taken else ())))
     return f"explained with {listed}" if listed else ""

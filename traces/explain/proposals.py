@@ -205,6 +205,9 @@ class _Try(Hidden):
             return
         value = event.timestamp_ns
         for n in self._seen.writers or draft.world.servers:
+            if self._would_tell_attempt(n):
+                draft.refuse("commit", n, "the server's log would tell that it tries to save that")
+                continue
             # Whose log tells of that value says that a sync saved it.  In API mode that may be one after the
             # allocator was stopped, of which etcd shows nothing.
             attempt = Attempt.SYNC if self._seen.writers and not draft.get("api", n) else None
@@ -227,6 +230,11 @@ class _Try(Hidden):
         """The server's log would say that a sync of its saved this value, and does not."""
         tells = self._timeline.tells_syncs.get(n, FOREVER)
         return n not in self._seen.writers and self._seen.earliest >= tells
+
+    def _would_tell_attempt(self, n: int) -> bool:
+        """The server's log would say that it tries to save this value, and does not."""
+        since, until = self._timeline.tells_attempts.get(n, (FOREVER, 0))
+        return n not in self._seen.attempted and since <= self._seen.earliest and self._seen.latest <= until
 
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
         """Whoever may write that value has loaded the key for a sync, its own or a client's, or has begun."""

@@ -33,7 +33,8 @@ class Seen:
     """An observation and its place: what it demands happened in [`earliest`, `latest`], about `at` (ns).
 
     `server` is 0 where it names none, `stream` 0 for etcd. `after` and `before` count etcd's events: at least
-    and at most so many had come. `writers`: who can have saved this value, empty for anybody. `elected`: the
+    and at most so many had come. `writers`: who can have saved this value, empty for anybody; `attempted`:
+    whose log tells that it tried to, at least. `elected`: the
     PD that wins next, 0 if none. `tried` is the value (ns) that a refused save wanted to write, if known.
     `again`: the server had started before. `api`: a PD starts, in API mode or not. `chosen`: the TSO server
     that the next event of the expected primary names, 0 if none.
@@ -53,6 +54,7 @@ class Seen:
     again: bool = False
     api: bool | None = None
     chosen: int = 0
+    attempted: tuple[int, ...] = ()
 
     @property
     def where(self) -> Where:

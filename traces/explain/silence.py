@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
-from ..sources.trace import Trace
+from ..sources.trace import Trace, Unread
 from .timeline import Timeline
 
 #: a log without a line about the protocol for that long before the last etcd event may be cut
@@ -52,6 +52,11 @@ def silent_in(trace: Trace, order: Timeline) -> list[str]:
     return [name for name in order.names if name not in last or name in lost or name in _early(trace, order)]
 
 
+def unread_in(trace: Trace) -> list[str]:
+    """Files that may tell of steps, or of who granted, but are in no form that is read."""
+    return [source.file for source in trace.sources if source.hides(*Unread)]
+
+
 def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> frozenset[tuple[str, int]]:
     """What servers did not do, for their whole logs would tell of it: a save that fails is logged."""
     failed = {line.server for line in trace.logs if line.refusal is Refusal.OTHER}
@@ -71,6 +76,19 @@ def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[
     heard = {line.server for line in trace.logs if line.step is LogStep.SYNC_SAVED}
     return {
         number: first[name]
+        for number, name in enumerate(order.names, 1)
+        if name in heard and name not in silent
+    }
+
+
+def tells_attempts(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, tuple[int, int]]:
+    """By server, from which time until when its log tells of every attempt to save: at level debug."""
+    heard: dict[str, tuple[int, int]] = {}
+    for line in trace.logs:
+        if line.step is LogStep.SAVE_ATTEMPT:
+            heard[line.server] = heard.get(line.server, (line.at_ns, 0))[0], line.at_ns
+    return {
+        number: heard[name]
         for number, name in enumerate(order.names, 1)
         if name in heard and name not in silent
     }

@@ -65,7 +65,8 @@ def streams_of(
     Raises:
         Unclear: there are more than `MAX_SEEN` observations even without calls.
     """
-    streams = [_etcd_stream(events, servers, _times(trace, events, saves), _writers(lines, saves))]
+    synced, attempted = (_writers(lines, saves, step) for step in (LogStep.SYNC_SAVED, LogStep.SAVE_ATTEMPT))
+    streams = [_etcd_stream(events, servers, _times(trace, events, saves), synced, attempted)]
     for number, log in lines.items():
         streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
     own, sent_on = _granted(trace, servers, unused)
@@ -88,6 +89,12 @@ def within(stream: list[Seen], begin: int, end: int, unused: defaultdict[str, in
     """What is between the first event and the last: nothing tells what etcd held before and after."""
     if not stream or not stream[0].stream:
         return stream
+    if isinstance(
+        stream[0].what, Granted
+    ):  # in the order of what was granted, which need not be that of time
+        kept = [one for one in stream if begin <= one.at <= end]
+        unused["calls before the first etcd event or after the last"] += len(stream) - len(kept)
+        return kept
     first = next((index for index, one in enumerate(stream) if one.at >= begin), len(stream))
     last = next((index for index, one in enumerate(stream) if one.at > end), len(stream))
     unused["observations before the first etcd event"] += min(first, last)
@@ -109,12 +116,14 @@ def merged(streams: Sequence[Sequence[Seen]]) -> Iterator[Seen]:
         yield chosen
 
 
-def _writers(lines: Mapping[int, Sequence[LogEvent]], saves: Saves) -> dict[int, tuple[int, ...]]:
-    """Who saved which value, where a log tells."""
+def _writers(
+    lines: Mapping[int, Sequence[LogEvent]], saves: Saves, step: LogStep
+) -> dict[int, tuple[int, ...]]:
+    """Who saved which value, or tried to, where a log tells."""
     writers: defaultdict[int, set[int]] = defaultdict(set)
     for number, log in lines.items():
         for line in log:
-            index = saves.of(line.save_ns) if line.step is LogStep.SYNC_SAVED and number else None
+            index = saves.of(line.save_ns) if line.step is step and number else None
             if index is not None:
                 writers[index].add(number)
     return {index: tuple(sorted(found)) for index, found in writers.items()}
@@ -162,6 +171,7 @@ def _etcd_stream(
     servers: Servers,
     times: Sequence[tuple[int, int, int]],
     writers: Mapping[int, tuple[int, ...]],
+    attempted: Mapping[int, tuple[int, ...]],
 ) -> list[Seen]:
     stream: list[Seen] = []
     elected = chosen = 0
@@ -180,6 +190,7 @@ def _etcd_stream(
                 writers=writers.get(index, ()),
                 elected=elected,
                 chosen=chosen,
+                attempted=attempted.get(index, ()),
             )
         )
         if event.key is Key.LEADER and event.put:
@@ -285,7 +296,8 @@ def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> t
     ends: dict[tuple[int, int], tuple[Call, Call]] = {}
     sent_on: defaultdict[int, list[Call]] = defaultdict(list)
     for call in trace.calls:
-        number = servers.at(call.kind, call.endpoint) if call.error is None else 0
+        answered = call.error is None and call.timed
+        number = servers.at(call.kind, call.endpoint) if answered else 0
         if not number:
             unused["calls that failed or do not say which server answered"] += 1
         elif servers.in_api_mode(number, call.end_ns):

@@ -13,9 +13,11 @@ from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, W
 from ..sources.servers import Servers
 from ..sources.settings import GIVEN, Setting
 from ..sources.trace import Gap, Trace
+from .contradictions import contradictions
 from .saves import Saves
 from .seen import FOREVER, LATE_NS, Seen
 from .streams import merged, streams_of, within
+from .watched import Contradiction
 
 _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
 _DEFAULT_LEASE_S = 3  # and of lease
@@ -31,12 +33,14 @@ class Timeline:
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
     resets; `loads`, the values (ms) that it loaded; `shown`, the faults; `denied`, the steps of which it
-    would tell, and does not; `tells_syncs`, from which time on (ns) it tells of each sync. Events may be
-    missing from
-    revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
-    although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
-    first event is not known, `first_windows` are what the timestamp key may have held then. `unused` counts
-    observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
+    would tell, and does not; `tells_syncs`, from which time on (ns) it tells of each sync; `tells_attempts`,
+    from which time until when it tells of each attempt to save. Events may be missing from revision `gap`,
+    time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode although no log
+    tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the first event is
+    not known, `first_windows` are what the timestamp key may have held then. `unused` counts observations
+    that demand nothing, `undecoded` names those that cannot be read and may demand anything. `contradicted`:
+    what one source says and another one denies, whatever the fence. `taken`: what is explained by nothing
+    that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -63,6 +67,9 @@ class Timeline:
     cut: str = ""
     denied: frozenset[tuple[str, int]] = frozenset()
     tells_syncs: Mapping[int, int] = field(default_factory=dict)
+    tells_attempts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    contradicted: tuple[Contradiction, ...] = ()
+    taken: str = ""
 
     def window(self, number: int) -> int:
         """The save interval of a server."""
@@ -99,6 +106,7 @@ def timeline(trace: Trace) -> Timeline:
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
         streams = [within(stream, streams[0][0].at if late else 0, end, unused) for stream in streams]
     seen = tuple(merged(streams))
+    contradicted, taken = contradictions(trace, servers)
     gap = next((gap for gap in trace.gaps[late:] if events and gap.first < events[-1].revision), None)
     return Timeline(
         names=servers.names,
@@ -130,6 +138,8 @@ def timeline(trace: Trace) -> Timeline:
         unused={what: count for what, count in unused.items() if count},
         undecoded=trace.undecoded,
         cut=cut,
+        contradicted=contradicted,
+        taken=taken,
     )
 
 

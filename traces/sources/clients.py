@@ -6,14 +6,16 @@
 | `kind`, `endpoint` | `kind`, `endpoint` | pd, tso: raw `Tso` stream there; lib: PD's client library |
 | `start_unix_ns`, `end_unix_ns` | `start_ns`, `end_ns` | the client's clock around the request |
 | `physical` | `physical` | `pdpb.Timestamp.physical`, milliseconds |
-| `logical`, `count` | `logical`, `count` | `logical` is the LAST of the `count` granted |
+| `logical`, `count` | `logical`, `count` | `logical`, of 18 bits, is the LAST of the `count` granted |
 | `error` | `error` | text of the failure; then `physical` is 0 |
+| `keyspace_group_id` (absent: 0) | | the keyspace group asked |
 Other fields are not read.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
+from . import groups
 from .lines import Tally, json_object
 from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Call
 
@@ -27,8 +29,13 @@ def recognise(document: Any) -> bool:
     return isinstance(document, dict) and all(name in document for name in _FIELDS)
 
 
-def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> list[Call]:
-    """Read client samples in the order of the file; lines that cannot be read are counted in `tally`."""
+def decode(
+    file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
+) -> list[Call]:
+    """Read client samples in the order of the file; lines that cannot be read are counted in `tally`.
+
+    Samples of other keyspace groups than ``group`` are counted as lines that say nothing.
+    """
     calls: list[Call] = []
     texts: dict[str, str] = {}  # one object for each of the few names and errors that all the calls repeat
     for number, line in lines:
@@ -39,6 +46,9 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             client, kind, endpoint, start, end, physical, logical, count = [sample[name] for name in _FIELDS]
         except KeyError:
             tally.skip(number, "not a client sample")
+            continue
+        if sample.get("keyspace_group_id", groups.DEFAULT) != group:
+            tally.other += 1
             continue
         error = sample.get("error")
         if error == "":
@@ -57,10 +67,10 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             tally.skip(number, f"name of more than {MAX_NAME} characters")
         elif not 0 <= start <= end < MAX_NS:
             tally.skip(number, "call that ends before it starts")
-        elif error is None and not (
-            0 < physical < _MAX_PHYSICAL and 0 < count <= logical + 1 <= _MAX_LOGICAL
-        ):
+        elif error is None and not (0 < physical < _MAX_PHYSICAL and 0 < count <= logical + 1):
             tally.skip(number, "impossible range of timestamps")
+        elif error is None and logical >= _MAX_LOGICAL:
+            tally.skip(number, f"a logical part that does not fit {LOGICAL_BITS} bits")
         else:
             for text in (client, kind, endpoint, error):
                 if text is not None and text not in texts:

@@ -11,8 +11,8 @@ gateway writes lower case and int64 as strings; both are read everywhere.
 | `events[].type` absent, 0, `PUT` / 1, `DELETE` | `put` | etcd `mvccpb.Event.EventType` |
 | `kv.key` (base64) | `key`, `path`; for the registry `url` | `pkg/utils/keypath` |
 | `kv.mod_revision`, `kv.version`, `kv.lease` | `revision`, `version`, `lease` | etcd `mvccpb.KeyValue` |
-| value of `leader` | `name` (1), `url` (4, `client_urls`) | `pdpb.Member` |
-| value of `primary`, `expected_primary` | `name` (1), `url` (3, `listen_urls`) | `tsopb.Participant` |
+| value of `leader` | `name` (1), `urls` (4, `client_urls`) | `pdpb.Member` |
+| value of `primary`, `expected_primary` | `name` (1), `urls` (3, `listen_urls`) | `tsopb.Participant` |
 | value of `expected_primary` after a transfer | `url` | `mcs/utils/expected_primary.go`: the bare URL |
 | value of `registry/{address}` | `text` | `mcs/discovery`: JSON |
 | value of `timestamp` | `timestamp_ns` | `typeutil.Uint64ToBytes`: 8 bytes, big-endian |
@@ -24,19 +24,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import groups
 from .lines import Tally, json_object
 from .observation import MAX_NAME, MAX_NS, MAX_TEXT, Key, KeyEvent, Where
 
-_PATH = re.compile(
-    r"/(?:pd/(?P<pd>\d{1,20})/(?P<pd_key>leader|timestamp)"
-    r"|ms/(?P<ms>\d{1,20})/tso/(?:00000/(?P<ms_key>primary(?:/expected_primary)?)|registry/(?P<address>.{1,500})))"
-)
 _KEYS = {
     "leader": Key.LEADER,
     "timestamp": Key.TIMESTAMP,
     "primary": Key.PRIMARY,
     "primary/expected_primary": Key.EXPECTED_PRIMARY,
 }
+_CLUSTER = re.compile(r"/(?:pd|ms)/(\d{1,20})/.*", re.DOTALL)
+#: those of other keyspace groups, and of other services than TSO
+_OTHER_ELECTION = re.compile(r"/ms/\d{1,20}/.{1,200}/primary")
 #: only a PD leader in API mode makes keyspace groups
 _KEYSPACE_GROUP = re.compile(r"/pd/\d{1,20}/tso/keyspace_groups/membership/\d{5}")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
@@ -48,7 +48,8 @@ class Watch:
 
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
     revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
-    writes of protocol keys whose value cannot be decoded.
+    writes of protocol keys whose value cannot be decoded. `other_elections`: at which revisions a primary of
+    another keyspace group or service may have been elected.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Watch:
     reached: int = 0
     api_mode: bool = False
     undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
+    other_elections: set[int] = field(default_factory=set)
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -69,8 +71,13 @@ def response(document: Any) -> dict[str, Any] | None:
     return inner if any(watched) else None
 
 
-def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Watch:
-    """Read a watch stream; lines and events that cannot be read are counted in `tally`."""
+def decode(
+    file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
+) -> Watch:
+    """Read a watch stream; lines and events that cannot be read are counted in `tally`.
+
+    The keys are those of one keyspace ``group``.
+    """
     watch = Watch()
     for number, line in lines:
         document = json_object(number, line, tally)
@@ -88,7 +95,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
             tally.skip(number, "events are not a list")
             continue
         for event in events:
-            _decode_event(event, Where(file, number), latest, watch, tally)
+            _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group))
         if not events:
             tally.other += 1
     return watch
@@ -142,19 +149,21 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
             raise ValueError("varint of more than 10 bytes")
 
 
-def key_of(path: str) -> Key | None:
-    """Which protocol key a path is, if any."""
-    found = _PATH.fullmatch(path)
+def key_of(path: str, group: int = groups.DEFAULT) -> Key | None:
+    """Which protocol key of a keyspace group a path is, if any."""
+    found = groups.paths(group).fullmatch(path)
     return _key(found) if found else None
 
 
 def cluster(path: str) -> str | None:
     """The PD cluster id in a protocol key's path."""
-    found = _PATH.fullmatch(path)
-    return (found["pd"] or found["ms"]) if found else None
+    found = _CLUSTER.fullmatch(path)
+    return found[1] if found else None
 
 
-def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, tally: Tally) -> None:
+def _decode_event(
+    event: Any, where: Where, latest: int | None, watch: Watch, tally: Tally, paths: re.Pattern[str]
+) -> None:
     event = event if isinstance(event, dict) else {}
     pair = event.get("kv")
     pair = pair if isinstance(pair, dict) else {}
@@ -165,10 +174,12 @@ def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, ta
         tally.skip(where.line, "event without key, revision or known type")
         return
     path = key.decode(errors="replace")
-    found = _PATH.fullmatch(path)
+    found = paths.fullmatch(path)
     if found is None:
         watch.seen.add(revision)
         watch.api_mode |= _KEYSPACE_GROUP.fullmatch(path) is not None
+        if _OTHER_ELECTION.fullmatch(path):
+            watch.other_elections.add(revision)
         tally.other += 1
         return
     put = kind in (0, "PUT")
@@ -199,7 +210,8 @@ def _decode_event(event: Any, where: Where, latest: int | None, watch: Watch, ta
 
 
 def _key(found: re.Match[str]) -> Key:
-    return _KEYS.get(found["pd_key"] or found["ms_key"], Key.REGISTRY)
+    parts = found.groupdict()
+    return _KEYS.get(parts["pd_key"] or parts["ms_key"] or parts.get("ms_timestamp") or "", Key.REGISTRY)
 
 
 def _meaning(key: Key, value: bytes) -> dict[str, Any] | None:
@@ -219,7 +231,7 @@ def _meaning(key: Key, value: bytes) -> dict[str, Any] | None:
     unnamed = not server and key is not Key.EXPECTED_PRIMARY
     if unnamed or max(map(len, (name, *urls))) > MAX_NAME:
         return None
-    return {"name": name, "url": urls[0] if urls else None}
+    return {"name": name, "url": urls[0] if urls else None, "urls": urls}
 
 
 def _get(answer: dict[str, Any], name: str) -> Any:

@@ -79,7 +79,8 @@ class KeyEvent:
     received it: the write happened before, nothing says how long before; `None` where receipts were not
     recorded.
 
-    `name` and `url` are what the value says of its server (`url`: the first client or listen URL). A deletion
+    `name` and `url` are what the value says of its server (`url`: the first client or listen URL, `urls`: all
+    of them). A deletion
     has no value; only for the registry does the path still say whose entry went. `text` is the value as it
     stands, for the registry and for values that name no server. `timestamp_ns` is the saved end of the
     window. `version` counts the writes since the key was created, from 1; 0 or `None` for a deletion.
@@ -97,6 +98,7 @@ class KeyEvent:
     lease: int | None = None
     version: int | None = None
     latest_ns: int | None = None
+    urls: tuple[str, ...] = ()
 
     @property
     def server(self) -> str | None:
@@ -173,7 +175,7 @@ class LogEvent:
     The moments `last_ns`, `last_saved_ns`, `save_ns` and `next_ns` are cut to the millisecond too: the exact
     one is in [x, x + 1 ms); `None` is Go's zero time (nothing in memory) or a line that does not give it.
     `key` is the election a lease or revision belongs to. `retry` counts the tries of one update from 0.
-    `text` is the error or reason as logged.
+    `text` is the error or reason as logged; of a save attempt the value that its election key should have.
     """
 
     where: Where
@@ -196,8 +198,8 @@ class LogEvent:
     fenced: bool | None = None  # check-tso-primary of a save attempt
 
 
-LOGICAL_BITS = 32
-"""Room for the logical part in `Call.first` and `Call.last`; PD hands out less than 2^18."""
+LOGICAL_BITS = 18
+"""Of a timestamp in one number, as TiDB compares them: what does not fit is none of PD's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,8 @@ class Call:
     timestamps (`physical`, `logical` - `count` + 1) to (`physical`, `logical`) were granted in between. A
     failed call has `error` and owns nothing it knows of. `kind` is pd or tso (raw stream to `endpoint`) or
     lib (PD's client library).
+
+    Not `timed`: nothing tells when; `start_ns` and `end_ns` are its place in its file.
     """
 
     file: str
@@ -222,6 +226,7 @@ class Call:
     logical: int
     count: int
     error: str | None
+    timed: bool = True
 
     @property
     def where(self) -> Where:
@@ -230,12 +235,12 @@ class Call:
 
     @property
     def first(self) -> int:
-        """The lowest timestamp granted, as one number that orders like (physical, logical)."""
+        """The lowest timestamp granted, as the number that it is to whoever uses it."""
         return (self.physical << LOGICAL_BITS) + self.logical - self.count + 1
 
     @property
     def last(self) -> int:
-        """The highest timestamp granted, as one number that orders like (physical, logical)."""
+        """The highest timestamp granted, as the number that it is to whoever uses it."""
         return (self.physical << LOGICAL_BITS) + self.logical
 
 

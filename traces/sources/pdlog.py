@@ -22,7 +22,7 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `skip sync timestamp` | SYNC_SKIPPED | `last`, `last-saved` |
 | `set expected primary flag` | EXPECTED_SET | |
 | `PD leader is ready to serve` (to 6.6 `PD cluster leader ...`) / `tso primary is ready to serve` | READY | PD: also when the sync was refused |
-| `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `check-tso-primary` -> `fenced` |
+| `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `expected-leader-value` -> `text`, `check-tso-primary` -> `fenced` |
 | `save timestamp failed`, `try to update the tso but failed`, `failed to update allocator's timestamp, resetting ...` (`failed to update allocator's timestamp`, 4.0 `failed to update timestamp`) | SAVE_REFUSED | `error`, `retry-count` |
 | `failed to initialize the TSO allocator` (4.0 `failed to sync timestamp`), `failed to start TSO jobs`, `failed to switch TSO provider back to PD ...` | SAVE_REFUSED | `error` |
 | `reset the timestamp in memory` | RESET | |
@@ -52,21 +52,25 @@ their own when the innermost line is missing (a log that begins in between).
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
+from . import fallbacks, groups
 from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
 from .observation import (
+    LOGICAL_BITS,
     MAX_LEASE_S,
     MAX_NAME,
     MAX_NS,
     MAX_TEXT,
     NS_PER_MS,
     Attempt,
+    BadInput,
+    Call,
     Key,
     LogEvent,
     LogStep,
@@ -75,6 +79,7 @@ from .observation import (
     Where,
 )
 from .settings import ServerStart, server_start
+from .wrapping import unwrap, unwrapped
 
 _TIME = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d"
 # Possessive, and no key or bare value goes on past a bracket: so no text is looked at again and again.
@@ -84,11 +89,13 @@ _HEAD = re.compile(
 )
 _FIELD = re.compile(rf"\[({_QUOTED}|[^\[\]\"=]++)=({_QUOTED}|[^\[\]\"]*+)\]")
 #: what may follow: fields to the end of the line, or the line is damaged, as where a part of a log is missing
-_FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)(?:=(?:{_QUOTED}|[^\[\]\"]*+))?)?\])*+\s*")
+_FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)=(?:{_QUOTED}|[^\[\]\"]*+))?\])*+\s*")
+_OBJECT = re.compile(rf"=(?=\"{{)({_QUOTED})\]")
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_TSO_LOGICAL_BITS = 18  # of a timestamp in one number
+#: servers whose lines one file has
+_MOST_MARKED = 100
 
 _STEPS = {
     "pd config": LogStep.SERVER_START,
@@ -178,6 +185,8 @@ _NAMES = (
     "server-name",
     "name",
 )
+#: a key of etcd's in a field, with the cluster's id; 0 is none yet
+_CLUSTER = re.compile(r"=/(?:pd|ms)/([1-9]\d{0,19})/")
 _REASONS = (
     ("tso microservice primary exists", Refusal.FENCE),
     ("is less than or equal to the previous one", Refusal.NOT_GREATER),
@@ -188,10 +197,26 @@ _PURPOSES = {
     "leader election": Key.LEADER,
     "pd leader election": Key.LEADER,  # to 6.6
     "keyspace group primary election": Key.PRIMARY,
-    "keyspace group primary election 00000": Key.PRIMARY,  # since June 2026
     "tso expected primary": Key.EXPECTED_PRIMARY,
-    "tso expected primary 00000": Key.EXPECTED_PRIMARY,
 }
+_NUMBER = re.compile(r" \d{5}$")  # of the keyspace group, in a purpose since June 2026
+#: what an allocator does: it names its keyspace group, or that is group 0
+_OF_ALLOCATORS = frozenset(
+    {
+        LogStep.SYNC_START,
+        LogStep.WINDOW_LOADED,
+        LogStep.CLOCK_BEHIND,
+        LogStep.SYNC_SAVED,
+        LogStep.SYNC_SKIPPED,
+        LogStep.SAVE_ATTEMPT,
+        LogStep.RESET,
+        LogStep.ALLOCATOR_CLOSED,
+        LogStep.CLOCK_OFFSET,
+        LogStep.LOGICAL_LOW,
+        LogStep.ADMIN_RESET,
+        None,  # a save that is refused
+    }
+)
 _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; here capitals matter
     ("Welcome to Placement Driver (PD)", Service.PD),
     ("Welcome to Placement Driver (API SERVICE)", Service.PD),
@@ -220,90 +245,228 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
 
 @dataclass(slots=True)
 class Log:
-    """One log file: its events in their order, the starts and builds that it tells of, and its server."""
+    """A server's log: its events in their order, the starts and builds that it tells of, and what it is.
+
+    `calls`: what a client's log says of its calls (`fallbacks.py`). `end_ns` is the time of its last line, of
+    whatever message; 0 if none has one. `cluster` is the id in its keys, and where it stands.
+    """
 
     events: list[LogEvent] = field(default_factory=list)
     starts: list[ServerStart] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
+    calls: list[Call] = field(default_factory=list)
+    end_ns: int = 0
+    cluster: tuple[str, Where] | None = None
 
 
 def recognise(line: bytes) -> bool:
-    """Whether a line is a zap text log line."""
-    return _HEAD.match(line[:MAX_LINE].decode(errors="replace")) is not None
+    """Whether a line is a server's, or a client's panic, whatever is around it."""
+    text = unwrap(line[:MAX_LINE]).decode(errors="replace")
+    return _HEAD.match(text) is not None or fallbacks.is_panic(text[:MAX_TEXT])
 
 
-def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Log:
-    """Read a server's log; lines of other messages and lines that are none are counted in `tally`.
+def decode(
+    file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
+) -> list[Log]:
+    """Read the logs of one file, of each server whose lines are marked as its own. Lines of other
+    messages and lines that are none are counted in `tally`.
 
     A server is called as its configuration dump says. Before the first dump, or without one, the name is
-    taken from the first dump, from lines that give it, from the file's name, in this order.
+    taken from the first dump, from lines that give it, from what marks its lines, from the file's name, in
+    this order. What concerns another keyspace group than ``group`` is counted like other messages.
+
+    Raises:
+        BadInput: lines of several servers or clusters are mixed in it, and nothing marks whose they are.
     """
-    log = Log()
-    name = hint = ""
-    service = Service.UNKNOWN
-    refused = _Refused()
-    tellings = Tellings()
-    for number, line in lines:
+    decoders: dict[str, _Decoder] = {}
+    for line in unwrapped(lines, tally):
+        of = line.of
+        if of not in decoders:
+            if len(decoders) == _MOST_MARKED:
+                tally.skip(line.number, f"a line of one server more than {_MOST_MARKED}")
+                continue
+            decoders[of] = _Decoder(file, of, tally, group)
+        decoders[of].take(line.number, line.content)
+    return [decoder.log() for decoder in decoders.values()]
+
+
+class _Decoder:
+    """One server's log, line by line."""
+
+    def __init__(self, file: str, of: str, tally: Tally, group: int) -> None:
+        self._file, self._of, self._tally, self._group = file, of, tally, group
+        self._log = Log()
+        self._name = self._hint = self._last = ""
+        #: the server that lines name, and that they were taken for
+        self._callers: list[tuple[Where, str, str]] = []
+        self._service = Service.UNKNOWN
+        self._refused = _Refused()
+        self._tellings = Tellings()
+
+    def take(self, number: int, line: bytes | None) -> None:
+        """The next line of the server.
+
+        Raises:
+            BadInput: it is of another cluster.
+        """
+        tally, log = self._tally, self._log
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
-            tally.skip(number, "not a log line")
-            continue
-        if _FIELDS.fullmatch(head.string, head.end()) is None:
+            self._without_head(number, line)
+            return
+        if _FIELDS.fullmatch(head.string, head.end()) is None or not _whole_objects(head.string, head.end()):
             tally.skip(number, "a log line that is damaged")
-            continue
-        message = _unquote(head[2])
+            return
+        message, self._last = _unquote(head[2]), head[1]
+        log.cluster = _same_cluster(log.cluster, Where(self._file, number), head.string)
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
             (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
         )
-        if service is Service.UNKNOWN or step is LogStep.SERVER_START:
-            service = next((of for sign, of in _SERVICE_SIGNS if message.startswith(sign)), service)
-            log.service = service if log.service is Service.UNKNOWN else log.service
+        if self._service is Service.UNKNOWN or step is LogStep.SERVER_START:
+            of_sign = (of for sign, of in _SERVICE_SIGNS if message.startswith(sign))
+            self._service = next(of_sign, self._service)
+            log.service = self._service if log.service is Service.UNKNOWN else log.service
         attempt = next((a for a, messages in _REFUSALS.items() if meant in messages), None)
         protocol = step is not None or attempt is not None
-        at_ns = time_ns(head[1]) if protocol or tellings.any_in(message) else None
+        if fallbacks.SIGN in message:
+            at = time_ns(head[1])
+            self._goes_back(
+                fallbacks.told(self._file, number, self._client, at, message, _fields(head), self._group)
+            )
+            return
+        at_ns = time_ns(head[1]) if protocol or self._tellings.any_in(message) else None
         if at_ns is None:
             tally.other += 1
-            continue
-        where = Where(file, number)
-        fields = {
-            _unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())
-        }
-        if tellings.hear(where, at_ns, message, fields):
+            return
+        where = Where(self._file, number)
+        fields = _fields(head)
+        if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
         if not protocol:
             tally.other += 1
-            continue
-        hint = hint or _hint(fields)
+            return
+        named = _hint(fields)
+        self._hint = self._hint or named
+        called = named and step is not LogStep.SERVER_START
+        if called and (not self._callers or self._callers[-1][1:] != (named, self._name)):
+            self._callers.append((where, named, self._name))
+        if not _concerns(self._group, step, fields):
+            tally.other += 1
+            return
         if step is LogStep.SERVER_START:
-            start = server_start(where, service, at_ns, fields)
+            start = server_start(where, self._service, at_ns, fields)
             if start.service is Service.PD and start.api_mode is None:
                 start = replace(start, api_mode=_mode(message, head.string[head.end() :]))
-            name = start.server or name
-            log.starts.append(replace(start, server=name))
-            tellings.named(name)
+            self._name = start.server or self._name
+            log.starts.append(replace(start, server=self._name))
+            self._tellings.named(self._name)
             tally.keep()
-        event = LogEvent(where, name, service, at_ns, step or LogStep.SAVE_REFUSED)
+        event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED)
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
-            refused.add(log.events, event, attempt, meant, fields)
-        elif (told := _with_fields(event, fields)) is not None:
+            self._refused.add(log.events, event, attempt, meant, fields)
+        elif (told := _with_fields(event, fields, self._group)) is not None:
             log.events.append(told)
         else:
             tally.other += 1
-    first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
-    log.events = [
-        replace(
-            event,
-            server=event.server or first,
-            service=log.service if event.service is Service.UNKNOWN else event.service,
+
+    @property
+    def _client(self) -> str:
+        return _name_of(self._of or self._file)
+
+    def _without_head(self, number: int, line: bytes | None) -> None:
+        """A line that is no log line, unless it is a client's panic."""
+        if line is None or fallbacks.SIGN.encode() not in line[:MAX_TEXT]:
+            self._tally.skip(number, "not a log line")
+            return
+        message = line[:MAX_TEXT].decode(errors="replace")
+        self._goes_back(fallbacks.told(self._file, number, self._client, None, message, {}, self._group))
+
+    def _goes_back(self, calls: Sequence[Call]) -> None:
+        self._log.calls += calls
+        for call in calls:
+            self._tally.keep(call.endpoint)
+        if not calls:
+            self._tally.other += 1
+
+    def log(self) -> Log:
+        """What all its lines say.
+
+        Raises:
+            BadInput: they are of several servers.
+        """
+        log = self._log
+        dumped = next((start.server for start in log.starts if start.server), "")
+        first = dumped or self._hint or _name_of(self._of or self._file)
+        _of_one_server(self._callers, first)
+        return Log(
+            [
+                replace(
+                    event,
+                    server=event.server or first,
+                    service=log.service if event.service is Service.UNKNOWN else event.service,
+                )
+                for event in log.events
+            ],
+            [replace(start, server=start.server or first) for start in log.starts],
+            [replace(version, server=version.server or first) for version in self._tellings.versions],
+            log.service,
+            log.calls,
+            time_ns(self._last) or 0,
+            log.cluster,
         )
-        for event in log.events
-    ]
-    log.starts = [replace(start, server=start.server or first) for start in log.starts]
-    log.versions = [replace(version, server=version.server or first) for version in tellings.versions]
-    return log
+
+
+def _fields(head: re.Match[str]) -> dict[str, str]:
+    """What follows a line's message."""
+    return {_unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())}
+
+
+def _whole_objects(line: str, begin: int) -> bool:
+    """Whether what begins as an object in a line's fields ends as one, and is JSON if its first key is."""
+    return '="{' not in line or all(
+        found[1].endswith('}"') and (not found[1].startswith('"{\\"') or _is_json(found[1]))
+        for found in _OBJECT.finditer(line, begin)
+    )
+
+
+def _is_json(quoted: str) -> bool:
+    try:
+        json.loads(json.loads(quoted))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _of_one_server(callers: Iterable[tuple[Where, str, str]], first: str) -> None:
+    """Every line that names its server names the one that it is taken for, by the start before it."""
+    for where, named, taken in callers:
+        server = taken or first
+        # a TSO server has a URL, and some builds call it by its name all the same
+        if named != server and ("://" in named) == ("://" in server):
+            expected = f"a line of {server}, not of {named}"
+            raise BadInput(where.file, where.line, expected, "give each server's log as a file of its own")
+
+
+def _same_cluster(known: tuple[str, Where] | None, where: Where, line: str) -> tuple[str, Where] | None:
+    """The cluster that the log is of, by the keys in its lines."""
+    found = _CLUSTER.search(line)
+    if found is None:
+        return known
+    if known is not None and known[0] != found[1]:
+        expected = f"keys of cluster {known[0]} as in {known[1]}, not of {found[1]}"
+        raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
+    return known or (found[1], where)
+
+
+def _concerns(group: int, step: LogStep | None, fields: dict[str, str]) -> bool:
+    """Whether a line may concern a keyspace group."""
+    if step in (LogStep.SERVER_START, LogStep.SERVER_EXIT):
+        return True
+    told = groups.told(fields)
+    return told == group if told is not None else group == groups.DEFAULT or step not in _OF_ALLOCATORS
 
 
 def _meant(message: str) -> str:
@@ -361,12 +524,13 @@ class _Refused:
         events.append(replace(event, text=error, refusal=refusal, attempt=attempt, retry=retry))
 
 
-def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
+def _with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEvent | None:
     """The event with what its line gives; `None` when the line does not tell of the step after all."""
     event = replace(
         event,
         text=fields.get("error", "")[:MAX_TEXT],
-        key=_PURPOSES.get(fields.get("purpose", "")) or key_of(fields.get("leader-key", "")),
+        key=_PURPOSES.get(_NUMBER.sub("", fields.get("purpose", "")))
+        or key_of(fields.get("leader-key", ""), group),
         revision=_integer(fields.get("revision")),
         last_ns=time_ns(fields.get("last", "")),
         last_saved_ns=time_ns(fields.get("last-saved", "")),
@@ -388,7 +552,8 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
             return replace(event, last_ns=time_ns(fields.get("ts-window", "")))
         case LogStep.SAVE_ATTEMPT:
             fenced = {"true": True, "false": False}.get(fields.get("check-tso-primary", ""))
-            return replace(event, save_ns=time_ns(fields.get("ts", "")), fenced=fenced)
+            own = fields.get("expected-leader-value", "")[:MAX_TEXT]
+            return replace(event, text=own, save_ns=time_ns(fields.get("ts", "")), fenced=fenced)
         case LogStep.CLOCK_OFFSET:
             return replace(
                 event,
@@ -399,7 +564,7 @@ def _with_fields(event: LogEvent, fields: dict[str, str]) -> LogEvent | None:
             timestamp = _integer(fields.get("new-ts"))
             return replace(
                 event,
-                next_ns=None if timestamp is None else _time((timestamp >> _TSO_LOGICAL_BITS) * NS_PER_MS),
+                next_ns=None if timestamp is None else _time((timestamp >> LOGICAL_BITS) * NS_PER_MS),
             )
         case LogStep.TRANSFER:
             return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}"[:MAX_TEXT])
@@ -423,8 +588,11 @@ def _hint(fields: dict[str, str]) -> str:
     return _GROUP.sub("", name) if len(name) <= MAX_NAME else ""
 
 
-def _name_of(file: str) -> str:
-    return PurePath(file).name.removesuffix(".gz").removesuffix(".log")
+def _name_of(text: str) -> str:
+    """A name for a server, from its file, or from what marks its lines (`wrapping.py`)."""
+    if text.startswith("pod/"):
+        return text.split("/")[1]
+    return PurePath(text.partition(" ")[0] or text).name.removesuffix(".gz").removesuffix(".log")
 
 
 def _unquote(text: str) -> str:

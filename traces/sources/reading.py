@@ -13,14 +13,18 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, etcd, pdlog, settings
+from . import clients, etcd, groups, pdlog, samples, settings
 from .lines import Lines, Tally, json_object
-from .observation import BadInput, Call, KeyEvent, Service, Where
-from .trace import WATCHES, Gap, Kind, Source, Trace
+from .observation import BadInput, Call, KeyEvent, LogEvent, Service, Where
+from .packing import Text, opened
+from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
+from .unread import unread_kind
 
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
 _MANY_FILES = 10_000
+#: of a lease, as polled from etcd: nothing is concluded from it
+_LEASE_FIELDS = {"lease", "granted_ttl_s", "keys"}
 _LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
 
 
@@ -31,6 +35,7 @@ class _Gathered:
     sources: list[Source]
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
+    log_ends: dict[str, int]
     calls: list[Call]
     kept: int = 0
 
@@ -40,18 +45,22 @@ def read(
     *,
     given: dict[settings.Name, int] | None = None,
     progress: Callable[[str], None] | None = None,
+    group: int = groups.DEFAULT,
 ) -> Trace:
     """Read the recordings of one run from files and folders (with everything below them).
 
     `given` are settings to take for granted where the trace tells nothing; `progress` is called with each
-    file's name. Raises `BadInput` when a path cannot be read, when no file is a recording, and when two watch
-    streams contradict each other (recordings of different runs or clusters).
+    file's name; `group` is the keyspace group in question. Raises `BadInput` when a path cannot be read, when
+    no file is a recording, and when two watch streams contradict each other (recordings of different runs or
+    clusters).
     """
-    gathered = _Gathered([], [], [], [])
+    gathered = _Gathered([], [], [], {}, [])
     for path in _files(paths):
         if progress:
             progress(str(path))
-        _read_file(path, gathered)
+        with opened(path) as file:
+            for text in file.members():
+                _read_text(text, gathered, group)
     if all(source.kind is Kind.IGNORED for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         raise BadInput(
@@ -61,6 +70,8 @@ def read(
             "name the files or the folder of a recorded run",
         )
     keys, gaps = _merge_watches(gathered.watches)
+    _of_one_cluster(keys, gathered.logs)
+    repeated_lines = _drop_repeated(gathered.logs)
     logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
@@ -73,11 +84,41 @@ def read(
         starts=starts,
         versions=versions,
         calls=calls,
-        repeated=repeated,
+        repeated=repeated + repeated_lines,
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
+        log_ends=gathered.log_ends,
+        other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
+
+
+def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None:
+    """Raises `BadInput` where a log is of another cluster than the watch streams, or than other logs."""
+    known = (etcd.cluster(keys[0].path) or "", keys[0].where) if keys else None
+    for log in logs:
+        if log.cluster is None:
+            continue
+        known = known or log.cluster
+        of, where = log.cluster
+        if of != known[0]:
+            expected = f"keys of cluster {known[0]} as in {known[1]}, not of {of}"
+            raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
+
+
+def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
+    """Leave out the lines that another file has as well, and say how many; a log's own all happened."""
+    nowhere = Where("", 0)
+    known: set[LogEvent | settings.ServerStart] = set()
+    dropped = 0
+    for log in logs:
+        own = {event: replace(event, where=nowhere) for event in log.events}
+        kept = [event for event in log.events if own[event] not in known]
+        starts = [start for start in log.starts if replace(start, where=nowhere) not in known]
+        dropped += len(log.events) - len(kept)
+        known.update(own.values(), (replace(start, where=nowhere) for start in log.starts))
+        log.events, log.starts = kept, starts
+    return dropped
 
 
 def _undecoded(watches: Sequence[etcd.Watch], keys: Iterable[KeyEvent]) -> tuple[Where, ...]:
@@ -105,31 +146,48 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
                 yield file
 
 
-def _read_file(path: Path, gathered: _Gathered) -> None:
-    file = str(path)
+def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
+    file = text.name
     tally = Tally(gathered.kept)
-    observations = 0
-    with Lines(path, tally) as lines:
+    told = _Told()
+    with text:
+        lines = Lines(text, tally)
         unread = iter(lines)
         kind, peeked = _recognise(unread)
         everything = chain(peeked, unread)
         if kind is Kind.CLIENT:
-            calls = clients.decode(file, everything, tally)
+            calls = clients.decode(file, everything, tally, group)
             gathered.calls += calls
-            observations = len(calls)
+            told = _of_calls(calls)
+        elif kind is Kind.SAMPLES:
+            calls = list(samples.decode(file, everything, tally, group))
+            gathered.calls += calls
+            told = _of_calls(calls)
+            kind = Kind.CLIENT
         elif kind is Kind.LOG:
-            log = pdlog.decode(file, everything, tally)
-            gathered.logs.append(log)
-            observations = len(log.events)
-            kind = _LOGS[log.service]
+            logs = pdlog.decode(file, everything, tally, group)
+            gathered.logs += logs
+            gathered.log_ends[file] = max((log.end_ns for log in logs), default=0)
+            told = _of_logs(logs)
+            calls = [call for log in logs for call in log.calls]
+            gathered.calls += calls
+            services = {log.service for log in logs}
+            kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
+            if calls and not told.observations:
+                kind, told = Kind.CLIENT_LOG, _of_calls(calls)
         elif kind in WATCHES:
-            watch = etcd.decode(file, everything, tally)
+            watch = etcd.decode(file, everything, tally, group)
             gathered.watches.append(watch)
-            observations = len(watch.events)
+            told = _of_watch(watch)
+        elif kind is Kind.LEASES:
+            tally.other += sum(1 for _ in everything)
         gathered.kept = tally.kept
         reasons = tally.reasons
+        looks_like = None
         if kind is Kind.IGNORED:
-            reasons += ("neither watch stream, log nor client samples" if peeked else "empty",)
+            begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
+            looks_like = unread_kind(begin)
+            reasons += (_why_ignored(looks_like) if begin else "empty",)
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (
@@ -138,9 +196,68 @@ def _read_file(path: Path, gathered: _Gathered) -> None:
         if cut and lines.unfinished:
             reasons += (f"line {lines.unfinished[0]} is cut off",)
         truncated = (cut or lines.damage is not None) and not (kind is Kind.IGNORED and _is_other(peeked))
+        if kind is Kind.IGNORED and truncated:
+            looks_like = Unread.ANYTHING
         gathered.sources.append(
-            Source(file, kind, observations, tally.other, tally.skipped, reasons, truncated)
+            Source(
+                file,
+                kind,
+                told.observations,
+                tally.other,
+                tally.skipped,
+                reasons,
+                truncated,
+                told.hosts,
+                told.releases,
+                told.from_ns,
+                told.to_ns,
+                looks_like,
+            )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is to be said of a file: see `Source`."""
+
+    observations: int = 0
+    hosts: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    from_ns: int | None = None
+    to_ns: int | None = None
+
+
+def _of_calls(calls: Sequence[Call]) -> _Told:
+    return _Told(
+        len(calls),
+        tuple(dict.fromkeys(call.client for call in calls)),
+        (),
+        min((call.start_ns for call in calls if call.timed), default=None),
+        max((call.end_ns for call in calls if call.timed), default=None),
+    )
+
+
+def _of_logs(logs: Sequence[pdlog.Log]) -> _Told:
+    events = [event for log in logs for event in log.events]
+    times = [event.at_ns for event in events] + [start.at_ns for log in logs for start in log.starts]
+    return _Told(
+        len(events),
+        tuple(dict.fromkeys(event.server for event in events)),
+        tuple(dict.fromkeys(each.release for log in logs for each in log.versions if each.release)),
+        min(times, default=None),
+        max(times, default=None),
+    )
+
+
+def _of_watch(watch: etcd.Watch) -> _Told:
+    times = [event.latest_ns for event in watch.events if event.latest_ns is not None]
+    return _Told(len(watch.events), (), (), min(times, default=None), max(times, default=None))
+
+
+def _why_ignored(looks_like: Unread | None) -> str:
+    if looks_like is None:
+        return "neither watch stream, log nor client samples"
+    return f"it may be {looks_like.value}, in a form that is not read"
 
 
 def _recognise(lines: Iterable[tuple[int, bytes | None]]) -> tuple[Kind, list[tuple[int, bytes | None]]]:
@@ -169,8 +286,10 @@ def _kind_of(line: bytes | None) -> Kind:
     document = json_object(0, line, Tally())
     if clients.recognise(document):
         return Kind.CLIENT
+    if document is not None and _LEASE_FIELDS <= document.keys():
+        return Kind.LEASES
     if document is None or etcd.response(document) is None:
-        return Kind.IGNORED
+        return Kind.SAMPLES if samples.recognise(line, document) else Kind.IGNORED
     if "recv_unix_ns" in document:
         return Kind.WATCH_RECEIVED
     return Kind.WATCH_GATEWAY if "result" in document else Kind.WATCH

@@ -12,6 +12,11 @@ MAX_SERVERS = 16
 UNNAMED_PD, UNNAMED_TSO = "a PD that nothing names", "a TSO server that nothing names"
 
 
+def _address(url: str) -> str:
+    """An address as each of its spellings has it: with or without scheme and slash at its end."""
+    return url.rpartition("://")[2].rstrip("/").lower()
+
+
 class Unclear(Exception):
     """What a trace tells cannot be explained: there is too much, or its servers cannot be told apart."""
 
@@ -42,15 +47,15 @@ class Servers:
         for event in trace.keys:
             if event.server and event.key in named:
                 (pds if event.key is Key.LEADER else tsos)[event.server] = None
-                self._endpoints[event.url or event.server] = event.server
+                self._endpoints |= dict.fromkeys(map(_address, event.urls or (event.server,)), event.server)
         for start in trace.starts:
             if start.server and start.service is not Service.UNKNOWN:
                 (pds if start.service is Service.PD else tsos)[start.server] = None
-                self._endpoints |= dict.fromkeys(start.urls, start.server)
+                self._endpoints |= dict.fromkeys(map(_address, start.urls), start.server)
         listening: dict[str, set[str]] = {}
         for start in trace.starts:
             for url in start.listens if start.server else ():
-                listening.setdefault(url, set()).add(start.server)
+                listening.setdefault(_address(url), set()).add(start.server)
         # where each host has the same address of its own, that names nobody
         alone = {url: names.pop() for url, names in listening.items() if len(names) == 1}
         self._endpoints = {**alone, **self._endpoints}
@@ -83,12 +88,19 @@ class Servers:
 
     def at(self, kind: str, endpoint: str) -> int:
         """The server that a client of that kind asks at an endpoint, 0 if that is not known."""
-        return self.number(self._endpoints.get(endpoint, endpoint)) if kind in ("pd", "tso") else 0
+        if kind not in ("pd", "tso"):
+            return 0
+        return self.number(self._endpoints.get(_address(endpoint), endpoint))
 
     def in_api_mode(self, number: int, at_ns: int) -> bool:
         """Whether the last start of a server before that time was in API mode, as far as logs tell."""
         modes = self._modes.get(self.names[number - 1], ()) if number else ()
         return next((mode for at, mode in reversed(modes) if at <= at_ns), False)
+
+    def in_service_mode(self, number: int, at_ns: int) -> bool | None:
+        """Whether a PD had started in PD service mode before that time; None if no log tells."""
+        modes = self._modes.get(self.names[number - 1], ()) if number else ()
+        return next((not mode for at, mode in reversed(modes) if at <= at_ns), None)
 
     def modes_at(self, number: int, at_ns: int) -> tuple[bool, ...]:
         """In which modes a server may be at the beginning of the trace: API mode or not.

@@ -1,6 +1,7 @@
 """What the files of one run say together: a `Trace`, and what became of each file."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from .builds import Version
@@ -18,10 +19,22 @@ class Kind(Enum):
     TSO_LOG = "TSO log"
     LOG = "log"
     CLIENT = "client samples"
+    SAMPLES = "timestamps"
+    CLIENT_LOG = "client log"
+    LEASES = "etcd leases"
     IGNORED = "ignored"
 
 
 WATCHES = (Kind.WATCH, Kind.WATCH_RECEIVED, Kind.WATCH_GATEWAY)
+
+
+class Unread(Enum):
+    """What a file may be that nothing here can read: what it says is missing."""
+
+    CALLS = "client samples"
+    LOG = "a log"
+    WATCH = "a watch stream"
+    ANYTHING = "anything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +44,9 @@ class Source:
     `observations` were read; `skipped` lines or events could not be, for the `reasons` given; `other` ones
     are well formed and say nothing about the protocol (other etcd keys, other log messages). `truncated`: the
     file visibly goes on or was damaged, so an unknown number of observations is missing; one cut between two
-    lines cannot be told.
+    lines cannot be told. `hosts`: the servers or clients of which it tells, `releases` what its lines say of
+    their builds, `from_ns` to `to_ns` when its observations happened, by the clock of whoever wrote them.
+    `unread`: what an ignored file looks like; None: like nothing that could be about the protocol.
     """
 
     file: str
@@ -41,11 +56,20 @@ class Source:
     skipped: int
     reasons: tuple[str, ...]
     truncated: bool
+    hosts: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    from_ns: int | None = None
+    to_ns: int | None = None
+    unread: Unread | None = None
 
     @property
     def whole(self) -> bool:
         """Whether everything in the file was understood."""
         return not self.skipped and not self.truncated
+
+    def hides(self, *kinds: Unread) -> bool:
+        """Whether it may have said something of one of these kinds that could not be read."""
+        return self.unread is Unread.ANYTHING or self.unread in kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +87,13 @@ class Gap:
 class Trace:
     """Everything the files say, in order: `keys` by revision, `calls` by start, `starts` and `logs` by time.
 
-    Lines of one log keep their order even where its clock went back. `repeated` counts calls that stood in
-    the files twice and are here once. `api_mode`: etcd's events show that some PD led in API mode.
+    Lines of one log keep their order even where its clock went back. `repeated` counts calls and log
+    lines that stood in the files twice and are here once. `api_mode`: etcd's events show that some PD led in
+    API mode.
     `versions`: what logs say of builds, by time.
-    `undecoded`: where a protocol key was written with a value that no stream tells.
+    `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
+    revisions at which a primary of another keyspace group or service was elected. `log_ends`: by log file,
+    the time of its last line.
     """
 
     sources: tuple[Source, ...]
@@ -80,3 +107,5 @@ class Trace:
     api_mode: bool = False
     versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
+    other_elections: frozenset[int] = frozenset()
+    log_ends: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,88 @@
+"""Logs that are given twice, in one file, or of another cluster: told apart, or refused."""
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tsofence.traces.explain.replay import replay
+from tsofence.traces.sources.observation import BadInput, Call
+from tsofence.traces.sources.reading import read
+from tsofence.traces.sources.servers import Servers
+from tsofence.traces.sources.trace import Trace
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+FAILOVER = RECORDINGS / "pd-failover"
+WATCH = FAILOVER / "etcd-recv.jsonl.gz"
+LOGS = sorted(FAILOVER.glob("pd-*.log.gz"))
+
+
+def conforms(trace: Trace) -> bool | None:
+    (verdict,) = replay(trace, ["check-tso-primary"], properties=()).fences
+    return verdict.conforms
+
+
+def lines(path: Path) -> list[bytes]:
+    return gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+
+
+def test_the_same_log_twice_is_one(tmp_path: Path) -> None:
+    copy = tmp_path / "pd2-copied.log"
+    copy.write_bytes(b"".join(lines(LOGS[1])))
+    once, twice = read([WATCH, *LOGS]), read([WATCH, *LOGS, copy])
+    assert len(twice.logs) == len(once.logs)
+    assert len(twice.starts) == len(once.starts)
+    assert twice.repeated == sum(line.server == "pd2" for line in once.logs)
+    assert conforms(twice) is True
+
+
+def test_a_rotated_piece_that_overlaps(tmp_path: Path) -> None:
+    whole = lines(LOGS[1])
+    for name, piece in (("pd2-1.log", whole[:300]), ("pd2-2.log", whole[250:])):
+        (tmp_path / name).write_bytes(b"".join(piece))
+    trace = read([WATCH, LOGS[0], LOGS[2], tmp_path])
+    assert len(trace.logs) == len(read([WATCH, *LOGS]).logs)
+    assert conforms(trace) is True
+
+
+def test_all_logs_one_after_another_in_one_file(tmp_path: Path) -> None:
+    together = tmp_path / "all.log"
+    together.write_bytes(b"".join(line for path in LOGS for line in lines(path)))
+    trace = read([WATCH, together])
+    assert {line.server for line in trace.logs} == {"pd1", "pd2", "pd3"}
+    assert conforms(trace) is True
+
+
+def test_logs_that_are_mixed_line_by_line_are_refused(tmp_path: Path) -> None:
+    mixed = tmp_path / "all.log"
+    every = sorted((line for path in LOGS for line in lines(path)), key=lambda line: line[:30])
+    mixed.write_bytes(b"".join(every))
+    with pytest.raises(BadInput, match=r"a line of pd\d, not of pd\d; give each server's log") as refused:
+        read([WATCH, mixed])
+    assert refused.value.file == str(mixed)
+
+
+def test_a_log_of_another_cluster_is_refused(tmp_path: Path) -> None:
+    other = RECORDINGS / "upgrade-unfenced" / "pd-pd1.log.gz"
+    shutil.copy(other, tmp_path / "pd-of-another.log.gz")
+    with pytest.raises(BadInput, match=r"keys of cluster 7711261070306729902 .* not of 7711260"):
+        read([WATCH, *LOGS, tmp_path])
+    with pytest.raises(BadInput, match="recordings of one cluster"):
+        read([LOGS[0], tmp_path])
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["http://127.0.0.1:12379", "127.0.0.1:12379", "http://127.0.0.1:12379/", "https://127.0.0.1:12379"],
+)
+def test_a_server_is_known_by_each_spelling_of_its_address(spelling: str) -> None:
+    servers = Servers(read([WATCH, *LOGS]))
+    assert servers.at("pd", spelling) == servers.at("pd", "pd1") == servers.number("pd1") != 0
+
+
+def test_timestamps_are_the_numbers_that_they_are_used_as() -> None:
+    def call(physical: int, logical: int) -> Call:
+        return Call("f", 1, "c", "pd", "e", None, 1, 2, physical, logical, 1, None)
+
+    assert call(7, (1 << 18) - 1).last + 1 == call(8, 0).last == 8 << 18

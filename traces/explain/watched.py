@@ -1,0 +1,152 @@
+"""What the watch shows, and of what it would show it: nothing is missing there, and it had not ended yet."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
+from ..sources.trace import Trace
+
+#: clocks differ by less, and lines are written and events received sooner
+LONG_NS = 10_000 * NS_PER_MS
+ELECTIONS = (Key.LEADER, Key.PRIMARY)
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """The place that is denied, the model's step that it shows, by which server, and what denies it."""
+
+    where: Where
+    revision: int | None
+    transition: str
+    server: str
+    denied: str
+
+
+class Watch:
+    """What the watch shows, and of what it would show it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._events: defaultdict[int, list[KeyEvent]] = defaultdict(list)
+        for event in trace.keys:
+            self._events[event.revision].append(event)
+        self._gaps = trace.gaps
+        self._keys = trace.keys
+        self._last = trace.keys[-1].revision if trace.keys else 0
+        self._other_elections = trace.other_elections
+        received = [event.latest_ns for event in trace.keys if event.latest_ns is not None]
+        self._end_ns = max(received, default=0)
+        self.saves = [event for event in trace.keys if event.key is Key.TIMESTAMP]
+        values = [event.timestamp_ns or 0 for event in self.saves]
+        self._unbroken = (
+            bool(values)
+            and values == sorted(values)
+            and all(each.put for each in self.saves)
+            and all(after.version == (before.version or 0) + 1 for before, after in pairwise(self.saves))
+        )
+        self._values = frozenset(values)
+        self._in_ms = [value // NS_PER_MS for value in values]
+        first = min(received, default=0)
+        #: when each save was received, so that it was not saved long before; 0 of what was before the watch
+        received_ns = (
+            0 if save.latest_ns is None or save.latest_ns == first else save.latest_ns for save in self.saves
+        )
+        self._earliest_ns = [*accumulate(received_ns, max)]
+        self._save_revisions = [save.revision for save in self.saves]
+        self._from_first = bool(values) and self.saves[0].version == 1
+
+    def tells_of(self, revision: int) -> bool:
+        """Whether what happened at a revision is in the watch."""
+        return revision <= self._last and not any(gap.first <= revision <= gap.last for gap in self._gaps)
+
+    def election(self, revision: int) -> KeyEvent | None:
+        """The election at a revision."""
+        events = self._events.get(revision, ())
+        return next((event for event in events if event.key in ELECTIONS and event.put), None)
+
+    def of_another_group(self, revision: int) -> bool:
+        """Whether the primary of another keyspace group, or of another service, was elected then."""
+        return revision in self._other_elections
+
+    def had(self, value_ns: int) -> bool:
+        """Whether the timestamp key held a value, to the millisecond."""
+        at = bisect_right(self._in_ms, value_ns // NS_PER_MS)
+        return at > 0 and self._in_ms[at - 1] == value_ns // NS_PER_MS
+
+    def had_exactly(self, value_ns: int) -> bool:
+        return value_ns in self._values
+
+    def never_had(self, value_ns: int, *, before_its_end: bool) -> bool:
+        """Whether the timestamp key certainly never held a value, to the millisecond.
+
+        ``before_its_end``: it would have held it before the watch's end; else that is only certain of values
+        that a later one in the watch exceeds.
+        """
+        if not self._unbroken or self.had(value_ns):
+            return False
+        if not self._from_first and value_ns // NS_PER_MS <= self._in_ms[0]:
+            return False
+        return before_its_end or value_ns // NS_PER_MS < self._in_ms[-1]
+
+    def overwritten(self, value_ns: int) -> int | None:
+        """The value (ms) that followed the only one of that millisecond."""
+        ms = value_ns // NS_PER_MS
+        at = bisect_right(self._in_ms, ms)
+        once = (
+            self._unbroken and at > 0 and self._in_ms[at - 1] == ms and (at < 2 or self._in_ms[at - 2] != ms)
+        )
+        return self._in_ms[at] if once and at < len(self._in_ms) else None
+
+    def revision_of(self, line: LogEvent) -> int | None:
+        """At which revision the watch shows what a line tells, of elections and syncs."""
+        if line.step is LogStep.ELECTED:
+            event = self.election(line.revision or 0)
+            return line.revision if event is not None and event.server == line.server else None
+        if line.step is LogStep.SYNC_SAVED and line.save_ns and self.had(line.save_ns):
+            return self.saves[bisect_right(self._in_ms, line.save_ns // NS_PER_MS) - 1].revision
+        return None
+
+    def held_at(self, revision: int) -> int:
+        """The value (ms) that the timestamp key held at a revision, 0 if none."""
+        at = bisect_right(self._save_revisions, revision)
+        return self._in_ms[at - 1] if at else 0
+
+    def highest_ms(self, at_ns: int) -> int | None:
+        """The highest value of the timestamp key until long after a time; `None` if some may be missing."""
+        if not self._unbroken:
+            return None
+        at = bisect_right(self._earliest_ns, at_ns + LONG_NS)
+        return self._in_ms[at - 1] if at else 0
+
+    def ended_long_after(self, at_ns: int) -> bool:
+        """Whether the watch goes on for long after a time."""
+        return at_ns + LONG_NS < self._end_ns
+
+    def long_before_its_end(self, line: LogEvent) -> bool:
+        """Whether a line is that much older than what was received last."""
+        return self.ended_long_after(line.at_ns)
+
+    def leases(self) -> Iterator[Contradiction]:
+        """Election keys without a lease, or with that of another."""
+        telling = {event.where.file for event in self._keys if event.lease}
+        owners: dict[int, KeyEvent] = {}
+        for event in self._keys:
+            if not event.put or event.key is Key.TIMESTAMP:
+                continue
+            elected = event.key in ELECTIONS
+            if elected and event.lease is None and event.where.file in telling:
+                yield self._elected(event, "an election key is written with a lease")
+            if event.lease is None:
+                continue
+            owner = owners.setdefault(event.lease, event)
+            if owner is not event and (elected or owner.key in ELECTIONS):
+                of = f"revision {owner.revision}"
+                yield self._elected(event, f"a lease belongs to one election: this one is that of {of}")
+
+    @staticmethod
+    def _elected(event: KeyEvent, denied: str) -> Contradiction:
+        return Contradiction(event.where, event.revision, "campaign", event.server or "", denied)
