@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from ..sources.builds import recognise
 from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace
 from .timeline import Timeline
 
 #: a log without a line about the protocol for that long before the last etcd event may be cut
 _QUIET_NS = 10_000_000_000
+#: the build whose releases do not all log an admin's reset
+_OLDEST = "release-6.5"
 
 
 def _last_lines(trace: Trace) -> dict[str, LogEvent]:
@@ -53,12 +56,26 @@ def silent_in(trace: Trace, order: Timeline) -> list[str]:
 
 
 def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> frozenset[tuple[str, int]]:
-    """What servers did not do, for their whole logs would tell of it: a save that fails is logged."""
+    """What servers did not do, for their whole logs would tell of it: saves that fail, admins' resets."""
     failed = {line.server for line in trace.logs if line.refusal is Refusal.OTHER}
+    reset = {line.server for line in trace.logs if line.step is LogStep.ADMIN_RESET}
+    told = _OLDEST not in recognise(trace.versions).builds
+    denied = set()
+    for number, name in enumerate(order.names, 1):
+        if name not in silent and name not in failed:
+            denied.add(("commit_answer_lost", number))
+        if name not in silent and name not in reset and number in order.telling and told:
+            denied |= {("admin_reset", number), ("admin_reset_begin", number)}
+    return frozenset(denied)
+
+
+def steady(trace: Trace, order: Timeline, silent: Collection[str]) -> frozenset[int]:
+    """The servers whose clocks did not jump on while they served: PD says when it finds that."""
+    jumped = {line.server for line in trace.logs if line.step is LogStep.CLOCK_OFFSET}
     return frozenset(
-        ("commit_answer_lost", number)
+        number
         for number, name in enumerate(order.names, 1)
-        if name not in silent and name not in failed
+        if name not in silent and name not in jumped and number in order.telling
     )
 
 
