@@ -181,7 +181,7 @@ class Draft:
         index = self.world.index.get((name, number))
         if index is None:
             return None
-        if (name, number) in self.world.denied:
+        if self.now < self.world.denied.get((name, number), 0):
             return ("the server's log would tell of it",)
         return self.world.machine.refused(self.state, index, inputs)
 
@@ -231,7 +231,8 @@ class Draft:
         large = abs(by - skew) > NOISE_NS
         if large and not jumps:
             return self.refuse("clock_jump", number, "no clock is known to have been set")
-        if by - skew > _FAR_NS and number in self.world.steady and self.get("initialised", number):
+        told = self.now < self.world.steady.get(number, 0) and self.get("initialised", number)
+        if told and by - skew > _FAR_NS:
             return self.refuse("clock_jump", number, "the server's log would tell of it")
         self.cost += _CLOCK_SURPRISE * large
         return self.do("clock_jump", number, by=by)

@@ -34,15 +34,15 @@ class Timeline:
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
     resets; `loads`, the values (ms) that it loaded; `shown`, how often each fault; `denied`, the steps of
-    which it would tell, and does not; `steady`: that its clock did not jump on while it served;
-    `tells_syncs`, from which time on (ns) it tells of each sync; `tells_attempts`, from which time until when
-    it tells of each attempt to save. Events may be missing from revision `gap`, time `gap_at` on, for the
-    reason `gap_text`. `mode_text` says why a PD may be in API mode although no log tells; empty if none can
-    be. `mode_open`: one certainly was. `late`: what was before the first event is not known, `first_windows`
-    are what the timestamp key may have held then. `unused` counts observations that demand nothing,
-    `undecoded` names those that cannot be read and may demand anything. `contradicted`: what one source says
-    and another one denies, whatever the fence. `taken`: what is explained by nothing that the trace shows.
-    `telling`: the servers with a log that tells of all that they did.
+    which it would tell, and does not, and `steady`, that its clock did not jump on while it served: both
+    until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each
+    attempt to save; `telling`, that it tells of all that it did, until then. Events may be missing from
+    revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
+    although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
+    first event is not known, `first_windows` are what the timestamp key may have held then. `unused` counts
+    observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
+    `contradicted`: what one source says and another one denies, whatever the fence. `taken`: what is
+    explained by nothing that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -67,13 +67,13 @@ class Timeline:
     unused: Mapping[str, int]
     undecoded: tuple[Where, ...] = ()
     cut: str = ""
-    denied: frozenset[tuple[str, int]] = frozenset()
-    tells_syncs: Mapping[int, int] = field(default_factory=dict)
-    tells_attempts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    denied: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    tells_syncs: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    tells_attempts: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
     contradicted: tuple[Contradiction, ...] = ()
     taken: str = ""
-    telling: frozenset[int] = frozenset()
-    steady: frozenset[int] = frozenset()
+    telling: Mapping[int, int] = field(default_factory=dict)
+    steady: Mapping[int, int] = field(default_factory=dict)
 
     def window(self, number: int) -> int:
         """The save interval of a server."""
@@ -144,7 +144,7 @@ def timeline(trace: Trace) -> Timeline:
         cut=cut,
         contradicted=contradicted,
         taken=taken,
-        telling=frozenset(log.number for log in logs_of(trace, servers) if log.tells_all),
+        telling={log.number: log.end_ns - LATE_NS for log in logs_of(trace, servers) if log.tells_all},
     )
 
 

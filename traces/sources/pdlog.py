@@ -89,6 +89,8 @@ _FIELD = re.compile(rf"\[({_QUOTED}|[^\[\]\"=]++)=({_QUOTED}|[^\[\]\"]*+)\]")
 #: what may follow: fields to the end of the line, or the line is damaged, as where a part of a log is missing
 _FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)=(?:{_QUOTED}|[^\[\]\"]*+))?\])*+\s*")
 _OBJECT = re.compile(rf"=(?=\"{{)({_QUOTED})\]")
+_SECONDS = len("2026/11/23 07:09:28")  # of a time, up to its seconds
+_SILENCE_NS = 3_000 * NS_PER_MS  # between lines of one stretch
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -243,15 +245,15 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
 class Log:
     """One log file: its events in their order, the starts and builds that it tells of, and its server.
 
-    `end_ns` is the time of its last line, of whatever message; 0 if none has one. `cluster` is the id in its
-    keys, and where it stands.
+    `stretches` are the times from when until when there are lines, of whatever message, at most some seconds
+    apart. `cluster` is the id in its keys, and where it stands.
     """
 
     events: list[LogEvent] = field(default_factory=list)
     starts: list[ServerStart] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
-    end_ns: int = 0
+    stretches: list[tuple[int, int]] = field(default_factory=list)
     cluster: tuple[str, Where] | None = None
 
 
@@ -278,7 +280,7 @@ def decode(
     service = Service.UNKNOWN
     refused = _Refused()
     tellings = Tellings()
-    last = ""
+    second = ""
     for number, line in lines:
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
@@ -287,7 +289,10 @@ def decode(
         if _FIELDS.fullmatch(head.string, head.end()) is None or not _whole_objects(head.string, head.end()):
             tally.skip(number, "a log line that is damaged")
             continue
-        message, last = _unquote(head[2]), head[1]
+        message = _unquote(head[2])
+        if head[1][:_SECONDS] != second:
+            second = head[1][:_SECONDS]
+            _stretch(log.stretches, time_ns(head[1]))
         log.cluster = _same_cluster(log.cluster, Where(file, number), head.string)
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
@@ -334,7 +339,6 @@ def decode(
             log.events.append(told)
         else:
             tally.other += 1
-    log.end_ns = time_ns(last) or 0
     first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
     _of_one_server(callers, first)
     log.events = [
@@ -364,6 +368,17 @@ def _is_json(quoted: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _stretch(stretches: list[tuple[int, int]], at_ns: int | None) -> None:
+    """There is a line in the second that begins then, or a little before."""
+    if at_ns is None:
+        return
+    begin, end = stretches[-1] if stretches else (at_ns, at_ns)
+    if stretches and begin <= at_ns <= end + _SILENCE_NS:
+        stretches[-1] = begin, at_ns
+    else:
+        stretches.append((at_ns, at_ns))
 
 
 def _of_one_server(callers: Iterable[tuple[Where, str, str]], first: str) -> None:

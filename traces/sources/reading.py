@@ -31,7 +31,7 @@ class _Gathered:
     sources: list[Source]
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
-    log_ends: dict[str, int]
+    stretches: dict[str, list[tuple[int, int]]]
     calls: list[Call]
     kept: int = 0
 
@@ -82,7 +82,7 @@ def read(
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
-        log_ends=gathered.log_ends,
+        stretches=gathered.stretches,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
 
@@ -155,7 +155,7 @@ def _read_file(path: Path, gathered: _Gathered, group: int) -> None:
         elif kind is Kind.LOG:
             log = pdlog.decode(file, everything, tally, group)
             gathered.logs.append(log)
-            gathered.log_ends[file] = log.end_ns
+            gathered.stretches[file] = log.stretches
             observations = len(log.events)
             kind = _LOGS[log.service]
         elif kind in WATCHES:
