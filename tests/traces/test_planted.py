@@ -143,15 +143,6 @@ def test_steps_beyond_those_that_logs_tell_are_named() -> None:
     assert ends == 1 or "stop of http://127.0.0.1:13379" in verdict.note
 
 
-def test_a_clock_that_jumped_is_named_and_no_admin() -> None:
-    """The log tells of the one, and would tell of the other."""
-    paths = (RECORDINGS / "clock-jump").glob("[ep]*")
-    (verdict,) = replay(read(paths), ["check-tso-primary"], properties=()).fences
-    assert verdict.conforms is True
-    assert verdict.note.startswith("explained with clock_jump of pd1 by +36")
-    assert "admin" not in verdict.note
-
-
 @pytest.mark.parametrize("kind", STATED)
 def test_each_kind_can_be_planted(kind: str) -> None:
     assert any(KINDS[kind].plant(clean(name), random.Random(kind)) for name in FEW)

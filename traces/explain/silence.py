@@ -59,13 +59,14 @@ def silent_in(trace: Trace, order: Timeline) -> list[str]:
 def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[tuple[str, int], int]:
     """What servers did not do, and until when: logs tell of saves that fail and of admins' resets."""
     failed = {line.server for line in trace.logs if line.refusal is Refusal.OTHER}
-    reset = {line.server for line in trace.logs if line.step is LogStep.ADMIN_RESET}
+    # of a clock that jumped there and back again, only its effects are in the trace
+    moved = {line.server for line in trace.logs if line.step in (LogStep.ADMIN_RESET, LogStep.CLOCK_OFFSET)}
     told = _OLDEST not in recognise(trace.versions).builds
     denied: dict[tuple[str, int], int] = {}
     for number, name in enumerate(order.names, 1):
         if name not in silent and name not in failed:
             denied["commit_answer_lost", number] = FOREVER
-        if name not in silent and name not in reset and told and number in order.telling:
+        if name not in silent and name not in moved and told and number in order.telling:
             until = order.telling[number]
             denied["admin_reset", number] = denied["admin_reset_begin", number] = until
     return denied
