@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
-from .seen import Granted, Seen
+from .seen import FOREVER, Granted, Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -228,9 +228,8 @@ class _Try(Hidden):
 
     def _would_tell(self, n: int) -> bool:
         """The server's log would say that a sync of its saved this value, and does not."""
-        return n not in self._seen.writers and any(
-            since <= self._seen.at <= until for since, until in self._timeline.tells_syncs.get(n, ())
-        )
+        since, until = self._timeline.tells_syncs.get(n, (FOREVER, 0))
+        return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
 
     def _would_tell_attempt(self, n: int) -> bool:
         """The server's log would say that it tries to save this value, and does not."""

@@ -82,18 +82,18 @@ def steady(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, 
     }
 
 
-def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, list[tuple[int, int]]]:
+def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, tuple[int, int]]:
     """By server, from when until when its log tells of every sync that saved: one that is whole, and has such
-    lines at all.
-
-    A sync is told among others of its election; where a log is silent, some lines may be missing.
-    """
-    files: dict[str, set[str]] = {}
+    lines at all."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    ends = {file: max(end for _, end in found) for file, found in trace.stretches.items() if found}
     for line in trace.logs:
-        files.setdefault(line.server, set()).add(line.where.file)
+        first[line.server] = min(first.get(line.server, line.at_ns), line.at_ns)
+        last[line.server] = max(last.get(line.server, 0), line.at_ns, ends.get(line.where.file, 0))
     heard = {line.server for line in trace.logs if line.step is LogStep.SYNC_SAVED}
     return {
-        number: [stretch for file in files[name] for stretch in trace.stretches.get(file, ())]
+        number: (first[name], last[name])
         for number, name in enumerate(order.names, 1)
         if name in heard and name not in silent
     }

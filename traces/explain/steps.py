@@ -108,9 +108,10 @@ class World:
 
     def surprise(self, name: str, number: int) -> int:
         """How much less likely the step makes an explanation."""
-        return min(
-            _SURPRISE.get(name, 0), 1 if (ALIKE.get(name, name), number) in self._shown else _CLOCK_SURPRISE
-        )
+        surprise = _SURPRISE.get(name, 0)
+        if surprise > 1 and (ALIKE.get(name, name), number) in self._shown:
+            return 1
+        return surprise
 
     def breaks(self, state: State, name: str, number: int, inputs: Mapping[str, int]) -> tuple[str, ...]:
         """Which of the properties judged on explanations the step breaks."""
@@ -181,7 +182,8 @@ class Draft:
         index = self.world.index.get((name, number))
         if index is None:
             return None
-        if self.now < self.world.denied.get((name, number), 0):
+        until = self.world.denied.get((name, number))
+        if until is not None and self.now < until:
             return ("the server's log would tell of it",)
         return self.world.machine.refused(self.state, index, inputs)
 
@@ -231,7 +233,7 @@ class Draft:
         large = abs(by - skew) > NOISE_NS
         if large and not jumps:
             return self.refuse("clock_jump", number, "no clock is known to have been set")
-        told = self.now < self.world.steady.get(number, 0) and self.get("initialised", number)
+        told = large and self.now < self.world.steady.get(number, 0) and self.get("initialised", number)
         if told and by - skew > _FAR_NS:
             return self.refuse("clock_jump", number, "the server's log would tell of it")
         self.cost += _CLOCK_SURPRISE * large

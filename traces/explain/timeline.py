@@ -68,7 +68,7 @@ class Timeline:
     undecoded: tuple[Where, ...] = ()
     cut: str = ""
     denied: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    tells_syncs: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    tells_syncs: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     tells_attempts: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
     contradicted: tuple[Contradiction, ...] = ()
     taken: str = ""

@@ -45,6 +45,23 @@ Sources: `pkg/tso/tso.go`, `pkg/tso/allocator.go`, `pkg/election`, `pkg/member`,
 `server/cluster/cluster.go`, `pkg/storage/endpoint/tso.go`; `pkg/tso/global_allocator.go` to 8.5, `server/tso/tso.go`,
 `server/election` and `server/member` to 6.5.
 
+What a replay makes of a line (`explain/proposals.py`: steps of the model; `explain/contradictions.py` and
+`answers.py`: what etcd's events, the same log and clients must agree with). Lines of other steps bind nothing.
+
+| step | binds a step of the model | must agree with |
+|---|---|---|
+| SERVER_START, SERVER_EXIT | restart, stop | every answer after a reset, with a sync in between |
+| LEASE_GRANTED | | the lease of the election key that the next ELECTED names |
+| ELECTED | where no watch tells, campaign | the election key's write at that revision, by that server |
+| CAMPAIGN_WON | | ELECTED before it |
+| SYNC_START | | how the sync before ended |
+| WINDOW_LOADED, SYNC_SKIPPED | sync_load, sync_skip | the values of the timestamp key |
+| SYNC_SAVED | who wrote that value, and from which clock reading | these values, the save interval |
+| SAVE_ATTEMPT | who may have written that value | the value or a refusal, the key, whether it checks |
+| SAVE_REFUSED | the refusal of that reason | the previous value |
+| RESET, ALLOCATOR_CLOSED, STEP_DOWN | that the memory is cleared, the role given up | why; no answer until a sync |
+| CLOCK_OFFSET, ADMIN_RESET | that a clock jumped, that an admin reset | answers above every window |
+
 A refused save is logged two or three times, by each function it passes through. They make one event: the
 innermost line makes it, the others are taken for the same refusal when they have the same error, and make
 their own when the innermost line is missing (a log that begins in between).
@@ -293,7 +310,8 @@ def decode(
         if head[1][:_SECONDS] != second:
             second = head[1][:_SECONDS]
             _stretch(log.stretches, time_ns(head[1]))
-        log.cluster = _same_cluster(log.cluster, Where(file, number), head.string)
+        if "=/" in head.string:
+            log.cluster = _same_cluster(log.cluster, Where(file, number), head.string)
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
             (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
