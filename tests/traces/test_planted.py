@@ -128,7 +128,7 @@ def test_what_nothing_denies_is_named(tmp_path: Path) -> None:
     Recording(kept).write(tmp_path)
     (verdict,) = replay(read([tmp_path]), ["off"], properties=()).fences
     assert verdict.conforms is True
-    assert "1 calls that are above every window after the watch's end" in verdict.note
+    assert verdict.note == "explained with calls above every window after the watch's end (1)"
 
 
 def test_steps_beyond_those_that_logs_tell_are_named() -> None:
