@@ -13,8 +13,10 @@ import pytest
 from tsofence.traces.judge.exact import PROPERTIES, judge
 from tsofence.traces.judge.judgement import Judgement
 from tsofence.traces.sources import lines as lines_module
+from tsofence.traces.sources import packing
 from tsofence.traces.sources.lines import Lines
 from tsofence.traces.sources.observation import BadInput, Call, Key
+from tsofence.traces.sources.packing import opened
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.trace import Gap, Kind, Source, Trace
 
@@ -311,7 +313,7 @@ def test_lines_without_end_and_streams_that_expand_without_measure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines_module, "MAX_LINE", 3 << 20)
-    monkeypatch.setattr(lines_module, "FREE_EXPANSION", 8 << 20)
+    monkeypatch.setattr(packing, "FREE_EXPANSION", 8 << 20)
     path = tmp_path / "client"
     line = gzip.decompress(FILES[Kind.CLIENT].read_bytes()).splitlines(keepends=True)[200]
     long = b"[" * (5 << 20)
@@ -336,8 +338,9 @@ def test_lines_do_not_depend_on_where_chunks_end(tmp_path: Path, monkeypatch: py
         path.write_bytes(content)
         for size in (1, 2, 7, 64, 1 << 20):
             monkeypatch.setattr(lines_module, "_CHUNK", size)
-            monkeypatch.setattr(lines_module, "_STEP", size)
-            with Lines(path) as lines:
+            monkeypatch.setattr(packing, "_STEP", size)
+            with opened(path) as text_of:
+                lines = Lines(text_of)
                 assert list(lines) == expected
             assert (lines.damage, lines.unfinished) == (None, None)
 

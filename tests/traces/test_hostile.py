@@ -179,7 +179,8 @@ def test_a_log_line_takes_linear_time(piece: str) -> None:
 
 def test_fields_are_read_as_they_are_logged() -> None:
     line = HEAD.replace("reset-ts", "save timestamp failed") + r'[] [a=b] ["x y"="[1]"] [error="a\"]\\ b"]'
-    (event,) = pdlog.decode("log", [(1, line.encode())], lines.Tally()).events
+    (log,) = pdlog.decode("log", [(1, line.encode())], lines.Tally())
+    (event,) = log.events
     assert event.text == 'a"]\\ b'
 
 
@@ -188,7 +189,8 @@ def test_a_line_joined_of_two_is_damaged(joined: str) -> None:
     """Where a part of a log is lost, a line may begin as one and end as another."""
     tally = lines.Tally()
     line = HEAD.replace("reset-ts", "save timestamp failed") + joined
-    assert not pdlog.decode("log", [(1, line.encode())], tally).events
+    (log,) = pdlog.decode("log", [(1, line.encode())], tally)
+    assert not log.events
     assert tally.skipped == 1
 
 

@@ -1,6 +1,7 @@
 """The sweeps of `judge` against the definitions they stand for, written down as pairs of calls."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tsofence.traces.judge.exact import judge
 from tsofence.traces.sources.observation import Call, Key, KeyEvent, LogEvent, LogStep, Service, Where
 from tsofence.traces.sources.settings import Setting, Settings
-from tsofence.traces.sources.trace import Gap, Kind, Source, Trace
+from tsofence.traces.sources.trace import Gap, Kind, Source, Trace, Unread
 
 NOTHING = Setting(None, "not in the trace")
 MS = 10**6
@@ -154,7 +155,8 @@ def test_ranges_that_touch_do_not_overlap() -> None:
     [
         source(Kind.CLIENT, truncated=True),
         source(Kind.CLIENT, skipped=1),
-        source(Kind.IGNORED, truncated=True),  # it may have been a client's
+        replace(source(Kind.IGNORED), unread=Unread.CALLS),
+        replace(source(Kind.IGNORED, truncated=True), unread=Unread.ANYTHING),
     ],
 )
 def test_calls_that_could_not_be_read_leave_no_holds(missing: Source) -> None:

@@ -25,7 +25,8 @@ FENCE = b'[error="tso microservice primary exists, PD in PD service mode must yi
 
 
 def log_of(*lines: bytes, head: bytes = HEAD) -> pdlog.Log:
-    return pdlog.decode("dir/pd-x.log.gz", numbered(*(head + line for line in lines)), Tally())
+    (log,) = pdlog.decode("dir/pd-x.log.gz", numbered(*(head + line for line in lines)), Tally())
+    return log
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_without_a_dump_a_server_is_called_as_its_lines_or_its_file() -> None:
 )
 def test_hostile_log_lines_are_counted(line: bytes | None) -> None:
     tally = Tally()
-    log = pdlog.decode("f", numbered(line, HEAD + b'["skip sync timestamp"] []'), tally)
+    (log,) = pdlog.decode("f", numbered(line, HEAD + b'["skip sync timestamp"] []'), tally)
     assert log.events[-1].step is LogStep.SYNC_SKIPPED
     assert len(log.events) + tally.other + tally.skipped == 2
 
@@ -216,7 +217,7 @@ def test_hostile_log_lines_are_counted(line: bytes | None) -> None:
 def test_a_line_that_goes_on_with_another_is_damaged(rest: bytes) -> None:
     """A part of the log is missing there: what its server did is not all known."""
     tally = Tally()
-    log = pdlog.decode("f", numbered(HEAD + b'["skip sync timestamp"] ' + rest), tally)
+    (log,) = pdlog.decode("f", numbered(HEAD + b'["skip sync timestamp"] ' + rest), tally)
     assert (log.events, tally.skipped) == ([], 1)
 
 

@@ -23,7 +23,8 @@ MASTERS_LAST = (
 
 
 def log_of(*lines: bytes) -> pdlog.Log:
-    return pdlog.decode("dir/x.log", numbered(*(HEAD + line for line in lines)), Tally())
+    (log,) = pdlog.decode("dir/x.log", numbered(*(HEAD + line for line in lines)), Tally())
+    return log
 
 
 @pytest.mark.parametrize(
@@ -185,5 +186,6 @@ def test_a_log_tells_of_its_builds_between_its_starts() -> None:
 def test_starts_without_end_are_counted_as_what_they_take() -> None:
     tally = Tally()
     line = HEAD + b'["Welcome to Placement Driver (PD)"]'
-    assert len(pdlog.decode("f", numbered(line, line, line), tally).versions) == 3
+    (log,) = pdlog.decode("f", numbered(line, line, line), tally)
+    assert len(log.versions) == 3
     assert tally.kept >= 3 * OBSERVATION

@@ -17,12 +17,12 @@ from .timeline import Timeline
 
 
 def judged_on_explanations(
-    name: str, order: Timeline, tried: Sequence[Tried], silent: Sequence[str]
+    name: str, order: Timeline, tried: Sequence[Tried], silent: Sequence[str], unread: Sequence[str] = ()
 ) -> Judgement:
     """A property judged on the explanations under the fences that the trace conforms to.
 
     It holds where no explanation breaks it and every server's log is there: a server that is ``silent``
-    may have done what no explanation needs.
+    may have done what no explanation needs, and so may what is told in files that are ``unread``.
 
     Where it conforms to none, what was explained before they stopped counts all the same, for what is broken
     stays broken; under fences whose verdict is unknown first.
@@ -34,6 +34,9 @@ def judged_on_explanations(
     breaking = sum(name in node.broken for node in ends)
     if not breaking and fitting:
         untested = _untested(name, order)
+        if unread:
+            why = untested.note if untested else "nothing seen breaks it"
+            return Judgement(name, "unknown", note=f"{why}; not read: {', '.join(unread)}")
         if untested or not silent:
             return untested or Judgement(name, "holds")
         return Judgement(

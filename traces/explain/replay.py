@@ -24,7 +24,16 @@ from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, try_fences, undecided
 from .deduced import judged_on_explanations
 from .seen import Granted
-from .silence import cut_logs, denied_by_logs, silent_in, steady, tells_attempts, tells_syncs, untold_mode
+from .silence import (
+    cut_logs,
+    denied_by_logs,
+    silent_in,
+    steady,
+    tells_attempts,
+    tells_syncs,
+    unread_in,
+    untold_mode,
+)
 from .timeline import Timeline, timeline
 
 #: every property, in the order of reports
@@ -166,7 +175,7 @@ def _judged(
     if name not in NAMES and specs.named(name).compares_grants:
         return Judgement(name, "unknown", note="it compares grants: only a run file remembers one")
     with held:
-        return judged_on_explanations(name, order, tried, silent)
+        return judged_on_explanations(name, order, tried, silent, unread_in(trace))
     return Judgement(name, "unknown", note=FAULT)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from ..sources.builds import recognise
 from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
-from ..sources.trace import Trace
+from ..sources.trace import Trace, Unread
 from .seen import FOREVER
 from .timeline import Timeline
 
@@ -54,6 +54,11 @@ def silent_in(trace: Trace, order: Timeline) -> list[str]:
     lost = {line.server for line in trace.logs if line.where.file in damaged}
     last = _last_lines(trace)
     return [name for name in order.names if name not in last or name in lost or name in _early(trace, order)]
+
+
+def unread_in(trace: Trace) -> list[str]:
+    """Files that may tell of steps, or of who granted, but are in no form that is read."""
+    return [source.file for source in trace.sources if source.hides(*Unread)]
 
 
 def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[tuple[str, int], int]:

@@ -296,7 +296,8 @@ def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> t
     ends: dict[tuple[int, int], tuple[Call, Call]] = {}
     sent_on: defaultdict[int, list[Call]] = defaultdict(list)
     for call in trace.calls:
-        number = servers.at(call.kind, call.endpoint) if call.error is None else 0
+        answered = call.error is None and call.timed
+        number = servers.at(call.kind, call.endpoint) if answered else 0
         if not number:
             unused["calls that failed or do not say which server answered"] += 1
         elif servers.in_api_mode(number, call.end_ns):

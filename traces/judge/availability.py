@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from ..sources.observation import NS_PER_MS, Call
 from ..sources.trace import Trace
-from .calls import granted
+from .calls import timed
 from .judgement import Judgement, clean, lower_bound, nothing
 
 #: judged on calls alone: no step of a server breaks it
@@ -30,11 +30,11 @@ def availability(trace: Trace) -> Judgement:
     """
     asked: defaultdict[str, list[Call]] = defaultdict(list)
     for call in trace.calls:
-        if call.kind == "lib":
+        if call.kind == "lib" and call.timed:
             asked[call.client].append(call)
     if not asked:
         return nothing(AVAILABILITY, trace, "no client of PD's library")
-    served = _stretches(call.end_ns for call in granted(trace) if call.kind == "tso")
+    served = _stretches(call.end_ns for call in timed(trace) if call.kind == "tso")
     if not served:
         return nothing(AVAILABILITY, trace, "no TSO server answered a client that asked it")
     outages: list[tuple[int, int, Call, Call]] = []

@@ -5,11 +5,12 @@ Ranges of timestamps are compared as (physical, logical). Clients' clocks are ta
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from ..sources.observation import LOGICAL_BITS, Call
 from ..sources.trace import Trace
-from .judgement import Judgement, clean, lower_bound, nothing
+from .judgement import Judgement, clean, lower_bound, nothing, undecided
 
 
 def granted(trace: Trace) -> list[Call]:
@@ -17,8 +18,21 @@ def granted(trace: Trace) -> list[Call]:
     return [call for call in trace.calls if call.error is None]
 
 
-def span(calls: Sequence[Call]) -> tuple[int, int]:
+def timed(trace: Trace) -> list[Call]:
+    """Those of them of which it is told when."""
+    return [call for call in granted(trace) if call.timed]
+
+
+def untimed(trace: Trace) -> str:
+    """What is to be said of timestamps without times; empty if there are none."""
+    count = sum(not call.timed for call in trace.calls)
+    return f"when {count} timestamps were granted is not told" if count else ""
+
+
+def span(calls: Sequence[Call]) -> tuple[int | None, int | None]:
     """When the first of these calls started, and when the last one ended (ns)."""
+    if not all(call.timed for call in calls):
+        return None, None
     return min(call.start_ns for call in calls), max(call.end_ns for call in calls)
 
 
@@ -55,7 +69,7 @@ def unique(trace: Trace) -> Judgement:
             widest = index
     assert witness is not None
     earlier, later = sorted(witness, key=attrgetter("end_ns"))
-    since, until = span([calls[index] for index in involved])
+    since, until = span([calls[index] for index in sorted(involved)])
     return Judgement(
         "unique",
         "violated",
@@ -72,19 +86,24 @@ def real_time(trace: Trace) -> Judgement:
 
     The witness is the pair whose physical part stepped back furthest.
     """
-    calls = granted(trace)
-    return _in_order("real-time", trace, [calls] if calls else [])
+    calls = timed(trace)
+    judgement = _in_order("real-time", trace, [calls] if calls else [])
+    return judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace))
 
 
 def session(trace: Trace) -> Judgement:
     """Each client, or each worker of a client with several, sees its timestamps grow. Counts calls.
 
-    Calls of one session that overlap in time have no order and are not compared.
+    Calls of one session that overlap in time have no order and are not compared. Timestamps without times are
+    in the order of their file.
     """
-    sessions: defaultdict[tuple[str, int | None], list[Call]] = defaultdict(list)
+    sessions: defaultdict[tuple[str, int | None, str], list[Call]] = defaultdict(list)
     for call in granted(trace):
-        sessions[call.client, call.worker].append(call)
-    return _in_order("session", trace, list(sessions.values()))
+        sessions[call.client, call.worker, "" if call.timed else call.file].append(call)
+    judgement = _in_order("session", trace, list(sessions.values()))
+    untold = untimed(trace)
+    in_order = f"{untold}: taken in the order of their file" if untold else ""
+    return replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
 
 
 def _in_order(name: str, trace: Trace, groups: Sequence[Sequence[Call]]) -> Judgement:

@@ -1,10 +1,10 @@
 """The verdict on one property, and what it says where calls could not be read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..sources.observation import Observation
-from ..sources.trace import Kind, Trace
+from ..sources.trace import Kind, Trace, Unread
 
 Verdict = Literal["violated", "holds", "vacuous", "unknown"]
 
@@ -40,6 +40,11 @@ def nothing(name: str, trace: Trace, why: str) -> Judgement:
     return _unless_missing(Judgement(name, "vacuous", note=why), why, trace)
 
 
+def undecided(judgement: Judgement, why: str) -> Judgement:
+    """The judgement, unless there is a reason why it is open."""
+    return replace(judgement, verdict="unknown", note=why) if why else judgement
+
+
 def lower_bound(trace: Trace) -> str:
     """What is to be said beside a count; empty if all calls were read."""
     missing = _calls_missing(trace)
@@ -56,7 +61,6 @@ def _calls_missing(trace: Trace) -> str:
     files = [
         source.file
         for source in trace.sources
-        if (source.kind is Kind.CLIENT and not source.whole)
-        or (source.kind is Kind.IGNORED and source.truncated)
+        if (source.kind is Kind.CLIENT and not source.whole) or source.hides(Unread.CALLS)
     ]
     return f"not all of {', '.join(files)} could be read" if files else ""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
 
 from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
-from ..sources.trace import WATCHES, Kind, Trace
-from .calls import granted, span
+from ..sources.trace import WATCHES, Trace, Unread
+from .calls import span, timed, untimed
 from .judgement import Judgement, clean, lower_bound, nothing
+from .judgement import undecided as left_open
 
 
 def key_monotone(trace: Trace) -> Judgement:
@@ -69,7 +70,9 @@ def window(trace: Trace) -> Judgement:
     ones that can count. Everything else is undecided: a recording alone does not tell a save that arrived
     just after the answer from one that was made just after the grant.
     """
-    calls = granted(trace)
+    calls = timed(trace)
+    if not calls and untimed(trace):
+        return Judgement("window", "unknown", note=untimed(trace))
     if not calls:
         return nothing("window", trace, "no call got a timestamp")
     saves = _saves(trace)
@@ -106,7 +109,7 @@ def window(trace: Trace) -> Judgement:
             f"{undecided} of {len(calls)} calls were answered before the save that covers them was received"
         )
         return Judgement("window", "unknown", undecided, note=note)
-    return clean("window", trace)
+    return left_open(clean("window", trace), untimed(trace))
 
 
 def _saves(trace: Trace) -> list[KeyEvent]:
@@ -184,8 +187,8 @@ def _elections(logs: Iterable[LogEvent], last_revision: int) -> list[tuple[int, 
 def _watch_cut(trace: Trace, saves: Sequence[KeyEvent]) -> bool:
     """Whether saves after the last one may be missing: no stream was read to its end, or etcd went on."""
     watches = [source for source in trace.sources if source.kind in WATCHES]
-    unknown = any(source.kind is Kind.IGNORED and source.truncated for source in trace.sources)
+    hidden = any(source.hides(Unread.WATCH) for source in trace.sources)
     if not any(source.whole for source in watches):
-        return bool(watches) or unknown
+        return bool(watches) or hidden
     last = saves[-1].revision if saves else 0
     return any(gap.last > last for gap in trace.gaps)

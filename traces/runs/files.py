@@ -32,8 +32,8 @@ from ...model.language.vocabulary import Vocabulary
 from ...model.pd import state, system
 from ...model.variants import fences
 from ...specs import liveness, properties
-from ..sources.lines import open_bounded
 from ..sources.observation import BadInput
+from ..sources.packing import open_bounded
 from ..sources.servers import MAX_SERVERS
 
 FORMAT = "tsofence run"

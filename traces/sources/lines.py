@@ -1,49 +1,22 @@
-"""Lines of a file that nobody vouches for: plain or gzipped, of any size, cut off or damaged anywhere.
+"""Lines of a file that nobody vouches for: plain or packed, of any size, cut off or damaged anywhere.
 
-Nothing here grows with the file. A line longer than `MAX_LINE` is passed over, and a gzip stream that expands
-more than `MAX_EXPANSION` times (recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond
-`FREE_EXPANSION` bytes. What goes on and on ends: a file is read up to `MAX_SIZE` bytes of text, `MAX_KEPT`
-bytes of observations (of all files together) or `MAX_SKIPPED` lines that cannot be read, whichever comes
-first, and its damage is said.
+Nothing here grows with the file. A line longer than `MAX_LINE` is passed over. What goes on and on ends: a
+file is read up to `MAX_SIZE` bytes of text, `MAX_KEPT` bytes of observations (of all files together) or
+`MAX_SKIPPED` lines that cannot be read, whichever comes first, and its damage is said.
 """
 
-import errno
 import json
-import stat
-import zlib
 from collections.abc import Iterator
-from io import BufferedReader
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from .observation import BadInput
+from .packing import Text
 
 MAX_LINE = 8 << 20  # etcd's first watch response packs up to 1000 revisions of history into one line
-MAX_EXPANSION = 200
-FREE_EXPANSION = 64 << 20
 MAX_SIZE = 8 << 30
 MAX_KEPT = 800 << 20  # of all files of a trace
 OBSERVATION = 400  # what one takes, about, from where it is read to where it is judged
 MAX_SKIPPED = 1_000_000
 _CHUNK = 1 << 20
-_PACKED = 1 << 14  # what is left of it is copied in every step, and for every gzip member
-_STEP = 1 << 16  # zlib drops what it had decoded in the step that finds the damage
-
-
-def open_bounded(path: Path) -> BufferedReader:
-    """A file that somebody has written, or writes: a regular one, or the pipe of a shell's ``<(…)``.
-
-    A device may go on forever, and a pipe with a name may wait for its writer forever.
-
-    Raises:
-        OSError: the path cannot be opened, or leads to something else.
-    """
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and Path("/dev") in path.parents):
-        kind = "folder" if stat.S_ISDIR(mode) else "pipe with a name" if stat.S_ISFIFO(mode) else "device"
-        raise OSError(errno.EINVAL, f"it is a {kind}")
-    return path.open("rb")
 
 
 class Tally:
@@ -78,32 +51,20 @@ class Tally:
 
 
 class Lines:
-    """The lines of one file, once, as (number from 1, content without its end).
+    """The lines of a text, once, as (number from 1, content without its end).
 
     A line that is too long has content `None`.
 
     A last line without an end is given only when it can be a whole JSON object; otherwise it is `unfinished`.
-    `damage` says after the last line why the file could not be read to its end, `None` when it could. What
-    becomes of the lines is counted in `tally`. Raises `BadInput` when the file cannot be opened or read.
+    `damage` says after the last line why the text could not be read to its end, `None` when it could. What
+    becomes of the lines is counted in `tally`. Raises `BadInput` when the file cannot be read.
     """
 
-    def __init__(self, path: Path, tally: Tally | None = None) -> None:
-        self.path = path
+    def __init__(self, text: Text, tally: Tally | None = None) -> None:
+        self._text = text
         self._tally = tally or Tally()
         self.damage: str | None = None
         self.unfinished: tuple[int, bytes] | None = None
-        try:
-            self._file: BufferedReader = open_bounded(path)
-        except OSError as error:
-            raise self._unreadable(error) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self._file.close()
 
     def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
         for number, line in self._all():
@@ -142,57 +103,15 @@ class Lines:
         elif rest:
             self.unfinished = (number, rest)
 
-    def _unreadable(self, error: OSError) -> BadInput:
-        reason = error.strerror or type(error).__name__
-        return BadInput(
-            str(self.path), None, "a file or folder that can be read", f"check the path ({reason})"
-        )
-
     def _chunks(self) -> Iterator[bytes]:
         left = MAX_SIZE
-        try:
-            packed = self._file.peek(2)[:2] == b"\x1f\x8b"
-            for chunk in self._inflate() if packed else iter(lambda: self._file.read(_CHUNK), b""):
-                yield chunk
-                left -= len(chunk)
-                if left < 0:
-                    self.damage = f"there are more than {MAX_SIZE >> 30} GiB"
-                    return
-        except OSError as error:
-            raise self._unreadable(error) from None
-
-    def _inflate(self) -> Iterator[bytes]:
-        """The text of all gzip members, as far as it can be had."""
-        member = None
-        taken = given = 0
-        pending = b""
-        while (pending := pending or self._file.read(_PACKED)) and taken <= MAX_SIZE:
-            if member is None:
-                taken += len(pending)
-                pending = pending.lstrip(b"\0")  # some archivers pad with zeros
-                taken -= len(pending)
-                if not pending:
-                    continue
-                member = zlib.decompressobj(wbits=31)
-            try:
-                text = member.decompress(pending, _STEP)
-            except zlib.error:
-                self.damage = "the gzip stream is damaged"
+        while chunk := self._text.read(_CHUNK):
+            yield chunk
+            left -= len(chunk)
+            if left < 0:
+                self.damage = f"there are more than {MAX_SIZE >> 30} GiB"
                 return
-            if text:
-                yield text
-            taken += len(pending) - len(member.unconsumed_tail) - len(member.unused_data)
-            given += len(text)
-            if given > max(FREE_EXPANSION, MAX_EXPANSION * taken):
-                self.damage = f"the gzip stream expands more than {MAX_EXPANSION} times"
-                return
-            pending = member.unconsumed_tail or member.unused_data
-            if member.eof:
-                member = None
-        if member is not None:
-            yield member.flush()
-            if not member.eof:
-                self.damage = "the gzip stream ends early"
+        self.damage = self._text.damage
 
 
 def json_object(number: int, line: bytes | None, tally: Tally) -> dict[str, Any] | None:

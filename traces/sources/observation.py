@@ -210,6 +210,8 @@ class Call:
     timestamps (`physical`, `logical` - `count` + 1) to (`physical`, `logical`) were granted in between. A
     failed call has `error` and owns nothing it knows of. `kind` is pd or tso (raw stream to `endpoint`) or
     lib (PD's client library).
+
+    Not `timed`: nothing tells when; `start_ns` and `end_ns` are its place in its file.
     """
 
     file: str
@@ -224,6 +226,7 @@ class Call:
     logical: int
     count: int
     error: str | None
+    timed: bool = True
 
     @property
     def where(self) -> Where:

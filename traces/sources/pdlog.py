@@ -69,12 +69,12 @@ their own when the innermost line is missing (a log that begins in between).
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
-from . import groups
+from . import fallbacks, groups
 from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
@@ -87,6 +87,7 @@ from .observation import (
     NS_PER_MS,
     Attempt,
     BadInput,
+    Call,
     Key,
     LogEvent,
     LogStep,
@@ -95,6 +96,7 @@ from .observation import (
     Where,
 )
 from .settings import ServerStart, server_start
+from .wrapping import unwrap, unwrapped
 
 _TIME = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d"
 # Possessive, and no key or bare value goes on past a bracket: so no text is looked at again and again.
@@ -111,6 +113,8 @@ _SILENCE_NS = 3_000 * NS_PER_MS  # between lines of one stretch
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+#: servers whose lines one file has
+_MOST_MARKED = 100
 
 _STEPS = {
     "pd config": LogStep.SERVER_START,
@@ -260,10 +264,11 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
 
 @dataclass(slots=True)
 class Log:
-    """One log file: its events in their order, the starts and builds that it tells of, and its server.
+    """A server's log: its events in their order, the starts and builds that it tells of, and what it is.
 
     `stretches` are the times from when until when there are lines, of whatever message, at most some seconds
-    apart. `cluster` is the id in its keys, and where it stands.
+    apart. `calls`: what a client's log says of its calls (`fallbacks.py`). `cluster` is the id in its keys,
+    and where it stands.
     """
 
     events: list[LogEvent] = field(default_factory=list)
@@ -271,105 +276,176 @@ class Log:
     versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
     stretches: list[tuple[int, int]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     cluster: tuple[str, Where] | None = None
 
 
 def recognise(line: bytes) -> bool:
-    """Whether a line is a zap text log line."""
-    return _HEAD.match(line[:MAX_LINE].decode(errors="replace")) is not None
+    """Whether a line is a server's, or a client's panic, whatever is around it."""
+    text = unwrap(line[:MAX_LINE]).decode(errors="replace")
+    return _HEAD.match(text) is not None or fallbacks.is_panic(text[:MAX_TEXT])
 
 
 def decode(
     file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
-) -> Log:
-    """Read a server's log; lines of other messages and lines that are none are counted in `tally`.
+) -> list[Log]:
+    """Read the logs of one file, of each server whose lines are marked as its own. Lines of other
+    messages and lines that are none are counted in `tally`.
 
     A server is called as its configuration dump says. Before the first dump, or without one, the name is
-    taken from the first dump, from lines that give it, from the file's name, in this order. What concerns
-    another keyspace group than ``group`` is counted like other messages.
+    taken from the first dump, from lines that give it, from what marks its lines, from the file's name, in
+    this order. What concerns another keyspace group than ``group`` is counted like other messages.
 
     Raises:
-        BadInput: lines of several servers or clusters are mixed in it.
+        BadInput: lines of several servers or clusters are mixed in it, and nothing marks whose they are.
     """
-    log = Log()
-    callers: list[tuple[Where, str, str]] = []  # the server that lines name, and that they were taken for
-    name = hint = ""
-    service = Service.UNKNOWN
-    refused = _Refused()
-    tellings = Tellings()
-    second = ""
-    for number, line in lines:
+    decoders: dict[str, _Decoder] = {}
+    for line in unwrapped(lines, tally):
+        of = line.of
+        if of not in decoders:
+            if len(decoders) == _MOST_MARKED:
+                tally.skip(line.number, f"a line of one server more than {_MOST_MARKED}")
+                continue
+            decoders[of] = _Decoder(file, of, tally, group)
+        decoders[of].take(line.number, line.content)
+    return [decoder.log() for decoder in decoders.values()]
+
+
+class _Decoder:
+    """One server's log, line by line."""
+
+    def __init__(self, file: str, of: str, tally: Tally, group: int) -> None:
+        self._file, self._of, self._tally, self._group = file, of, tally, group
+        self._log = Log()
+        self._name = self._hint = self._second = ""
+        #: the server that lines name, and that they were taken for
+        self._callers: list[tuple[Where, str, str]] = []
+        self._service = Service.UNKNOWN
+        self._refused = _Refused()
+        self._tellings = Tellings()
+
+    def take(self, number: int, line: bytes | None) -> None:
+        """The next line of the server.
+
+        Raises:
+            BadInput: it is of another cluster.
+        """
+        tally, log = self._tally, self._log
         head = None if line is None else _HEAD.match(line.decode(errors="replace"))
         if head is None:
-            tally.skip(number, "not a log line")
-            continue
+            self._without_head(number, line)
+            return
         if _FIELDS.fullmatch(head.string, head.end()) is None or not _whole_objects(head.string, head.end()):
             tally.skip(number, "a log line that is damaged")
-            continue
+            return
         message = _unquote(head[2])
-        if head[1][:_SECONDS] != second:
-            second = head[1][:_SECONDS]
+        if head[1][:_SECONDS] != self._second:
+            self._second = head[1][:_SECONDS]
             _stretch(log.stretches, time_ns(head[1]))
         if "=/" in head.string:
-            log.cluster = _same_cluster(log.cluster, Where(file, number), head.string)
+            log.cluster = _same_cluster(log.cluster, Where(self._file, number), head.string)
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
             (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
         )
-        if service is Service.UNKNOWN or step is LogStep.SERVER_START:
-            service = next((of for sign, of in _SERVICE_SIGNS if message.startswith(sign)), service)
-            log.service = service if log.service is Service.UNKNOWN else log.service
+        if self._service is Service.UNKNOWN or step is LogStep.SERVER_START:
+            of_sign = (of for sign, of in _SERVICE_SIGNS if message.startswith(sign))
+            self._service = next(of_sign, self._service)
+            log.service = self._service if log.service is Service.UNKNOWN else log.service
         attempt = next((a for a, messages in _REFUSALS.items() if meant in messages), None)
         protocol = step is not None or attempt is not None
-        at_ns = time_ns(head[1]) if protocol or tellings.any_in(message) else None
+        if fallbacks.SIGN in message:
+            at = time_ns(head[1])
+            self._goes_back(
+                fallbacks.told(self._file, number, self._client, at, message, _fields(head), self._group)
+            )
+            return
+        at_ns = time_ns(head[1]) if protocol or self._tellings.any_in(message) else None
         if at_ns is None:
             tally.other += 1
-            continue
-        where = Where(file, number)
-        fields = {
-            _unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())
-        }
-        if tellings.hear(where, at_ns, message, fields):
+            return
+        where = Where(self._file, number)
+        fields = _fields(head)
+        if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
         if not protocol:
             tally.other += 1
-            continue
+            return
         named = _hint(fields)
-        hint = hint or named
-        if named and step is not LogStep.SERVER_START and (not callers or callers[-1][1:] != (named, name)):
-            callers.append((where, named, name))
-        if not _concerns(group, step, fields):
+        self._hint = self._hint or named
+        called = named and step is not LogStep.SERVER_START
+        if called and (not self._callers or self._callers[-1][1:] != (named, self._name)):
+            self._callers.append((where, named, self._name))
+        if not _concerns(self._group, step, fields):
             tally.other += 1
-            continue
+            return
         if step is LogStep.SERVER_START:
-            start = server_start(where, service, at_ns, fields)
+            start = server_start(where, self._service, at_ns, fields)
             if start.service is Service.PD and start.api_mode is None:
                 start = replace(start, api_mode=_mode(message, head.string[head.end() :]))
-            name = start.server or name
-            log.starts.append(replace(start, server=name))
-            tellings.named(name)
+            self._name = start.server or self._name
+            log.starts.append(replace(start, server=self._name))
+            self._tellings.named(self._name)
             tally.keep()
-        event = LogEvent(where, name, service, at_ns, step or LogStep.SAVE_REFUSED)
+        event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED)
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
-            refused.add(log.events, event, attempt, meant, fields)
-        elif (told := _with_fields(event, fields, group)) is not None:
+            self._refused.add(log.events, event, attempt, meant, fields)
+        elif (told := _with_fields(event, fields, self._group)) is not None:
             log.events.append(told)
         else:
             tally.other += 1
-    first = next((start.server for start in log.starts if start.server), hint or _name_of(file))
-    _of_one_server(callers, first)
-    log.events = [
-        replace(
-            event,
-            server=event.server or first,
-            service=log.service if event.service is Service.UNKNOWN else event.service,
+
+    @property
+    def _client(self) -> str:
+        return _name_of(self._of or self._file)
+
+    def _without_head(self, number: int, line: bytes | None) -> None:
+        """A line that is no log line, unless it is a client's panic."""
+        if line is None or fallbacks.SIGN.encode() not in line[:MAX_TEXT]:
+            self._tally.skip(number, "not a log line")
+            return
+        message = line[:MAX_TEXT].decode(errors="replace")
+        self._goes_back(fallbacks.told(self._file, number, self._client, None, message, {}, self._group))
+
+    def _goes_back(self, calls: Sequence[Call]) -> None:
+        self._log.calls += calls
+        for call in calls:
+            self._tally.keep(call.endpoint)
+        if not calls:
+            self._tally.other += 1
+
+    def log(self) -> Log:
+        """What all its lines say.
+
+        Raises:
+            BadInput: they are of several servers.
+        """
+        log = self._log
+        dumped = next((start.server for start in log.starts if start.server), "")
+        first = dumped or self._hint or _name_of(self._of or self._file)
+        _of_one_server(self._callers, first)
+        return Log(
+            [
+                replace(
+                    event,
+                    server=event.server or first,
+                    service=log.service if event.service is Service.UNKNOWN else event.service,
+                )
+                for event in log.events
+            ],
+            [replace(start, server=start.server or first) for start in log.starts],
+            [replace(version, server=version.server or first) for version in self._tellings.versions],
+            log.service,
+            log.stretches,
+            log.calls,
+            log.cluster,
         )
-        for event in log.events
-    ]
-    log.starts = [replace(start, server=start.server or first) for start in log.starts]
-    log.versions = [replace(version, server=version.server or first) for version in tellings.versions]
-    return log
+
+
+def _fields(head: re.Match[str]) -> dict[str, str]:
+    """What follows a line's message."""
+    return {_unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())}
 
 
 def _whole_objects(line: str, begin: int) -> bool:
@@ -547,8 +623,11 @@ def _hint(fields: dict[str, str]) -> str:
     return _GROUP.sub("", name) if len(name) <= MAX_NAME else ""
 
 
-def _name_of(file: str) -> str:
-    return PurePath(file).name.removesuffix(".gz").removesuffix(".log")
+def _name_of(text: str) -> str:
+    """A name for a server, from its file, or from what marks its lines (`wrapping.py`)."""
+    if text.startswith("pod/"):
+        return text.split("/")[1]
+    return PurePath(text.partition(" ")[0] or text).name.removesuffix(".gz").removesuffix(".log")
 
 
 def _unquote(text: str) -> str:

@@ -13,14 +13,18 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, etcd, groups, pdlog, settings
+from . import clients, etcd, groups, pdlog, samples, settings
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, Call, KeyEvent, LogEvent, Service, Where
-from .trace import WATCHES, Gap, Kind, Source, Trace
+from .packing import Text, opened
+from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
+from .unread import unread_kind
 
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
 _MANY_FILES = 10_000
+#: of a lease, as polled from etcd: nothing is concluded from it
+_LEASE_FIELDS = {"lease", "granted_ttl_s", "keys"}
 _LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
 
 
@@ -54,7 +58,9 @@ def read(
     for path in _files(paths):
         if progress:
             progress(str(path))
-        _read_file(path, gathered, group)
+        with opened(path) as file:
+            for text in file.members():
+                _read_text(text, gathered, group)
     if all(source.kind is Kind.IGNORED for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         raise BadInput(
@@ -140,32 +146,48 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
                 yield file
 
 
-def _read_file(path: Path, gathered: _Gathered, group: int) -> None:
-    file = str(path)
+def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
+    file = text.name
     tally = Tally(gathered.kept)
-    observations = 0
-    with Lines(path, tally) as lines:
+    told = _Told()
+    with text:
+        lines = Lines(text, tally)
         unread = iter(lines)
         kind, peeked = _recognise(unread)
         everything = chain(peeked, unread)
         if kind is Kind.CLIENT:
             calls = clients.decode(file, everything, tally, group)
             gathered.calls += calls
-            observations = len(calls)
+            told = _of_calls(calls)
+        elif kind is Kind.SAMPLES:
+            calls = list(samples.decode(file, everything, tally, group))
+            gathered.calls += calls
+            told = _of_calls(calls)
+            kind = Kind.CLIENT
         elif kind is Kind.LOG:
-            log = pdlog.decode(file, everything, tally, group)
-            gathered.logs.append(log)
-            gathered.stretches[file] = log.stretches
-            observations = len(log.events)
-            kind = _LOGS[log.service]
+            logs = pdlog.decode(file, everything, tally, group)
+            gathered.logs += logs
+            gathered.stretches[file] = sorted(stretch for log in logs for stretch in log.stretches)
+            told = _of_logs(logs)
+            calls = [call for log in logs for call in log.calls]
+            gathered.calls += calls
+            services = {log.service for log in logs}
+            kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
+            if calls and not told.observations:
+                kind, told = Kind.CLIENT_LOG, _of_calls(calls)
         elif kind in WATCHES:
             watch = etcd.decode(file, everything, tally, group)
             gathered.watches.append(watch)
-            observations = len(watch.events)
+            told = _of_watch(watch)
+        elif kind is Kind.LEASES:
+            tally.other += sum(1 for _ in everything)
         gathered.kept = tally.kept
         reasons = tally.reasons
+        looks_like = None
         if kind is Kind.IGNORED:
-            reasons += ("neither watch stream, log nor client samples" if peeked else "empty",)
+            begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
+            looks_like = unread_kind(begin)
+            reasons += (_why_ignored(looks_like) if begin else "empty",)
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (
@@ -174,9 +196,68 @@ def _read_file(path: Path, gathered: _Gathered, group: int) -> None:
         if cut and lines.unfinished:
             reasons += (f"line {lines.unfinished[0]} is cut off",)
         truncated = (cut or lines.damage is not None) and not (kind is Kind.IGNORED and _is_other(peeked))
+        if kind is Kind.IGNORED and truncated:
+            looks_like = Unread.ANYTHING
         gathered.sources.append(
-            Source(file, kind, observations, tally.other, tally.skipped, reasons, truncated)
+            Source(
+                file,
+                kind,
+                told.observations,
+                tally.other,
+                tally.skipped,
+                reasons,
+                truncated,
+                told.hosts,
+                told.releases,
+                told.from_ns,
+                told.to_ns,
+                looks_like,
+            )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is to be said of a file: see `Source`."""
+
+    observations: int = 0
+    hosts: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    from_ns: int | None = None
+    to_ns: int | None = None
+
+
+def _of_calls(calls: Sequence[Call]) -> _Told:
+    return _Told(
+        len(calls),
+        tuple(dict.fromkeys(call.client for call in calls)),
+        (),
+        min((call.start_ns for call in calls if call.timed), default=None),
+        max((call.end_ns for call in calls if call.timed), default=None),
+    )
+
+
+def _of_logs(logs: Sequence[pdlog.Log]) -> _Told:
+    events = [event for log in logs for event in log.events]
+    times = [event.at_ns for event in events] + [start.at_ns for log in logs for start in log.starts]
+    return _Told(
+        len(events),
+        tuple(dict.fromkeys(event.server for event in events)),
+        tuple(dict.fromkeys(each.release for log in logs for each in log.versions if each.release)),
+        min(times, default=None),
+        max(times, default=None),
+    )
+
+
+def _of_watch(watch: etcd.Watch) -> _Told:
+    times = [event.latest_ns for event in watch.events if event.latest_ns is not None]
+    return _Told(len(watch.events), (), (), min(times, default=None), max(times, default=None))
+
+
+def _why_ignored(looks_like: Unread | None) -> str:
+    if looks_like is None:
+        return "neither watch stream, log nor client samples"
+    return f"it may be {looks_like.value}, in a form that is not read"
 
 
 def _recognise(lines: Iterable[tuple[int, bytes | None]]) -> tuple[Kind, list[tuple[int, bytes | None]]]:
@@ -205,8 +286,10 @@ def _kind_of(line: bytes | None) -> Kind:
     document = json_object(0, line, Tally())
     if clients.recognise(document):
         return Kind.CLIENT
+    if document is not None and _LEASE_FIELDS <= document.keys():
+        return Kind.LEASES
     if document is None or etcd.response(document) is None:
-        return Kind.IGNORED
+        return Kind.SAMPLES if samples.recognise(line, document) else Kind.IGNORED
     if "recv_unix_ns" in document:
         return Kind.WATCH_RECEIVED
     return Kind.WATCH_GATEWAY if "result" in document else Kind.WATCH

@@ -19,10 +19,22 @@ class Kind(Enum):
     TSO_LOG = "TSO log"
     LOG = "log"
     CLIENT = "client samples"
+    SAMPLES = "timestamps"
+    CLIENT_LOG = "client log"
+    LEASES = "etcd leases"
     IGNORED = "ignored"
 
 
 WATCHES = (Kind.WATCH, Kind.WATCH_RECEIVED, Kind.WATCH_GATEWAY)
+
+
+class Unread(Enum):
+    """What a file may be that nothing here can read: what it says is missing."""
+
+    CALLS = "client samples"
+    LOG = "a log"
+    WATCH = "a watch stream"
+    ANYTHING = "anything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,9 @@ class Source:
     `observations` were read; `skipped` lines or events could not be, for the `reasons` given; `other` ones
     are well formed and say nothing about the protocol (other etcd keys, other log messages). `truncated`: the
     file visibly goes on or was damaged, so an unknown number of observations is missing; one cut between two
-    lines cannot be told.
+    lines cannot be told. `hosts`: the servers or clients of which it tells, `releases` what its lines say of
+    their builds, `from_ns` to `to_ns` when its observations happened, by the clock of whoever wrote them.
+    `unread`: what an ignored file looks like; None: like nothing that could be about the protocol.
     """
 
     file: str
@@ -42,11 +56,20 @@ class Source:
     skipped: int
     reasons: tuple[str, ...]
     truncated: bool
+    hosts: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    from_ns: int | None = None
+    to_ns: int | None = None
+    unread: Unread | None = None
 
     @property
     def whole(self) -> bool:
         """Whether everything in the file was understood."""
         return not self.skipped and not self.truncated
+
+    def hides(self, *kinds: Unread) -> bool:
+        """Whether it may have said something of one of these kinds that could not be read."""
+        return self.unread is Unread.ANYTHING or self.unread in kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +16,13 @@ from ..output.terminal import clean
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import Name
+from ..sources.trace import WATCHES
 from .tables import columns, files_written, indented, verdict_text
 
 #: how many steps a table lists
 _FEW = 12
+#: how many servers or clients it names beside a file
+_FEW_HOSTS = 3
 #: the settings, in words, and how many of their units make a second
 _SETTINGS: dict[Name, tuple[str, float]] = {
     "save_interval_ns": ("save interval", 1e9),
@@ -31,9 +34,8 @@ _SETTINGS: dict[Name, tuple[str, float]] = {
 def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: bool) -> RenderableType:
     """What was read, whether it conforms, and which properties it violates."""
     names = _Names([source.file for source in found.sources])
-    parts: list[RenderableType] = [_settings(found, names), _build(found, names), Text()]
-    if details:
-        parts += [_sources(found, names), Text()]
+    parts: list[RenderableType] = [*_missing(found, names), _sources(found, names, details=details), Text()]
+    parts += [_settings(found, names), _build(found, names), Text()]
     fences_table = columns("fence", "conforms", "explanations", "stopped at")
     for verdict in found.fences:
         stopped = ""
@@ -88,12 +90,47 @@ class _Names:
         return clean(text.replace(f"{self._folder}{os.sep}", "") if self._folder else text)
 
 
-def _sources(found: Report, names: _Names) -> RenderableType:
-    files = columns("file", "what it is", "read", "skipped")
+def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
+    """What was not read, a line for each file."""
     for source in found.sources:
-        skipped = str(source.skipped or "") + (" cut off" if source.truncated else "")
-        files.add_row(names.short(source.file), source.kind.value, str(source.observations), skipped)
-        for reason in source.reasons:
+        name = names.short(source.file)
+        if source.unread is not None:
+            yield Text(f"{name} was not read: {'; '.join(map(clean, source.reasons))}", style="bold yellow")
+        elif not source.whole:
+            yield Text(
+                f"{name} was not read whole: {'; '.join(map(clean, source.reasons))}", style="bold yellow"
+            )
+
+
+def _sources(found: Report, names: _Names, *, details: bool) -> RenderableType:
+    """What became of each file."""
+    headings = ("file", "what it is", "of", "from, to (UTC)", "read")
+    files = columns(*headings, *(["other"] if details else []))
+    for each in (files.columns[0], files.columns[1], files.columns[3]):
+        each.no_wrap = True
+    for source in found.sources:
+        style = "" if source.whole and source.unread is None else "yellow"
+        hosts = [clean(host.removeprefix("http://")) for host in source.hosts]
+        of = [*(hosts if len(hosts) <= _FEW_HOSTS else [f"{len(hosts)} hosts"]), *map(clean, source.releases)]
+        times = [_clock(at).partition(".")[0] for at in (source.from_ns, source.to_ns) if at is not None]
+        files.add_row(
+            Text(names.short(source.file), style=style),
+            Text("etcd watch" if source.kind in WATCHES else source.kind.value, style=style),
+            "\n".join(of),
+            " ".join(times),
+            ", ".join(
+                filter(
+                    None,
+                    (
+                        str(source.observations or ""),
+                        f"{source.skipped} not" if source.skipped else "",
+                        "cut off" if source.truncated else "",
+                    ),
+                )
+            ),
+            *([str(source.other or "")] if details else []),
+        )
+        for reason in source.reasons if details else ():
             files.add_row("", Text(clean(reason), style="dim"))
     return files
 
@@ -154,9 +191,10 @@ def _observed(seen: Observation, names: _Names) -> str:
     """One observation in a line."""
     if isinstance(seen, Call):
         own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
-        when = f"{_clock(seen.start_ns)} to {_clock(seen.end_ns)}"
+        when = f", {_clock(seen.start_ns)} to {_clock(seen.end_ns)}" if seen.timed else ""
         where = names.place(seen.file, seen.line)
-        return f"{where}: {seen.client} at {seen.endpoint} got ({seen.physical}, {own}), {when}"
+        at = f" at {seen.endpoint}" if seen.endpoint else ""
+        return f"{where}: {seen.client}{at} got ({seen.physical}, {own}){when}"
     where = names.place(seen.where.file, seen.where.line)
     if isinstance(seen, KeyEvent):
         what = f"timestamp {seen.timestamp_ns}" if seen.timestamp_ns is not None else f"{seen.key.value} key"

@@ -110,6 +110,14 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "skipped": source.skipped,
                 "truncated": source.truncated,
                 "reasons": list(source.reasons),
+                "host": ", ".join(source.hosts),
+                "release": ", ".join(source.releases),
+                "from": source.from_ns,
+                "to": source.to_ns,
+                "ignored": source.other,
+                "cut": source.truncated,
+                "why": "; ".join(source.reasons),
+                "unread": None if source.unread is None else source.unread.value,
             }
             for source in found.sources
         ],
@@ -210,8 +218,8 @@ def _observation_json(seen: Observation) -> dict[str, Any]:
             "line": seen.line,
             "client": seen.client,
             "endpoint": seen.endpoint,
-            "start_unix_ns": seen.start_ns,
-            "end_unix_ns": seen.end_ns,
+            "start_unix_ns": seen.start_ns if seen.timed else None,
+            "end_unix_ns": seen.end_ns if seen.timed else None,
             "physical": seen.physical,
             "logical": [seen.logical - seen.count + 1, seen.logical],
         }

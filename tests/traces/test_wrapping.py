@@ -1,0 +1,170 @@
+"""Log lines in what others put around them: what is read is the same."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tsofence.traces.sources import pdlog
+from tsofence.traces.sources.lines import Lines, Tally
+from tsofence.traces.sources.observation import LogEvent
+from tsofence.traces.sources.packing import opened
+from tsofence.traces.sources.reading import read
+from tsofence.traces.sources.trace import Kind
+from tsofence.traces.sources.wrapping import unwrap, unwrapped
+
+RECORDING = Path(__file__).parents[1] / "recordings" / "pr-slow-load-small"
+ISO = "2026-11-23T07:09:26.689123456Z"
+
+
+def cri(line: str, number: int) -> Iterator[str]:
+    """Every third line in two parts."""
+    if number % 3:
+        yield f"{ISO} stdout F {line}"
+    else:
+        yield f"{ISO} stderr P {line[:40]}"
+        yield f"{ISO} stderr F {line[40:]}"
+
+
+def docker(line: str, number: int) -> Iterator[str]:
+    first, rest = (line, "") if number % 3 else (line[:90], line[90:])
+    if rest:
+        yield json.dumps({"log": first, "stream": "stdout", "time": ISO})
+    yield json.dumps({"log": (rest or first) + "\n", "stream": "stdout", "time": ISO})
+
+
+def one(form: Callable[[str, int], str]) -> Callable[[str, int], Iterator[str]]:
+    return lambda line, number: iter([form(line, number)])
+
+
+#: by who wraps: a line in it, and whose line it is then said to be
+FORMS = {
+    "cri": (cri, ""),
+    "docker": (docker, ""),
+    "journald": (
+        one(lambda line, _: json.dumps({"MESSAGE": line, "_HOSTNAME": "pd-0", "_PID": "1"})),
+        "pd-0",
+    ),
+    "syslog": (one(lambda line, _: f"Nov  3 07:09:26 pd-0 pd-server[812]: {line}"), "pd-0"),
+    "syslog, ISO": (one(lambda line, _: f"2026-11-23T07:09:26+0000 pd-0 pd-server[812]: {line}"), "pd-0"),
+    "kubectl --timestamps": (one(lambda line, _: f"{ISO} {line}"), ""),
+    "kubectl --prefix": (one(lambda line, _: f"[pod/basic-pd-0/pd] {line}"), "pod/basic-pd-0/pd"),
+    "stern": (one(lambda line, _: f"basic-pd-0 pd {line}"), "basic-pd-0 pd"),
+    "compose": (one(lambda line, _: f"pd-0     | {line}"), "pd-0"),
+    "grep": (one(lambda line, _: f"logs/pd-0.log:{line}"), "logs/pd-0.log"),
+    "grep -n": (one(lambda line, number: f"logs/pd-0.log:{number}:{line}"), "logs/pd-0.log"),
+    "grep -n, one file": (one(lambda line, number: f"{number}:{line}"), ""),
+    "grep -C": (one(lambda line, number: f"pd-0.log-{number}-{line}"), "pd-0.log"),
+    "grep in kubectl": (one(lambda line, number: f"{number}:[pod/pd-0/pd] {ISO} {line}"), "pod/pd-0/pd"),
+    "colours": (one(lambda line, _: f"\x1b[32m{line[:30]}\x1b[0m{line[30:]}\x1b[K"), ""),
+    "Windows": (one(lambda line, _: f"{line}\r"), ""),
+}
+
+
+def plain() -> list[str]:
+    text = gzip.decompress((RECORDING / "pd-pd1.log.gz").read_bytes()).decode()
+    return text.splitlines()
+
+
+def events(lines: list[str], file: str = "pd-x.log") -> list[tuple[object, ...]]:
+    """What is read of a log, without the places."""
+    tally = Tally()
+    numbered = ((number, line.encode()) for number, line in enumerate(lines, 1))
+    (log,) = pdlog.decode(file, numbered, tally)
+    assert not tally.reasons
+    names = [name for name in LogEvent.__slots__ if name != "where"]
+    return [tuple(getattr(event, name) for name in names) for event in log.events]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_wrapped_log_says_the_same(form: str) -> None:
+    wrap, of = FORMS[form]
+    wrapped = [each for number, line in enumerate(plain(), 1) for each in wrap(line, number)]
+    assert events(wrapped) == events(plain())
+    assert pdlog.recognise(wrapped[0].encode())
+    marked = {line.of for line in unwrapped(((1, each.encode()) for each in wrapped), Tally())}
+    assert marked == {of}
+
+
+def test_a_log_in_json_says_the_same() -> None:
+    """PD with `log.format = "json"`."""
+    fields = {
+        "last": "2026/07/02 12:18:35.010 +00:00",
+        "last-saved": "0001/01/01 00:00:00.000 +00:00",
+        "save": "2026/07/02 12:18:40.011 +00:00",
+        "next": "2026/07/02 12:18:35.011 +00:00",
+    }
+    head = {
+        "level": "info",
+        "time": "2026/11/23 07:09:28.483 +00:00",
+        "caller": "tso.go:230",
+        "message": "sync and save timestamp",
+    }
+    begin = '[2026/11/23 07:09:28.483 +00:00] [INFO] [tso.go:230] ["sync and save timestamp"]'
+    text = begin + "".join(f" [{key}={value}]" for key, value in fields.items())
+    as_json = json.dumps(head | fields)
+    assert events([as_json]) == events([text])
+    docker = json.dumps({"log": as_json + "\n", "stream": "stdout", "time": ISO})
+    assert events([docker]) == events([text])
+
+
+def test_typographic_quotes_are_quotes() -> None:
+    text = '[2026/11/23 07:09:28.483 +00:00] [INFO] [tso.go:230] ["skip sync timestamp"] []'
+    curly = text.replace('"', "\N{LEFT DOUBLE QUOTATION MARK}", 1).replace(
+        '"', "\N{RIGHT DOUBLE QUOTATION MARK}"
+    )
+    assert unwrap(curly.encode()) == text.encode()
+    said = text.replace("skip", "\N{LEFT DOUBLE QUOTATION MARK}skip").encode()
+    assert unwrap(said) == said  # a message that has such a quote keeps it
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'step down"] [name=pd1] [2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"]',
+        'ted successfully [2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"]',
+        '00] [INFO] [2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"]',
+        "{" * 2000,
+        '{"log": 3}',
+        '{"MESSAGE": "no log line", "_HOSTNAME": "a"}',
+        "\x1b[31m",
+    ],
+)
+def test_what_is_no_wrapping_stays(line: str) -> None:
+    assert unwrap(line.encode()) in (line.encode(), line.replace("\x1b[31m", "").encode())
+    assert not pdlog.recognise(line.encode())
+
+
+def test_a_part_without_its_rest_is_missing() -> None:
+    tally = Tally()
+    parts = [f"{ISO} stdout P {plain()[0][:50]}", f"{ISO} stdout P more"]
+    assert not list(unwrapped(((n, part.encode()) for n, part in enumerate(parts, 1)), tally))
+    assert tally.reasons == ("1 x a log line of which the rest is missing (first: line 1)",)
+
+
+def test_the_logs_of_several_servers_in_one_file_are_told_apart(tmp_path: Path) -> None:
+    lines = []
+    for server in ("pd-pd1", "tso-tso1"):
+        with opened(RECORDING / f"{server}.log.gz") as text:
+            log = Lines(text)
+            lines += [f"{server}.log:{number}:{line.decode()}" for number, line in log if line is not None]
+    lines.sort(key=lambda line: line.split(":", 2)[2][:32])
+    (tmp_path / "grepped.txt").write_text("\n".join(lines) + "\n")
+    together = read([tmp_path])
+    apart = read([RECORDING / "pd-pd1.log.gz", RECORDING / "tso-tso1.log.gz"])
+    (source,) = together.sources
+    assert source.kind is Kind.LOG
+    assert source.observations == sum(each.observations for each in apart.sources)
+    for each in {event.server for event in apart.logs}:
+        of = [[(e.at_ns, e.step) for e in trace.logs if e.server == each] for trace in (together, apart)]
+        assert of[0] == of[1]
+
+
+def test_more_servers_than_anybody_has_are_counted() -> None:
+    tally = Tally()
+    line = '[2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"] []'
+    numbered = ((n, f"host-{n}:{line}".encode()) for n in range(1, 1001))
+    assert len(pdlog.decode("f", numbered, tally)) == 100
+    assert tally.skipped == 900

@@ -1,0 +1,301 @@
+"""Files as they are handed on: packed with gzip, zstd, xz or bzip2, and many in a tar, packed or not.
+
+What a file is packed with, its first bytes say.  A stream that expands more than `MAX_EXPANSION` times
+(recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond `FREE_EXPANSION` bytes, and what is
+damaged or ends early gives all that comes before.
+"""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import io
+import lzma
+import stat
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import Protocol, Self
+
+import zstandard
+
+from .observation import BadInput
+
+MAX_EXPANSION = 200
+FREE_EXPANSION = 64 << 20
+#: of one stream within another
+_MAX_LAYERS = 4
+#: members of one tar
+_MANY = 10_000
+_PACKED = 1 << 14  # what is left of it is copied in every step, and for every gzip member
+_A_LITTLE = 1 << 10  # of zstd: each four bytes may make 128 KiB at once
+_STEP = 1 << 16  # zlib drops what it had decoded in the step that finds the damage
+_MAX_WINDOW = 1 << 27  # what a zstd stream may want to look back, in bytes
+_MAX_MEMORY = 1 << 28  # what an xz stream may want, in bytes
+_GZIP, _ZSTD, _XZ, _BZIP2 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh"
+_TAR_AT, _TAR = 257, b"ustar"
+_TAR_DAMAGED = "the tar ends early, or is damaged"
+
+
+class Damaged(Exception):
+    """A stream that goes no further; why."""
+
+
+def open_bounded(path: Path) -> BufferedReader:
+    """A file that somebody has written, or writes: a regular one, or the pipe of a shell's ``<(…)``.
+
+    A device may go on forever, and a pipe with a name may wait for its writer forever.
+
+    Raises:
+        OSError: the path cannot be opened, or leads to something else.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not (stat.S_ISFIFO(mode) and Path("/dev") in path.parents):
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe with a name" if stat.S_ISFIFO(mode) else "device"
+        raise OSError(errno.EINVAL, f"it is a {kind}")
+    return path.open("rb")
+
+
+class Text:
+    """What is in a file, unpacked; ``name`` says where it is from, ``damage`` why it ended before its end."""
+
+    def __init__(self, name: str, file: BufferedReader, within: Text | None = None) -> None:
+        self.name = name
+        self._within = within
+        self._why: str | None = None
+        self._opened = self._file = file
+        self._unpack()
+
+    @property
+    def damage(self) -> str | None:
+        """None: it was read to its end, if it was read to its end."""
+        return self._why or (self._within.damage if self._within else None)
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most so many; none at the end.
+
+        Raises:
+            BadInput: the file cannot be read.
+        """
+        try:
+            return self._file.read1(size)
+        except Damaged as why:
+            self._why = str(why)
+            return b""
+        except tarfile.TarError:
+            self._why = _TAR_DAMAGED
+            return b""
+        except OSError as error:
+            raise unreadable(self.name, error) from None
+
+    def members(self) -> Iterator[Text]:
+        """It, or if it is a tar, the files in it."""
+        try:
+            is_tar = self._file.peek(_TAR_AT + len(_TAR))[_TAR_AT:].startswith(_TAR)
+        except (Damaged, OSError):
+            is_tar = False
+        if not is_tar:
+            yield self
+            return
+        try:
+            with tarfile.open(fileobj=self._file, mode="r|") as archive:
+                for number, member in enumerate(archive):
+                    if number == _MANY:
+                        raise Damaged(f"there are more than {_MANY} files in it")
+                    content = archive.extractfile(member) if member.isreg() else None
+                    if isinstance(content, BufferedReader):
+                        yield Text(f"{self.name}/{member.name}", content, within=self)
+        except Damaged as why:
+            self._why = str(why)
+        except tarfile.TarError:
+            self._why = _TAR_DAMAGED
+        if self._why:
+            yield self
+
+    def _unpack(self) -> None:
+        """Take off what it is packed in."""
+        for _ in range(_MAX_LAYERS):
+            try:
+                begin = self._file.peek(6)
+            except (Damaged, OSError):  # said when it is read
+                return
+            unpacked = next((how for sign, how in _UNPACKED.items() if begin.startswith(sign)), None)
+            if unpacked is None:
+                return
+            self._file = io.BufferedReader(_Stream(unpacked(self._file)), _STEP)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+
+def opened(path: Path) -> Text:
+    """A file.
+
+    Raises:
+        BadInput: it cannot be opened.
+    """
+    try:
+        return Text(str(path), open_bounded(path))
+    except OSError as error:
+        raise unreadable(str(path), error) from None
+
+
+def unreadable(name: str, error: OSError) -> BadInput:
+    """What is said of a file that the system does not give."""
+    reason = error.strerror or type(error).__name__
+    return BadInput(name, None, "a file or folder that can be read", f"check the path ({reason})")
+
+
+class _Stream(io.RawIOBase):
+    """Pieces of text as a file; what they raise at their end is raised whenever more is wanted."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+        self._why: Damaged | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview[int], /) -> int:  # type: ignore[override]  # what it is handed
+        if self._why:
+            raise self._why
+        while not self._rest:
+            try:
+                piece = next(self._pieces, None)
+            except Damaged as why:
+                self._why = why
+                raise
+            if piece is None:
+                return 0
+            self._rest = piece
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+class _Decompressor(Protocol):
+    """What decompressors have in common."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Has it given all that it can?"""
+
+    @property
+    def eof(self) -> bool:
+        """Is it at the end of a stream, after which another may come?"""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was handed over and belongs to the next stream."""
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Some of the text."""
+
+
+class _Measure:
+    """How much was given for what was taken."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.taken = self.given = 0
+
+    def give(self, text: bytes) -> bytes:
+        """The text, if it may be given.
+
+        Raises:
+            Damaged: it is too much.
+        """
+        self.given += len(text)
+        if self.given > max(FREE_EXPANSION, MAX_EXPANSION * self.taken):
+            raise Damaged(f"the {self._what} stream expands more than {MAX_EXPANSION} times")
+        return text
+
+
+def _of_gzip(file: BufferedReader) -> Iterator[bytes]:
+    """The text of all members, as far as it can be had."""
+    measure, member, pending = _Measure("gzip"), None, b""
+    while pending := pending or file.read1(_PACKED):
+        if member is None:
+            measure.taken += len(pending)
+            pending = pending.lstrip(b"\0")  # some archivers pad with zeros
+            measure.taken -= len(pending)
+            if not pending:
+                continue
+            member = zlib.decompressobj(wbits=31)
+        try:
+            text = member.decompress(pending, _STEP)
+        except zlib.error:
+            raise Damaged("the gzip stream is damaged") from None
+        measure.taken += len(pending) - len(member.unconsumed_tail) - len(member.unused_data)
+        yield measure.give(text)
+        pending = member.unconsumed_tail or member.unused_data
+        if member.eof:
+            member = None
+    if member is not None:
+        yield member.flush()
+        if not member.eof:
+            raise Damaged("the gzip stream ends early")
+
+
+class _Zstd:
+    """zstandard's decompressor, which gives all that its input makes at once."""
+
+    def __init__(self) -> None:
+        self._made = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
+
+    @property
+    def needs_input(self) -> bool:
+        return True
+
+    @property
+    def eof(self) -> bool:
+        return self._made.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._made.unused_data
+
+    def decompress(self, data: bytes, _max_length: int, /) -> bytes:
+        return self._made.decompress(data)
+
+
+def _of(
+    what: str, made: Callable[[], _Decompressor], size: int = _PACKED
+) -> Callable[[BufferedReader], Iterator[bytes]]:
+    """How to unpack a stream, of which so many bytes are looked at at once."""
+
+    def pieces(file: BufferedReader) -> Iterator[bytes]:
+        measure, member, pending = _Measure(what), made(), b""
+        while True:
+            if member.eof:
+                pending = member.unused_data or file.read1(size)
+                if not pending:
+                    return
+                member = made()
+            elif member.needs_input:
+                pending = file.read1(size)
+                if not pending:
+                    raise Damaged(f"the {what} stream ends early")
+            measure.taken += len(pending)
+            try:
+                text = member.decompress(pending, _STEP)
+            except (OSError, lzma.LZMAError, zstandard.ZstdError):
+                raise Damaged(f"the {what} stream is damaged") from None
+            pending = b""
+            yield measure.give(text)
+
+    return pieces
+
+
+_UNPACKED: dict[bytes, Callable[[BufferedReader], Iterator[bytes]]] = {
+    _GZIP: _of_gzip,
+    _ZSTD: _of("zstd", _Zstd, _A_LITTLE),
+    _XZ: _of("xz", lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY)),
+    _BZIP2: _of("bzip2", bz2.BZ2Decompressor),
+}

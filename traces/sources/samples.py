@@ -1,0 +1,237 @@
+"""Timestamps as people export them: tables, JSON lines or bare numbers, whatever their columns are called.
+
+| column | also called | what it means |
+|---|---|---|
+| `tso` | `ts`, `timestamp`, `tso_value`, `start_ts`, `commit_ts` | a 64-bit timestamp: physical part (ms) << 18, logical part |
+| `physical`, `logical` | `physical_ms`, `logic` | its two parts; `logical` is the last one of `count` |
+| `count` | `batch`, `n` | how many were granted at once; 1 |
+| `start` | `start_unix_ns`, `start_ns`, `start_time`, `begin`, `sent`, `sent_at` | when it was asked for |
+| `end` | `end_unix_ns`, `end_ns`, `end_time`, `received`, `received_at`, `time`, `at` | when it was here |
+| `client` | `session`, `connection`, `connection_id`, `instance` | who asked; the file |
+| `worker` | `thread` | which of several, a number; none |
+| `kind` | | pd or tso (asked there), lib (PD's client library); lib |
+| `endpoint` | `server`, `address`, `url` | which server was asked; unknown |
+| `error` | | text of the failure; then there is no timestamp |
+| `group` | `keyspace_group`, `keyspace_group_id` | the keyspace group asked; 0 |
+
+Capitals and what stands between words do not matter.  Times are numbers in ns, microseconds, ms or s since 1970
+(which, their size tells) or RFC 3339 (without an offset: UTC).  A call of which only one time is told may have
+begun `UNTOLD_NS` before its end, or ended so long after its start.  Without both it has its place in the file
+only (`Call.timed`).
+"""  # noqa: E501  # a row of a table is one line
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
+from typing import Any
+
+from . import groups
+from .lines import MAX_LINE, Tally, json_object
+from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Call
+
+#: how long a call may take whose start or end is not told
+UNTOLD_NS = 60_000_000_000
+
+_NAMES = {
+    "tso": ("tso", "ts", "timestamp", "tso_value", "start_ts", "commit_ts"),
+    "physical": ("physical", "physical_ms"),
+    "logical": ("logical", "logic"),
+    "count": ("count", "batch", "n"),
+    "start": ("start", "start_unix_ns", "start_ns", "start_time", "begin", "sent", "sent_at"),
+    "end": ("end", "end_unix_ns", "end_ns", "end_time", "received", "received_at", "time", "at"),
+    "client": ("client", "session", "connection", "connection_id", "instance"),
+    "worker": ("worker", "thread"),
+    "kind": ("kind",),
+    "endpoint": ("endpoint", "server", "address", "url"),
+    "error": ("error",),
+    "group": ("group", "keyspace_group", "keyspace_group_id"),
+}
+_MEANS = {name: column for column, names in _NAMES.items() for name in names}
+_DELIMITERS = ",;\t|"
+_SEPARATORS = re.compile(r"[\W_]+")
+_NUMBER = re.compile(r"\d{1,20}")
+_NUMERIC = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+#: a timestamp before that is none: TiDB is younger
+_SINCE_MS = 1_420_070_400_000
+_MAX_PHYSICAL = MAX_NS // NS_PER_MS
+#: units of a time by the size of its number, in ns
+_UNITS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000), (10**8, 1_000_000_000))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the columns of a table mean (None: nothing that is read), and what stands between them."""
+
+    columns: tuple[str | None, ...]
+    delimiter: str
+
+
+def recognise(line: bytes, document: Any) -> bool:
+    """Whether a line (``document``: what it is in JSON) is a sample, headings of a table, or a timestamp."""
+    if isinstance(document, dict):
+        return _tells_a_timestamp(_columns(document))
+    return headings(line) is not None or _bare(line) is not None
+
+
+def headings(line: bytes) -> Table | None:
+    """The line as the headings of a table of samples, if it is that."""
+    if len(line) > MAX_TEXT or _NUMBER.search(line.decode(errors="replace").split(",")[0] or ""):
+        return None
+    text = line.decode(errors="replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    for delimiter in _DELIMITERS:
+        columns = _columns(_row(text, delimiter))
+        if _tells_a_timestamp(columns):
+            return Table(columns, delimiter)
+    return None
+
+
+def decode(
+    file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
+) -> Iterator[Call]:
+    """The samples in the order of the file; `tally` counts what cannot be read, or is of another group."""
+    for number, sample in _rows(lines, tally):
+        if str(sample.get("group", groups.DEFAULT)) == str(group):
+            yield from _call(file, number, sample, tally)
+        else:
+            tally.other += 1
+
+
+def _rows(lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """By line, what it says by column."""
+    table: Table | None = None
+    for number, line in lines:
+        if line is None:
+            tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
+        elif not line.strip():
+            continue
+        elif line.lstrip()[:1] == b"{":
+            document = json_object(number, line, tally)
+            if document is not None:
+                yield number, _named(document)
+        elif (found := headings(line)) is not None:
+            table = found
+        elif (value := _bare(line)) is not None:
+            yield number, {"tso": value}
+        elif table is not None:
+            cells = _row(line.decode(errors="replace"), table.delimiter)
+            yield (
+                number,
+                {name: cell for name, cell in zip(table.columns, cells, strict=False) if name and cell},
+            )
+        else:
+            tally.skip(number, "not a sample")
+
+
+def _row(text: str, delimiter: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader(io.StringIO(text), delimiter=delimiter), [])]
+    except csv.Error:
+        return []
+
+
+def _columns(names: Iterable[str]) -> tuple[str | None, ...]:
+    return tuple(_MEANS.get(_SEPARATORS.sub("_", name.strip().lower()).strip("_")) for name in names)
+
+
+def _tells_a_timestamp(columns: Sequence[str | None]) -> bool:
+    return "tso" in columns or {"physical", "logical"} <= set(columns)
+
+
+def _named(document: Mapping[str, Any]) -> dict[str, Any]:
+    found = zip(_columns(document), document.values(), strict=True)
+    return {name: value for name, value in found if name and value is not None}
+
+
+def _bare(line: bytes) -> int | None:
+    """A line that is a timestamp and nothing else."""
+    text = line.strip()
+    value = int(text) if len(text) <= 19 and text.isdigit() else 0
+    return value if value >> LOGICAL_BITS >= _SINCE_MS and value < 1 << 63 else None
+
+
+def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> Iterator[Call]:
+    """The call that a row tells of, if it does."""
+    try:
+        start, end = (_time(sample[name]) if name in sample else None for name in ("start", "end"))
+        error = str(sample["error"])[:MAX_TEXT] if sample.get("error") else None
+        physical, logical = (0, 0) if error else _parts(sample)
+        count = _integer(sample.get("count", 1))
+        worker = _integer(sample["worker"]) if "worker" in sample else None
+    except ValueError as wrong:
+        tally.skip(number, str(wrong))
+        return
+    names = [str(sample.get(name, "")) for name in ("client", "kind", "endpoint")]
+    if max(map(len, names)) > MAX_NAME:
+        tally.skip(number, f"name of more than {MAX_NAME} characters")
+        return
+    if error is None and not (0 < count <= logical + 1):
+        tally.skip(number, "impossible range of timestamps")
+        return
+    timed = start is not None or end is not None
+    begin = start if start is not None else max(0, (end or 0) - UNTOLD_NS)
+    until = end if end is not None else begin + UNTOLD_NS
+    if begin > until:
+        tally.skip(number, "call that ends before it starts")
+        return
+    if not timed:
+        begin = until = number
+    client, kind, endpoint = (name.encode(errors="replace").decode() for name in names)
+    tally.keep(client, endpoint, error)
+    of = client or PurePath(file).name.partition(".")[0], kind or "lib", endpoint, worker
+    yield Call(file, number, *of, begin, until, physical, logical, count, error, timed)
+
+
+def _parts(sample: Mapping[str, Any]) -> tuple[int, int]:
+    """The physical and the logical part.
+
+    Raises:
+        ValueError: there is none, or it can be none.
+    """
+    if "physical" in sample and "logical" in sample:
+        physical, logical = _integer(sample["physical"]), _integer(sample["logical"])
+    elif "tso" in sample:
+        value = _integer(sample["tso"])
+        physical, logical = value >> LOGICAL_BITS, value & ((1 << LOGICAL_BITS) - 1)
+    else:
+        raise ValueError("no timestamp")
+    if not (_SINCE_MS <= physical < _MAX_PHYSICAL and logical < 1 << LOGICAL_BITS):
+        raise ValueError("a number that is no timestamp")
+    return physical, logical
+
+
+def _integer(value: Any) -> int:
+    if type(value) is int and 0 <= value < 1 << 63:
+        return value
+    if isinstance(value, str) and _NUMBER.fullmatch(value) and int(value) < 1 << 63:
+        return int(value)
+    raise ValueError("field of the wrong type")
+
+
+def _time(value: Any) -> int:
+    """A time in ns since 1970.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        if isinstance(value, str) and not _NUMERIC.fullmatch(value):
+            moment = datetime.fromisoformat(value[:MAX_NAME])
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            found = (moment - _EPOCH) // _MICROSECOND * 1000
+        else:
+            number = float(value) if isinstance(value, float) or "." in str(value) else _integer(value)
+            unit = next((unit for least, unit in _UNITS if number >= least), 0)
+            found = int(number * unit)
+    except (ValueError, OverflowError):
+        raise ValueError("a time that is none") from None
+    if not 0 < found < MAX_NS:
+        raise ValueError("a time that is none")
+    return found
