@@ -298,6 +298,25 @@ def a_start_removed(recording: Recording, chance: random.Random) -> Recording | 
     return recording.without(name, {number})
 
 
+@kind()
+def clock_jumps_removed(recording: Recording, chance: random.Random) -> Recording | None:
+    """The lines that tell of a clock that had jumped by more than a minute."""
+    found = _lines(recording, r'"clock offset".*jet-lag=\d+[hm]')
+    if not found:
+        return None
+    name, *_ = chance.choice(found)
+    return recording.without(name, {n for f, n, _ in _lines(recording, r'"clock offset"') if f == name})
+
+
+@kind()
+def admin_resets_removed(recording: Recording, chance: random.Random) -> Recording | None:
+    found = _lines(recording, r"\[reset-ts\] \[new-ts=")
+    if not found:
+        return None
+    name, *_ = chance.choice(found)
+    return recording.without(name, {n for f, n, _ in found if f == name})
+
+
 _ATTEMPT = r'"saving timestamp to the storage"'
 
 

@@ -178,12 +178,20 @@ def test_a_log_line_takes_linear_time(piece: str) -> None:
 
 
 def test_fields_are_read_as_they_are_logged() -> None:
-    line = (
-        HEAD.replace("reset-ts", "save timestamp failed") + r'[bare] [a=b] ["x y"="[1]"] [error="a\"]\\ b"]'
-    )
+    line = HEAD.replace("reset-ts", "save timestamp failed") + r'[] [a=b] ["x y"="[1]"] [error="a\"]\\ b"]'
     (log,) = pdlog.decode("log", [(1, line.encode())], lines.Tally())
     (event,) = log.events
     assert event.text == 'a"]\\ b'
+
+
+@pytest.mark.parametrize("joined", ["[bare] [a=b]", r'[resp="{\"a\":1"]', r'[resp="{\"a\" 1}"]', '[a="{a"]'])
+def test_a_line_joined_of_two_is_damaged(joined: str) -> None:
+    """Where a part of a log is lost, a line may begin as one and end as another."""
+    tally = lines.Tally()
+    line = HEAD.replace("reset-ts", "save timestamp failed") + joined
+    (log,) = pdlog.decode("log", [(1, line.encode())], tally)
+    assert not log.events
+    assert tally.skipped == 1
 
 
 @pytest.mark.parametrize("packed", [True, False])

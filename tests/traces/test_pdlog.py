@@ -110,7 +110,7 @@ def test_fields_of_the_steps() -> None:
         b" [last-saved=0001/01/01 00:00:00.000 +00:00] [save=2026/11/23 07:09:31.484 +00:00]"
         b" [next=2026/11/23 07:09:28.484 +00:00]",
         b'["saving timestamp to the storage"] [group-id=0] [ts=2026/11/23 07:09:28.483 +00:00]'
-        b" [leader-key=/pd/77/leader] [expected-leader-value=] [check-tso-primary=true]",
+        b" [leader-key=/pd/7/leader] [expected-leader-value=] [check-tso-primary=true]",
         b'["current leadership is deleted"] [revision=24] [leader-key=/ms/7/tso/00000/primary] [purpose=x]',
         b"[reset-ts] [new-ts=470658187486298112] [ignore-smaller=false]",
         b'["try to transfer primary"] [service=tso] [from=tso1] [to=tso2]',

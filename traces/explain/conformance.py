@@ -19,7 +19,7 @@ from ..sources.observation import Key, KeyEvent, LogEvent, Where
 from .proposals import Proposals
 from .search import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search
 from .seen import NOISE_NS, Granted, Seen
-from .steps import FAULTS, NO_SUCH_STEP, World
+from .steps import ALIKE, FAULTS, NO_SUCH_STEP, World
 from .timeline import Timeline
 from .watched import Contradiction
 
@@ -284,8 +284,9 @@ def _run(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> Run:
 
 
 def _taken(run: Run, order: Timeline) -> str:
-    """The faults that the explanation takes for granted: only their effects are in the trace."""
+    """The steps that the explanation takes for granted: only their effects are in the trace."""
     taken: Counter[str] = Counter()
+    often: Counter[tuple[str, int]] = Counter()
     skews: dict[int, int] = {}
     for move in run.moves:
         name = run.names[move.server - 1] if move.server else ""
@@ -294,8 +295,10 @@ def _taken(run: Run, order: Timeline) -> str:
             skews[move.server] = move.inputs["by"]
             if abs(by) > NOISE_NS:
                 taken[f"clock_jump of {name} by {by / 1e9:+.3f} s"] += 1
-        elif move.transition in FAULTS and (move.transition, move.server) not in order.shown:
-            taken[f"{move.transition} of {name}"] += 1
+        elif (step := ALIKE.get(move.transition, move.transition)) in (*FAULTS, "restart"):
+            often[step, move.server] += 1
+            if often[step, move.server] > order.shown.get((step, move.server), 0):
+                taken[f"{move.transition} of {name}"] += 1
     told = [f"{what}{f' ({count} times)' if count > 1 else ''}" for what, count in taken.items()]
     listed = ", ".join((*told, *((order.taken,) if order.taken else ())))
     return f"explained with {listed}" if listed else ""

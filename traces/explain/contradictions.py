@@ -57,7 +57,7 @@ def contradictions(trace: Trace, servers: Servers) -> tuple[tuple[Contradiction,
         ).contradictions()
     ]
     answers = Answers(trace, servers, watch, logs)
-    taken = f"{answers.beyond} calls that are above every window after the watch's end"
+    taken = f"calls above every window after the watch's end ({answers.beyond})"
     return (*found, *watch.leases(), *answers.denied), taken if answers.beyond else ""
 
 

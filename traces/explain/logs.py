@@ -52,7 +52,7 @@ def logs_of(trace: Trace, servers: Servers) -> list[Log]:
             server,
             sorted(lines, key=lambda line: line.where.line),
             file not in damaged,
-            max(trace.log_ends.get(file, 0), lines[-1].at_ns),
+            max(lines[-1].at_ns, *(end for _, end in trace.stretches.get(file, ())), 0),
         )
         for (server, file), lines in logs.items()
     ]

@@ -228,13 +228,15 @@ class _Try(Hidden):
 
     def _would_tell(self, n: int) -> bool:
         """The server's log would say that a sync of its saved this value, and does not."""
-        tells = self._timeline.tells_syncs.get(n, FOREVER)
-        return n not in self._seen.writers and self._seen.earliest >= tells
+        since, until = self._timeline.tells_syncs.get(n, (FOREVER, 0))
+        return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
 
     def _would_tell_attempt(self, n: int) -> bool:
         """The server's log would say that it tries to save this value, and does not."""
-        since, until = self._timeline.tells_attempts.get(n, (FOREVER, 0))
-        return n not in self._seen.attempted and since <= self._seen.earliest and self._seen.latest <= until
+        return n not in self._seen.attempted and any(
+            since <= self._seen.earliest and self._seen.latest <= until
+            for since, until in self._timeline.tells_attempts.get(n, ())
+        )
 
     def begun_early(self, draft: Draft, value: int) -> Iterator[Draft]:
         """Whoever may write that value has loaded the key for a sync, its own or a client's, or has begun."""

@@ -24,7 +24,16 @@ from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, try_fences, undecided
 from .deduced import judged_on_explanations
 from .seen import Granted
-from .silence import cut_logs, denied_by_logs, silent_in, tells_attempts, tells_syncs, unread_in, untold_mode
+from .silence import (
+    cut_logs,
+    denied_by_logs,
+    silent_in,
+    steady,
+    tells_attempts,
+    tells_syncs,
+    unread_in,
+    untold_mode,
+)
 from .timeline import Timeline, timeline
 
 #: every property, in the order of reports
@@ -116,6 +125,7 @@ def _explaining(
         order,
         mode_text=order.mode_text or untold_mode(trace, order, silent),
         denied=denied_by_logs(trace, order, silent),
+        steady=steady(trace, order, silent),
         tells_syncs=tells_syncs(trace, order, silent),
         tells_attempts=tells_attempts(trace, order, silent),
     )

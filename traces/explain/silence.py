@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from ..sources.builds import recognise
 from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace, Unread
+from .seen import FOREVER
 from .timeline import Timeline
 
 #: a log without a line about the protocol for that long before the last etcd event may be cut
 _QUIET_NS = 10_000_000_000
+#: the build whose releases do not all log an admin's reset
+_OLDEST = "release-6.5"
 
 
 def _last_lines(trace: Trace) -> dict[str, LogEvent]:
@@ -57,38 +61,67 @@ def unread_in(trace: Trace) -> list[str]:
     return [source.file for source in trace.sources if source.hides(*Unread)]
 
 
-def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> frozenset[tuple[str, int]]:
-    """What servers did not do, for their whole logs would tell of it: a save that fails is logged."""
+def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[tuple[str, int], int]:
+    """What servers did not do, and until when: logs tell of saves that fail and of admins' resets."""
     failed = {line.server for line in trace.logs if line.refusal is Refusal.OTHER}
-    return frozenset(
-        ("commit_answer_lost", number)
+    # of a clock that jumped there and back again, only its effects are in the trace
+    moved = {line.server for line in trace.logs if line.step in (LogStep.ADMIN_RESET, LogStep.CLOCK_OFFSET)}
+    told = _OLDEST not in recognise(trace.versions).builds
+    denied: dict[tuple[str, int], int] = {}
+    for number, name in enumerate(order.names, 1):
+        if name not in silent and name not in failed:
+            denied["commit_answer_lost", number] = FOREVER
+        if name not in silent and name not in moved and told and number in order.telling:
+            until = order.telling[number]
+            denied["admin_reset", number] = denied["admin_reset_begin", number] = until
+    return denied
+
+
+def steady(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, int]:
+    """Until when servers' clocks did not jump on while they served: PD says when it finds that."""
+    jumped = {line.server for line in trace.logs if line.step is LogStep.CLOCK_OFFSET}
+    return {
+        number: order.telling[number]
         for number, name in enumerate(order.names, 1)
-        if name not in silent and name not in failed
-    )
+        if name not in silent and name not in jumped and number in order.telling
+    }
 
 
-def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, int]:
-    """By server, from which time on its log tells of every sync that saved: one that is whole, and has such
+def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, tuple[int, int]]:
+    """By server, from when until when its log tells of every sync that saved: one that is whole, and has such
     lines at all."""
     first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    ends = {file: max(end for _, end in found) for file, found in trace.stretches.items() if found}
     for line in trace.logs:
         first[line.server] = min(first.get(line.server, line.at_ns), line.at_ns)
+        last[line.server] = max(last.get(line.server, 0), line.at_ns, ends.get(line.where.file, 0))
     heard = {line.server for line in trace.logs if line.step is LogStep.SYNC_SAVED}
     return {
-        number: first[name]
+        number: (first[name], last[name])
         for number, name in enumerate(order.names, 1)
         if name in heard and name not in silent
     }
 
 
-def tells_attempts(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, tuple[int, int]]:
-    """By server, from which time until when its log tells of every attempt to save: at level debug."""
-    heard: dict[str, tuple[int, int]] = {}
+def tells_attempts(
+    trace: Trace, order: Timeline, silent: Collection[str]
+) -> dict[int, list[tuple[int, int]]]:
+    """By server, from when until when its log tells of every attempt to save: where its level is debug.
+
+    Such a log has lines all the time; where it has none, some may be missing.
+    """
+    heard: dict[str, tuple[int, int, str]] = {}
     for line in trace.logs:
         if line.step is LogStep.SAVE_ATTEMPT:
-            heard[line.server] = heard.get(line.server, (line.at_ns, 0))[0], line.at_ns
+            since = heard.get(line.server, (line.at_ns, 0, ""))[0]
+            heard[line.server] = since, line.at_ns, line.where.file
     return {
-        number: heard[name]
+        number: [
+            (max(since, begin), min(until, end))
+            for since, until, file in (heard[name],)
+            for begin, end in trace.stretches.get(file, ())
+        ]
         for number, name in enumerate(order.names, 1)
         if name in heard and name not in silent
     }

@@ -40,6 +40,11 @@ FAULTS = {
 }
 _SURPRISE = FAULTS | {"raft_moves": 1, "restart": 1, "restart_in_other_mode": 1, "client_load": 1}
 _CLOCK_SURPRISE = 5
+#: a clock that is set forward so far is told of at every update interval
+_FAR_NS = 60_000 * NS_PER_MS
+
+#: what a log shows alike
+ALIKE = {"admin_reset_begin": "admin_reset", "restart_in_other_mode": "restart"}
 
 State = tuple[int, ...]
 #: a transition, the server it was refused (0: none in particular) and the guard
@@ -95,6 +100,7 @@ class World:
         )
         self._shown = timeline.shown
         self.denied = timeline.denied
+        self.steady = timeline.steady
         self.refused: dict[Refusal, None] = {}
         self._asked = tuple(asked)
         self._single_writer = properties.named(SINGLE_WRITER).broken_by
@@ -102,7 +108,10 @@ class World:
 
     def surprise(self, name: str, number: int) -> int:
         """How much less likely the step makes an explanation."""
-        return min(_SURPRISE.get(name, 0), 1 if (name, number) in self._shown else _CLOCK_SURPRISE)
+        surprise = _SURPRISE.get(name, 0)
+        if surprise > 1 and (ALIKE.get(name, name), number) in self._shown:
+            return 1
+        return surprise
 
     def breaks(self, state: State, name: str, number: int, inputs: Mapping[str, int]) -> tuple[str, ...]:
         """Which of the properties judged on explanations the step breaks."""
@@ -173,7 +182,8 @@ class Draft:
         index = self.world.index.get((name, number))
         if index is None:
             return None
-        if (name, number) in self.world.denied:
+        until = self.world.denied.get((name, number))
+        if until is not None and self.now < until:
             return ("the server's log would tell of it",)
         return self.world.machine.refused(self.state, index, inputs)
 
@@ -223,5 +233,8 @@ class Draft:
         large = abs(by - skew) > NOISE_NS
         if large and not jumps:
             return self.refuse("clock_jump", number, "no clock is known to have been set")
+        told = large and self.now < self.world.steady.get(number, 0) and self.get("initialised", number)
+        if told and by - skew > _FAR_NS:
+            return self.refuse("clock_jump", number, "the server's log would tell of it")
         self.cost += _CLOCK_SURPRISE * large
         return self.do("clock_jump", number, by=by)

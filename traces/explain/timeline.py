@@ -14,6 +14,7 @@ from ..sources.servers import Servers
 from ..sources.settings import GIVEN, Setting
 from ..sources.trace import Gap, Trace
 from .contradictions import contradictions
+from .logs import logs_of
 from .saves import Saves
 from .seen import FOREVER, LATE_NS, Seen
 from .streams import merged, streams_of, within
@@ -32,15 +33,16 @@ class Timeline:
     `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
-    resets; `loads`, the values (ms) that it loaded; `shown`, the faults; `denied`, the steps of which it
-    would tell, and does not; `tells_syncs`, from which time on (ns) it tells of each sync; `tells_attempts`,
-    from which time until when it tells of each attempt to save. Events may be missing from revision `gap`,
-    time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode although no log
-    tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the first event is
-    not known, `first_windows` are what the timestamp key may have held then. `unused` counts observations
-    that demand nothing, `undecoded` names those that cannot be read and may demand anything. `contradicted`:
-    what one source says and another one denies, whatever the fence. `taken`: what is explained by nothing
-    that the trace shows.
+    resets; `loads`, the values (ms) that it loaded; `shown`, how often each fault; `denied`, the steps of
+    which it would tell, and does not, and `steady`, that its clock did not jump on while it served: both
+    until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each
+    attempt to save; `telling`, that it tells of all that it did, until then. Events may be missing from
+    revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
+    although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
+    first event is not known, `first_windows` are what the timestamp key may have held then. `unused` counts
+    observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
+    `contradicted`: what one source says and another one denies, whatever the fence. `taken`: what is
+    explained by nothing that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -53,7 +55,7 @@ class Timeline:
     seen: tuple[Seen, ...]
     resets: Mapping[int, frozenset[int]]
     loads: Mapping[int, frozenset[int]]
-    shown: frozenset[tuple[str, int]]
+    shown: Mapping[tuple[str, int], int]
     watched: bool
     late: bool
     first_windows: tuple[int, ...]
@@ -65,11 +67,13 @@ class Timeline:
     unused: Mapping[str, int]
     undecoded: tuple[Where, ...] = ()
     cut: str = ""
-    denied: frozenset[tuple[str, int]] = frozenset()
-    tells_syncs: Mapping[int, int] = field(default_factory=dict)
-    tells_attempts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    denied: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    tells_syncs: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    tells_attempts: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
     contradicted: tuple[Contradiction, ...] = ()
     taken: str = ""
+    telling: Mapping[int, int] = field(default_factory=dict)
+    steady: Mapping[int, int] = field(default_factory=dict)
 
     def window(self, number: int) -> int:
         """The save interval of a server."""
@@ -140,6 +144,7 @@ def timeline(trace: Trace) -> Timeline:
         cut=cut,
         contradicted=contradicted,
         taken=taken,
+        telling={log.number: log.end_ns - LATE_NS for log in logs_of(trace, servers) if log.tells_all},
     )
 
 
@@ -257,18 +262,16 @@ def _lines(trace: Trace, servers: Servers) -> dict[int, list[LogEvent]]:
 
 def _shown(
     lines: Mapping[int, Sequence[LogEvent]], resets: Mapping[int, frozenset[int]]
-) -> frozenset[tuple[str, int]]:
-    """The faults that logs tell of: processes that stop or start once more, admin resets."""
-    shown = set()
+) -> dict[tuple[str, int], int]:
+    """How often logs tell of processes that stop or start once more, and of admin resets."""
+    shown: dict[tuple[str, int], int] = {}
     for number, log in lines.items():
         steps = [line.step for line in log]
-        if LogStep.SERVER_EXIT in steps:
-            shown.add(("stop", number))
-        if steps.count(LogStep.SERVER_START) > 1:
-            shown.add(("crash", number))
-        if resets[number]:
-            shown |= {("admin_reset", number), ("admin_reset_begin", number)}
-    return frozenset(shown)
+        shown["stop", number] = steps.count(LogStep.SERVER_EXIT)
+        again = steps.count(LogStep.SERVER_START) - (steps[:1] == [LogStep.SERVER_START])
+        shown["crash", number] = shown["restart", number] = again
+        shown["admin_reset", number] = steps.count(LogStep.ADMIN_RESET) if resets[number] else 0
+    return {step: times for step, times in shown.items() if times > 0}
 
 
 def _first_windows(seen: Iterable[Seen], windows: Sequence[int]) -> tuple[int, ...]:

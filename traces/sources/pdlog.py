@@ -45,6 +45,23 @@ Sources: `pkg/tso/tso.go`, `pkg/tso/allocator.go`, `pkg/election`, `pkg/member`,
 `server/cluster/cluster.go`, `pkg/storage/endpoint/tso.go`; `pkg/tso/global_allocator.go` to 8.5, `server/tso/tso.go`,
 `server/election` and `server/member` to 6.5.
 
+What a replay makes of a line (`explain/proposals.py`: steps of the model; `explain/contradictions.py` and
+`answers.py`: what etcd's events, the same log and clients must agree with). Lines of other steps bind nothing.
+
+| step | binds a step of the model | must agree with |
+|---|---|---|
+| SERVER_START, SERVER_EXIT | restart, stop | every answer after a reset, with a sync in between |
+| LEASE_GRANTED | | the lease of the election key that the next ELECTED names |
+| ELECTED | where no watch tells, campaign | the election key's write at that revision, by that server |
+| CAMPAIGN_WON | | ELECTED before it |
+| SYNC_START | | how the sync before ended |
+| WINDOW_LOADED, SYNC_SKIPPED | sync_load, sync_skip | the values of the timestamp key |
+| SYNC_SAVED | who wrote that value, and from which clock reading | these values, the save interval |
+| SAVE_ATTEMPT | who may have written that value | the value or a refusal, the key, whether it checks |
+| SAVE_REFUSED | the refusal of that reason | the previous value |
+| RESET, ALLOCATOR_CLOSED, STEP_DOWN | that the memory is cleared, the role given up | why; no answer until a sync |
+| CLOCK_OFFSET, ADMIN_RESET | that a clock jumped, that an admin reset | answers above every window |
+
 A refused save is logged two or three times, by each function it passes through. They make one event: the
 innermost line makes it, the others are taken for the same refusal when they have the same error, and make
 their own when the innermost line is missing (a log that begins in between).
@@ -91,6 +108,8 @@ _FIELD = re.compile(rf"\[({_QUOTED}|[^\[\]\"=]++)=({_QUOTED}|[^\[\]\"]*+)\]")
 #: what may follow: fields to the end of the line, or the line is damaged, as where a part of a log is missing
 _FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)=(?:{_QUOTED}|[^\[\]\"]*+))?\])*+\s*")
 _OBJECT = re.compile(rf"=(?=\"{{)({_QUOTED})\]")
+_SECONDS = len("2026/11/23 07:09:28")  # of a time, up to its seconds
+_SILENCE_NS = 3_000 * NS_PER_MS  # between lines of one stretch
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -247,16 +266,17 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
 class Log:
     """A server's log: its events in their order, the starts and builds that it tells of, and what it is.
 
-    `calls`: what a client's log says of its calls (`fallbacks.py`). `end_ns` is the time of its last line, of
-    whatever message; 0 if none has one. `cluster` is the id in its keys, and where it stands.
+    `stretches` are the times from when until when there are lines, of whatever message, at most some seconds
+    apart. `calls`: what a client's log says of its calls (`fallbacks.py`). `cluster` is the id in its keys,
+    and where it stands.
     """
 
     events: list[LogEvent] = field(default_factory=list)
     starts: list[ServerStart] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     service: Service = Service.UNKNOWN
+    stretches: list[tuple[int, int]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    end_ns: int = 0
     cluster: tuple[str, Where] | None = None
 
 
@@ -297,7 +317,7 @@ class _Decoder:
     def __init__(self, file: str, of: str, tally: Tally, group: int) -> None:
         self._file, self._of, self._tally, self._group = file, of, tally, group
         self._log = Log()
-        self._name = self._hint = self._last = ""
+        self._name = self._hint = self._second = ""
         #: the server that lines name, and that they were taken for
         self._callers: list[tuple[Where, str, str]] = []
         self._service = Service.UNKNOWN
@@ -318,8 +338,12 @@ class _Decoder:
         if _FIELDS.fullmatch(head.string, head.end()) is None or not _whole_objects(head.string, head.end()):
             tally.skip(number, "a log line that is damaged")
             return
-        message, self._last = _unquote(head[2]), head[1]
-        log.cluster = _same_cluster(log.cluster, Where(self._file, number), head.string)
+        message = _unquote(head[2])
+        if head[1][:_SECONDS] != self._second:
+            self._second = head[1][:_SECONDS]
+            _stretch(log.stretches, time_ns(head[1]))
+        if "=/" in head.string:
+            log.cluster = _same_cluster(log.cluster, Where(self._file, number), head.string)
         meant = _meant(message)
         step = _STEPS.get(meant) or next(
             (s for begin, s in _BEGINNINGS.items() if meant.startswith(begin)), None
@@ -413,8 +437,8 @@ class _Decoder:
             [replace(start, server=start.server or first) for start in log.starts],
             [replace(version, server=version.server or first) for version in self._tellings.versions],
             log.service,
+            log.stretches,
             log.calls,
-            time_ns(self._last) or 0,
             log.cluster,
         )
 
@@ -438,6 +462,17 @@ def _is_json(quoted: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _stretch(stretches: list[tuple[int, int]], at_ns: int | None) -> None:
+    """There is a line in the second that begins then, or a little before."""
+    if at_ns is None:
+        return
+    begin, end = stretches[-1] if stretches else (at_ns, at_ns)
+    if stretches and begin <= at_ns <= end + _SILENCE_NS:
+        stretches[-1] = begin, at_ns
+    else:
+        stretches.append((at_ns, at_ns))
 
 
 def _of_one_server(callers: Iterable[tuple[Where, str, str]], first: str) -> None:

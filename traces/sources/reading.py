@@ -35,7 +35,7 @@ class _Gathered:
     sources: list[Source]
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
-    log_ends: dict[str, int]
+    stretches: dict[str, list[tuple[int, int]]]
     calls: list[Call]
     kept: int = 0
 
@@ -88,7 +88,7 @@ def read(
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
-        log_ends=gathered.log_ends,
+        stretches=gathered.stretches,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
 
@@ -167,7 +167,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
         elif kind is Kind.LOG:
             logs = pdlog.decode(file, everything, tally, group)
             gathered.logs += logs
-            gathered.log_ends[file] = max((log.end_ns for log in logs), default=0)
+            gathered.stretches[file] = sorted(stretch for log in logs for stretch in log.stretches)
             told = _of_logs(logs)
             calls = [call for log in logs for call in log.calls]
             gathered.calls += calls

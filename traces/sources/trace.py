@@ -1,6 +1,6 @@
 """What the files of one run say together: a `Trace`, and what became of each file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -92,8 +92,8 @@ class Trace:
     API mode.
     `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
-    revisions at which a primary of another keyspace group or service was elected. `log_ends`: by log file,
-    the time of its last line.
+    revisions at which a primary of another keyspace group or service was elected. `stretches`: by log file,
+    from when until when it has lines that follow each other closely.
     """
 
     sources: tuple[Source, ...]
@@ -108,4 +108,4 @@ class Trace:
     versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
     other_elections: frozenset[int] = frozenset()
-    log_ends: Mapping[str, int] = field(default_factory=dict)
+    stretches: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
