@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ..model.variants.own import SUFFIX, OwnError, module
+from ..model.language.expr import condition
+from ..model.variants import fences
+from ..model.variants.own import SUFFIX, OwnError, blaming, module
 from . import liveness, properties
-from .liveness import Liveness
+from .liveness import Liveness, named_steps
 from .properties import Property
 
 #: the files that own properties come from, by the property's name
@@ -33,12 +35,32 @@ def take(asked: str) -> str:
         raise OwnError(f"{path}: no property {name!r}; there are: {', '.join(there) or 'none'}")
     if found.name in (*properties.NAMES, *liveness.NAMES) or _FILES.get(found.name, asked) != asked:
         raise OwnError(f"{path}: there is a property {found.name!r} already; choose another name")
+    with blaming(path):
+        _try(found)
     if isinstance(found, Property):
         properties.add(found)
     else:
         liveness.add(found)
     _FILES[found.name] = asked
     return found.name
+
+
+def _try(found: Property | Liveness) -> None:
+    """Ask it of every step that there is, before a search or a proof needs the answers.
+
+    Raises:
+        Exception: it fails, or says something that is no condition.
+    """
+    if isinstance(found, Property):
+        judges = {"broken_by": found.broken_by, "tested_by": found.tested_by}
+    else:
+        judges = {"reached_by": found.reached_by, "repeated": found.repeated or named_steps()}
+        for each in ("premise", "during", "goal"):
+            condition(getattr(found, each), each)
+    for transition in fences.every_step():
+        for name, judge in judges.items():
+            if (said := judge(transition)) is not None:
+                condition(said, f"{name} of {transition.name}")
 
 
 def known(name: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..model.language.expr import NOBODY, TRUE, ZERO, Expr, both, either, exists, negate
+from ..model.language.expr import NOBODY, TRUE, ZERO, Expr, both, condition, either, exists, negate
 from ..model.language.layout import State
 from ..model.language.python import Machine
 from ..model.language.transition import SELF, Transition
@@ -55,7 +55,7 @@ def _in_its_words(judge: _Judge) -> _Judge:
 
     def judged(transition: Transition) -> Expr | None:
         said = judge(transition)
-        return None if said is None else transition.means(said)
+        return None if said is None else transition.means(condition(said, transition.name))
 
     return judged
 

@@ -263,6 +263,46 @@ def test_a_mistake_in_a_build_is_one_line(tmp_path: Path, text: str, told: str) 
         assert told in line
 
 
+PROPERTY = """from tsofence.model.pd import state as s
+from tsofence.model.language.transition import SELF
+from tsofence.specs.liveness import Liveness
+from tsofence.specs.properties import Property
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            'Property("p", "", lambda t: s.nothing if t.name == "grant" else None, lambda t: None)',
+            "mine.py:5: ",
+        ),
+        ('Property("p", "", lambda t: None, lambda t: t.nothing)', "mine.py:5: AttributeError: 'Transition'"),
+        (
+            'Property("p", "", lambda t: t.name == "grant", lambda t: None)',
+            "expected a condition, such as TRUE",
+        ),
+        ('Property("p", "", lambda t: None, lambda t: s.timestamp)', "expected a condition, such as TRUE or"),
+        (
+            'Liveness("p", "", premise=s.saved[SELF])',
+            "premise: expected a condition, such as TRUE or both(a, b)",
+        ),
+        ('Liveness("p", "", reached_by=lambda t: t.nothing)', "mine.py:5: AttributeError: 'Transition'"),
+        (
+            'Liveness("p", "", repeated=lambda t: "x")',
+            "expected a condition, such as TRUE or both(a, b), not 'x'",
+        ),
+    ],
+)
+def test_a_mistake_in_a_property_is_one_line(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "mine.py").write_text(f"{PROPERTY}P = {text}\n")
+    for asked in ("explore", "prove"):
+        done = call(tmp_path, asked, "--property", "./mine.py:P")
+        assert (done.returncode, done.stdout) == (2, "")
+        (line,) = done.stderr.splitlines()
+        assert told in line
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [

@@ -205,6 +205,18 @@ def chosen(name: str, sort: Sort) -> Expr:
     return Expr("input", sort, name=name)
 
 
+def condition(said: object, of: str) -> Expr:
+    """What somebody's code says ``of`` something, if it is a condition.
+
+    Raises:
+        SortError: it is none.
+    """
+    if isinstance(said, Expr) and said.sort == BOOL:
+        return said
+    kind = f"a {said.sort}" if isinstance(said, Expr) else repr(said)
+    raise SortError(f"{of}: expected a condition, such as TRUE or both(a, b), not {kind}")
+
+
 def both(*conditions: Expr) -> Expr:
     """All of them."""
     _expect(BOOL, *conditions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from itertools import chain
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 
 from ..behaviours import known as behaviours
 from ..builds import known as builds
-from ..language.transition import Rule
+from ..language.transition import Rule, Transition
 from ..language.variant import Variant
 from ..pd import system
 from . import (
@@ -68,8 +69,17 @@ def known_builds() -> dict[str, Variant]:
 
 def shipped_rules() -> dict[str, Rule]:
     """Every transition by name, of any build and fence that comes with tsofence."""
-    all_of_them = (*(of_build(build, NONE) for build in builds.SHIPPED), *SHIPPED)
-    return {each.name: each.rule for name in all_of_them for each in system.transitions(whole(name))}
+    return {each.name: each.rule for each in _steps((*builds.SHIPPED,), (*SHIPPED,))}
+
+
+def every_step() -> Iterator[Transition]:
+    """What any build does, and under any fence, own ones as well."""
+    return _steps((*known_builds(),), known())
+
+
+def _steps(of_builds: Iterable[str], of_fences: Iterable[str]) -> Iterator[Transition]:
+    for name in (*(of_build(build, NONE) for build in of_builds), *of_fences):
+        yield from system.transitions(whole(name))
 
 
 def own_rules() -> tuple[Rule, ...]:
