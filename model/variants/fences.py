@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from collections.abc import Mapping
+from functools import cache, reduce
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -66,7 +67,8 @@ def known_builds() -> dict[str, Variant]:
     return builds.SHIPPED | {name: variant for name, (variant, _) in _OWN["build"].items()}
 
 
-def shipped_rules() -> dict[str, Rule]:
+@cache
+def shipped_rules() -> Mapping[str, Rule]:
     """Every transition by name, of any build and fence that comes with tsofence."""
     all_of_them = (*(of_build(build, NONE) for build in builds.SHIPPED), *SHIPPED)
     return {each.name: each.rule for name in all_of_them for each in system.transitions(whole(name))}
