@@ -111,7 +111,8 @@ class Sorted:
 
     def _in_order(self, parts: Sequence[Rows]) -> Rows:
         rows = np.concatenate(parts) if len(parts) != 1 else parts[0]
-        return rows[np.argsort(rows[self._key], kind="stable")]
+        keys = rows[self._key].copy()
+        return rows if np.all(keys[1:] >= keys[:-1]) else rows[np.argsort(keys, kind="stable")]
 
     def __iter__(self) -> Iterator[Rows]:
         """All of them, in pieces."""
