@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from .traces.tell.outlet import Outlet
 from .traces.tell.progress import Steps
 from .traces.tell.proved import proved
 from .traces.tell.replayed import replayed, rerun_text
+from .traces.tell.witnesses import as_csv
 
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_STATES, _MOST_LEASE_S = 1 << 48, (1 << 31) - 1
@@ -217,6 +219,21 @@ def prove(
     help="The keyspace group to judge; what concerns others says nothing of it.",
 )
 @click.option("--details", is_flag=True, help="List the files that were read.")
+@click.option(
+    "--witnesses",
+    type=options.Many(),
+    metavar="all|N",
+    help="Name so many of the pairs that show each violation, in the files of -o and --json.  "
+    "[default: all with -o, none without]",
+)
+@click.option("--to", "form", type=click.Choice(["csv"]), default="csv", show_default=True)
+@click.option(
+    "-o",
+    "table",
+    callback=options.writable,
+    metavar="FILE",
+    help="Write the pairs here, each with its places.",
+)
 @options.outlet
 def replay(
     *,
@@ -230,6 +247,9 @@ def replay(
     lease: int | None,
     group: int,
     details: bool,
+    witnesses: int | None,
+    form: str,
+    table: str | None,
     outlet: Outlet,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
@@ -240,6 +260,8 @@ def replay(
             raise click.UsageError(
                 "--drop is for recordings: a run file says itself which guards it left out"
             )
+        if witnesses or table:
+            raise click.UsageError("--witnesses and -o are for recordings: a run file has one run")
         return _rerun(files, names if builds or chosen else (), asked, outlet)
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
@@ -262,7 +284,10 @@ def replay(
             dropped=dropped,
             progress=screen.explaining,
             held=outlet.held,
+            witnesses=witnesses or (sys.maxsize if table else 0),
         )
+    if table:
+        outlet.write_table(table, as_csv(found.properties))
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     outlet.console.print(replayed(found, written, details=details))
     outlet.finish("replay", results.replay_json(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,6 +70,20 @@ class Duration(click.ParamType[int]):
         if not found:
             self.fail(f"expected a time such as 3s or 50ms, got {value!r}", param, ctx)
         return found
+
+
+class Many(click.ParamType[int]):
+    """How many, or all."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if text == "all":
+            return sys.maxsize
+        if not (text.isascii() and text.isdigit() and 0 < int(text[:19]) and len(text) <= 18):
+            self.fail(f"expected all, or a number above 0, got {value!r}", param, ctx)
+        return int(text)
 
 
 class Memory(click.ParamType[int]):
@@ -168,7 +183,7 @@ def property_of(kind: Named, default: str = "all") -> Decorator:
     )
 
 
-def _writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str | None:
+def writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str | None:
     """Said before the work, not after it."""
     if to in (None, "-"):
         return to
@@ -218,7 +233,7 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
             "--json",
             "json_to",
             metavar="FILE|-",
-            callback=_writable,
+            callback=writable,
             help="Write the result as JSON; - is stdout. Tables go to stderr.",
         ),
         click.option(

@@ -22,7 +22,7 @@ MAX_OUTAGE_NS = 10_000 * NS_PER_MS
 _ANSWERED_NS = 1_000 * NS_PER_MS
 
 
-def availability(trace: Trace) -> Judgement:
+def availability(trace: Trace, witnesses: int = 0) -> Judgement:
     """No client of PD's library goes without timestamps for long while a TSO server answers others.
 
     A client waits from the start of the first call after its last answer to its next answer, or to the end of
@@ -62,6 +62,7 @@ def availability(trace: Trace) -> Judgement:
         since,
         until,
         lower_bound(trace),
+        tuple((calls.call(before), calls.call(after)) for _, _, before, after in outages[:witnesses]),
     )
 
 

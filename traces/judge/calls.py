@@ -14,10 +14,10 @@ import numpy as np
 
 from ..sources import calls as columns
 from ..sources.calls import as_they_come
-from ..sources.observation import LOGICAL_BITS, Call
+from ..sources.observation import LOGICAL_BITS
 from ..sources.spilling import Rows, Sorted
 from ..sources.trace import Trace
-from .judgement import Judgement, clean, lower_bound, nothing, undecided
+from .judgement import Judgement, Pair, clean, lower_bound, nothing, undecided
 
 #: a range of timestamps that was granted, and where it stands among all calls
 _RANGE = np.dtype(
@@ -84,7 +84,7 @@ def _ranges(trace: Trace, *, timed: bool = False) -> Iterator[Rows]:
         yield ranges
 
 
-def unique(trace: Trace) -> Judgement:
+def unique(trace: Trace, witnesses: int = 0) -> Judgement:
     """No timestamp is granted twice. Counts pairs of calls whose ranges overlap.
 
     The witness is the pair with the lowest timestamp that was granted twice.
@@ -97,40 +97,50 @@ def unique(trace: Trace) -> Judgement:
     if calls < 2:
         return nothing("unique", trace, "fewer than two calls got a timestamp")
     count = 0
-    witness: tuple[Call, Call] | None = None
+    witness: Pair | None = None
     involved = Span()
-    open_ends = np.empty(0, np.int64)  # of the ranges before that may overlap those to come
+    pairs: list[Pair] = []
+    still_open = np.empty(0, _RANGE)  # the ranges before that may overlap those to come
     before = np.empty(0, _RANGE)  # the one of them that reaches highest, and the last one
     for rows in by_first:
         # Before the i-th range begins, i others have begun; those of them that have ended do not overlap it.
-        ends = np.sort(np.concatenate((open_ends, rows["last"])))
-        ended = np.searchsorted(ends, rows["first"])
-        count += int(np.sum(len(open_ends) + np.arange(len(rows)) - ended))
-        open_ends = ends[ended[-1] :]
+        open_rows = np.concatenate((still_open, rows))
+        ended = np.searchsorted(np.sort(open_rows["last"]), rows["first"])
+        overlaps = len(still_open) + np.arange(len(rows)) - ended
+        count += int(np.sum(overlaps))
+        for index in np.flatnonzero(overlaps) if len(pairs) < witnesses else ():
+            begun = open_rows[: len(still_open) + index]
+            for one in begun[begun["last"] >= rows["first"][index]]["at"]:
+                pairs.append(_by_end(trace, one, rows["at"][index]))
+        still_open = open_rows[open_rows["last"] >= rows["first"][-1]]
         all_rows = np.concatenate((before, rows))
         widest = first_highest(all_rows["last"])
         at = np.arange(max(1, len(before)), len(all_rows))
         overlap = at[all_rows["first"][at] <= all_rows["last"][widest[at - 1]]]
         if len(overlap):
             if witness is None:
-                one, other = all_rows["at"][[widest[overlap[0] - 1], overlap[0]]]
-                witness = trace.calls[one], trace.calls[other]
+                witness = _by_end(trace, *all_rows["at"][[widest[overlap[0] - 1], overlap[0]]])
             neighbours = at[all_rows["first"][at] <= all_rows["last"][at - 1]] - 1
             involved.add(all_rows[np.concatenate((overlap, widest[overlap - 1], neighbours))])
         before = all_rows[[widest[-1], -1]]
     if witness is None:
         return clean("unique", trace)
-    earlier, later = sorted(witness, key=lambda call: call.end_ns)
     since, until = involved.told()
     return Judgement(
         "unique",
         "violated",
         count,
-        (earlier, later),
+        witness,
         from_ns=since,
         to_ns=until,
         note=lower_bound(trace),
+        witnesses=tuple(pairs[:witnesses]),
     )
+
+
+def _by_end(trace: Trace, one: int, other: int) -> Pair:
+    earlier, later = sorted((trace.calls[one], trace.calls[other]), key=lambda call: call.end_ns)
+    return earlier, later
 
 
 def first_highest(values: Any) -> Any:
@@ -140,16 +150,16 @@ def first_highest(values: Any) -> Any:
     return np.maximum.accumulate(np.where(higher, np.arange(len(values)), 0))
 
 
-def real_time(trace: Trace) -> Judgement:
+def real_time(trace: Trace, witnesses: int = 0) -> Judgement:
     """A call that starts after another has ended gets greater timestamps. Counts those that did not.
 
     The witness is the pair whose physical part stepped back furthest.
     """
-    judgement = _in_order("real-time", trace, _ranges(trace, timed=True))
+    judgement = _in_order("real-time", trace, _ranges(trace, timed=True), witnesses)
     return judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace))
 
 
-def session(trace: Trace) -> Judgement:
+def session(trace: Trace, witnesses: int = 0) -> Judgement:
     """Each client, or each worker of a client with several, sees its timestamps grow. Counts calls.
 
     Calls of one session that overlap in time have no order and are not compared. Timestamps without times are
@@ -167,15 +177,16 @@ def session(trace: Trace) -> Judgement:
         rows["group"] = number[np.searchsorted(known, of)]
         return rows
 
-    judgement = _in_order("session", trace, map(by_session, _ranges(trace)))
+    judgement = _in_order("session", trace, map(by_session, _ranges(trace)), witnesses)
     untold = untimed(trace)
     in_order = f"{untold}: taken in the order of their file" if untold else ""
     return replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
 
 
-def _in_order(name: str, trace: Trace, found: Iterable[Rows]) -> Judgement:
+def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) -> Judgement:
     """Real-time order within each group of calls; groups are numbered as they come."""
     late = Span()
+    pairs: list[Pair] = []
     compared = False
     worst: tuple[tuple[int, int], int, int] | None = None
     ended = np.empty(0, _RANGE)  # by group and end: the highest timestamps by then
@@ -188,6 +199,8 @@ def _in_order(name: str, trace: Trace, found: Iterable[Rows]) -> Judgement:
         compared = compared or bool(after.any())
         at = np.flatnonzero(after & (rows["first"] <= ended["last"][before]))
         late.add(rows[at])
+        for index in at[: max(0, witnesses - len(pairs))]:
+            pairs.append((trace.calls[ended["at"][before[index]]], trace.calls[rows["at"][index]]))
         back = (ended["last"][before[at]] >> LOGICAL_BITS) - rows["physical"][at]
         if len(at):
             index = np.lexsort((rows["group"][at], -back))[0]
@@ -205,6 +218,7 @@ def _in_order(name: str, trace: Trace, found: Iterable[Rows]) -> Judgement:
             back_ms,
             *late.told(),
             lower_bound(trace),
+            tuple(pairs),
         )
     if not compared:
         return nothing(name, trace, "no call started after another had ended")

@@ -13,28 +13,28 @@ import numpy as np
 from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
 from ..sources.trace import WATCHES, Trace, Unread
 from .calls import Span, first_highest, timed, untimed
-from .judgement import Judgement, clean, lower_bound, nothing
+from .judgement import Judgement, Pair, clean, lower_bound, nothing
 from .judgement import undecided as left_open
 
 #: later than any time
 _NEVER = 2 * MAX_NS - 1
 
 
-def key_monotone(trace: Trace) -> Judgement:
+def key_monotone(trace: Trace, witnesses: int = 0) -> Judgement:
     """The timestamp key never goes back. Counts the writes below the highest value so far, and the deletions.
 
     Times are receipts. The order is etcd's own, so a violation is certain even with events missing in
     between.
     """
     top: KeyEvent | None = None
-    count = 0
+    pairs: list[Pair] = []
     worst: tuple[int, KeyEvent, KeyEvent] | None = None
     times: list[int] = []
     saves = _saves(trace)
     for event in saves:
         value = _value(event)
         if top is not None and value < _value(top):
-            count += 1
+            pairs.append((top, event))
             times += [event.latest_ns] if event.latest_ns is not None else []
             back = _value(top) - value
             if worst is None or back > worst[0]:
@@ -47,12 +47,13 @@ def key_monotone(trace: Trace) -> Judgement:
         return Judgement(
             "key-monotone",
             "violated",
-            count,
+            len(pairs),
             (high, low),
             worst_ms=back // NS_PER_MS if low.put else None,
             from_ns=min(times, default=None),
             to_ns=max(times, default=None),
             note="there may be more: the watch streams are incomplete" if incomplete else "",
+            witnesses=tuple(pairs[:witnesses]),
         )
     if incomplete:
         return Judgement("key-monotone", "unknown", note="writes of the timestamp key may be missing")
@@ -62,7 +63,7 @@ def key_monotone(trace: Trace) -> Judgement:
     return Judgement("key-monotone", "holds", note=f"from revision {saves[0].revision} on" if late else "")
 
 
-def window(trace: Trace) -> Judgement:
+def window(trace: Trace, witnesses: int = 0) -> Judgement:
     """A granted timestamp is below a window saved before, by whichever server. Counts calls.
 
     An `unknown` counts the undecided ones.
@@ -82,6 +83,7 @@ def window(trace: Trace) -> Judgement:
     calls = undecided = 0
     exceeded: tuple[int, Call, KeyEvent] | None = None
     beyond_window = Span()
+    pairs: list[Pair] = []
     for rows in timed(trace):
         calls += len(rows)
         rows = rows[covered(rows["physical"]) > rows["end"]]  # noqa: PLW2901
@@ -91,6 +93,9 @@ def window(trace: Trace) -> Judgement:
         undecided += int(np.sum(~beyond))
         found = rows[beyond]
         beyond_window.add(found)
+        room = max(0, witnesses - len(pairs))
+        of = zip(highest[beyond][:room], found[:room], strict=True)
+        pairs += ((saves[save], trace.calls.call(row)) for save, row in of)
         if len(found):
             by = found["physical"] - values[beyond] // NS_PER_MS
             most = int(np.argmax(by))
@@ -112,6 +117,7 @@ def window(trace: Trace) -> Judgement:
             beyond_ms,
             *beyond_window.told(),
             note,
+            tuple(pairs),
         )
     if undecided:
         note = f"{undecided} of {calls} calls were answered before the save that covers them was received"

@@ -130,6 +130,7 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "verdict": judgement.verdict,
                 "count": judgement.count,
                 "witness": [_observation_json(seen) for seen in judgement.witness or ()],
+                "witnesses": [[*map(_observation_json, pair)] for pair in judgement.witnesses],
                 "worst_ms": judgement.worst_ms,
                 "from": judgement.from_ns,
                 "to": judgement.to_ns,
