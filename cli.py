@@ -16,6 +16,7 @@ from .model.language.instance import REDUCTIONS
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
 from .traces.explain import replay as replaying
+from .traces.explain.shrinking import shrink
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean_lines
 from .traces.output.writing import write
@@ -31,7 +32,7 @@ from .traces.tell.matrix import Exploring
 from .traces.tell.outlet import Outlet
 from .traces.tell.progress import Steps
 from .traces.tell.proved import proved
-from .traces.tell.replayed import replayed, rerun_text
+from .traces.tell.replayed import replayed, rerun_text, shrunk_text
 from .traces.tell.witnesses import as_csv
 
 #: more than any machine has; what is larger is no number that a search can be given
@@ -234,6 +235,14 @@ def prove(
     metavar="FILE",
     help="Write the pairs here, each with its places.",
 )
+@click.option(
+    "--shrink",
+    "shrunk_to",
+    type=options.Place(file_okay=False, path_type=Path),
+    metavar="DIR",
+    callback=options.empty,
+    help="Write the smallest part that shows each violation, as a recording: DIR/PROPERTY.",
+)
 @options.outlet
 def replay(
     *,
@@ -250,6 +259,7 @@ def replay(
     witnesses: int | None,
     form: str,
     table: str | None,
+    shrunk_to: Path | None,
     outlet: Outlet,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
@@ -260,8 +270,8 @@ def replay(
             raise click.UsageError(
                 "--drop is for recordings: a run file says itself which guards it left out"
             )
-        if witnesses or table:
-            raise click.UsageError("--witnesses and -o are for recordings: a run file has one run")
+        if witnesses or table or shrunk_to:
+            raise click.UsageError("--witnesses, --shrink and -o are for recordings: a run file has one run")
         return _rerun(files, names if builds or chosen else (), asked, outlet)
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
@@ -270,13 +280,9 @@ def replay(
             f"{', '.join(sorted(unheard))}: only a run file can be asked for that; of a recording ask for "
             f"{', '.join((*properties.known(), *set(replaying.NAMES) - set(properties.known())))}"
         )
+    settings = given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease)
     with Steps(outlet.console, live=outlet.live) as screen:
-        trace = reading.read(
-            paths,
-            given=given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease),
-            progress=screen.reading,
-            group=group,
-        )
+        trace = reading.read(paths, given=settings, progress=screen.reading, group=group)
         found = replaying.replay(
             trace,
             names if builds or chosen else (),
@@ -290,6 +296,17 @@ def replay(
         outlet.write_table(table, as_csv(found.properties))
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     outlet.console.print(replayed(found, written, details=details))
+    tried = [each.fence for each in found.fences]
+    for judgement in found.properties if shrunk_to else ():
+
+        def shows(folder: Path, name: str = judgement.property) -> bool:
+            part = reading.read([folder], given=settings, group=group)
+            return replaying.verdict(part, name, tried, dropped) == "violated"
+
+        if shrunk_to and judgement.verdict == "violated":
+            with outlet.held:
+                shrunk = shrink(paths, judgement, shows, shrunk_to / judgement.property)
+                outlet.console.print(shrunk_text(judgement.property, shrunk))
     outlet.finish("replay", results.replay_json(found))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:

@@ -195,6 +195,13 @@ def writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str 
     return to
 
 
+def empty(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:
+    """A folder with nothing in it: what lies there would be read with what is written."""
+    if folder is not None and folder.is_dir() and any(folder.iterdir()):
+        raise click.BadParameter(f"{folder}: expected an empty folder, or a new one; name another")
+    return folder
+
+
 def _folder(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -94,6 +94,15 @@ def replay(
     return report
 
 
+def verdict(
+    trace: Trace, name: str, fences: Sequence[str] = (), dropped: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The verdict on one property alone; raises as `replay`."""
+    if name in PROPERTIES:  # explanations take longer
+        return judge(trace, [name])[0].verdict
+    return replay(trace, fences, properties=[name], dropped=dropped).properties[0].verdict
+
+
 def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Under which builds and fences a trace is explained, and under which others if none of these fits."""
     of_build = {

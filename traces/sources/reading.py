@@ -5,7 +5,7 @@ twice and are merged by revision, the logs by time, the calls by start. A file t
 partly or wholly unknown is read as far as it goes; its `Source` counts and names what was not.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import chain, islice
@@ -57,12 +57,8 @@ def read(
     clusters).
     """
     gathered = _Gathered([], [], [], {}, Gathering())
-    for path in _files(paths):
-        if progress:
-            progress(str(path))
-        with opened(path) as file:
-            for text in file.members():
-                _read_text(text, gathered, group)
+    for text in texts(paths, progress):
+        _read_text(text, gathered, group)
     if all(source.kind is Kind.IGNORED for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         raise BadInput(
@@ -93,6 +89,15 @@ def read(
         stretches=gathered.stretches,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
+
+
+def texts(paths: Iterable[Path | str], progress: Callable[[str], None] | None = None) -> Iterator[Text]:
+    """What is in these files and folders, one after the other; raises `BadInput` when one cannot be read."""
+    for path in _files(paths):
+        if progress:
+            progress(str(path))
+        with opened(path) as file:
+            yield from file.members()
 
 
 def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None:
