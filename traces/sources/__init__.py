@@ -2,6 +2,6 @@
 
 From outside: `reading` makes a `trace` of files; `observation` has what a trace is made of, `calls` has those
 of clients in columns, `spilling` such rows beyond what memory should hold; `settings`, `intervals` and
-`servers` say what it says of the cluster, `builds` of which build of PD it is; `packing` opens any file
-within limits.
+`servers` say what it says of the cluster, `builds` of which build of PD it is; `packing` opens any file,
+and `lines` reads its text, within limits.
 """
