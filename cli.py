@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -290,7 +289,7 @@ def replay(
             dropped=dropped,
             progress=screen.explaining,
             held=outlet.held,
-            witnesses=witnesses or (sys.maxsize if table else 0),
+            witnesses=witnesses or (options.Many.MOST if table else 0),
         )
     if table:
         outlet.write_table(table, as_csv(found.properties))

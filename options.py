@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,17 +72,19 @@ class Duration(click.ParamType[int]):
 
 
 class Many(click.ParamType[int]):
-    """How many, or all."""
+    """How many, or all: no more than anybody reads, or memory holds."""
+
+    MOST = 1_000_000
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         text = str(value)
-        if text == "all":
-            return sys.maxsize
-        if not (text.isascii() and text.isdigit() and 0 < int(text[:19]) and len(text) <= 18):
-            self.fail(f"expected all, or a number above 0, got {value!r}", param, ctx)
-        return int(text)
+        many = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        many = self.MOST if text == "all" else many
+        if not 0 < many <= self.MOST:
+            self.fail(f"expected all, or a number from 1 to {self.MOST:,}, got {value!r}", param, ctx)
+        return many
 
 
 class Memory(click.ParamType[int]):

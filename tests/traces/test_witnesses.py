@@ -17,7 +17,7 @@ from tsofence.traces.judge.exact import judge
 from tsofence.traces.sources.observation import Call
 from tsofence.traces.sources.reading import read
 
-from .test_judge import asks, calls, timestamps, trace, tso
+from .test_judge import asks, call, calls, timestamps, trace, tso
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 VIOLATED = RECORDINGS / "upgrade-unfenced"
@@ -85,8 +85,14 @@ def test_pairs_as_json_and_as_a_table(tmp_path: Path) -> None:
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("many", ["0", "-1", "some", "9" * 30, "²"])
+@pytest.mark.parametrize("many", ["0", "-1", "some", "9" * 5000, "1" + "0" * 6 + "1", "²"])
 def test_what_is_no_number_of_pairs(many: str) -> None:
     result = CliRunner().invoke(main, ["replay", str(VIOLATED), "--witnesses", many])
     assert result.exit_code == 2
-    assert "expected all, or a number above 0" in result.stderr
+    assert "expected all, or a number from 1 to 1,000,000" in result.stderr
+
+
+def test_pairs_of_one_timestamp_end() -> None:
+    again = [call(at, at + 1, 5) for at in range(300)]
+    (judgement,) = judge(trace(again), ["unique"], witnesses=1000)
+    assert (judgement.count, len(judgement.witnesses)) == (300 * 299 // 2, 1000)

@@ -26,21 +26,15 @@ _RANGE = np.dtype(
 )
 
 
-def granted(trace: Trace) -> Iterator[Rows]:
-    """The calls that got a timestamp, by start."""
-    for rows in trace.calls.chunks():
-        yield rows[columns.granted(rows)]
-
-
 def timed(trace: Trace) -> Iterator[Rows]:
-    """Those of them of which it is told when."""
-    for rows in granted(trace):
-        yield rows[rows["timed"] != 0]
+    """The calls that got a timestamp, and of which it is told when, by start."""
+    for rows in trace.calls.chunks():
+        yield rows[columns.granted(rows) & (rows["timed"] != 0)]
 
 
 def untimed(trace: Trace) -> str:
     """What is to be said of timestamps without times; empty if there are none."""
-    count = sum(int(np.sum(rows["timed"] == 0)) for rows in trace.calls.chunks())
+    count = trace.calls.untimed
     return f"when {count} timestamps were granted is not told" if count else ""
 
 
@@ -108,10 +102,10 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
         ended = np.searchsorted(np.sort(open_rows["last"]), rows["first"])
         overlaps = len(still_open) + np.arange(len(rows)) - ended
         count += int(np.sum(overlaps))
-        for index in np.flatnonzero(overlaps) if len(pairs) < witnesses else ():
+        for index in np.flatnonzero(overlaps)[: witnesses - len(pairs)]:
             begun = open_rows[: len(still_open) + index]
-            for one in begun[begun["last"] >= rows["first"][index]]["at"]:
-                pairs.append(_by_end(trace, one, rows["at"][index]))
+            of = begun[begun["last"] >= rows["first"][index]]["at"][: witnesses - len(pairs)]
+            pairs += [_by_end(trace, one, rows["at"][index]) for one in of]
         still_open = open_rows[open_rows["last"] >= rows["first"][-1]]
         all_rows = np.concatenate((before, rows))
         widest = first_highest(all_rows["last"])
@@ -134,7 +128,7 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
         from_ns=since,
         to_ns=until,
         note=lower_bound(trace),
-        witnesses=tuple(pairs[:witnesses]),
+        witnesses=tuple(pairs),
     )
 
 
@@ -199,7 +193,7 @@ def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) ->
         compared = compared or bool(after.any())
         at = np.flatnonzero(after & (rows["first"] <= ended["last"][before]))
         late.add(rows[at])
-        for index in at[: max(0, witnesses - len(pairs))]:
+        for index in at[: witnesses - len(pairs)]:
             pairs.append((trace.calls[ended["at"][before[index]]], trace.calls[rows["at"][index]]))
         back = (ended["last"][before[at]] >> LOGICAL_BITS) - rows["physical"][at]
         if len(at):

@@ -93,7 +93,7 @@ def window(trace: Trace, witnesses: int = 0) -> Judgement:
         undecided += int(np.sum(~beyond))
         found = rows[beyond]
         beyond_window.add(found)
-        room = max(0, witnesses - len(pairs))
+        room = witnesses - len(pairs)
         of = zip(highest[beyond][:room], found[:room], strict=True)
         pairs += ((saves[save], trace.calls.call(row)) for save, row in of)
         if len(found):

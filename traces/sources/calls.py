@@ -6,6 +6,7 @@ A row has the numbers of a `Call`; what texts it has, tables tell that have each
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -65,7 +66,7 @@ class Texts:
     def __init__(self) -> None:
         self.files: Numbers[str] = Numbers()
         self.who: Numbers[tuple[str, str, str, int | None]] = Numbers()
-        self.errors: Numbers[str | None] = Numbers({None: 0})
+        self.errors: Numbers[str | None] = Numbers({None: 0, "": 0})
 
     def rows(self, calls: Iterable[Call]) -> Rows:
         """Calls as rows."""
@@ -108,6 +109,11 @@ class Calls(Sequence[Call]):
     def chunks(self) -> Iterator[Rows]:
         """All rows, in pieces."""
         return iter(self._stored)
+
+    @cached_property
+    def untimed(self) -> int:
+        """Of how many it is not told when."""
+        return sum(int(np.sum(rows["timed"] == 0)) for rows in self.chunks())
 
     def those(self, which: Callable[[Rows], Any]) -> Iterator[Call]:
         """The calls of the rows for which this is true."""

@@ -37,7 +37,8 @@ class _Sample(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Sample).decode
-_who, _group = attrgetter("client", "kind", "endpoint", "worker"), attrgetter("keyspace_group_id")
+_who = attrgetter("client", "kind", "endpoint", "worker")
+_group, _error = attrgetter("keyspace_group_id"), attrgetter("error")
 _NUMBERS = {
     "start": attrgetter("start_unix_ns"),
     "end": attrgetter("end_unix_ns"),
@@ -91,7 +92,7 @@ def _fast(file: str, number: int, lines: Sequence[bytes | None], texts: Texts, g
             rows[column] = np.fromiter(map(of, samples), np.int64, len(samples))
         asked = np.fromiter(map(_group, samples), np.int64, len(samples))
         rows["who"] = np.fromiter(map(_Checked(texts.who).__getitem__, map(_who, samples)), np.int32)
-        rows["error"] = np.fromiter((texts.errors[each.error or None] for each in samples), np.int32)
+        rows["error"] = np.fromiter(map(texts.errors.__getitem__, map(_error, samples)), np.int32)
     except (msgspec.MsgspecError, RecursionError, OverflowError, ValueError):
         return None
     start, end, physical, logical, count = (rows[column] for column in _NUMBERS)
