@@ -58,6 +58,7 @@ tables: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.engines
 	$(BIN)/python -m benchmarks.scenarios
+	$(BIN)/python -m benchmarks.samples
 
 clean:
 	rm -rf .venv .venv-newest build dist tsofence.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

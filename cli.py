@@ -15,6 +15,7 @@ from .model.language.instance import REDUCTIONS
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
 from .traces.explain import replay as replaying
+from .traces.explain.shrinking import shrink
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean_lines
 from .traces.output.writing import write
@@ -30,7 +31,8 @@ from .traces.tell.matrix import Exploring
 from .traces.tell.outlet import Outlet
 from .traces.tell.progress import Steps
 from .traces.tell.proved import proved
-from .traces.tell.replayed import replayed, rerun_text
+from .traces.tell.replayed import replayed, rerun_text, shrunk_text
+from .traces.tell.witnesses import as_csv
 
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_STATES, _MOST_LEASE_S = 1 << 48, (1 << 31) - 1
@@ -217,6 +219,29 @@ def prove(
     help="The keyspace group to judge; what concerns others says nothing of it.",
 )
 @click.option("--details", is_flag=True, help="List the files that were read.")
+@click.option(
+    "--witnesses",
+    type=options.Many(),
+    metavar="all|N",
+    help="Name so many of the pairs that show each violation, in the files of -o and --json.  "
+    "[default: all with -o, none without]",
+)
+@click.option("--to", "form", type=click.Choice(["csv"]), default="csv", show_default=True)
+@click.option(
+    "-o",
+    "table",
+    callback=options.writable,
+    metavar="FILE",
+    help="Write the pairs here, each with its places.",
+)
+@click.option(
+    "--shrink",
+    "shrunk_to",
+    type=options.Place(file_okay=False, path_type=Path),
+    metavar="DIR",
+    callback=options.empty,
+    help="Write the smallest part that shows each violation, as a recording: DIR/PROPERTY.",
+)
 @options.outlet
 def replay(
     *,
@@ -230,6 +255,10 @@ def replay(
     lease: int | None,
     group: int,
     details: bool,
+    witnesses: int | None,
+    form: str,
+    table: str | None,
+    shrunk_to: Path | None,
     outlet: Outlet,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
@@ -240,6 +269,8 @@ def replay(
             raise click.UsageError(
                 "--drop is for recordings: a run file says itself which guards it left out"
             )
+        if witnesses or table or shrunk_to:
+            raise click.UsageError("--witnesses, --shrink and -o are for recordings: a run file has one run")
         return _rerun(files, names if builds or chosen else (), asked, outlet)
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
@@ -248,13 +279,9 @@ def replay(
             f"{', '.join(sorted(unheard))}: only a run file can be asked for that; of a recording ask for "
             f"{', '.join((*properties.known(), *set(replaying.NAMES) - set(properties.known())))}"
         )
+    settings = given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease)
     with Steps(outlet.console, live=outlet.live) as screen:
-        trace = reading.read(
-            paths,
-            given=given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease),
-            progress=screen.reading,
-            group=group,
-        )
+        trace = reading.read(paths, given=settings, progress=screen.reading, group=group)
         found = replaying.replay(
             trace,
             names if builds or chosen else (),
@@ -262,9 +289,23 @@ def replay(
             dropped=dropped,
             progress=screen.explaining,
             held=outlet.held,
+            witnesses=witnesses or (options.Many.MOST if table else 0),
         )
+    if table:
+        outlet.write_table(table, as_csv(found.properties))
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     outlet.console.print(replayed(found, written, details=details))
+    tried = [each.fence for each in found.fences]
+    for judgement in found.properties if shrunk_to else ():
+
+        def shows(folder: Path, name: str = judgement.property) -> bool:
+            part = reading.read([folder], given=settings, group=group)
+            return replaying.verdict(part, name, tried, dropped) == "violated"
+
+        if shrunk_to and judgement.verdict == "violated":
+            with outlet.held:
+                shrunk = shrink(paths, judgement, shows, shrunk_to / judgement.property)
+                outlet.console.print(shrunk_text(judgement.property, shrunk))
     outlet.finish("replay", results.replay_json(found))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:

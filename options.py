@@ -71,6 +71,22 @@ class Duration(click.ParamType[int]):
         return found
 
 
+class Many(click.ParamType[int]):
+    """How many, or all: no more than anybody reads, or memory holds."""
+
+    MOST = 1_000_000
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        many = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        many = self.MOST if text == "all" else many
+        if not 0 < many <= self.MOST:
+            self.fail(f"expected all, or a number from 1 to {self.MOST:,}, got {value!r}", param, ctx)
+        return many
+
+
 class Memory(click.ParamType[int]):
     """An amount of memory in GiB; in bytes."""
 
@@ -168,7 +184,7 @@ def property_of(kind: Named, default: str = "all") -> Decorator:
     )
 
 
-def _writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str | None:
+def writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str | None:
     """Said before the work, not after it."""
     if to in (None, "-"):
         return to
@@ -178,6 +194,13 @@ def _writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str
     if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
         raise click.BadParameter(f"{to}: expected a file that may be written; check its permissions")
     return to
+
+
+def empty(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:
+    """A folder with nothing in it: what lies there would be read with what is written."""
+    if folder is not None and folder.is_dir() and any(folder.iterdir()):
+        raise click.BadParameter(f"{folder}: expected an empty folder, or a new one; name another")
+    return folder
 
 
 def _folder(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:
@@ -218,7 +241,7 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
             "--json",
             "json_to",
             metavar="FILE|-",
-            callback=_writable,
+            callback=writable,
             help="Write the result as JSON; - is stdout. Tables go to stderr.",
         ),
         click.option(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import reduce
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, reduce
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -67,7 +67,8 @@ def known_builds() -> dict[str, Variant]:
     return builds.SHIPPED | {name: variant for name, (variant, _) in _OWN["build"].items()}
 
 
-def shipped_rules() -> dict[str, Rule]:
+@cache
+def shipped_rules() -> Mapping[str, Rule]:
     """Every transition by name, of any build and fence that comes with tsofence."""
     return {each.name: each.rule for each in _steps((*builds.SHIPPED,), (*SHIPPED,))}
 

@@ -24,6 +24,7 @@ from tsofence.traces.output.terminal import Terminal, clean, one_line
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import lines, pdlog, reading
+from tsofence.traces.sources.calls import ROW
 from tsofence.traces.sources.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
 from tsofence.traces.sources.servers import MAX_SERVERS
 from tsofence.traces.story import show
@@ -207,13 +208,13 @@ def test_lines_that_cannot_be_read_end_a_file(
 
 
 def test_observations_have_room_for_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MAX_KEPT", 10 * lines.OBSERVATION)
-    for name in "ab":
+    monkeypatch.setattr(lines, "MAX_KEPT", 10 * ROW.itemsize + 2 * lines.OBSERVATION)
+    for name in "abc":  # calls are read some at a time
         (tmp_path / name).write_text("".join(call(name, at, at + 1) for at in range(8)))
-    first, second = reading.read([tmp_path]).sources
-    assert (first.observations, first.truncated) == (8, False)
-    assert (second.observations, second.truncated) == (3, True)
-    assert "observations take more than" in second.reasons[-1]
+    *read, last = reading.read([tmp_path]).sources
+    assert [(each.observations, each.truncated) for each in read] == [(8, False)] * 2
+    assert (last.observations, last.truncated) == (0, True)
+    assert "observations take more than" in last.reasons[-1]
 
 
 def test_a_file_of_any_size_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsofence.traces.judge.exact import judge
+from tsofence.traces.sources.calls import Calls
 from tsofence.traces.sources.observation import Call, Key, KeyEvent, LogEvent, LogStep, Service, Where
 from tsofence.traces.sources.settings import Setting, Settings
 from tsofence.traces.sources.trace import Gap, Kind, Source, Trace, Unread
@@ -30,7 +31,7 @@ def trace(
         gaps=tuple(gaps),
         logs=tuple(logs),
         starts=(),
-        calls=tuple(sorted(calls, key=lambda call: call.start_ns)),
+        calls=Calls.of(sorted(calls, key=lambda call: call.start_ns)),
         repeated=0,
         settings=Settings(NOTHING, NOTHING, NOTHING),
     )

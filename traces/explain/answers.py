@@ -7,12 +7,16 @@ clock that jumped or an admin's reset. A log that tells all would tell of either
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
+
+from ..sources.calls import Calls, granted
 from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep
 from ..sources.servers import Servers
+from ..sources.spilling import Rows
 from ..sources.trace import Trace
 from .logs import Log
 from .seen import LATE_NS
@@ -45,13 +49,12 @@ def _denied(call: Call, number: int, servers: Servers, denied: str) -> Contradic
     return Contradiction(call.where, None, "grant", servers.names[number - 1] if number else "", denied)
 
 
-def _above(calls: Iterable[Call], watch: Watch) -> Iterator[Call]:
+def _above(calls: Calls, watch: Watch) -> Iterator[Call]:
     """The calls far above every window and every clock."""
-    for call in calls:
-        if call.physical * NS_PER_MS > call.end_ns + LONG_NS:
-            highest = watch.highest_ms(call.end_ns)
-            if highest is not None and call.physical > highest:
-                yield call
+    for call in calls.those(lambda rows: rows["physical"] > (rows["end"] + LONG_NS) // NS_PER_MS):
+        highest = watch.highest_ms(call.end_ns)
+        if highest is not None and call.physical > highest:
+            yield call
 
 
 def _no_clock_moved(call: Call, number: int, servers: Servers, logs: Sequence[Log]) -> bool:
@@ -75,22 +78,25 @@ def _moves_to(line: LogEvent, call: Call) -> bool:
     return line.next_ns - LATE_NS <= call.physical * NS_PER_MS <= line.next_ns + since
 
 
-def _without_memory(calls: Iterable[Call], servers: Servers, logs: Sequence[Log]) -> Iterator[Contradiction]:
+def _without_memory(calls: Calls, servers: Servers, logs: Sequence[Log]) -> Iterator[Contradiction]:
     """Answers of a server that had cleared its memory and not synced yet."""
     cleared = {number: _cleared(found) for number, found in _by_server(logs).items()}
-    numbers: dict[tuple[str, str], int] = {}
-    for call in calls if any(cleared.values()) else ():
-        if call.error is not None:
-            continue
-        asked = call.kind, call.endpoint
-        if asked not in numbers:
-            numbers[asked] = servers.at(*asked)
-        spans = cleared.get(numbers[asked], ())
-        at = bisect_right(spans, (call.start_ns, call.start_ns)) - 1
-        if at >= 0 and call.end_ns < spans[at][1] and not servers.in_api_mode(numbers[asked], call.end_ns):
-            yield _denied(
-                call, numbers[asked], servers, "the server had cleared its memory, and had not synced"
-            )
+    if not any(cleared.values()):
+        return
+    server = calls.told(lambda who: servers.at(who.kind, who.endpoint))
+
+    def without_memory(rows: Rows) -> Any:
+        found = np.zeros(len(rows), bool)
+        for number, spans in cleared.items():
+            begins, ends = np.array([(-1, -1), *spans]).T
+            last = np.searchsorted(begins, rows["start"]) - 1
+            found |= (server[rows["who"]] == number) & (rows["end"] < ends[last])
+        return found & granted(rows)
+
+    for call in calls.those(without_memory):
+        number = servers.at(call.kind, call.endpoint)
+        if not servers.in_api_mode(number, call.end_ns):
+            yield _denied(call, number, servers, "the server had cleared its memory, and had not synced")
 
 
 def _by_server(logs: Sequence[Log]) -> Mapping[int, Log]:

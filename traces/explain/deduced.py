@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ..judge.judgement import Judgement
+from ..judge.judgement import Judgement, Pair
 from ..sources.observation import Key, KeyEvent, Observation
 from .conformance import Stage, Tried
 from .search import Node
@@ -18,7 +18,12 @@ from .timeline import Timeline
 
 
 def judged_on_explanations(
-    name: str, order: Timeline, tried: Sequence[Tried], silent: Sequence[str], unread: Sequence[str] = ()
+    name: str,
+    order: Timeline,
+    tried: Sequence[Tried],
+    silent: Sequence[str],
+    unread: Sequence[str] = (),
+    witnesses: int = 0,
 ) -> Judgement:
     """A property judged on the explanations under the fences that the trace conforms to.
 
@@ -51,26 +56,34 @@ def judged_on_explanations(
         return Judgement(name, "unknown", note="broken in some explanations, not in others")
     for each in judged:
         if each.stage and each.outcome:
-            return _violation(name, order, each.stage, each.outcome.explanations[0])
+            return _violation(name, order, each.stage, each.outcome.explanations[0], witnesses)
     raise AssertionError("there are explanations, so there is a search that found them")
 
 
-def _violation(name: str, order: Timeline, stage: Stage, explanation: Node) -> Judgement:
+def _violation(name: str, order: Timeline, stage: Stage, explanation: Node, witnesses: int) -> Judgement:
     """A property that this explanation breaks, with the observation that shows it and the one beside it."""
     steps = [stage.seen[node.index] for node in explanation.chain() if name in node.breaks]
-    first = steps[0]
-    beside = [one for one in stage.seen if _bears_on(name, order, one, first)]
-    before = [one for one in beside if one.at <= first.at]
-    other = before[-1] if before else beside[0] if beside else first
-    earlier, later = sorted((other, first), key=lambda one: one.at)
+    beside = {
+        step.server: [one for one in stage.seen if _bears_on(name, order, one, step)]
+        for step in {step.server: step for step in steps}.values()
+    }
+    pairs = [_with_other_half(step, beside[step.server]) for step in steps[: max(1, witnesses)]]
     return Judgement(
         name,
         "violated",
         len(steps),
-        (_observation(earlier), _observation(later)),
+        pairs[0],
         from_ns=min(one.at for one in steps),
         to_ns=max(one.at for one in steps),
+        witnesses=tuple(pairs[:witnesses]),
     )
+
+
+def _with_other_half(breaking: Seen, beside: Sequence[Seen]) -> Pair:
+    before = [one for one in beside if one.at <= breaking.at]
+    other = before[-1] if before else beside[0] if beside else breaking
+    earlier, later = sorted((other, breaking), key=lambda one: one.at)
+    return _observation(earlier), _observation(later)
 
 
 def _bears_on(name: str, order: Timeline, one: Seen, breaking: Seen) -> bool:

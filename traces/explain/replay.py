@@ -63,6 +63,7 @@ def replay(
     dropped: Sequence[tuple[str, str]] = (),
     progress: Progress | None = None,
     held: Held | None = None,
+    witnesses: int = 0,
 ) -> Report:
     """Judge a trace: whether it conforms to each fence, and the properties.
 
@@ -72,6 +73,7 @@ def replay(
     ``progress`` is called with what is explained so far and how much there is. Ctrl-C ends the search for
     explanations and leaves what was found. ``held`` (None: not held) holds a fault back, for the caller to
     release: the fence or the property in which it happened is unknown, and the others are judged.
+    ``witnesses``: how many pairs of observations that show a violation are named.
 
     Raises:
         ValueError: an unknown fence or property; the message lists what there is.
@@ -85,11 +87,20 @@ def replay(
     first, others = (tuple(fences), ()) if fences else _systems(build)
     report = None
     with parts:
-        report = _explaining(trace, asked, first, others, dropped, progress, parts)
-    report = report or _unexplained(trace, asked, first, FAULT, parts)
+        report = _explaining(trace, asked, first, others, dropped, progress, parts, witnesses)
+    report = report or _unexplained(trace, asked, first, FAULT, parts, witnesses)
     if held is None:
         parts.release()
     return report
+
+
+def verdict(
+    trace: Trace, name: str, fences: Sequence[str] = (), dropped: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The verdict on one property alone; raises as `replay`."""
+    if name in PROPERTIES:  # explanations take longer
+        return judge(trace, [name])[0].verdict
+    return replay(trace, fences, properties=[name], dropped=dropped).properties[0].verdict
 
 
 def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -114,12 +125,13 @@ def _explaining(
     dropped: Sequence[tuple[str, str]],
     progress: Progress | None,
     held: Held,
+    witnesses: int,
 ) -> Report:
     """The trace explained, and judged on its explanations as well."""
     try:
         order = timeline(trace)
     except Unclear as error:
-        return _unexplained(trace, asked, fences, f"not explained: {error}", held)
+        return _unexplained(trace, asked, fences, f"not explained: {error}", held, witnesses)
     silent = silent_in(trace, order)
     order = replace(
         order,
@@ -133,7 +145,7 @@ def _explaining(
     tried = try_fences(order, fences, progress, held, dropped, own)
     if all(each.verdict.conforms is False for each in tried):
         tried += try_fences(order, others, progress, held, dropped, own)
-    found = [_judged(name, trace, order, tried, silent, held) for name in asked]
+    found = [_judged(name, trace, order, tried, silent, held, witnesses) for name in asked]
     return Report(
         trace.sources,
         trace.settings,
@@ -144,13 +156,17 @@ def _explaining(
     )
 
 
-def _unexplained(trace: Trace, asked: Sequence[str], fences: Sequence[str], why: str, held: Held) -> Report:
+def _unexplained(
+    trace: Trace, asked: Sequence[str], fences: Sequence[str], why: str, held: Held, witnesses: int
+) -> Report:
     """What the observations tell by themselves."""
     return Report(
         trace.sources,
         trace.settings,
         tuple(
-            _exact(name, trace, held) if name in PROPERTIES else Judgement(name, "unknown", note=why)
+            _exact(name, trace, held, witnesses)
+            if name in PROPERTIES
+            else Judgement(name, "unknown", note=why)
             for name in asked
         ),
         tuple(undecided(name, why) for name in dict.fromkeys(fences)),
@@ -159,23 +175,29 @@ def _unexplained(trace: Trace, asked: Sequence[str], fences: Sequence[str], why:
     )
 
 
-def _exact(name: str, trace: Trace, held: Held) -> Judgement:
+def _exact(name: str, trace: Trace, held: Held, witnesses: int) -> Judgement:
     """A property that the observations tell."""
     with held:
-        return judge(trace, [name])[0]
+        return judge(trace, [name], witnesses=witnesses)[0]
     return Judgement(name, "unknown", note=FAULT)
 
 
 def _judged(
-    name: str, trace: Trace, order: Timeline, tried: Sequence[Tried], silent: Sequence[str], held: Held
+    name: str,
+    trace: Trace,
+    order: Timeline,
+    tried: Sequence[Tried],
+    silent: Sequence[str],
+    held: Held,
+    witnesses: int,
 ) -> Judgement:
     """A property, on the observations if they tell, else on the explanations."""
     if name in PROPERTIES:
-        return _exact(name, trace, held)
+        return _exact(name, trace, held, witnesses)
     if name not in NAMES and specs.named(name).compares_grants:
         return Judgement(name, "unknown", note="it compares grants: only a run file remembers one")
     with held:
-        return judged_on_explanations(name, order, tried, silent, unread_in(trace))
+        return judged_on_explanations(name, order, tried, silent, unread_in(trace), witnesses)
     return Judgement(name, "unknown", note=FAULT)
 
 

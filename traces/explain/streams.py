@@ -21,9 +21,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, chain
+from typing import Any
 
+import numpy as np
+
+from ..sources.calls import as_they_come, granted
 from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.servers import Servers, Unclear
+from ..sources.spilling import Rows
 from ..sources.trace import Trace
 from .saves import Saves
 from .seen import FOREVER, LATE_NS, NOISE_NS, Granted, Seen
@@ -78,10 +83,10 @@ def streams_of(
         cut = f"{bound:,} calls are too many to be explained; replay a shorter time"
         unused["calls that are too many to be explained"] += bound
         own, sent_on = {}, {}
-    for number, calls in own.items():
-        streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=False))
-    for number, calls in sent_on.items():
-        streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=True))
+    for found, passed_on in ((own, False), (sent_on, True)):
+        for number, rows in found.items():
+            calls = map(trace.calls.call, rows)
+            streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=passed_on))
     return streams, cut
 
 
@@ -284,46 +289,61 @@ def _read_between(value_ns: int | None, saves: Saves) -> tuple[int, int]:
     return 0, FOREVER
 
 
-_Calls = dict[int, list[Call]]
+_Found = dict[int, list[Any]]
 
 
-def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> tuple[_Calls, _Calls]:
-    """The calls that bind grants: those of the servers asked, and those that a PD may have sent on.
+def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> tuple[_Found, _Found]:
+    """The calls that bind grants, as rows: those of the servers asked, and those that a PD may have sent on.
 
     By server and physical part, the call that ended first and the one that started last; by PD in API mode,
     the first of each physical part, of those that follow each other.
     """
-    ends: dict[tuple[int, int], tuple[Call, Call]] = {}
-    sent_on: defaultdict[int, list[Call]] = defaultdict(list)
-    for call in trace.calls:
-        answered = call.error is None and call.timed
-        number = servers.at(call.kind, call.endpoint) if answered else 0
-        if not number:
-            unused["calls that failed or do not say which server answered"] += 1
-        elif servers.in_api_mode(number, call.end_ns):
-            sent_on[number].append(call)
-        else:
-            first, last = ends.get((number, call.physical), (call, call))
-            if call.end_ns < first.end_ns:
-                first = call
-            ends[number, call.physical] = first, call if call.start_ns > last.start_ns else last
-    own: defaultdict[int, list[Call]] = defaultdict(list)
+    calls = trace.calls
+    number_of = calls.told(lambda who: servers.at(who.kind, who.endpoint))
+    ends: dict[tuple[int, int], tuple[Any, Any]] = {}
+    sent_on: defaultdict[int, list[Rows]] = defaultdict(list)
+    for rows in calls.chunks():
+        asked = np.where(granted(rows) & (rows["timed"] != 0), number_of[rows["who"]], 0)
+        if unbound := int(np.sum(asked == 0)):
+            unused["calls that failed or do not say which server answered"] += unbound
+        for number in as_they_come(asked[asked != 0]):
+            of = rows[asked == number]
+            in_api_mode = servers.were_in_api_mode(number, of["end"])
+            if in_api_mode.any():
+                sent_on[number].append(of[in_api_mode])
+            for first, last in _ends(of[~in_api_mode]):
+                key = number, int(first["physical"])
+                known = ends.get(key, (first, last))
+                ends[key] = (
+                    first if first["end"] < known[0]["end"] else known[0],
+                    last if last["start"] > known[1]["start"] else known[1],
+                )
+    own: defaultdict[int, list[Any]] = defaultdict(list)
     for (number, _), (first, last) in sorted(ends.items(), key=lambda item: item[0]):
-        own[number] += [first] if last.start_ns <= first.end_ns else [first, last]
-    return own, {number: _in_turn(calls) for number, calls in sent_on.items()}
+        own[number] += [first] if last["start"] <= first["end"] else [first, last]
+    by_start = sorted(sent_on, key=lambda number: int(sent_on[number][0]["start"][0]))
+    return own, {number: _in_turn(np.concatenate(sent_on[number])) for number in by_start}
 
 
-def _in_turn(calls: Iterable[Call]) -> list[Call]:
+def _ends(rows: Rows) -> Iterator[tuple[Any, Any]]:
+    """By physical part, the call that ended first and the one that started last."""
+    by_end = rows[np.lexsort((rows["end"], rows["physical"]))]
+    by_start = rows[np.lexsort((-rows["start"], rows["physical"]))]
+    begins = np.flatnonzero(np.diff(by_end["physical"], prepend=-1))
+    return zip(by_end[begins], by_start[begins], strict=True)
+
+
+def _in_turn(rows: Rows) -> list[Any]:
     """Calls of which each started after the one before had ended, and got another physical part."""
-    kept: list[Call] = []
-    for call in sorted(calls, key=lambda call: call.end_ns):
-        if not kept or (kept[-1].end_ns < call.start_ns and kept[-1].physical != call.physical):
-            kept.append(call)
+    kept: list[Any] = []
+    for row in rows[np.argsort(rows["end"], kind="stable")]:
+        if not kept or (kept[-1]["end"] < row["start"] and kept[-1]["physical"] != row["physical"]):
+            kept.append(row)
     return kept
 
 
 def _grant_stream(
-    calls: Sequence[Call], number: int, stream: int, saves: Saves, *, sent_on: bool
+    calls: Iterable[Call], number: int, stream: int, saves: Saves, *, sent_on: bool
 ) -> list[Seen]:
     return [
         Seen(

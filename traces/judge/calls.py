@@ -1,143 +1,248 @@
 """Properties of the calls of clients: what one got, compared with what others got before.
 
-Ranges of timestamps are compared as (physical, logical). Clients' clocks are taken to agree (real-time).
+Ranges of timestamps are compared as 64-bit numbers. Clients' clocks are taken to agree (real-time). Calls
+come by start, many at once; of those before, what later ones can be compared with is kept.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
-from operator import attrgetter
+from __future__ import annotations
 
-from ..sources.observation import LOGICAL_BITS, Call
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..sources import calls as columns
+from ..sources.calls import as_they_come
+from ..sources.observation import LOGICAL_BITS
+from ..sources.spilling import Rows, Sorted
 from ..sources.trace import Trace
-from .judgement import Judgement, clean, lower_bound, nothing, undecided
+from .judgement import Judgement, Pair, clean, lower_bound, nothing, undecided
+
+#: a range of timestamps that was granted, and where it stands among all calls
+_RANGE = np.dtype(
+    [(name, np.int64) for name in ("start", "end", "physical", "first", "last", "at", "group")]
+    + [(name, np.int32) for name in ("timed", "who", "file")]
+)
 
 
-def granted(trace: Trace) -> list[Call]:
-    """The calls that got a timestamp, by start."""
-    return [call for call in trace.calls if call.error is None]
-
-
-def timed(trace: Trace) -> list[Call]:
-    """Those of them of which it is told when."""
-    return [call for call in granted(trace) if call.timed]
+def timed(trace: Trace) -> Iterator[Rows]:
+    """The calls that got a timestamp, and of which it is told when, by start."""
+    for rows in trace.calls.chunks():
+        yield rows[columns.granted(rows) & (rows["timed"] != 0)]
 
 
 def untimed(trace: Trace) -> str:
     """What is to be said of timestamps without times; empty if there are none."""
-    count = sum(not call.timed for call in trace.calls)
+    count = trace.calls.untimed
     return f"when {count} timestamps were granted is not told" if count else ""
 
 
-def span(calls: Sequence[Call]) -> tuple[int | None, int | None]:
-    """When the first of these calls started, and when the last one ended (ns)."""
-    if not all(call.timed for call in calls):
-        return None, None
-    return min(call.start_ns for call in calls), max(call.end_ns for call in calls)
+@dataclass(slots=True)
+class Span:
+    """When the first of some calls started, and when the last one ended (ns); None if one is not timed."""
+
+    count: int = 0
+    since: int | None = None
+    until: int | None = None
+    timed: bool = True
+
+    def add(self, rows: Rows) -> None:
+        """These calls as well."""
+        if not len(rows):
+            return
+        self.count += len(rows)
+        since, until = int(rows["start"].min()), int(rows["end"].max())
+        self.since = since if self.since is None else min(self.since, since)
+        self.until = until if self.until is None else max(self.until, until)
+        self.timed = self.timed and bool(np.all(rows["timed"]))
+
+    def told(self) -> tuple[int | None, int | None]:
+        """From when until when."""
+        return (self.since, self.until) if self.timed else (None, None)
 
 
-def unique(trace: Trace) -> Judgement:
+def _ranges(trace: Trace, *, timed: bool = False) -> Iterator[Rows]:
+    """What was granted, by start; `timed`: only where it is told when."""
+    begin = 0
+    for rows in trace.calls.chunks():
+        got = columns.granted(rows)
+        at = np.flatnonzero(got & (rows["timed"] != 0) if timed else got)
+        found = rows[at]
+        ranges = np.empty(len(found), _RANGE)
+        for name in ("start", "end", "physical", "timed", "who", "file"):
+            ranges[name] = found[name]
+        ranges["first"], ranges["last"] = columns.first(found), columns.last(found)
+        ranges["at"], ranges["group"] = at + begin, 0
+        begin += len(rows)
+        yield ranges
+
+
+def unique(trace: Trace, witnesses: int = 0) -> Judgement:
     """No timestamp is granted twice. Counts pairs of calls whose ranges overlap.
 
     The witness is the pair with the lowest timestamp that was granted twice.
     """
-    calls = granted(trace)
-    if len(calls) < 2:
+    by_first = Sorted(_RANGE, "first")
+    calls = 0
+    for rows in _ranges(trace):
+        by_first.add(rows)
+        calls += len(rows)
+    if calls < 2:
         return nothing("unique", trace, "fewer than two calls got a timestamp")
-    calls.sort(key=attrgetter("first"))
-    lows = [call.first for call in calls]
-    highs = [call.last for call in calls]
-    # Before the i-th range begins, i others have begun; those of them that have ended do not overlap it.
-    ended = sorted(highs)
-    count = over = 0
-    for index, low in enumerate(lows):
-        while ended[over] < low:
-            over += 1
-        count += index - over
-    if not count:
+    count = 0
+    witness: Pair | None = None
+    involved = Span()
+    pairs: list[Pair] = []
+    still_open = np.empty(0, _RANGE)  # the ranges before that may overlap those to come
+    before = np.empty(0, _RANGE)  # the one of them that reaches highest, and the last one
+    for rows in by_first:
+        # Before the i-th range begins, i others have begun; those of them that have ended do not overlap it.
+        open_rows = np.concatenate((still_open, rows))
+        ended = np.searchsorted(np.sort(open_rows["last"]), rows["first"])
+        overlaps = len(still_open) + np.arange(len(rows)) - ended
+        count += int(np.sum(overlaps))
+        for index in np.flatnonzero(overlaps)[: witnesses - len(pairs)]:
+            begun = open_rows[: len(still_open) + index]
+            of = begun[begun["last"] >= rows["first"][index]]["at"][: witnesses - len(pairs)]
+            pairs += [_by_end(trace, one, rows["at"][index]) for one in of]
+        still_open = open_rows[open_rows["last"] >= rows["first"][-1]]
+        all_rows = np.concatenate((before, rows))
+        widest = first_highest(all_rows["last"])
+        at = np.arange(max(1, len(before)), len(all_rows))
+        overlap = at[all_rows["first"][at] <= all_rows["last"][widest[at - 1]]]
+        if len(overlap):
+            if witness is None:
+                witness = _by_end(trace, *all_rows["at"][[widest[overlap[0] - 1], overlap[0]]])
+            neighbours = at[all_rows["first"][at] <= all_rows["last"][at - 1]] - 1
+            involved.add(all_rows[np.concatenate((overlap, widest[overlap - 1], neighbours))])
+        before = all_rows[[widest[-1], -1]]
+    if witness is None:
         return clean("unique", trace)
-    involved: set[int] = set()
-    witness: tuple[Call, Call] | None = None
-    widest = 0  # the range before `index` that reaches highest
-    for index in range(1, len(calls)):
-        if lows[index] <= highs[widest]:
-            involved |= {widest, index}
-            witness = witness or (calls[widest], calls[index])
-        if lows[index] <= highs[index - 1]:
-            involved.add(index - 1)
-        if highs[index] > highs[widest]:
-            widest = index
-    assert witness is not None
-    earlier, later = sorted(witness, key=attrgetter("end_ns"))
-    since, until = span([calls[index] for index in sorted(involved)])
+    since, until = involved.told()
     return Judgement(
         "unique",
         "violated",
         count,
-        (earlier, later),
+        witness,
         from_ns=since,
         to_ns=until,
         note=lower_bound(trace),
+        witnesses=tuple(pairs),
     )
 
 
-def real_time(trace: Trace) -> Judgement:
+def _by_end(trace: Trace, one: int, other: int) -> Pair:
+    earlier, later = sorted((trace.calls[one], trace.calls[other]), key=lambda call: call.end_ns)
+    return earlier, later
+
+
+def first_highest(values: Any) -> Any:
+    """At each place, where the highest value so far stands; the first of equal ones."""
+    highest = np.maximum.accumulate(values)
+    higher = np.append([True], highest[1:] > highest[:-1])
+    return np.maximum.accumulate(np.where(higher, np.arange(len(values)), 0))
+
+
+def real_time(trace: Trace, witnesses: int = 0) -> Judgement:
     """A call that starts after another has ended gets greater timestamps. Counts those that did not.
 
     The witness is the pair whose physical part stepped back furthest.
     """
-    calls = timed(trace)
-    judgement = _in_order("real-time", trace, [calls] if calls else [])
+    judgement = _in_order("real-time", trace, _ranges(trace, timed=True), witnesses)
     return judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace))
 
 
-def session(trace: Trace) -> Judgement:
+def session(trace: Trace, witnesses: int = 0) -> Judgement:
     """Each client, or each worker of a client with several, sees its timestamps grow. Counts calls.
 
     Calls of one session that overlap in time have no order and are not compared. Timestamps without times are
     in the order of their file.
     """
-    sessions: defaultdict[tuple[str, int | None, str], list[Call]] = defaultdict(list)
-    for call in granted(trace):
-        sessions[call.client, call.worker, "" if call.timed else call.file].append(call)
-    judgement = _in_order("session", trace, list(sessions.values()))
+    sessions: columns.Numbers[int] = columns.Numbers()
+    askers = trace.calls.askers
+
+    def by_session(rows: Rows) -> Rows:
+        file = np.where(rows["timed"] != 0, 0, rows["file"] + 1)
+        of = askers[rows["who"]] << 32 | file
+        numbers = {each: sessions[each] for each in as_they_come(of)}
+        known = np.array(sorted(numbers), np.int64)
+        number = np.array([numbers[each] for each in known.tolist()], np.int64)
+        rows["group"] = number[np.searchsorted(known, of)]
+        return rows
+
+    judgement = _in_order("session", trace, map(by_session, _ranges(trace)), witnesses)
     untold = untimed(trace)
     in_order = f"{untold}: taken in the order of their file" if untold else ""
     return replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
 
 
-def _in_order(name: str, trace: Trace, groups: Sequence[Sequence[Call]]) -> Judgement:
-    """Real-time order within each group of calls; a group is not empty and sorted by start."""
-    late: list[Call] = []
+def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) -> Judgement:
+    """Real-time order within each group of calls; groups are numbered as they come."""
+    late = Span()
+    pairs: list[Pair] = []
     compared = False
-    worst: tuple[int, Call, Call] | None = None
-    for calls in groups:
-        by_end = sorted(calls, key=attrgetter("end_ns"))
-        top, highest = by_end[0], -1  # of the calls that had ended
-        ended = 0
-        for call in calls:
-            while by_end[ended].end_ns < call.start_ns:
-                if by_end[ended].last > highest:
-                    top, highest = by_end[ended], by_end[ended].last
-                ended += 1
-            if call.first > highest:
-                continue
-            late.append(call)
-            back = (highest >> LOGICAL_BITS) - call.physical
-            if worst is None or back > worst[0]:
-                worst = (back, top, call)
-        compared = compared or ended > 0
+    worst: tuple[tuple[int, int], int, int] | None = None
+    ended = np.empty(0, _RANGE)  # by group and end: the highest timestamps by then
+    for rows in found:
+        if not len(rows):
+            continue
+        ended = _highest(np.concatenate((ended, rows)))
+        before = _last_before(ended, rows)
+        after = before >= 0
+        compared = compared or bool(after.any())
+        at = np.flatnonzero(after & (rows["first"] <= ended["last"][before]))
+        late.add(rows[at])
+        for index in at[: witnesses - len(pairs)]:
+            pairs.append((trace.calls[ended["at"][before[index]]], trace.calls[rows["at"][index]]))
+        back = (ended["last"][before[at]] >> LOGICAL_BITS) - rows["physical"][at]
+        if len(at):
+            index = np.lexsort((rows["group"][at], -back))[0]
+            how = int(back[index]), -int(rows["group"][at[index]])
+            if worst is None or how > worst[0]:
+                worst = how, int(ended["at"][before[at[index]]]), int(rows["at"][at[index]])
+        ended = _still_of_use(ended, int(rows["start"][-1]))
     if worst is not None:
-        back, earlier, later = worst
+        (back_ms, _), earlier, later = worst
         return Judgement(
             name,
             "violated",
-            len(late),
-            (earlier, later),
-            back,
-            *span(late),
+            late.count,
+            (trace.calls[earlier], trace.calls[later]),
+            back_ms,
+            *late.told(),
             lower_bound(trace),
+            tuple(pairs),
         )
     if not compared:
         return nothing(name, trace, "no call started after another had ended")
     return clean(name, trace)
+
+
+def _highest(rows: Rows) -> Rows:
+    """By group and end, those that got a higher timestamp than all of the group that had ended before."""
+    end, group, last = (rows[name].copy() for name in ("end", "group", "last"))
+    order = np.lexsort((end, group)) if group.any() else np.argsort(end, kind="stable")
+    rows, last = rows[order], last[order]
+    within_group = last
+    if group.any():  # by the rank of what they got, which leaves room for the group
+        within_group = group[order] << 32 | np.searchsorted(np.sort(last), last)
+    highest = np.maximum.accumulate(within_group)
+    higher: Rows = rows[np.append([True], within_group[1:] > highest[:-1])]
+    return higher
+
+
+def _last_before(ended: Rows, rows: Rows) -> Any:
+    """Which of `ended` was the last of its group to end before each call began; -1: none."""
+    ends = np.sort(ended["end"])
+    ended_at = ended["group"] << 32 | np.searchsorted(ends, ended["end"])
+    begun_at = rows["group"] << 32 | np.searchsorted(ends, rows["start"])
+    at = np.searchsorted(ended_at, begun_at) - 1
+    return np.where((at >= 0) & (ended["group"][at] == rows["group"]), at, -1)
+
+
+def _still_of_use(ended: Rows, start: int) -> Rows:
+    """Without those that another one of the group stands for, to all that start no earlier."""
+    replaced = (ended["end"][1:] < start) & (ended["group"][1:] == ended["group"][:-1])
+    kept: Rows = ended[np.append(~replaced, [True])]
+    return kept

@@ -18,7 +18,7 @@ from .calls import real_time, session, unique
 from .judgement import Judgement
 from .key import key_monotone, window
 
-PROPERTIES: dict[str, Callable[[Trace], Judgement]] = {
+PROPERTIES: dict[str, Callable[[Trace, int], Judgement]] = {
     "key-monotone": key_monotone,
     "window": window,
     "unique": unique,
@@ -30,9 +30,13 @@ PROPERTIES: dict[str, Callable[[Trace], Judgement]] = {
 
 
 def judge(
-    trace: Trace, properties: Iterable[str] | None = None, progress: Callable[[str], None] | None = None
+    trace: Trace,
+    properties: Iterable[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+    witnesses: int = 0,
 ) -> tuple[Judgement, ...]:
     """Judge `properties` (names in `PROPERTIES`, all of them if `None`); `progress` is called with each name.
+    Of the pairs that show a violation the first `witnesses` are named, in the order of what was judged.
 
     Raises `KeyError` for a name that is not there.
     """
@@ -40,5 +44,5 @@ def judge(
     for name in PROPERTIES if properties is None else properties:
         if progress:
             progress(name)
-        judgements.append(PROPERTIES[name](trace))
+        judgements.append(PROPERTIES[name](trace, witnesses))
     return tuple(judgements)

@@ -6,6 +6,8 @@ from typing import Literal
 from ..sources.observation import Observation
 from ..sources.trace import Kind, Trace, Unread
 
+#: two observations that show a violation, the earlier first
+Pair = tuple[Observation, Observation]
 Verdict = Literal["violated", "holds", "vacuous", "unknown"]
 
 
@@ -18,16 +20,18 @@ class Judgement:
     how much the physical part went back (or beyond), at most; how long an outage lasted. `from_ns` to
     `to_ns`: the time in which it happened, on the clock of the witness's kind; `None` without a violation, or
     where no clock is known. `note`: one sentence that a reader needs beside the verdict, or empty.
+    `witnesses`: as many of all such pairs as were asked for.
     """
 
     property: str
     verdict: Verdict
     count: int = 0
-    witness: tuple[Observation, Observation] | None = None
+    witness: Pair | None = None
     worst_ms: int | None = None
     from_ns: int | None = None
     to_ns: int | None = None
     note: str = ""
+    witnesses: tuple[Pair, ...] = ()
 
 
 def clean(name: str, trace: Trace) -> Judgement:

@@ -4,34 +4,39 @@ Where calls are compared with writes (window), the clocks of clients are taken t
 watch stream's recorder and of the servers.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
-from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
+import numpy as np
+
+from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
 from ..sources.trace import WATCHES, Trace, Unread
-from .calls import span, timed, untimed
-from .judgement import Judgement, clean, lower_bound, nothing
+from .calls import Span, first_highest, timed, untimed
+from .judgement import Judgement, Pair, clean, lower_bound, nothing
 from .judgement import undecided as left_open
 
+#: later than any time
+_NEVER = 2 * MAX_NS - 1
 
-def key_monotone(trace: Trace) -> Judgement:
+
+def key_monotone(trace: Trace, witnesses: int = 0) -> Judgement:
     """The timestamp key never goes back. Counts the writes below the highest value so far, and the deletions.
 
     Times are receipts. The order is etcd's own, so a violation is certain even with events missing in
     between.
     """
     top: KeyEvent | None = None
-    count = 0
+    pairs: list[Pair] = []
     worst: tuple[int, KeyEvent, KeyEvent] | None = None
     times: list[int] = []
     saves = _saves(trace)
     for event in saves:
-        value = event.timestamp_ns or 0  # a key that is gone reads as the zero time
-        if top is not None and value < (top.timestamp_ns or 0):
-            count += 1
+        value = _value(event)
+        if top is not None and value < _value(top):
+            pairs.append((top, event))
             times += [event.latest_ns] if event.latest_ns is not None else []
-            back = (top.timestamp_ns or 0) - value
+            back = _value(top) - value
             if worst is None or back > worst[0]:
                 worst = (back, top, event)
         elif event.put:
@@ -42,12 +47,13 @@ def key_monotone(trace: Trace) -> Judgement:
         return Judgement(
             "key-monotone",
             "violated",
-            count,
+            len(pairs),
             (high, low),
             worst_ms=back // NS_PER_MS if low.put else None,
             from_ns=min(times, default=None),
             to_ns=max(times, default=None),
             note="there may be more: the watch streams are incomplete" if incomplete else "",
+            witnesses=tuple(pairs[:witnesses]),
         )
     if incomplete:
         return Judgement("key-monotone", "unknown", note="writes of the timestamp key may be missing")
@@ -57,7 +63,7 @@ def key_monotone(trace: Trace) -> Judgement:
     return Judgement("key-monotone", "holds", note=f"from revision {saves[0].revision} on" if late else "")
 
 
-def window(trace: Trace) -> Judgement:
+def window(trace: Trace, witnesses: int = 0) -> Judgement:
     """A granted timestamp is below a window saved before, by whichever server. Counts calls.
 
     An `unknown` counts the undecided ones.
@@ -70,44 +76,51 @@ def window(trace: Trace) -> Judgement:
     ones that can count. Everything else is undecided: a recording alone does not tell a save that arrived
     just after the answer from one that was made just after the grant.
     """
-    calls = timed(trace)
-    if not calls and untimed(trace):
-        return Judgement("window", "unknown", note=untimed(trace))
-    if not calls:
-        return nothing("window", trace, "no call got a timestamp")
     saves = _saves(trace)
     covered = _covered_since(trace, saves)
     limits = _limits(trace, saves)
+    saved = np.array([*map(_value, saves), 0], np.int64)
+    calls = undecided = 0
     exceeded: tuple[int, Call, KeyEvent] | None = None
-    undecided = 0
-    beyond_window: list[Call] = []
-    for call in calls:
-        if covered(call.physical) <= call.end_ns:
-            continue
-        highest = limits(call.end_ns)
-        if highest is None or (highest.timestamp_ns or 0) > call.physical * NS_PER_MS:
-            undecided += 1
-            continue
-        beyond_window.append(call)
-        beyond = call.physical - (highest.timestamp_ns or 0) // NS_PER_MS
-        if exceeded is None or beyond > exceeded[0]:
-            exceeded = (beyond, call, highest)
+    beyond_window = Span()
+    pairs: list[Pair] = []
+    for rows in timed(trace):
+        calls += len(rows)
+        rows = rows[covered(rows["physical"]) > rows["end"]]  # noqa: PLW2901
+        highest = limits(rows["end"])
+        values = saved[highest]
+        beyond = (highest >= 0) & (values <= rows["physical"] * NS_PER_MS)
+        undecided += int(np.sum(~beyond))
+        found = rows[beyond]
+        beyond_window.add(found)
+        room = witnesses - len(pairs)
+        of = zip(highest[beyond][:room], found[:room], strict=True)
+        pairs += ((saves[save], trace.calls.call(row)) for save, row in of)
+        if len(found):
+            by = found["physical"] - values[beyond] // NS_PER_MS
+            most = int(np.argmax(by))
+            if exceeded is None or by[most] > exceeded[0]:
+                save = saves[highest[beyond][most]]
+                exceeded = int(by[most]), trace.calls.call(found[most]), save
+    if not calls:
+        untold = untimed(trace)
+        none = nothing("window", trace, "no call got a timestamp")
+        return Judgement("window", "unknown", note=untold) if untold else none
     if exceeded is not None:
-        beyond, call, highest = exceeded
+        beyond_ms, call, save = exceeded
         note = f"{undecided} more calls are undecided" if undecided else lower_bound(trace)
         return Judgement(
             "window",
             "violated",
-            len(beyond_window),
-            (highest, call),
-            beyond,
-            *span(beyond_window),
+            beyond_window.count,
+            (save, call),
+            beyond_ms,
+            *beyond_window.told(),
             note,
+            tuple(pairs),
         )
     if undecided:
-        note = (
-            f"{undecided} of {len(calls)} calls were answered before the save that covers them was received"
-        )
+        note = f"{undecided} of {calls} calls were answered before the save that covers them was received"
         return Judgement("window", "unknown", undecided, note=note)
     return left_open(clean("window", trace), untimed(trace))
 
@@ -116,8 +129,9 @@ def _saves(trace: Trace) -> list[KeyEvent]:
     return [event for event in trace.keys if event.key is Key.TIMESTAMP]
 
 
-def _higher(one: KeyEvent, other: KeyEvent) -> KeyEvent:
-    return one if (one.timestamp_ns or 0) >= (other.timestamp_ns or 0) else other
+def _value(save: KeyEvent) -> int:
+    """A key that is gone reads as the zero time."""
+    return save.timestamp_ns or 0
 
 
 def _unbroken(saves: Sequence[KeyEvent]) -> bool:
@@ -128,46 +142,34 @@ def _unbroken(saves: Sequence[KeyEvent]) -> bool:
     )
 
 
-def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[int], float]:
-    """From which time on a physical part (ms) is certainly below a saved window; infinite if never."""
-    known: dict[int, float] = {}  # revision -> when it was certainly written
-    earliest = float("inf")
+def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], Any]:
+    """From which times on physical parts (ms) are certainly below a saved window; `_NEVER` if never."""
+    known: dict[int, int] = {}  # revision -> when it was certainly written
+    earliest = _NEVER
     for event in reversed(trace.keys):
         if event.latest_ns is not None:
             earliest = min(earliest, event.latest_ns)
         known[event.revision] = earliest
     by_value = sorted((event.timestamp_ns or 0, known[event.revision]) for event in saves if event.put)
-    values = [value for value, _ in by_value]
-    since = [*accumulate((time for _, time in reversed(by_value)), min, initial=float("inf"))][::-1]
-    cache: dict[int, float] = {}
-
-    def covered(physical: int) -> float:
-        if physical not in cache:
-            cache[physical] = since[bisect_right(values, physical * NS_PER_MS)]
-        return cache[physical]
-
-    return covered
+    values = np.array([value for value, _ in by_value], np.int64)
+    since = np.array([*accumulate((time for _, time in reversed(by_value)), min, initial=_NEVER)][::-1])
+    return lambda physical: since[np.searchsorted(values, physical * NS_PER_MS, "right")]
 
 
-def _limits(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[int], KeyEvent | None]:
-    """The highest save that can have been made by a time; `None` if the trace does not bound it."""
+def _limits(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], Any]:
+    """Which save is the highest that can have been made by a time; -1 if the trace does not bound it."""
     if not saves or saves[0].version != 1 or not _unbroken(saves):
-        return lambda _: None
+        return lambda ends: np.full(len(ends), -1)
     known = trace.gaps[0].first - 1 if trace.gaps else trace.keys[-1].revision
     elections = _elections(trace.logs, known)
-    times = [time for time, _ in elections]
+    times = np.array([time for time, _ in elections], np.int64)
     first_after = [*accumulate((revision for _, revision in reversed(elections)), min)][::-1]
-    revisions = [save.revision for save in saves]
-    highest = [*accumulate(saves, _higher)]
-
-    def limit(end_ns: int) -> KeyEvent | None:
-        index = bisect_right(times, end_ns)
-        if index == len(times):
-            return None
-        before = bisect_right(revisions, first_after[index] - 1)
-        return highest[before - 1] if before else None
-
-    return limit
+    revisions = np.array([save.revision for save in saves], np.int64)
+    highest = first_highest(np.array([*map(_value, saves)], np.int64))
+    # by how many elections have begun, after the last one nothing is known
+    before = np.searchsorted(revisions, np.array(first_after, np.int64), "left")
+    known_by = np.append(np.array([-1, *highest])[before], [-1])
+    return lambda ends: known_by[np.searchsorted(times, ends, "right")]
 
 
 def _elections(logs: Iterable[LogEvent], last_revision: int) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """From files to observations: each kind of file has its decoder, and a file's content says what it is.
 
-From outside: `reading` makes a `trace` of files; `observation` has what a trace is made of, `settings`,
-`intervals` and `servers` what it says of the cluster, `builds` of which build of PD it is; `packing` opens
-any file within limits.
+From outside: `reading` makes a `trace` of files; `observation` has what a trace is made of, `calls` has those
+of clients in columns, `spilling` such rows beyond what memory should hold; `settings`, `intervals` and
+`servers` say what it says of the cluster, `builds` of which build of PD it is; `packing` opens any file,
+and `lines` reads its text, within limits.
 """

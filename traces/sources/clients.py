@@ -75,7 +75,6 @@ def decode(
             for text in (client, kind, endpoint, error):
                 if text is not None and text not in texts:
                     texts[text] = text.encode(errors="replace").decode()  # JSON can write half a character
-            tally.keep()
             calls.append(
                 Call(
                     file,

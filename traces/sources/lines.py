@@ -7,6 +7,7 @@ file is read up to `MAX_SIZE` bytes of text, `MAX_KEPT` bytes of observations (o
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from .packing import Text
@@ -65,19 +66,43 @@ class Lines:
         self._tally = tally or Tally()
         self.damage: str | None = None
         self.unfinished: tuple[int, bytes] | None = None
+        self._all = self._read()
+        self._taken: list[tuple[int, list[bytes | None]]] = []
+
+    def ahead(self) -> Iterator[tuple[int, bytes | None]]:
+        """The first lines, as far as they are asked for; they are given again."""
+        for number, lines in self._all:
+            self._taken.append((number, lines))
+            for each in enumerate(lines, number):
+                if self._ends():
+                    return
+                yield each
 
     def __iter__(self) -> Iterator[tuple[int, bytes | None]]:
-        for number, line in self._all():
-            if self._tally.kept > MAX_KEPT:
-                self.damage = f"the observations take more than {MAX_KEPT >> 20} MiB"
-            elif self._tally.skipped > MAX_SKIPPED:
-                self.damage = f"more than {MAX_SKIPPED:,} lines cannot be read"
-            else:
-                yield number, line
-                continue
-            return
+        for number, lines in chain(self._taken, self._all):
+            for each in enumerate(lines, number):
+                if self._ends():
+                    return
+                yield each
 
-    def _all(self) -> Iterator[tuple[int, bytes | None]]:
+    def blocks(self) -> Iterator[tuple[int, list[bytes | None]]]:
+        """The same, many at once: the number of the first of them, and what they are."""
+        for block in chain(self._taken, self._all):
+            if self._ends():
+                return
+            yield block
+
+    def _ends(self) -> bool:
+        """Whether no more lines are to be given."""
+        if self._tally.kept > MAX_KEPT:
+            self.damage = f"the observations take more than {MAX_KEPT >> 20} MiB"
+        elif self._tally.skipped > MAX_SKIPPED:
+            self.damage = f"more than {MAX_SKIPPED:,} lines cannot be read"
+        else:
+            return False
+        return True
+
+    def _read(self) -> Iterator[tuple[int, list[bytes | None]]]:
         number = 1
         parts: list[bytes] = []  # of the line that has not ended yet
         size = 0
@@ -88,18 +113,15 @@ class Lines:
                 parts.append(head)
             if not ended:
                 continue
-            yield number, b"".join(parts) if size <= MAX_LINE else None
-            *ended, rest = ended
-            for line in ended:  # shorter than a chunk
-                number += 1
-                yield number, line
-            number += 1
+            *lines, rest = ended  # shorter than a chunk
+            yield number, [b"".join(parts) if size <= MAX_LINE else None, *lines]
+            number += 1 + len(lines)
             parts, size = [rest], len(rest)
         rest = b"".join(parts)
         if size > MAX_LINE:
-            yield number, None
+            yield number, [None]
         elif rest.rstrip().endswith(b"}"):
-            yield number, rest
+            yield number, [rest]
         elif rest:
             self.unfinished = (number, rest)
 

@@ -5,7 +5,7 @@ twice and are merged by revision, the logs by time, the calls by start. A file t
 partly or wholly unknown is read as far as it goes; its `Source` counts and names what was not.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import chain, islice
@@ -13,10 +13,12 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, etcd, groups, pdlog, samples, settings
+from . import clients, columns, etcd, groups, pdlog, samples, settings
+from .calls import Gathering, as_they_come, in_rows
 from .lines import Lines, Tally, json_object
-from .observation import BadInput, Call, KeyEvent, LogEvent, Service, Where
+from .observation import BadInput, KeyEvent, LogEvent, Service, Where
 from .packing import Text, opened
+from .spilling import Rows
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
 from .unread import unread_kind
 
@@ -36,7 +38,7 @@ class _Gathered:
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
     stretches: dict[str, list[tuple[int, int]]]
-    calls: list[Call]
+    calls: Gathering
     kept: int = 0
 
 
@@ -54,13 +56,9 @@ def read(
     no file is a recording, and when two watch streams contradict each other (recordings of different runs or
     clusters).
     """
-    gathered = _Gathered([], [], [], {}, [])
-    for path in _files(paths):
-        if progress:
-            progress(str(path))
-        with opened(path) as file:
-            for text in file.members():
-                _read_text(text, gathered, group)
+    gathered = _Gathered([], [], [], {}, Gathering())
+    for text in texts(paths, progress):
+        _read_text(text, gathered, group)
     if all(source.kind is Kind.IGNORED for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         raise BadInput(
@@ -75,7 +73,7 @@ def read(
     logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
-    calls, repeated = _once(gathered.calls)
+    calls, repeated = gathered.calls.once()
     return Trace(
         sources=tuple(gathered.sources),
         keys=keys,
@@ -91,6 +89,15 @@ def read(
         stretches=gathered.stretches,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
     )
+
+
+def texts(paths: Iterable[Path | str], progress: Callable[[str], None] | None = None) -> Iterator[Text]:
+    """What is in these files and folders, one after the other; raises `BadInput` when one cannot be read."""
+    for path in _files(paths):
+        if progress:
+            progress(str(path))
+        with opened(path) as file:
+            yield from file.members()
 
 
 def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None:
@@ -152,35 +159,31 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
     told = _Told()
     with text:
         lines = Lines(text, tally)
-        unread = iter(lines)
-        kind, peeked = _recognise(unread)
-        everything = chain(peeked, unread)
+        kind, peeked = _recognise(lines.ahead())
+        texts = gathered.calls.texts
         if kind is Kind.CLIENT:
-            calls = clients.decode(file, everything, tally, group)
-            gathered.calls += calls
-            told = _of_calls(calls)
+            told = _of_calls(columns.decode(file, lines.blocks(), tally, texts, group), gathered.calls, tally)
         elif kind is Kind.SAMPLES:
-            calls = list(samples.decode(file, everything, tally, group))
-            gathered.calls += calls
-            told = _of_calls(calls)
+            found = samples.decode(file, lines, tally, group)
+            told = _of_calls(in_rows(found, texts), gathered.calls, tally)
             kind = Kind.CLIENT
         elif kind is Kind.LOG:
-            logs = pdlog.decode(file, everything, tally, group)
+            logs = pdlog.decode(file, lines, tally, group)
             gathered.logs += logs
             gathered.stretches[file] = sorted(stretch for log in logs for stretch in log.stretches)
             told = _of_logs(logs)
             calls = [call for log in logs for call in log.calls]
-            gathered.calls += calls
+            told_by_calls = _of_calls(in_rows(calls, texts), gathered.calls, tally)
             services = {log.service for log in logs}
             kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
             if calls and not told.observations:
-                kind, told = Kind.CLIENT_LOG, _of_calls(calls)
+                kind, told = Kind.CLIENT_LOG, told_by_calls
         elif kind in WATCHES:
-            watch = etcd.decode(file, everything, tally, group)
+            watch = etcd.decode(file, lines, tally, group)
             gathered.watches.append(watch)
             told = _of_watch(watch)
         elif kind is Kind.LEASES:
-            tally.other += sum(1 for _ in everything)
+            tally.other += sum(1 for _ in lines)
         gathered.kept = tally.kept
         reasons = tally.reasons
         looks_like = None
@@ -227,14 +230,25 @@ class _Told:
     to_ns: int | None = None
 
 
-def _of_calls(calls: Sequence[Call]) -> _Told:
-    return _Told(
-        len(calls),
-        tuple(dict.fromkeys(call.client for call in calls)),
-        (),
-        min((call.start_ns for call in calls if call.timed), default=None),
-        max((call.end_ns for call in calls if call.timed), default=None),
-    )
+def _of_calls(found: Iterable[Rows], gathered: Gathering, tally: Tally) -> _Told:
+    """Gather calls."""
+    observations = 0
+    who: dict[int, None] = {}
+    since: list[int] = []
+    until: list[int] = []
+    before = gathered.size
+    for rows in found:
+        gathered.add(rows)
+        tally.kept += gathered.size - before
+        before = gathered.size
+        observations += len(rows)
+        who |= dict.fromkeys(as_they_come(rows["who"]))
+        timed = rows[rows["timed"] != 0]
+        since += [int(timed["start"].min())] if len(timed) else []
+        until += [int(timed["end"].max())] if len(timed) else []
+    names = [*gathered.texts.who]
+    hosts = tuple(dict.fromkeys(names[number][0] for number in who))
+    return _Told(observations, hosts, (), min(since, default=None), max(until, default=None))
 
 
 def _of_logs(logs: Sequence[pdlog.Log]) -> _Told:
@@ -325,34 +339,3 @@ def _gaps(seen: set[int], reached: int) -> tuple[Gap, ...]:
             gaps.append(Gap(before + 1, revision - 1))
         before = max(before, revision)
     return tuple(gaps)
-
-
-def _once(calls: list[Call]) -> tuple[tuple[Call, ...], int]:
-    """The calls by start, without those that another file or line repeats."""
-    calls.sort(key=attrgetter("start_ns"))
-    kept: list[Call] = []
-    same_start: set[tuple[object, ...]] = set()
-    for call in calls:
-        if not kept or kept[-1].start_ns != call.start_ns:
-            same_start.clear()
-        elif not same_start:
-            same_start.add(_identity(kept[-1]))
-        if same_start:
-            if _identity(call) in same_start:
-                continue
-            same_start.add(_identity(call))
-        kept.append(call)
-    return tuple(kept), len(calls) - len(kept)
-
-
-def _identity(call: Call) -> tuple[object, ...]:
-    return (
-        call.client,
-        call.worker,
-        call.start_ns,
-        call.end_ns,
-        call.physical,
-        call.logical,
-        call.count,
-        call.error,
-    )

@@ -184,7 +184,6 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     if not timed:
         begin = until = number
     client, kind, endpoint = (name.encode(errors="replace").decode() for name in names)
-    tally.keep(client, endpoint, error)
     of = client or PurePath(file).name.partition(".")[0], kind or "lib", endpoint, worker
     yield Call(file, number, *of, begin, until, physical, logical, count, error, timed)
 

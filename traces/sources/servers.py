@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from ...model.language.transition import Kind as ServerKind
 from .observation import Key, LogEvent, LogStep, Refusal, Service
 from .trace import Trace
@@ -96,6 +100,13 @@ class Servers:
         """Whether the last start of a server before that time was in API mode, as far as logs tell."""
         modes = self._modes.get(self.names[number - 1], ()) if number else ()
         return next((mode for at, mode in reversed(modes) if at <= at_ns), False)
+
+    def were_in_api_mode(self, number: int, at_ns: Any) -> Any:
+        """The same for many times."""
+        found = np.zeros(len(at_ns), bool)
+        for at, mode in self._modes.get(self.names[number - 1], ()):
+            found[at <= at_ns] = mode
+        return found
 
     def in_service_mode(self, number: int, at_ns: int) -> bool | None:
         """Whether a PD had started in PD service mode before that time; None if no log tells."""

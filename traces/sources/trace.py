@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .builds import Version
-from .observation import Call, KeyEvent, LogEvent, Where
+from .calls import Calls
+from .observation import KeyEvent, LogEvent, Where
 from .settings import ServerStart, Settings
 
 
@@ -101,7 +102,7 @@ class Trace:
     gaps: tuple[Gap, ...]
     logs: tuple[LogEvent, ...]
     starts: tuple[ServerStart, ...]
-    calls: tuple[Call, ...]
+    calls: Calls
     repeated: int
     settings: Settings
     api_mode: bool = False

@@ -45,6 +45,17 @@ class Outlet:
                 written[fence, prop] = str(path)
         return written
 
+    def write_table(self, to: str, text: str) -> None:
+        """Write a table to a file, or ``-`` for stdout.
+
+        Raises:
+            BadInput: it cannot be written.
+        """
+        if to == "-":
+            click.echo(text, nl=False)
+        else:
+            write(Path(to), text)
+
     def finish(self, command: str, result: Mapping[str, Any]) -> None:
         """Write the result, in plain ASCII: every terminal and encoding takes that, whatever names are in it.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...checker.proof.prove import Proof
 from ..story import show
 from .tables import columns, files_written, indented, verdict_text
+
+if TYPE_CHECKING:  # it comes with z3, which takes long to import
+    from ...checker.proof.prove import Proof
 
 
 def proved(

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ...specs import liveness
 from ..explain.replay import Report
+from ..explain.shrinking import Shrunk
 from ..output.terminal import clean
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
@@ -152,6 +153,13 @@ def _build(found: Report, names: _Names) -> RenderableType:
     """Which builds the logs are of, and what says so."""
     builds = " or ".join(found.build.builds) if found.build.evidence else ""
     return Text(f"build {builds or 'unknown'} ({names.within(found.build.why)})", style="dim")
+
+
+def shrunk_text(name: str, found: Shrunk | None) -> RenderableType:
+    """Where the part of a recording is that shows a violation."""
+    if found is None:
+        return Text(f"{name}: no part of the recording shows it as the whole does", style="yellow")
+    return Text(clean(f"{name}: {found.lines} of {found.of} lines show it, in {found.folder}"))
 
 
 def rerun_text(found: Rerun) -> RenderableType:

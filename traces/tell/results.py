@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...checker.proof.prove import Proof
 from ...checker.search.findings import Exploration
 from ...model.variants import fences
 from ..explain.replay import Report
@@ -14,6 +13,9 @@ from ..runs import files as run_files
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import SETTINGS, Name, Settings
+
+if TYPE_CHECKING:  # it comes with z3, which takes long to import
+    from ...checker.proof.prove import Proof
 
 
 def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
@@ -128,6 +130,7 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "verdict": judgement.verdict,
                 "count": judgement.count,
                 "witness": [_observation_json(seen) for seen in judgement.witness or ()],
+                "witnesses": [[*map(_observation_json, pair)] for pair in judgement.witnesses],
                 "worst_ms": judgement.worst_ms,
                 "from": judgement.from_ns,
                 "to": judgement.to_ns,

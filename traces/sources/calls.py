@@ -1,0 +1,230 @@
+"""The calls of a trace: by start, each once, in columns; there may be more of them than memory should hold.
+
+A row has the numbers of a `Call`; what texts it has, tables tell that have each of them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar, overload
+
+import numpy as np
+
+from .lines import OBSERVATION
+from .observation import LOGICAL_BITS, Call
+from .spilling import Rows, Sorted, Stored
+
+Thing = TypeVar("Thing", bound=Hashable)
+
+ROW = np.dtype(
+    [
+        ("start", np.int64),
+        ("end", np.int64),
+        ("physical", np.int64),
+        ("logical", np.int64),
+        ("count", np.int64),
+        ("line", np.int64),
+        ("file", np.int32),
+        ("who", np.int32),  # see `Who`
+        ("error", np.int32),  # 0: none
+        ("timed", np.int32),
+    ]
+)
+#: all that makes two lines the same call, but for who asked
+_SAME = ("end", "physical", "logical", "count", "error")
+#: calls that are read at once, at least
+MANY = 4096
+_FEWEST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+class Who(NamedTuple):
+    """Who asked, and whom."""
+
+    client: str
+    kind: str
+    endpoint: str
+    worker: int | None
+
+
+class Numbers(dict[Thing, int]):
+    """A number for each thing, from 0, as they come."""
+
+    #: about how many bytes they take
+    size = 0
+
+    def __missing__(self, thing: Thing) -> int:
+        self[thing] = number = len(self)
+        self.size += OBSERVATION + len(repr(thing))
+        return number
+
+
+class Texts:
+    """The texts that rows stand for."""
+
+    def __init__(self) -> None:
+        self.files: Numbers[str] = Numbers()
+        self.who: Numbers[tuple[str, str, str, int | None]] = Numbers()
+        self.errors: Numbers[str | None] = Numbers({None: 0, "": 0})
+
+    def rows(self, calls: Iterable[Call]) -> Rows:
+        """Calls as rows."""
+        return np.array([self._row(call) for call in calls], ROW)
+
+    def _row(self, call: Call) -> tuple[int, ...]:
+        return (
+            call.start_ns,
+            call.end_ns,
+            # what a failed call says of a timestamp may be any number
+            *(min(max(each, _FEWEST), _MOST) for each in (call.physical, call.logical, call.count)),
+            call.line,
+            self.files[call.file],
+            self.who[call.client, call.kind, call.endpoint, call.worker],
+            self.errors[call.error],
+            call.timed,
+        )
+
+
+class Calls(Sequence[Call]):
+    """Calls by start."""
+
+    def __init__(self, stored: Stored, texts: Texts) -> None:
+        self._stored = stored
+        self._files, self._errors = list(texts.files), list(texts.errors)
+        #: what the numbers in ``who`` mean
+        self.who = [Who(*who) for who in texts.who]
+        askers: Numbers[tuple[str, int | None]] = Numbers()
+        #: the client and its worker behind each of them, as a number
+        self.askers = np.array([askers[who.client, who.worker] for who in self.who], np.int64)
+
+    @classmethod
+    def of(cls, calls: Iterable[Call]) -> Calls:
+        """These calls, which are in order."""
+        texts = Texts()
+        stored = Stored(ROW)
+        stored.add(texts.rows(calls))
+        return cls(stored, texts)
+
+    def chunks(self) -> Iterator[Rows]:
+        """All rows, in pieces."""
+        return iter(self._stored)
+
+    @cached_property
+    def untimed(self) -> int:
+        """Of how many it is not told when."""
+        return sum(int(np.sum(rows["timed"] == 0)) for rows in self.chunks())
+
+    def those(self, which: Callable[[Rows], Any]) -> Iterator[Call]:
+        """The calls of the rows for which this is true."""
+        for rows in self.chunks():
+            yield from map(self.call, rows[which(rows)])
+
+    def told(self, by: Callable[[Who], int]) -> Any:
+        """What this says, by the number that rows have in ``who``."""
+        return np.array([by(who) for who in self.who], np.int64)
+
+    def call(self, row: Any) -> Call:
+        """A row as a call."""
+        start, end, physical, logical, count, line, file, number, error, timed = row.tolist()
+        who, text = self.who[number], self._errors[error]
+        of = (self._files[file], line, who.client, who.kind, who.endpoint, who.worker)
+        return Call(*of, start, end, physical, logical, count, text, bool(timed))
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __iter__(self) -> Iterator[Call]:
+        for rows in self.chunks():
+            yield from map(self.call, rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Call: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Call]: ...
+    def __getitem__(self, index: int | slice) -> Call | Sequence[Call]:
+        found = range(len(self))[index]
+        if isinstance(found, range):
+            return [self[each] for each in found]
+        return self.call(self._stored.read(found, 1)[0])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(Call.__eq__, self, other))
+
+    __hash__ = None  # type: ignore[assignment]  # as of a list
+
+
+class Gathering:
+    """Calls as they are read, file by file."""
+
+    def __init__(self) -> None:
+        self.texts = Texts()
+        self._sorted = Sorted(ROW, "start")
+        self._rows = 0
+
+    def add(self, rows: Rows) -> None:
+        """Rows of these texts."""
+        self._sorted.add(rows)
+        self._rows += len(rows)
+
+    @property
+    def size(self) -> int:
+        """How many bytes they take, in memory or in temporary files."""
+        return self._rows * ROW.itemsize + self.texts.who.size + self.texts.errors.size
+
+    def once(self) -> tuple[Calls, int]:
+        """The calls by start, without those that another file or line repeats; and how many those are."""
+        stored = Stored(ROW)
+        calls = Calls(stored, self.texts)
+        repeated = 0
+        waiting = np.empty(0, ROW)  # those that started last: more may have started then
+        for rows in self._sorted:
+            rows = np.concatenate((waiting, rows))  # noqa: PLW2901
+            end = int(np.searchsorted(rows["start"], rows["start"][-1]))
+            waiting = rows[end:]
+            repeated += _add_once(rows[:end], calls.askers, stored)
+        repeated += _add_once(waiting, calls.askers, stored)
+        return calls, repeated
+
+
+def _add_once(rows: Rows, askers: Rows, stored: Stored) -> int:
+    """Store the rows, of calls that are the same the first; how many are left out."""
+    start = rows["start"]
+    ties = start[1:] == start[:-1]
+    tied = np.flatnonzero(np.append(ties, False)[: len(rows)] | np.append(False, ties)[: len(rows)])
+    if len(tied):
+        of = rows[tied]
+        columns = [start[tied], askers[of["who"]], *(of[name] for name in _SAME)]
+        order = np.lexsort(columns)
+        same = np.all([column[order][1:] == column[order][:-1] for column in columns], axis=0)
+        rows = np.delete(rows, tied[order[1:][same]])
+    stored.add(rows)
+    return len(start) - len(rows)
+
+
+def in_rows(calls: Iterable[Call], texts: Texts) -> Iterator[Rows]:
+    """Calls as rows, some of them at a time."""
+    waiting = iter(calls)
+    while some := [*islice(waiting, MANY)]:
+        yield texts.rows(some)
+
+
+def granted(rows: Rows) -> Any:
+    """Which of these calls got a timestamp."""
+    return rows["error"] == 0
+
+
+def first(rows: Rows) -> Any:
+    """The lowest timestamps granted, each as the number that it is to whoever uses it."""
+    return last(rows) - rows["count"] + 1
+
+
+def last(rows: Rows) -> Any:
+    """The highest ones."""
+    return (rows["physical"] << LOGICAL_BITS) + rows["logical"]
+
+
+def as_they_come(numbers: Any) -> list[int]:
+    """Each of them once."""
+    found, at = np.unique(numbers, return_index=True)
+    return [int(number) for number in found[np.argsort(at)]]
