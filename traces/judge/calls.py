@@ -59,10 +59,12 @@ def unique(trace: Trace) -> Judgement:
     involved: set[int] = set()
     witness: tuple[Call, Call] | None = None
     widest = 0  # the range before `index` that reaches highest
+    twice = -1  # the highest timestamp that two have
     for index in range(1, len(calls)):
         if lows[index] <= highs[widest]:
             involved |= {widest, index}
             witness = witness or (calls[widest], calls[index])
+            twice = max(twice, min(highs[index], highs[widest]))
         if lows[index] <= highs[index - 1]:
             involved.add(index - 1)
         if highs[index] > highs[widest]:
@@ -78,6 +80,7 @@ def unique(trace: Trace) -> Judgement:
         from_ns=since,
         to_ns=until,
         note=lower_bound(trace),
+        doubtful=(max(each.first for each in witness), twice),
     )
 
 
@@ -111,6 +114,7 @@ def _in_order(name: str, trace: Trace, groups: Sequence[Sequence[Call]]) -> Judg
     late: list[Call] = []
     compared = False
     worst: tuple[int, Call, Call] | None = None
+    reached = -1  # the highest timestamp that a later call went back behind
     for calls in groups:
         by_end = sorted(calls, key=attrgetter("end_ns"))
         top, highest = by_end[0], -1  # of the calls that had ended
@@ -123,6 +127,7 @@ def _in_order(name: str, trace: Trace, groups: Sequence[Sequence[Call]]) -> Judg
             if call.first > highest:
                 continue
             late.append(call)
+            reached = max(reached, highest)
             back = (highest >> LOGICAL_BITS) - call.physical
             if worst is None or back > worst[0]:
                 worst = (back, top, call)
@@ -137,6 +142,7 @@ def _in_order(name: str, trace: Trace, groups: Sequence[Sequence[Call]]) -> Judg
             back,
             *span(late),
             lower_bound(trace),
+            (min(call.first for call in late), reached),
         )
     if not compared:
         return nothing(name, trace, "no call started after another had ended")

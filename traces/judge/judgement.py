@@ -18,6 +18,7 @@ class Judgement:
     how much the physical part went back (or beyond), at most; how long an outage lasted. `from_ns` to
     `to_ns`: the time in which it happened, on the clock of the witness's kind; `None` without a violation, or
     where no clock is known. `note`: one sentence that a reader needs beside the verdict, or empty.
+    `doubtful`: the lowest and the highest timestamp, as 64-bit numbers, granted twice or out of order.
     """
 
     property: str
@@ -28,6 +29,7 @@ class Judgement:
     from_ns: int | None = None
     to_ns: int | None = None
     note: str = ""
+    doubtful: tuple[int, int] | None = None
 
 
 def clean(name: str, trace: Trace) -> Judgement:

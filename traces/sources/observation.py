@@ -142,6 +142,8 @@ class LogStep(Enum):
     PROVIDER_TSO = "provider is the TSO service"
     PROVIDER_PD = "provider is PD"
     CLOCK_OFFSET = "clock offset"
+    CLOCK_WENT_BACK = "clock went back"
+    NO_TIMESTAMP = "no timestamp in memory"
     LOGICAL_LOW = "logical nearly used up"
     ADMIN_RESET = "admin reset"
 

@@ -38,6 +38,8 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `try to resign etcd leader to next pd-server` (4.0 `try to resign leader to next leader`) / `try to transfer primary` | TRANSFER | `from`, `to` -> `text` |
 | `TSO is provided by TSO server`, `TSO is provided by PD` | PROVIDER_TSO, PROVIDER_PD | |
 | `clock offset` | CLOCK_OFFSET | `prev-physical` -> `last_ns`, `now` -> `next_ns` |
+| `system time jumps backward`, `system time jump backward` | CLOCK_WENT_BACK | |
+| `invalid timestamp` (4.0 to 5.3) | NO_TIMESTAMP | |
 | `the logical time may be not enough` | LOGICAL_LOW | |
 | `reset-ts` | ADMIN_RESET | `new-ts` -> `next_ns` |
 
@@ -170,6 +172,9 @@ _STEPS = {
     "tso is provided by tso server": LogStep.PROVIDER_TSO,
     "tso is provided by pd": LogStep.PROVIDER_PD,
     "clock offset": LogStep.CLOCK_OFFSET,
+    "system time jumps backward": LogStep.CLOCK_WENT_BACK,
+    "system time jump backward": LogStep.CLOCK_WENT_BACK,
+    "invalid timestamp": LogStep.NO_TIMESTAMP,
     "the logical time may be not enough": LogStep.LOGICAL_LOW,
     "reset-ts": LogStep.ADMIN_RESET,
 }
@@ -250,7 +255,17 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
     ("start to campaign pd leader", Service.PD),
     ("start to campaign API", Service.PD),
     ("start to campaign leader", Service.PD),
+    ("campaign PD leader", Service.PD),
+    ("campaign pd leader", Service.PD),
+    ("campaign leader", Service.PD),
+    ("PD leader is ready", Service.PD),
+    ("PD cluster leader is ready", Service.PD),
+    ("no longer a leader", Service.PD),
     ("start to campaign the primary", Service.TSO),
+    ("campaign tso primary", Service.TSO),
+    ("tso primary is ready", Service.TSO),
+    ("no longer a primary", Service.TSO),
+    ("no longer be primary", Service.TSO),
     ("start to watch pd leader", Service.PD),
     ("start to watch the primary", Service.TSO),
     ("initializing the TSO allocator", Service.PD),
@@ -387,7 +402,8 @@ class _Decoder:
             log.starts.append(replace(start, server=self._name))
             self._tellings.named(self._name)
             tally.keep()
-        event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED)
+        reason = message[:MAX_TEXT] if step is LogStep.STEP_DOWN else ""
+        event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED, reason)
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
             self._refused.add(log.events, event, attempt, meant, fields)
@@ -563,7 +579,7 @@ def _with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEven
     """The event with what its line gives; `None` when the line does not tell of the step after all."""
     event = replace(
         event,
-        text=fields.get("error", "")[:MAX_TEXT],
+        text=fields.get("error", "")[:MAX_TEXT] or event.text,
         key=_PURPOSES.get(_NUMBER.sub("", fields.get("purpose", "")))
         or key_of(fields.get("leader-key", ""), group),
         revision=_integer(fields.get("revision")),

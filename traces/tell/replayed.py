@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -17,6 +15,7 @@ from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import Name
 from ..sources.trace import WATCHES
+from .names import Names as _Names
 from .tables import columns, files_written, indented, verdict_text
 
 #: how many steps a table lists
@@ -69,25 +68,6 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
     parts += [indented(note, "yellow") for note in found.notes]
     parts += files_written(written)
     return Group(*parts)
-
-
-class _Names:
-    """File names as short as they can be while they differ: below the folder that all are in."""
-
-    def __init__(self, files: Sequence[str]) -> None:
-        self._folder = os.path.commonpath([Path(file).parent for file in files]) if files else ""
-
-    def place(self, file: str, line: int) -> str:
-        """A line of a file."""
-        return f"{self.short(file)}:{line}"
-
-    def short(self, file: str) -> str:
-        """A file."""
-        return clean(os.path.relpath(file, self._folder) if self._folder else file)
-
-    def within(self, text: str) -> str:
-        """A text that names files."""
-        return clean(text.replace(f"{self._folder}{os.sep}", "") if self._folder else text)
 
 
 def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:

@@ -132,6 +132,7 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "from": judgement.from_ns,
                 "to": judgement.to_ns,
                 "note": judgement.note,
+                "doubtful": None if judgement.doubtful is None else list(judgement.doubtful),
             }
             for judgement in found.properties
         ],

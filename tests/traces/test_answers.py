@@ -1,0 +1,269 @@
+"""What people ask, answered from lines and calls alone; inputs are rebuilt from public reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tsofence.traces.judge.exact import judge
+from tsofence.traces.judge.judgement import Judgement
+from tsofence.traces.questions.answer import Answer
+from tsofence.traces.questions.ask import Asked, ask
+from tsofence.traces.sources import reading
+from tsofence.traces.sources.builds import recognise
+
+REPORTS = Path(__file__).parents[1] / "reports"
+BACK, WHO, SYNCED = "did time go back?", "who else wrote?", "was each new leader synced before it served?"
+BUG, NONE = "has this version a known bug?", "why was there no timestamp?"
+
+
+def asked(*paths: Path, judged: Sequence[Judgement] | None = None) -> Asked:
+    trace = reading.read(paths)
+    return ask(trace, judge(trace) if judged is None else judged, recognise(trace.versions))
+
+
+def answer(found: Asked, question: str) -> Answer:
+    return next(each for each in found.answers if each.question == question)
+
+
+def log(folder: Path, name: str, *lines: str) -> Path:
+    """A log of lines `time message fields`, the time within one minute."""
+    path = folder / f"{name}.log"
+    told = []
+    for line in lines:
+        second, message, *fields = line.split("|")
+        told.append(f'[2026/03/01 10:00:{second} +00:00] [INFO] [a.go:1] ["{message}"]')
+        told[-1] += "".join(f" [{field}]" for field in fields)
+    path.write_text("\n".join(told) + "\n")
+    return path
+
+
+def at(second: str) -> str:
+    return f"2026/03/01 10:00:{second} +00:00"
+
+
+def test_a_panic_line_tells_by_how_much_and_which_timestamps() -> None:
+    back = answer(asked(REPORTS / "panic-line"), BACK)
+    assert back.verdict == "yes"
+    assert "by 26 ms: pd-2.example:2379 gave (1773184695149, 1)" in back.text
+    assert "after pd-0.example:2379 gave (1773184695175, 4)" in back.text
+    assert back.doubtful == ((1773184695149 << 18) + 1, (1773184695175 << 18) + 4)
+
+
+def test_a_leader_that_cleared_its_memory_after_the_sync_cannot_grant() -> None:
+    found = asked(REPORTS / "reset-after-sync")
+    synced, none, bug = (answer(found, question) for question in (SYNCED, NONE, BUG))
+    assert (synced.verdict, none.verdict) == ("no", "yes")
+    assert [where.line for where in synced.evidence] == [10, 9, 11]
+    assert "leads since 02:19:41.911 and cannot grant" in none.text
+    assert "3423" in bug.text
+    assert bug.decided_by.startswith("pd-server -V")
+    assert [term.why for term in found.terms.terms] == ["memory cleared before it was ready"]
+
+
+def test_a_transfer_to_itself_is_an_election_and_nothing_else() -> None:
+    found = asked(REPORTS / "self-transfer")
+    assert "named the primary itself (tso-b -> tso-b)" in answer(found, NONE).text
+    assert "an election, nothing else (tikv/pd 10969)" in answer(found, NONE).text
+    assert answer(found, SYNCED).verdict == "yes"
+    assert answer(found, BUG).verdict == "yes"
+    assert [term.server for term in found.terms.terms] == [
+        "http://tso-b.example:3379",
+        "http://tso-a.example:3379",
+    ]
+
+
+def test_values_alone_have_the_order_of_their_file_if_any() -> None:
+    back = answer(asked(REPORTS / "packed-values" / "tso-values.txt"), BACK)
+    assert back.verdict == "unknown"
+    assert back.text.startswith("if the order of the file is that of the calls")
+
+
+def test_a_save_between_an_election_and_its_sync_is_somebody_elses() -> None:
+    found = asked(REPORTS / "stale-leader")
+    who = answer(found, WHO)
+    assert who.verdict == "yes"
+    assert "revision 45" in who.text
+    assert who.text.endswith("pd2 led before")
+    assert [term.revision for term in found.terms.terms] == [12, 25, 44, 50, 67]
+
+
+@pytest.mark.parametrize("name", ["api-service-8.5", "keyspace-group"])
+def test_nobody_else_is_said_only_where_the_writes_are_explained(name: str) -> None:
+    assert answer(asked(REPORTS / name), WHO).verdict == "unknown"
+    explained = answer(asked(REPORTS / name, judged=[Judgement("single-writer", "holds")]), WHO)
+    assert explained.verdict == "no"
+
+
+def test_a_pd_beside_a_tso_primary() -> None:
+    found = asked(REPORTS / "wrapped-logs")
+    back, who = answer(found, BACK), answer(found, WHO)
+    assert back.verdict == "unknown"
+    assert back.doubtful is not None
+    assert "for 1.924 s pd1 gave the smaller timestamps" in back.text
+    assert "127.0.0.1:13379 was the TSO primary, so 182 saves of pd1 did not happen" in who.text
+    assert "for 17.838 s" in answer(found, NONE).text
+    assert answer(found, SYNCED).verdict == "no"
+
+
+def test_who_leads_when_is_told_by_ten_chosen_lines(tmp_path: Path) -> None:
+    """Lines of an earlier part are missing, and one of the election."""
+    first = log(
+        tmp_path,
+        "pd-1",
+        "01.000|sync and save timestamp|last="
+        + at("00.500")
+        + "|save="
+        + at("04.000")
+        + "|next="
+        + at("01.000"),
+        "01.001|PD leader is ready to serve|leader-name=pd-1",
+        "20.000|no longer a leader because lease has expired, PD leader will step down",
+    )
+    second = log(
+        tmp_path,
+        "pd-2",
+        "24.000|campaign PD leader ok|campaign-leader-name=pd-2",
+        "24.001|sync and save timestamp|last="
+        + at("22.000")
+        + "|save="
+        + at("27.000")
+        + "|next="
+        + at("24.000"),
+        "24.002|PD leader is ready to serve|leader-name=pd-2",
+    )
+    found = asked(first, second)
+    assert [(term.server, term.won is not None, term.why) for term in found.terms.terms] == [
+        ("pd-1", False, "lease has expired"),
+        ("pd-2", True, ""),
+    ]
+    assert "for 4.002 s" in answer(found, NONE).text
+    assert answer(found, SYNCED).verdict == "yes"
+    assert answer(found, BACK).verdict == "unknown"
+
+
+def test_a_ready_leader_without_a_sync_is_not_said_to_have_one(tmp_path: Path) -> None:
+    path = log(
+        tmp_path,
+        "pd-1",
+        "01.000|campaign PD leader ok|campaign-leader-name=pd-1",
+        "01.001|PD leader is ready to serve|leader-name=pd-1",
+    )
+    synced = answer(asked(path), SYNCED)
+    assert synced.verdict == "unknown"
+    assert synced.decided_by
+
+
+def test_a_window_that_was_not_saved_here_is_anothers(tmp_path: Path) -> None:
+    path = log(
+        tmp_path,
+        "pd-1",
+        "01.000|campaign PD leader ok|campaign-leader-name=pd-1",
+        "01.001|sync and save timestamp|last="
+        + at("00.500")
+        + "|save="
+        + at("04.000")
+        + "|next="
+        + at("01.000"),
+        '04.000|save timestamp failed|error="saving timestamp 1772359207000000000 is less than or equal to '
+        'the previous one 1772359207100000000"',
+    )
+    who = answer(asked(path), WHO)
+    assert who.verdict == "yes"
+    assert "1772359207100000000" in who.text
+    assert who.evidence[0].line == 3
+
+
+def test_a_refused_sync_may_have_met_a_save_of_its_own(tmp_path: Path) -> None:
+    """An update may be under way beside it, and an update that saves is not logged."""
+    path = log(
+        tmp_path,
+        "tso-1",
+        "01.000|campaign tso primary ok|name=http://t:1-00000",
+        "01.001|sync and save timestamp|last="
+        + at("00.500")
+        + "|save="
+        + at("04.000")
+        + "|next="
+        + at("01.000"),
+        '04.000|failed to initialize the tso allocator|error="saving timestamp 1772359207000000000 is less '
+        'than or equal to the previous one 1772359207100000000"',
+    )
+    assert answer(asked(path), WHO).verdict == "unknown"
+
+
+@pytest.mark.parametrize(("ahead", "verdict"), [("03.900", "yes"), ("31.000", "unknown")])
+def test_a_window_beyond_the_clock_is_as_it_should_be_within_a_save_interval(
+    tmp_path: Path, ahead: str, verdict: str
+) -> None:
+    path = log(
+        tmp_path,
+        "pd-1",
+        f"01.000|system time may be incorrect|last={at(ahead)}|next={at('01.000')}",
+    )
+    line = answer(asked(path), "is 'system time may be incorrect' harmless?")
+    assert line.verdict == verdict
+    assert "it starts 1 ms above" in line.text
+
+
+def test_a_clock_that_was_set_back_moves_no_timestamp_back(tmp_path: Path) -> None:
+    path = log(tmp_path, "pd-1", "01.000|system time jumps backward", "02.000|start to campaign PD leader")
+    line = answer(asked(path), "is 'system time jumps backward' harmless?")
+    assert (line.verdict, line.evidence[0].line) == ("yes", 1)
+
+
+@pytest.mark.parametrize(("late", "verdict"), [("01.300", "yes"), ("19.000", "unknown")])
+def test_a_late_update_is_harmless_unless_it_took_longer_than_a_lease(
+    tmp_path: Path, late: str, verdict: str
+) -> None:
+    path = log(
+        tmp_path, "pd-1", f"{late}|clock offset|jet-lag=1s|prev-physical={at('01.000')}|now={at(late)}"
+    )
+    assert answer(asked(path), "is 'clock offset' harmless?").verdict == verdict
+
+
+def test_invalid_timestamp_is_harmless_but_of_a_leader_that_cannot_grant(tmp_path: Path) -> None:
+    lines = ["00.500|start to campaign pd leader|campaign-pd-leader-name=pd-1", "00.600|invalid timestamp"]
+    fine = answer(asked(log(tmp_path, "a", *lines)), "is 'invalid timestamp' harmless?")
+    broken = [
+        "01.000|campaign pd leader ok|campaign-pd-leader-name=pd-1",
+        "01.001|sync and save timestamp|last="
+        + at("00.500")
+        + "|save="
+        + at("04.000")
+        + "|next="
+        + at("01.000"),
+        "01.002|reset the timestamp in memory",
+        "01.003|PD cluster leader is ready to serve|pd-leader-name=pd-1",
+        "01.500|invalid timestamp",
+    ]
+    bad = answer(asked(log(tmp_path, "b", *broken)), "is 'invalid timestamp' harmless?")
+    assert (fine.verdict, bad.verdict) == ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("release", "has", "not_"),
+    [
+        ("v5.4.0", {"4884", "10635"}, {"9157", "9051"}),
+        ("v6.5.12", {"10635"}, {"9051", "4884"}),
+        ("v7.5.7", {"9157", "10635"}, {"9051"}),
+        ("v8.5.1", {"9157", "9051"}, {"4884"}),
+        ("v8.5.7", {"9157"}, {"9051"}),
+    ],
+)
+def test_a_release_has_the_bugs_that_were_not_yet_mended_in_it(
+    tmp_path: Path, release: str, has: set[str], not_: set[str]
+) -> None:
+    path = log(
+        tmp_path,
+        "pd-1",
+        "00.000|Welcome to Placement Driver (PD)",
+        f"00.001|PD|release-version={release}",
+        "00.500|lease granted|lease-id=1|lease-timeout=3|purpose=leader election",
+    )
+    bug = answer(asked(path), BUG)
+    assert bug.verdict == "yes"
+    assert all(f"{issue}: " in bug.text for issue in has)
+    assert not any(f"{issue}: " in bug.text for issue in not_)
