@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tsofence.traces.explain.conformance import FenceVerdict, Refused
+from tsofence.traces.explain.replay import replay
 from tsofence.traces.judge.exact import judge
 from tsofence.traces.judge.judgement import Judgement
 from tsofence.traces.questions.answer import Answer
 from tsofence.traces.questions.ask import Asked, ask
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.builds import recognise
+from tsofence.traces.tell.stopped import most_telling, what_stands_there
 
 REPORTS = Path(__file__).parents[1] / "reports"
 BACK, WHO, SYNCED = "did time go back?", "who else wrote?", "was each new leader synced before it served?"
@@ -267,3 +272,50 @@ def test_a_release_has_the_bugs_that_were_not_yet_mended_in_it(
     assert bug.verdict == "yes"
     assert all(f"{issue}: " in bug.text for issue in has)
     assert not any(f"{issue}: " in bug.text for issue in not_)
+
+
+def test_which_builds_fit_is_told_by_one_line_each() -> None:
+    """None of those that the logs' words allow fits, so all others are tried."""
+    found = replay(reading.read([REPORTS / "stale-leader"]), properties=())
+    assert {each.fence for each in found.fences if each.conforms} == {"release-7.5", "release-8.5"}
+    for verdict in found.fences:
+        telling = most_telling(verdict)
+        if not verdict.conforms:
+            assert telling is not None
+            assert telling.guard == "the server's log would tell of that sync"
+            assert what_stands_there(verdict) == "a save of a window to 07:11:52.000"
+
+
+def test_the_line_that_a_build_cannot_write_is_quoted() -> None:
+    found = replay(reading.read([REPORTS / "wrapped-logs"]), properties=())
+    refuted = next(each for each in found.fences if each.conforms is False)
+    assert refuted.fence == "off"
+    assert what_stands_there(refuted).startswith("[2026/11/23 07:09:28.483 +00:00] [WARN] [tso.go:398]")
+    assert [each.fence for each in found.fences] == ["off", "check-tso-primary"]
+
+
+def test_guards_of_turns_are_not_told() -> None:
+    turn = Refused("commit", "pd1", "nothing else in flight")
+    role = Refused("sync_load", "pd1", "leader")
+    key = Refused("commit", "pd2", "timestamp key is as read")
+    verdict = FenceVerdict("off", False, None, None, (turn, role, key), 0, None, "", 0.0)
+    assert most_telling(verdict) == key
+    assert most_telling(replace(verdict, refused_by=(turn,))) is None
+
+
+ROOT = Path(__file__).parents[2]
+#: question, command and answer, as a row of the page's first table has them
+ROW = re.compile(r"\| (?P<question>[^|]+\?) \| `tsofence replay (?P<path>[^`]+)` \| `(?P<answer>[^`]+)` \|")
+ROWS = list(ROW.finditer((ROOT / "docs" / "operators.md").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row["question"]))
+def test_the_operators_page_says_what_is_answered(row: re.Match[str]) -> None:
+    found = asked(ROOT / row["path"])
+    told = [each.text for each in found.answers]
+    told += ["timestamps from {} to {}".format(*each.doubtful) for each in found.answers if each.doubtful]
+    assert any(row["answer"] in text for text in told)
+
+
+def test_the_operators_page_answers_ten_questions() -> None:
+    assert len(ROWS) == 9  # the tenth is a search

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...specs import liveness
+from ..explain.conformance import FenceVerdict
 from ..explain.replay import Report
 from ..output.terminal import clean
 from ..runs.rerun import Rerun
@@ -16,6 +17,7 @@ from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import Name
 from ..sources.trace import WATCHES
 from .names import Names as _Names
+from .stopped import most_telling, what_stands_there
 from .tables import columns, files_written, indented, verdict_text
 
 #: how many steps a table lists
@@ -43,12 +45,11 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
             stopped += "" if verdict.revision is None else f", revision {verdict.revision}"
         fences_table.add_row(verdict.fence, _conforms(verdict.conforms), str(verdict.explanations), stopped)
     parts.append(fences_table)
+    told: dict[tuple[str, str], list[str]] = {}
     for verdict in found.fences:
-        parts += [indented(f"{verdict.fence}: {verdict.note}", "dim")] if verdict.note else []
-        parts += [
-            indented(f"{verdict.fence}: {r.transition} of {r.server} needs: {r.guard}", "red")
-            for r in verdict.refused_by
-        ]
+        for text, style in _said(verdict, names):
+            told.setdefault((text, style), []).append(verdict.fence)
+    parts += [indented(f"{', '.join(which)}: {text}", style) for (text, style), which in told.items()]
     table = columns("property", "verdict", "count", "worst", "from, to (UTC)", "note")
     for judgement in found.properties:
         when = "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}"
@@ -68,6 +69,24 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
     parts += [indented(note, "yellow") for note in found.notes]
     parts += files_written(written)
     return Group(*parts)
+
+
+def _said(verdict: FenceVerdict, names: _Names) -> Iterator[tuple[str, str]]:
+    """What is to be said of a fence, and how: what stands where it ends, and the one guard that tells why."""
+    if verdict.note:
+        yield names.within(verdict.note), "dim"
+    if verdict.conforms is not False:
+        return
+    there = what_stands_there(verdict)
+    if verdict.stopped_at is not None:
+        there = f"{names.place(verdict.stopped_at.file, verdict.stopped_at.line)}: {there}".rstrip(": ")
+    refused = most_telling(verdict)
+    why = (
+        ""
+        if refused is None
+        else f"{refused.transition} of {refused.server or 'etcd'} needs: {refused.guard}"
+    )
+    yield " -- ".join(filter(None, (there, why))), "red"
 
 
 def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
