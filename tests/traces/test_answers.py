@@ -17,6 +17,7 @@ from tsofence.traces.questions.answer import Answer
 from tsofence.traces.questions.ask import Asked, ask
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.builds import recognise
+from tsofence.traces.sources.observation import BadInput, LogStep
 from tsofence.traces.tell.stopped import most_telling, what_stands_there
 
 REPORTS = Path(__file__).parents[1] / "reports"
@@ -319,3 +320,95 @@ def test_the_operators_page_says_what_is_answered(row: re.Match[str]) -> None:
 
 def test_the_operators_page_answers_ten_questions() -> None:
     assert len(ROWS) == 9  # the tenth is a search
+
+
+def test_tikv_was_given_more_than_pd_had_granted(tmp_path: Path) -> None:
+    path = log(
+        tmp_path,
+        "tikv-0",
+        "01.000|invalid max_ts update: 467212680882290688 exceeds the limit 467212680882028621, source=lock",
+        "02.000|invalid max_ts update|attempted_ts=454831586436448257|limit=454831522761670656|source=get",
+    )
+    line = answer(asked(path), "is 'invalid max_ts update' harmless?")
+    assert line.verdict == "unknown"
+    assert "a request (get) at tikv-0 at 10:00:02.000 carried 454831586436448257" in line.text
+    assert "242900 ms above" in line.text
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [("the specified ts too small than now", "yes"), ("the specified ts is too larger than now", "no")],
+)
+def test_a_reset_that_br_asked_for_and_pd_refused(tmp_path: Path, said: str, verdict: str) -> None:
+    error = f'error="[403] [PD:tso:ErrResetUserTimestamp]reset user timestamp failed, {said}"'
+    path = log(tmp_path, "br", f"01.000|failed to restore|{error}")
+    assert answer(asked(path), "is 'ErrResetUserTimestamp' harmless?").verdict == verdict
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_rotated_pieces_are_one_servers_in_any_order(tmp_path: Path, reverse: bool) -> None:
+    """The name stands in the last piece alone."""
+    first = log(
+        tmp_path,
+        "pd-2026-03-01T10-00-05.000",
+        "01.000|sync and save timestamp|last="
+        + at("00.500")
+        + "|save="
+        + at("04.000")
+        + "|next="
+        + at("01.000"),
+        "01.001|PD leader is ready to serve",
+    )
+    last = log(
+        tmp_path,
+        "pd",
+        "20.000|no longer a leader because lease has expired, PD leader will step down",
+        "21.000|start to campaign PD leader|campaign-leader-name=pd-1",
+    )
+    paths = (last, first) if reverse else (first, last)
+    (term,) = asked(*paths).terms.terms
+    assert (term.server, term.why) == ("pd-1", "lease has expired")
+
+
+def test_pieces_that_name_two_servers_are_left_as_they_are(tmp_path: Path) -> None:
+    start = "01.000|start to campaign PD leader|campaign-leader-name="
+    paths = [
+        log(tmp_path, "pd", f"{start}pd-1", "02.000|PD leader is ready to serve"),
+        log(tmp_path, "pd-2026-03-01T10-00-05.000", f"{start}pd-2", "03.000|PD leader is ready to serve"),
+    ]
+    assert {term.server for term in asked(*paths).terms.terms} == {"pd-1", "pd-2"}
+
+
+@pytest.mark.parametrize(
+    ("message", "step"),
+    [
+        ("lease keep alive failed", LogStep.KEEP_ALIVE_FAILED),
+        ("leader lease keep alive failed", LogStep.KEEP_ALIVE_FAILED),
+        ("keep alive response ttl is zero", LogStep.KEEP_ALIVE_FAILED),
+        ("campaign times is too frequent, resign and campaign again", LogStep.CAMPAIGN_REFUSED),
+        ("system time jump backward", LogStep.CLOCK_WENT_BACK),
+        ("persisted tso window to etcd (update)", LogStep.WINDOW_SAVED),
+        ("update timestamp failed", LogStep.SAVE_REFUSED),
+        ("delete expected primary flag", LogStep.EXPECTED_DELETED),
+        ("primary exit the primary watch loop", LogStep.EXPECTED_LEFT),
+        ("skip transferring primary to itself", LogStep.TRANSFER_SKIPPED),
+        ("leader value does not match", LogStep.KEY_OF_ANOTHER),
+        (
+            "ignored a stale allocator update failure because the timestamp state has changed",
+            LogStep.STALE_FAILURE,
+        ),
+    ],
+)
+def test_words_of_the_releases(tmp_path: Path, message: str, step: LogStep) -> None:
+    trace = reading.read([log(tmp_path, "pd", f"01.000|{message}")])
+    assert [line.step for line in trace.logs] == [step]
+
+
+def test_a_state_of_etcd_says_what_to_collect_from_there_on() -> None:
+    """It has no history, so nothing can be judged on it."""
+    with pytest.raises(BadInput) as refused:
+        reading.read([REPORTS / "snapshot"])
+    assert "a state of etcd at revision 84 (the timestamp key holds 2026-" in str(refused.value)
+    assert "etcdctl watch --prefix '' --rev=85 -w json" in str(refused.value)
+    beside = reading.read([REPORTS / "snapshot", REPORTS / "self-transfer"])
+    assert any("--rev=85" in reason for source in beside.sources for reason in source.reasons)

@@ -1,4 +1,4 @@
-"""Is this line harmless: what four lines that frighten people say, and when there is more to it.
+"""Is this line harmless: what lines that frighten people say, and when there is more to it.
 
 Read in PD, at 4.0.16, 5.0.6, 6.5.12, 7.1.6, 7.5.7, 8.5.7 and master of August 2026: `pkg/tso/tso.go`, to 6.5
 `server/tso/tso.go` (SyncTimestamp, UpdateTimestamp, getTS), and `pkg/systimemon`.
@@ -9,15 +9,18 @@ Read in PD, at 4.0.16, 5.0.6, 6.5.12, 7.1.6, 7.5.7, 8.5.7 and master of August 2
 | `clock offset` | warning | the clock is 3 ticks (since 6.3 at least 150 ms) after the memory |
 | `system time jumps backward` | error | every 100 ms the clock is read; it was behind the reading before |
 | `invalid timestamp` | error, to 5.2 | a request, where nothing is in memory and the server does not lead |
+| `invalid max_ts update` | TiKV, error or fatal | a request carries a timestamp above what PD has granted |
+| `ErrResetUserTimestamp` | BR, error | PD refuses to move its timestamps to those of a backup |
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from ..sources.observation import NS_PER_MS, LogEvent, LogStep
+from ..sources.observation import LOGICAL_BITS, NS_PER_MS, LogEvent, LogStep
 from ..sources.trace import Trace
-from .answer import CLOCKS, LOGS, Answer, Verdict, clock, many, seconds
+from .answer import CLIENTS, CLOCKS, LOGS, Answer, Verdict, clock, many, seconds
 from .backwards import short
 from .terms import Terms
 
@@ -129,9 +132,56 @@ def _invalid(trace: Trace, terms: Terms, lines: Sequence[LogEvent]) -> tuple[boo
     return True, text, line, ""
 
 
+def _beyond(trace: Trace, terms: Terms, lines: Sequence[LogEvent]) -> tuple[bool | None, str, LogEvent, str]:
+    """TiKV knows of a timestamp that PD, asked again, has not reached (`concurrency_manager`)."""
+    told = [(found, line) for line in lines if (found := _BEYOND.search(line.text))]
+    if not told:
+        return (
+            None,
+            "TiKV was given a timestamp above its limit, which the line does not tell",
+            lines[0],
+            CLIENTS,
+        )
+    found, line = max(told, key=lambda each: int(each[0][1]) - int(each[0][2]))
+    wanted, limit = int(found[1]), int(found[2])
+    text = (
+        f"a request ({found[3] or 'of whom is not told'}) at {short(line.server)} at {clock(line.at_ns)} "
+        f"carried {wanted}, which is {(wanted >> LOGICAL_BITS) - (limit >> LOGICAL_BITS)} ms above the limit "
+        f"that TiKV has from PD ({limit}): PD granted it before and then went back, or it is nobody's "
+        "timestamp (another cluster's, or one that a client computed)"
+    )
+    return None, text, line, CLIENTS
+
+
+def _reset_refused(
+    trace: Trace, terms: Terms, lines: Sequence[LogEvent]
+) -> tuple[bool | None, str, LogEvent, str]:
+    """Nothing was moved; what it means depends on which side was ahead (`resetUserTimestamp`)."""
+    line = next((each for each in lines if "small" not in each.text), lines[0])
+    if "small" in line.text:
+        text = (
+            "PD was asked to move its timestamps to those of a backup, and is ahead of them already: nothing "
+            "moves, and what is restored is in the past, as it should be"
+        )
+        return True, text, line, ""
+    if "large" in line.text:
+        text = (
+            "PD was asked to move its timestamps further ahead than it allows (max-gap-reset-ts): nothing "
+            "moves, and what is restored may be in the future of the cluster, where nobody reads it yet"
+        )
+        return False, text, line, "pd-ctl tso <the backup's timestamp>; then compare with pd-ctl tso of now"
+    text = "PD was asked to move its timestamps and did not: it led no longer, or the request was wrong"
+    return None, text, line, LOGS
+
+
+_BEYOND = re.compile(
+    r"invalid max_ts update: (\d{1,20}) exceeds the limit (\d{1,20})(?:, source=(.{1,100}))?"
+)
 _LINES: dict[LogStep, tuple[str, _Line]] = {
     LogStep.CLOCK_BEHIND: ("system time may be incorrect", _behind),
     LogStep.CLOCK_OFFSET: ("clock offset", _offset),
     LogStep.CLOCK_WENT_BACK: ("system time jumps backward", _went_back),
     LogStep.NO_TIMESTAMP: ("invalid timestamp", _invalid),
+    LogStep.BEYOND_LIMIT: ("invalid max_ts update", _beyond),
+    LogStep.RESET_REFUSED: ("ErrResetUserTimestamp", _reset_refused),
 }
