@@ -19,12 +19,14 @@ from .traces.explain.shrinking import shrink
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean_lines
 from .traces.output.writing import write
+from .traces.questions.ask import ask
 from .traces.runs import files as run_files
 from .traces.runs.rerun import Rerun, rerun
 from .traces.sources import groups, reading
 from .traces.sources.settings import given
 from .traces.story import show as telling
 from .traces.tell import results
+from .traces.tell.answered import answered, answers_json
 from .traces.tell.explored import explored
 from .traces.tell.listing import LISTS, listing
 from .traces.tell.matrix import Exploring
@@ -294,6 +296,7 @@ def replay(
     if table:
         outlet.write_table(table, as_csv(found.properties))
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
+    asked_of_it = ask(trace, found.properties, found.build)
     outlet.console.print(replayed(found, written, details=details))
     tried = [each.fence for each in found.fences]
     for judgement in found.properties if shrunk_to else ():
@@ -306,7 +309,8 @@ def replay(
             with outlet.held:
                 shrunk = shrink(paths, judgement, shows, shrunk_to / judgement.property)
                 outlet.console.print(shrunk_text(judgement.property, shrunk))
-    outlet.finish("replay", results.replay_json(found))
+    outlet.console.print(answered(asked_of_it, [source.file for source in found.sources], details=details))
+    outlet.finish("replay", {**results.replay_json(found), **answers_json(asked_of_it)})
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:
         conforms = found.fences[0].conforms

@@ -5,6 +5,7 @@ Each folder imports only from those above it:
 - `sources`: from files to observations
 - `output`: what reaches a terminal, a file or the shell
 - `judge`: properties judged on observations alone
+- `questions`: what people ask, answered from lines and calls alone
 - `explain`: observations explained by runs of the model, or refuted
 - `runs`: files of runs
 - `story`: a run told step by step

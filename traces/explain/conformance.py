@@ -57,6 +57,8 @@ class FenceVerdict:
     run: Run | None
     note: str
     rate: float
+    #: what stands at `stopped_at`, if it is an event or a line
+    seen: KeyEvent | LogEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,7 @@ def _verdict(
         run,
         note,
         rate,
+        stop.what if stop is not None and isinstance(stop.what, KeyEvent | LogEvent) else None,
     )
 
 

@@ -40,6 +40,8 @@ from .timeline import Timeline, timeline
 NAMES = (*specs.NAMES, AVAILABILITY)
 
 DEFAULT_FENCES = ("off", "check-tso-primary")
+#: how many observations may be explained under every build where nothing tells which it is
+_SMALL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,9 @@ def replay(
 ) -> Report:
     """Judge a trace: whether it conforms to each fence, and the properties.
 
-    No fence named: those of the builds that the logs tell; where nothing tells, `DEFAULT_FENCES`, and if
-    these do not fit, every other build.
+    No fence named: those of the builds that the logs tell; where nothing tells, `DEFAULT_FENCES`, and every
+    other build beside them if the trace is small. If none of these fits, every other build. Properties are
+    judged on the first of these that fit.
 
     ``progress`` is called with what is explained so far and how much there is. Ctrl-C ends the search for
     explanations and leaves what was found. ``held`` (None: not held) holds a fault back, for the caller to
@@ -104,7 +107,7 @@ def verdict(
 
 
 def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Under which builds and fences a trace is explained, and under which others if none of these fits."""
+    """Under which builds and fences a trace is explained, and which others there are."""
     of_build = {
         name: DEFAULT_FENCES if name == builds.DEFAULT else (name,)
         # what is as the default build needs no search of its own, nor does what nobody runs
@@ -113,8 +116,10 @@ def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
     }
     known = [name for name in of_build if name in build.builds]
     if build.builds and build.evidence:
-        return tuple(chain.from_iterable(of_build[name] for name in known)) or DEFAULT_FENCES, ()
-    return DEFAULT_FENCES, tuple(name for name in of_build if name != builds.DEFAULT)
+        first = tuple(chain.from_iterable(of_build[name] for name in known)) or DEFAULT_FENCES
+    else:
+        first = DEFAULT_FENCES
+    return first, tuple(name for name in chain.from_iterable(of_build.values()) if name not in first)
 
 
 def _explaining(
@@ -143,16 +148,20 @@ def _explaining(
     )
     own = [specs.named(name) for name in asked if name not in NAMES]
     tried = try_fences(order, fences, progress, held, dropped, own)
-    if all(each.verdict.conforms is False for each in tried):
-        tried += try_fences(order, others, progress, held, dropped, own)
-    found = [_judged(name, trace, order, tried, silent, held, witnesses) for name in asked]
+    judging = tried
+    told = recognise(trace.versions)
+    none = all(each.verdict.conforms is False for each in tried)
+    if others and not order.contradicted and (none or (not told.evidence and len(order.seen) <= _SMALL)):
+        tried = [*tried, *try_fences(order, others, progress, held, dropped, own)]
+        judging = tried if none else judging
+    found = [_judged(name, trace, order, judging, silent, held, witnesses) for name in asked]
     return Report(
         trace.sources,
         trace.settings,
         tuple(found),
         tuple(each.verdict for each in tried),
-        (*_notes(order, tried), *cut_logs(trace, order)),
-        recognise(trace.versions),
+        (*_notes(order, tried, told), *cut_logs(trace, order)),
+        told,
     )
 
 
@@ -201,7 +210,7 @@ def _judged(
     return Judgement(name, "unknown", note=FAULT)
 
 
-def _notes(order: Timeline, tried: Sequence[Tried]) -> tuple[str, ...]:
+def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised) -> tuple[str, ...]:
     """What was taken for granted, what was left out, and what would decide between fences."""
     notes = list(order.assumed)
     if order.late:
@@ -211,7 +220,8 @@ def _notes(order: Timeline, tried: Sequence[Tried]) -> tuple[str, ...]:
     notes += [f"not used: {count} {what}" for what, count in order.unused.items()]
     fitting = [each.verdict.fence for each in tried if each.verdict.conforms]
     if len(fitting) > 1:
-        missing = [
+        release = [] if build.evidence else ["a server's log from its start, which says its release"]
+        missing = release + [
             text
             for kind, text in ((LogEvent, "the servers' logs"), (Granted, "client samples"))
             if not any(isinstance(one.what, kind) for one in order.seen)

@@ -92,6 +92,7 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
         return nothing("unique", trace, "fewer than two calls got a timestamp")
     count = 0
     witness: Pair | None = None
+    lowest = twice = -1  # the lowest and the highest timestamp that two have
     involved = Span()
     pairs: list[Pair] = []
     still_open = np.empty(0, _RANGE)  # the ranges before that may overlap those to come
@@ -113,7 +114,10 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
         overlap = at[all_rows["first"][at] <= all_rows["last"][widest[at - 1]]]
         if len(overlap):
             if witness is None:
+                lowest = int(all_rows["first"][overlap[0]])
                 witness = _by_end(trace, *all_rows["at"][[widest[overlap[0] - 1], overlap[0]]])
+            shared = np.minimum(all_rows["last"][overlap], all_rows["last"][widest[overlap - 1]])
+            twice = max(twice, int(shared.max()))
             neighbours = at[all_rows["first"][at] <= all_rows["last"][at - 1]] - 1
             involved.add(all_rows[np.concatenate((overlap, widest[overlap - 1], neighbours))])
         before = all_rows[[widest[-1], -1]]
@@ -129,6 +133,7 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
         to_ns=until,
         note=lower_bound(trace),
         witnesses=tuple(pairs),
+        doubtful=(lowest, twice),
     )
 
 
@@ -183,6 +188,7 @@ def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) ->
     pairs: list[Pair] = []
     compared = False
     worst: tuple[tuple[int, int], int, int] | None = None
+    doubtful: list[tuple[int, int]] = []
     ended = np.empty(0, _RANGE)  # by group and end: the highest timestamps by then
     for rows in found:
         if not len(rows):
@@ -195,8 +201,10 @@ def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) ->
         late.add(rows[at])
         for index in at[: witnesses - len(pairs)]:
             pairs.append((trace.calls[ended["at"][before[index]]], trace.calls[rows["at"][index]]))
-        back = (ended["last"][before[at]] >> LOGICAL_BITS) - rows["physical"][at]
+        highest = ended["last"][before[at]]
+        back = (highest >> LOGICAL_BITS) - rows["physical"][at]
         if len(at):
+            doubtful.append((int(rows["first"][at].min()), int(highest.max())))
             index = np.lexsort((rows["group"][at], -back))[0]
             how = int(back[index]), -int(rows["group"][at[index]])
             if worst is None or how > worst[0]:
@@ -213,6 +221,7 @@ def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) ->
             *late.told(),
             lower_bound(trace),
             tuple(pairs),
+            (min(low for low, _ in doubtful), max(high for _, high in doubtful)),
         )
     if not compared:
         return nothing(name, trace, "no call started after another had ended")

@@ -21,6 +21,7 @@ class Judgement:
     `to_ns`: the time in which it happened, on the clock of the witness's kind; `None` without a violation, or
     where no clock is known. `note`: one sentence that a reader needs beside the verdict, or empty.
     `witnesses`: as many of all such pairs as were asked for.
+    `doubtful`: the lowest and the highest timestamp, as 64-bit numbers, granted twice or out of order.
     """
 
     property: str
@@ -32,6 +33,7 @@ class Judgement:
     to_ns: int | None = None
     note: str = ""
     witnesses: tuple[Pair, ...] = ()
+    doubtful: tuple[int, int] | None = None
 
 
 def clean(name: str, trace: Trace) -> Judgement:

@@ -11,7 +11,7 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `got signal to exit` | SERVER_EXIT | |
 | `start to campaign PD leader` (4.0 `... campaign leader`) / `start to campaign the primary` | CAMPAIGN_START | |
 | `skip campaigning of pd leader and check later` (4.0 `skip campaign leader ...`) / `... of tso primary ...` | CAMPAIGN_SKIPPED | |
-| `campaign PD leader meets error ...` (4.0 `campaign leader meet error`) / `campaign tso primary meets error ...` | CAMPAIGN_REFUSED | `error` |
+| `campaign PD leader meets error ...` (4.0 `campaign leader meet error`), `campaign times is too frequent, ...` / `campaign tso primary meets error ...` | CAMPAIGN_REFUSED | `error` |
 | `lease granted` | LEASE_GRANTED | `lease-id`, `lease-timeout` -> `lease_s`, `purpose` -> `key` |
 | `check campaign resp` (succeeded) | ELECTED | `resp` -> `revision` |
 | `leader election succeeded, start leader ready process` (`campaign PD leader ok`, 4.0 `campaign leader ok`) / `campaign tso primary ok` | CAMPAIGN_WON | |
@@ -20,8 +20,12 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `system time may be incorrect` | CLOCK_BEHIND | `last`, `last-saved`, `next` |
 | `sync and save timestamp` | SYNC_SAVED | `last`, `last-saved`, `save`, `next` |
 | `skip sync timestamp` | SYNC_SKIPPED | `last`, `last-saved` |
-| `set expected primary flag` | EXPECTED_SET | |
+| `set expected primary flag`, `delete expected primary flag`, `primary exit the primary watch loop` | EXPECTED_SET, EXPECTED_DELETED, EXPECTED_LEFT | |
 | `PD leader is ready to serve` (to 6.6 `PD cluster leader ...`) / `tso primary is ready to serve` | READY | PD: also when the sync was refused |
+| `persisted tso window to etcd (update)`, `... (user-reset)` | WINDOW_SAVED | `save`, `next` |
+| `leader value does not match` | KEY_OF_ANOTHER | |
+| `ignored a stale allocator update failure ...` | STALE_FAILURE | |
+| `skip transferring primary to itself` | TRANSFER_SKIPPED | |
 | `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `expected-leader-value` -> `text`, `check-tso-primary` -> `fenced` |
 | `save timestamp failed`, `try to update the tso but failed`, `failed to update allocator's timestamp, resetting ...` (`failed to update allocator's timestamp`, 4.0 `failed to update timestamp`) | SAVE_REFUSED | `error`, `retry-count` |
 | `failed to initialize the TSO allocator` (4.0 `failed to sync timestamp`), `failed to start TSO jobs`, `failed to switch TSO provider back to PD ...` | SAVE_REFUSED | `error` |
@@ -30,6 +34,7 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `no longer a leader ...` (4.0 `lease expired, leader step down`), `etcd leader changed, resigns pd leadership` (4.0 `... resigns leadership`) / `no longer a primary ...`, `no longer be primary ...` | STEP_DOWN | |
 | `keep alive lease too slow` (to 7.6 `lease timeout`), `the interval between keeping alive lease is too long` | KEEP_ALIVE_SLOW | `purpose` |
 | `lease keep alive stopped` | KEEP_ALIVE_STOPPED | `purpose` |
+| `lease keep alive failed` (4.0 `leader ...`), `keep alive response ttl is zero` | KEEP_ALIVE_FAILED | `purpose`, `error` |
 | `revoke lease failed` | REVOKE_FAILED | `purpose`, `error` |
 | `current leadership is deleted` | KEY_DELETED | `revision`, `leader-key` |
 | `delete the leader key ok` | KEY_REMOVED | `leader-key` |
@@ -38,8 +43,12 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `try to resign etcd leader to next pd-server` (4.0 `try to resign leader to next leader`) / `try to transfer primary` | TRANSFER | `from`, `to` -> `text` |
 | `TSO is provided by TSO server`, `TSO is provided by PD` | PROVIDER_TSO, PROVIDER_PD | |
 | `clock offset` | CLOCK_OFFSET | `prev-physical` -> `last_ns`, `now` -> `next_ns` |
+| `system time jumps backward`, `system time jump backward` | CLOCK_WENT_BACK | |
+| `invalid timestamp` (4.0 to 5.3) | NO_TIMESTAMP | |
 | `the logical time may be not enough` | LOGICAL_LOW | |
 | `reset-ts` | ADMIN_RESET | `new-ts` -> `next_ns` |
+| any with `ErrResetUserTimestamp` (BR, an admin's tool) | RESET_REFUSED | `error` |
+| `invalid max_ts update ...` (TiKV, `components/concurrency_manager`) | BEYOND_LIMIT | `attempted_ts`, `max_allowed` or `limit`, `source` -> `text` |
 
 Sources: `pkg/tso/tso.go`, `pkg/tso/allocator.go`, `pkg/election`, `pkg/member`, `server/server.go`,
 `server/cluster/cluster.go`, `pkg/storage/endpoint/tso.go`; `pkg/tso/global_allocator.go` to 8.5, `server/tso/tso.go`,
@@ -133,6 +142,7 @@ _STEPS = {
     "campaign leader ok": LogStep.CAMPAIGN_WON,
     "leader election succeeded, start leader ready process": LogStep.CAMPAIGN_WON,
     "campaign tso primary ok": LogStep.CAMPAIGN_WON,
+    "campaign times is too frequent, resign and campaign again": LogStep.CAMPAIGN_REFUSED,
     "start to sync timestamp": LogStep.SYNC_START,
     "sync timestamp for tso": LogStep.SYNC_START,
     "load timestamp window successfully": LogStep.WINDOW_LOADED,
@@ -140,10 +150,16 @@ _STEPS = {
     "sync and save timestamp": LogStep.SYNC_SAVED,
     "skip sync timestamp": LogStep.SYNC_SKIPPED,
     "set expected primary flag": LogStep.EXPECTED_SET,
+    "delete expected primary flag": LogStep.EXPECTED_DELETED,
+    "primary exit the primary watch loop": LogStep.EXPECTED_LEFT,
     "pd leader is ready to serve": LogStep.READY,
     "pd cluster leader is ready to serve": LogStep.READY,
     "tso primary is ready to serve": LogStep.READY,
     "saving timestamp to the storage": LogStep.SAVE_ATTEMPT,
+    "persisted tso window to etcd (update)": LogStep.WINDOW_SAVED,
+    "persisted tso window to etcd (user-reset)": LogStep.WINDOW_SAVED,
+    "leader value does not match": LogStep.KEY_OF_ANOTHER,
+    "ignored a stale allocator update failure because the timestamp state has changed": LogStep.STALE_FAILURE,
     "reset the timestamp in memory": LogStep.RESET,
     "closing the tso allocator": LogStep.ALLOCATOR_CLOSED,
     "closing the embedded tso allocator": LogStep.ALLOCATOR_CLOSED,
@@ -155,6 +171,10 @@ _STEPS = {
     "lease timeout": LogStep.KEEP_ALIVE_SLOW,
     "the interval between keeping alive lease is too long": LogStep.KEEP_ALIVE_SLOW,
     "lease keep alive stopped": LogStep.KEEP_ALIVE_STOPPED,
+    "lease keep alive failed": LogStep.KEEP_ALIVE_FAILED,
+    "leader lease keep alive failed": LogStep.KEEP_ALIVE_FAILED,
+    "lease keep alive failed with an invalid ttl value received": LogStep.KEEP_ALIVE_FAILED,
+    "keep alive response ttl is zero": LogStep.KEEP_ALIVE_FAILED,
     "revoke lease failed": LogStep.REVOKE_FAILED,
     "current leadership is deleted": LogStep.KEY_DELETED,
     "delete the leader key ok": LogStep.KEY_REMOVED,
@@ -167,9 +187,13 @@ _STEPS = {
     "try to resign etcd leader to next pd-server": LogStep.TRANSFER,
     "try to resign leader to next leader": LogStep.TRANSFER,
     "try to transfer primary": LogStep.TRANSFER,
+    "skip transferring primary to itself": LogStep.TRANSFER_SKIPPED,
     "tso is provided by tso server": LogStep.PROVIDER_TSO,
     "tso is provided by pd": LogStep.PROVIDER_PD,
     "clock offset": LogStep.CLOCK_OFFSET,
+    "system time jumps backward": LogStep.CLOCK_WENT_BACK,
+    "system time jump backward": LogStep.CLOCK_WENT_BACK,
+    "invalid timestamp": LogStep.NO_TIMESTAMP,
     "the logical time may be not enough": LogStep.LOGICAL_LOW,
     "reset-ts": LogStep.ADMIN_RESET,
 }
@@ -180,6 +204,7 @@ _BEGINNINGS = {  # messages that go on with a reason
     "no longer a leader because": LogStep.STEP_DOWN,
     "no longer a primary because": LogStep.STEP_DOWN,
     "no longer be primary because": LogStep.STEP_DOWN,
+    "invalid max_ts update": LogStep.BEYOND_LIMIT,
 }
 _REFUSALS = {  # innermost first: it begins a new event
     Attempt.UPDATE: (
@@ -188,6 +213,7 @@ _REFUSALS = {  # innermost first: it begins a new event
         "failed to update allocator's timestamp",
         "failed to update allocator's timestamp, resetting the tso allocator with leadership resignation",
         "failed to update timestamp",
+        "update timestamp failed",
     ),
     Attempt.SYNC: (
         "failed to initialize the tso allocator",
@@ -204,6 +230,10 @@ _NAMES = (
     "server-name",
     "name",
 )
+#: steps of which the message itself says why
+_IN_WORDS = (LogStep.STEP_DOWN, LogStep.BEYOND_LIMIT)
+#: PD's answer to an admin or to BR, as these log it
+_RESET_REFUSED = "ErrResetUserTimestamp"
 #: a key of etcd's in a field, with the cluster's id; 0 is none yet
 _CLUSTER = re.compile(r"=/(?:pd|ms)/([1-9]\d{0,19})/")
 _REASONS = (
@@ -228,6 +258,8 @@ _OF_ALLOCATORS = frozenset(
         LogStep.SYNC_SAVED,
         LogStep.SYNC_SKIPPED,
         LogStep.SAVE_ATTEMPT,
+        LogStep.WINDOW_SAVED,
+        LogStep.STALE_FAILURE,
         LogStep.RESET,
         LogStep.ALLOCATOR_CLOSED,
         LogStep.CLOCK_OFFSET,
@@ -250,7 +282,17 @@ _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; he
     ("start to campaign pd leader", Service.PD),
     ("start to campaign API", Service.PD),
     ("start to campaign leader", Service.PD),
+    ("campaign PD leader", Service.PD),
+    ("campaign pd leader", Service.PD),
+    ("campaign leader", Service.PD),
+    ("PD leader is ready", Service.PD),
+    ("PD cluster leader is ready", Service.PD),
+    ("no longer a leader", Service.PD),
     ("start to campaign the primary", Service.TSO),
+    ("campaign tso primary", Service.TSO),
+    ("tso primary is ready", Service.TSO),
+    ("no longer a primary", Service.TSO),
+    ("no longer be primary", Service.TSO),
     ("start to watch pd leader", Service.PD),
     ("start to watch the primary", Service.TSO),
     ("initializing the TSO allocator", Service.PD),
@@ -268,7 +310,8 @@ class Log:
 
     `stretches` are the times from when until when there are lines, of whatever message, at most some seconds
     apart. `calls`: what a client's log says of its calls (`fallbacks.py`). `cluster` is the id in its keys,
-    and where it stands.
+    and where it stands. `server`: the name that its first lines are given; `sure`: lines give it, not the
+    name of the `file` (empty: a file with the logs of several).
     """
 
     events: list[LogEvent] = field(default_factory=list)
@@ -278,6 +321,9 @@ class Log:
     stretches: list[tuple[int, int]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     cluster: tuple[str, Where] | None = None
+    file: str = ""
+    server: str = ""
+    sure: bool = True
 
 
 def recognise(line: bytes) -> bool:
@@ -352,6 +398,8 @@ class _Decoder:
             of_sign = (of for sign, of in _SERVICE_SIGNS if message.startswith(sign))
             self._service = next(of_sign, self._service)
             log.service = self._service if log.service is Service.UNKNOWN else log.service
+        if step is None and _RESET_REFUSED in head.string:
+            step = LogStep.RESET_REFUSED
         attempt = next((a for a, messages in _REFUSALS.items() if meant in messages), None)
         protocol = step is not None or attempt is not None
         if fallbacks.SIGN in message:
@@ -387,7 +435,8 @@ class _Decoder:
             log.starts.append(replace(start, server=self._name))
             self._tellings.named(self._name)
             tally.keep()
-        event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED)
+        reason = message[:MAX_TEXT] if step in _IN_WORDS else ""
+        event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED, reason)
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
             self._refused.add(log.events, event, attempt, meant, fields)
@@ -440,6 +489,9 @@ class _Decoder:
             log.stretches,
             log.calls,
             log.cluster,
+            "" if self._of else self._file,
+            first,
+            bool(dumped or self._hint),
         )
 
 
@@ -563,7 +615,7 @@ def _with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEven
     """The event with what its line gives; `None` when the line does not tell of the step after all."""
     event = replace(
         event,
-        text=fields.get("error", "")[:MAX_TEXT],
+        text=fields.get("error", "")[:MAX_TEXT] or event.text,
         key=_PURPOSES.get(_NUMBER.sub("", fields.get("purpose", "")))
         or key_of(fields.get("leader-key", ""), group),
         revision=_integer(fields.get("revision")),
@@ -601,6 +653,10 @@ def _with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEven
                 event,
                 next_ns=None if timestamp is None else _time((timestamp >> LOGICAL_BITS) * NS_PER_MS),
             )
+        case LogStep.BEYOND_LIMIT if "attempted_ts" in fields:
+            limit = fields.get("max_allowed", "") or fields.get("limit", "")
+            told = f"{event.text}: {fields['attempted_ts']} exceeds the limit {limit}"
+            return replace(event, text=f"{told}, source={fields.get('source', '')}"[:MAX_TEXT])
         case LogStep.TRANSFER:
             return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}"[:MAX_TEXT])
         case _:

@@ -13,7 +13,7 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, columns, etcd, groups, pdlog, samples, settings
+from . import clients, columns, etcd, groups, pdlog, rotated, samples, settings, snapshot
 from .calls import Gathering, as_they_come, in_rows
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, KeyEvent, LogEvent, Service, Where
@@ -61,12 +61,14 @@ def read(
         _read_text(text, gathered, group)
     if all(source.kind is Kind.IGNORED for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
-        raise BadInput(
-            first,
-            None,
-            "an etcd watch stream, a PD or TSO log, or client samples",
-            "name the files or the folder of a recorded run",
-        )
+        expected = "an etcd watch stream, a PD or TSO log, or client samples"
+        states = [
+            source for source in gathered.sources if source.reasons[:1] and "--rev=" in source.reasons[0]
+        ]
+        if states:
+            raise BadInput(states[0].file, None, expected, states[0].reasons[0])
+        raise BadInput(first, None, expected, "name the files or the folder of a recorded run")
+    gathered.logs = rotated.named_alike(gathered.logs)
     keys, gaps = _merge_watches(gathered.watches)
     _of_one_cluster(keys, gathered.logs)
     repeated_lines = _drop_repeated(gathered.logs)
@@ -190,7 +192,8 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
         if kind is Kind.IGNORED:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
             looks_like = unread_kind(begin)
-            reasons += (_why_ignored(looks_like) if begin else "empty",)
+            state = snapshot.told(begin) if looks_like is Unread.WATCH else ""
+            reasons += (state or (_why_ignored(looks_like) if begin else "empty"),)
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...specs import liveness
+from ..explain.conformance import FenceVerdict
 from ..explain.replay import Report
 from ..explain.shrinking import Shrunk
 from ..output.terminal import clean
@@ -18,6 +17,8 @@ from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import Name
 from ..sources.trace import WATCHES
+from .names import Names as _Names
+from .stopped import most_telling, what_stands_there
 from .tables import columns, files_written, indented, verdict_text
 
 #: how many steps a table lists
@@ -45,12 +46,11 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
             stopped += "" if verdict.revision is None else f", revision {verdict.revision}"
         fences_table.add_row(verdict.fence, _conforms(verdict.conforms), str(verdict.explanations), stopped)
     parts.append(fences_table)
+    told: dict[tuple[str, str], list[str]] = {}
     for verdict in found.fences:
-        parts += [indented(f"{verdict.fence}: {verdict.note}", "dim")] if verdict.note else []
-        parts += [
-            indented(f"{verdict.fence}: {r.transition} of {r.server} needs: {r.guard}", "red")
-            for r in verdict.refused_by
-        ]
+        for text, style in _said(verdict, names):
+            told.setdefault((text, style), []).append(verdict.fence)
+    parts += [indented(f"{', '.join(which)}: {text}", style) for (text, style), which in told.items()]
     table = columns("property", "verdict", "count", "worst", "from, to (UTC)", "note")
     for judgement in found.properties:
         when = "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}"
@@ -72,23 +72,22 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
     return Group(*parts)
 
 
-class _Names:
-    """File names as short as they can be while they differ: below the folder that all are in."""
-
-    def __init__(self, files: Sequence[str]) -> None:
-        self._folder = os.path.commonpath([Path(file).parent for file in files]) if files else ""
-
-    def place(self, file: str, line: int) -> str:
-        """A line of a file."""
-        return f"{self.short(file)}:{line}"
-
-    def short(self, file: str) -> str:
-        """A file."""
-        return clean(os.path.relpath(file, self._folder) if self._folder else file)
-
-    def within(self, text: str) -> str:
-        """A text that names files."""
-        return clean(text.replace(f"{self._folder}{os.sep}", "") if self._folder else text)
+def _said(verdict: FenceVerdict, names: _Names) -> Iterator[tuple[str, str]]:
+    """What is to be said of a fence, and how: what stands where it ends, and the one guard that tells why."""
+    if verdict.note:
+        yield names.within(verdict.note), "dim"
+    if verdict.conforms is not False:
+        return
+    there = what_stands_there(verdict)
+    if verdict.stopped_at is not None:
+        there = f"{names.place(verdict.stopped_at.file, verdict.stopped_at.line)}: {there}".rstrip(": ")
+    refused = most_telling(verdict)
+    why = (
+        ""
+        if refused is None
+        else f"{refused.transition} of {refused.server or 'etcd'} needs: {refused.guard}"
+    )
+    yield " -- ".join(filter(None, (there, why))), "red"
 
 
 def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:

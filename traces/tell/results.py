@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...checker.search.findings import Exploration
 from ...model.variants import fences
+from ..explain.conformance import FenceVerdict
 from ..explain.replay import Report
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import SETTINGS, Name, Settings
+from .stopped import most_telling, what_stands_there
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
     from ...checker.proof.prove import Proof
@@ -135,6 +137,7 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "from": judgement.from_ns,
                 "to": judgement.to_ns,
                 "note": judgement.note,
+                "doubtful": None if judgement.doubtful is None else list(judgement.doubtful),
             }
             for judgement in found.properties
         ],
@@ -153,6 +156,7 @@ def replay_json(found: Report) -> dict[str, Any]:
                     {"transition": r.transition, "server": r.server, "guard": r.guard}
                     for r in verdict.refused_by
                 ],
+                "telling": _telling(verdict),
                 "explanations": verdict.explanations,
                 "note": verdict.note,
             }
@@ -160,6 +164,19 @@ def replay_json(found: Report) -> dict[str, Any]:
         ],
         "notes": list(found.notes),
         "build": {"recognised": list(found.build.builds), "why": found.build.why},
+    }
+
+
+def _telling(verdict: FenceVerdict) -> dict[str, str | None] | None:
+    """What stands where the explanation of a refuted fence ends, and the guard that tells most of why."""
+    if verdict.conforms is not False:
+        return None
+    refused = most_telling(verdict)
+    return {
+        "text": what_stands_there(verdict),
+        "transition": refused.transition if refused else None,
+        "server": refused.server if refused else None,
+        "guard": refused.guard if refused else None,
     }
 
 

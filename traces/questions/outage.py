@@ -1,0 +1,155 @@
+"""Why was there no timestamp: times in which nobody had something to grant from, or no call was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+
+from ..sources.observation import Key, LogEvent, Refusal, Service, Where
+from ..sources.trace import Trace
+from .answer import LOGS, Answer, clock, many, seconds
+from .backwards import short
+from .terms import Term, Terms
+
+QUESTION = "why was there no timestamp?"
+#: what is shorter is an election as it should be
+_LONG_NS = 1_000_000_000
+
+
+def why_none(trace: Trace, terms: Terms) -> Answer:
+    """The leader that could not grant, else the longest time without one that could."""
+    for term in terms.terms:
+        if term.cleared is not None:
+            text = (
+                f"{short(term.server)} leads since {clock(term.first.at_ns)} and cannot grant: its memory "
+                f"was cleared at {clock(term.cleared.at_ns)}, after the sync, and no line tells of another"
+            )
+            return Answer(QUESTION, "yes", text, (term.cleared.where, term.syncs[-1].where))
+    found = [*_unable(terms), *_selves(terms), *_between(trace, terms), *_unanswered(trace, terms)]
+    if found:
+        _, text, where = max(found, key=lambda each: each[0])
+        more = (
+            f"; {many(len(found) - 1, 'more time')} of {seconds(_LONG_NS)} or longer"
+            if len(found) > 1
+            else ""
+        )
+        return Answer(QUESTION, "yes", f"{text}{more}", where)
+    if terms.terms:
+        text = f"no line tells of a time of {seconds(_LONG_NS)} or more without a server that could grant"
+        return Answer(QUESTION, "unknown", text, decided_by=LOGS)
+    answered = any(call.error is None and call.timed for call in trace.calls)
+    text = "no call waited so long" if answered else "nothing here tells who could grant when"
+    return Answer(QUESTION, "unknown", text, decided_by=LOGS)
+
+
+_Found = tuple[int, str, tuple[Where, ...]]
+
+
+def _unable(terms: Terms) -> Iterator[_Found]:
+    """A leader whose syncs or updates are refused all the time."""
+    for term in terms.terms:
+        if term.service is not Service.PD or len(term.refused) < 2:
+            continue
+        first, last = term.refused[0], term.refused[-1]
+        if last.at_ns - first.at_ns >= _LONG_NS and not any(
+            sync.at_ns > first.at_ns for sync in term.syncs if sync.at_ns < last.at_ns
+        ):
+            why = first.refusal.value if first.refusal else "refused"
+            text = (
+                f"for {seconds(last.at_ns - first.at_ns)}, from {clock(first.at_ns)}, {short(term.server)} "
+                f"led and could not grant: {many(len(term.refused), 'save')} refused ({why})"
+            )
+            if first.refusal is Refusal.FENCE:
+                text += "; clients that ask the PD leader get nothing while the TSO server serves"
+            yield last.at_ns - first.at_ns, text, (first.where, last.where)
+
+
+def _selves(terms: Terms) -> Iterator[_Found]:
+    """A transfer that names the primary itself makes it step down, and be elected again."""
+    for term in terms.terms:
+        for line in term.transfers:
+            source, _, target = line.text.partition(" -> ")
+            if source and source == target and term.end is not None:
+                next_ = terms.after(term)
+                until = next_.first if next_ is not None else term.end
+                text = (
+                    f"a transfer at {clock(line.at_ns)} named the primary itself ({line.text}): it stepped "
+                    f"down at {clock(term.end.at_ns)}, and "
+                    + (
+                        f"{short(next_.server)} was elected {seconds(until.at_ns - term.end.at_ns)} later"
+                        if next_ is not None
+                        else "no line tells who was elected then"
+                    )
+                    + ": an election, nothing else (tikv/pd 10969)"
+                )
+                yield until.at_ns - term.end.at_ns, text, (line.where, term.end.where)
+
+
+def _between(trace: Trace, terms: Terms) -> Iterator[_Found]:
+    """From the end of what one could grant to the next that can, by the servers' clocks."""
+    spans = sorted(
+        ((begin, stop, term) for term in terms.terms for begin, stop in term.spans),
+        key=lambda each: each[0].at_ns,
+    )
+    reached: tuple[LogEvent, bool, Term] | None = None
+    for begin, stop, term in spans:
+        if reached is not None and begin.at_ns - reached[0].at_ns >= _LONG_NS:
+            line, told, of = reached
+            sign = line.at_ns if told else _last_sign(trace, line.at_ns, term)
+            if begin.at_ns - sign < _LONG_NS:
+                continue
+            if told:
+                text = (
+                    f"for {seconds(begin.at_ns - line.at_ns)}, from {clock(line.at_ns)} to "
+                    f"{clock(begin.at_ns)}: {short(of.server)} ended ({of.why or 'nothing tells why'}), "
+                    f"{short(term.server)} could grant then"
+                )
+            else:
+                text = (
+                    f"for at most {seconds(begin.at_ns - sign)}: the last sign of {short(of.server)} is "
+                    f"of {clock(sign)} ({of.why or 'nothing tells when or why it ended'}), "
+                    f"{short(term.server)} could grant from {clock(begin.at_ns)}"
+                )
+            yield begin.at_ns - sign, text, (line.where, begin.where)
+        end = stop or term.last
+        if reached is None or end.at_ns > reached[0].at_ns:
+            reached = end, stop is not None, term
+
+
+def _last_sign(trace: Trace, since: int, successor: Term) -> int:
+    """When the last save before that election was received, if the watch tells: no log does."""
+    if successor.revision is None:
+        return since
+    before = (
+        event.latest_ns
+        for event in trace.keys
+        if event.key is Key.TIMESTAMP and event.revision < successor.revision and event.latest_ns is not None
+    )
+    return max((since, *before))
+
+
+def _unanswered(trace: Trace, terms: Terms) -> Iterator[_Found]:
+    """Times in which calls failed and none was answered."""
+    calls = sorted((call for call in trace.calls if call.timed), key=attrgetter("end_ns"))
+    last = None
+    failed = 0
+    for call in calls:
+        if call.error is not None:
+            failed += 1
+            continue
+        if last is not None and failed and call.end_ns - last.end_ns >= _LONG_NS:
+            text = (
+                f"for {seconds(call.end_ns - last.end_ns)}, from {clock(last.end_ns)}, no call was answered "
+                f"({failed} failed){_meanwhile(terms, last.end_ns, call.end_ns)}"
+            )
+            yield call.end_ns - last.end_ns, text, (last.where, call.where)
+        last, failed = call, 0
+
+
+def _meanwhile(terms: Terms, since: int, until: int) -> str:
+    """Who was elected in that time."""
+    won = [term for term in terms.terms if term.won is not None and since <= term.won.at_ns <= until]
+    if not won:
+        return ""
+    who = ", ".join(f"{short(term.server)} at {clock(term.first.at_ns)}" for term in won[:3])
+    return f"; elected meanwhile: {who}"

@@ -1,0 +1,250 @@
+"""Who else wrote the timestamp key, and whether each leader had synced before it served.
+
+Why a refusal for a value that is too small shows another writer: a save wants more than the window that this
+server saved last, so a key that holds as much or more was written by someone else, or by a save of its own
+whose answer was lost (`pkg/storage/endpoint/tso.go` SaveTimestamp, `pkg/tso/tso.go` UpdateTimestamp).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from ..judge.judgement import Judgement
+from ..sources.observation import (
+    NS_PER_MS,
+    Attempt,
+    Key,
+    KeyEvent,
+    LogEvent,
+    LogStep,
+    Refusal,
+    Service,
+    Where,
+)
+from ..sources.trace import Trace
+from .answer import LOGS, WATCH, Answer, clock, many
+from .backwards import short
+from .terms import Term, Terms
+
+WRITERS = "who else wrote?"
+SYNCED = "was each new leader synced before it served?"
+#: how far apart two syncs of one server that meet are logged
+_BESIDE_NS = 1_000_000_000
+_PREVIOUS = re.compile(r"saving timestamp (\d{1,19}) is less than or equal to the previous one (\d{1,19})")
+
+
+def who_wrote(trace: Trace, terms: Terms, judged: Mapping[str, Judgement]) -> Answer:
+    """Another server, as refusals, loaded windows and etcd's events show; else whom a refusal names."""
+    shown = (_not_greater(trace, terms), _before_the_sync(trace, terms), _not_what_was_saved(terms))
+    for found in chain(*shown, _strays(terms)):
+        return found
+    fenced = _refused(trace, Refusal.FENCE)
+    if fenced:
+        primary = next((t for t in terms.terms if t.service is Service.TSO), None)
+        who = short(primary.server) if primary else "a TSO server that no log here names"
+        text = (
+            f"{who} was the TSO primary, so {many(len(fenced), 'save')} of {short(fenced[0].server)} "
+            f"did not happen, from {clock(fenced[0].at_ns)} to {clock(fenced[-1].at_ns)}"
+        )
+        return Answer(WRITERS, "yes", text, (fenced[0].where, fenced[-1].where))
+    lost = [
+        line for line in _refused(trace, Refusal.LEADERSHIP, Refusal.CONFLICT) if not _own_sync(line, terms)
+    ]
+    if lost:
+        why = lost[0].refusal.value if lost[0].refusal else ""
+        text = (
+            f"a save of {short(lost[0].server)} at {clock(lost[0].at_ns)} was refused ({why}): a key had "
+            "changed, by whom the line does not tell"
+        )
+        return Answer(WRITERS, "unknown", text, (lost[0].where,), WATCH)
+    single = judged.get("single-writer")
+    if single is not None and single.verdict == "holds":
+        return Answer(
+            WRITERS, "no", "each write of the timestamp key is explained as the leader's (single-writer)"
+        )
+    text = "no line shows another writer; saves that succeed are not logged"
+    return Answer(WRITERS, "unknown", text, (), WATCH)
+
+
+def _refused(trace: Trace, *reasons: Refusal) -> list[LogEvent]:
+    return [line for line in trace.logs if line.step is LogStep.SAVE_REFUSED and line.refusal in reasons]
+
+
+def _not_greater(trace: Trace, terms: Terms) -> Iterator[Answer]:
+    """A refusal that names the value before, which is another's if the server's lines show no such save."""
+    for line in _refused(trace, Refusal.NOT_GREATER):
+        values = _PREVIOUS.search(line.text)
+        if values is None:
+            continue
+        wanted, held = int(values[1]), int(values[2])
+        own = [other for other in trace.logs if other.server == line.server]
+        if any(each.save_ns is not None and 0 <= held - each.save_ns < NS_PER_MS for each in own):
+            continue
+        others = [
+            each
+            for each in trace.logs
+            if each.server != line.server and each.save_ns and 0 <= held - each.save_ns < NS_PER_MS
+        ]
+        leading = {
+            short(term.server)
+            for term in terms.terms
+            if term.server != line.server and any(_at(span, line.at_ns) for span in term.spans)
+        }
+        who = (
+            f"it was {short(others[0].server)}"
+            if others
+            else f"{' and '.join(sorted(leading))} had something to grant from then"
+            if leading
+            else "no log here tells who"
+        )
+        # a sync and an update of one server may be under way at once, and only syncs are logged
+        own_open = line.attempt is not Attempt.UPDATE or not any(
+            each.step in (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED) for each in own
+        )
+        lost = own_open or any(
+            each.refusal is Refusal.OTHER and each.at_ns <= line.at_ns
+            for each in own
+            if each.step is LogStep.SAVE_REFUSED
+        )
+        text = (
+            f"at {clock(line.at_ns)} the key held {held} ({clock(held)}), which {short(line.server)} had not "
+            f"saved (it wanted {wanted}): {who}"
+        )
+        evidence = (line.where, *(each.where for each in others[:1]))
+        if lost and not others:
+            text += ", or it was a save of its own that no line tells"
+            yield Answer(WRITERS, "unknown", text, evidence, WATCH)
+        else:
+            yield Answer(WRITERS, "yes", text, evidence, "" if others else WATCH)
+        return
+
+
+def _own_sync(line: LogEvent, terms: Terms) -> bool:
+    """Whether another sync of the same server saved just before: a client's first request begins one, too."""
+    saves = [sync for term in terms.terms if term.server == line.server for sync in term.syncs]
+    saves += [sync for sync in terms.strays if sync.server == line.server]
+    return any(0 <= line.at_ns - sync.at_ns < _BESIDE_NS for sync in saves)
+
+
+def _before_the_sync(trace: Trace, terms: Terms) -> Iterator[Answer]:
+    """A write of the timestamp key after an election and before what the one elected synced first."""
+    writes = [event for event in trace.keys if event.key is Key.TIMESTAMP and event.timestamp_ns is not None]
+    for term in terms.terms:
+        sync = next((each for each in term.syncs if each.step is LogStep.SYNC_SAVED and each.save_ns), None)
+        if term.revision is None or sync is None or (term.refused[:1] and term.refused[0].at_ns < sync.at_ns):
+            continue
+        after = [event for event in writes if event.revision > term.revision]
+        own = next((event for event in after if _is(event, sync.save_ns)), None)
+        early = [event for event in after if own is not None and event.revision < own.revision]
+        if own is not None and early:
+            event = early[0]
+            text = (
+                f"revision {event.revision} is a save after the election of {short(term.server)} (revision "
+                f"{term.revision}) and before its sync (revision {own.revision}): it is another server's"
+                f"{_led_before(terms, term)}"
+            )
+            yield Answer(WRITERS, "yes", text, (event.where, sync.where))
+            return
+
+
+def _led_before(terms: Terms, term: Term) -> str:
+    before = [each for each in terms.terms if terms.after(each) is term and each.server != term.server]
+    return f"; {short(before[0].server)} led before" if before else ""
+
+
+def _is(event: KeyEvent, save_ns: int | None) -> bool:
+    """Whether that window was saved: a line tells it to the millisecond."""
+    return save_ns is not None and 0 <= (event.timestamp_ns or 0) - save_ns < NS_PER_MS
+
+
+def _at(span: tuple[LogEvent, LogEvent | None], at_ns: int) -> bool:
+    return span[0].at_ns <= at_ns and (span[1] is None or at_ns <= span[1].at_ns)
+
+
+def _not_what_was_saved(terms: Terms) -> Iterator[Answer]:
+    """A sync that found another window in the key than this server had saved last."""
+    for term in terms.terms:
+        for sync in term.syncs:
+            saved, found = sync.last_saved_ns, sync.last_ns
+            if sync.step is LogStep.SYNC_SAVED and saved and found and found > saved:
+                text = (
+                    f"{short(term.server)} had saved a window to {clock(saved)}, and found one to "
+                    f"{clock(found)} at {clock(sync.at_ns)}: another server saved in between"
+                )
+                yield Answer(WRITERS, "yes", text, (sync.where,), WATCH)
+                return
+
+
+def _strays(terms: Terms) -> Iterator[Answer]:
+    """A server that saved although its lines do not show that it had been elected."""
+    saved = [line for line in terms.strays if line.step is LogStep.SYNC_SAVED]
+    if saved:
+        line = saved[0]
+        text = (
+            f"{short(line.server)} saved a window at {clock(line.at_ns)} by a sync, and its lines do not "
+            "show that it had been elected"
+        )
+        yield Answer(WRITERS, "unknown", text, (line.where,), WATCH)
+
+
+def was_synced(trace: Trace, terms: Terms) -> Answer:
+    """For each term that was ready: what was synced before, or what is missing."""
+    wrong: list[tuple[str, tuple[Where, ...]]] = []
+    open_: list[tuple[str, tuple[Where, ...]]] = []
+    fine: list[Term] = []
+    for term in terms.terms:
+        if term.ready is None or (not term.syncs and not term.refused and _in_api_mode(trace, term)):
+            continue
+        name, at = short(term.server), clock(term.ready.at_ns)
+        if term.cleared is not None:
+            text = (
+                f"{name} said at {at} that it serves, and had cleared at {clock(term.cleared.at_ns)} what it "
+                f"had synced at {clock(term.syncs[-1].at_ns)}: it leads and cannot grant"
+            )
+            wrong.append((text, (term.cleared.where, term.syncs[-1].where, term.ready.where)))
+        elif any(sync.at_ns <= term.ready.at_ns for sync in term.syncs):
+            fine.append(term)
+        elif term.refused and term.refused[0].at_ns <= term.ready.at_ns:
+            why = term.refused[0].refusal.value if term.refused[0].refusal else "refused"
+            text = (
+                f"{name} said at {at} that it serves, and its sync had been refused ({why}): it leads, and "
+                "grants nothing until a sync succeeds"
+            )
+            wrong.append((text, (term.refused[0].where, term.ready.where)))
+        else:
+            open_.append((f"of {name} at {at} no line tells a sync", (term.ready.where,)))
+    return _told_synced(wrong, open_, fine)
+
+
+def _in_api_mode(trace: Trace, term: Term) -> bool:
+    """Whether its last start was in API mode: such a PD may lead and hand out nothing."""
+    starts = [
+        start for start in trace.starts if start.server == term.server and start.at_ns <= term.first.at_ns
+    ]
+    return bool(starts) and starts[-1].api_mode is True
+
+
+def _told_synced(
+    wrong: Sequence[tuple[str, tuple[Where, ...]]],
+    open_: Sequence[tuple[str, tuple[Where, ...]]],
+    fine: Sequence[Term],
+) -> Answer:
+    more = f"; {many(len(fine), 'other')} had" if fine else ""
+    if wrong:
+        text, where = wrong[0]
+        also = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return Answer(SYNCED, "no", f"{text}{also}{more}", where)
+    if open_:
+        text, where = open_[0]
+        also = f" (and {len(open_) - 1} more)" if len(open_) > 1 else ""
+        api = " (a PD in API mode syncs nothing)"
+        return Answer(SYNCED, "unknown", f"{text}{also}{api}{more}", where, LOGS)
+    if fine:
+        text = "each that said it serves had synced, and cleared nothing in between"
+        first = fine[-1]
+        return Answer(
+            SYNCED, "yes", text, (first.syncs[0].where, *([first.ready.where] if first.ready else []))
+        )
+    return Answer(SYNCED, "unknown", "no line says that a server serves", (), LOGS)
