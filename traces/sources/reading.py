@@ -13,7 +13,7 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, etcd, groups, pdlog, samples, settings
+from . import clients, etcd, groups, pdlog, samples, settings, state
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, Call, KeyEvent, LogEvent, Service, Where
 from .packing import Text, opened
@@ -90,6 +90,10 @@ def read(
         undecoded=_undecoded(gathered.watches, keys),
         stretches=gathered.stretches,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
+        state=state.at(
+            chain.from_iterable(watch.states for watch in gathered.watches),
+            gaps[0].last if gaps and gaps[0].first == 2 else 1,
+        ),
     )
 
 
