@@ -25,6 +25,7 @@ from .traces.sources import groups, reading
 from .traces.sources.settings import given
 from .traces.story import show as telling
 from .traces.tell import results
+from .traces.tell import watched as watching
 from .traces.tell.explored import explored
 from .traces.tell.listing import LISTS, listing
 from .traces.tell.matrix import Exploring
@@ -330,6 +331,73 @@ def record(*, order: Order, folder: Path, quiet: bool) -> int:
     found = recording(order, folder, lambda line: console.print(clean(line)))
     console.print(recorded(found))
     return status(["holds" if found.whole else "unknown"])
+
+
+@main.command(
+    epilog="""\b
+    Examples:
+      tsofence watch --pd http://10.0.1.5:2379
+      tsofence watch --pd https://pd-0:2379 --cacert ca.pem --cert client.pem --key client-key.pem \\
+          --log /var/log/pd/pd.log --build release-8.5 --metrics 9105 -o recorded
+    """
+)
+@options.cluster
+@options.build
+@options.fence
+@click.option(
+    "--property",
+    "asked",
+    type=options.PROPERTY,
+    multiple=True,
+    metavar="NAME",
+    help=f"Repeatable; default: {' and '.join(watching.PROPERTIES)}, which need no client's samples.",
+)
+@click.option(
+    "--metrics",
+    "metrics_at",
+    type=options.Address(),
+    metavar="[ADDRESS:]PORT",
+    help="Serve metrics for Prometheus there; without an address, to this machine only.",
+)
+@click.option(
+    "-o",
+    "folder",
+    type=options.Place(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the whole recording here.  [default: only its last parts, while it is judged]",
+)
+@click.option("--quiet", is_flag=True, help="Say nothing, only the exit status.")
+@click.option("--no-progress", is_flag=True, help="Only lines: no table of how things stand.")
+def watch(
+    *,
+    order: Order,
+    builds: tuple[str, ...],
+    chosen: tuple[str, ...],
+    asked: tuple[str, ...],
+    metrics_at: tuple[str, int] | None,
+    folder: Path | None,
+    quiet: bool,
+    no_progress: bool,
+) -> int:
+    """Judge what a cluster does as it goes on: record, and replay the last part again and again.
+
+    A violation is a line, once. What is judged is at most the last 20 minutes, or about 4,000 events of etcd;
+    judging takes at most a fifth of one core. Ctrl-C ends it.
+
+    Exit status: 1 something was violated; 3 something was not decided, or is missing; 0 neither; 2 and 130 as
+    for record.
+    """
+    options.systems(builds, chosen, replaying.DEFAULT_FENCES, ())
+    return watching.watch(
+        order,
+        folder,
+        properties=asked or watching.PROPERTIES,
+        fences=chosen,
+        builds=builds,
+        metrics_at=metrics_at,
+        console=Terminal(stderr=True, quiet=quiet),
+        live=not no_progress,
+    )
 
 
 @main.command()

@@ -87,6 +87,22 @@ class Memory(click.ParamType[int]):
         return max(1, int(gib * (1 << 30)))
 
 
+class Address(click.ParamType[tuple[str, int]]):
+    """Where to listen: a port of this machine, or of the network with that address."""
+
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        address, _, port = str(value).rpartition(":")
+        if not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16:
+            self.fail(f"expected a port such as 9105, or 0.0.0.0:9105, got {value!r}", param, ctx)
+        return address.strip("[]") or "127.0.0.1", int(port)
+
+
 class Place(click.Path):
     """A path; an empty one, which a shell makes of a variable that is not set, is not this folder."""
 

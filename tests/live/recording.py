@@ -10,7 +10,8 @@ from typing import Any
 
 from tsofence.traces.live.gateway import Access
 from tsofence.traces.live.gateway import Gateway as Client
-from tsofence.traces.live.record import Lines, Recorder
+from tsofence.traces.live.lines import Lines
+from tsofence.traces.live.record import Recorder
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.trace import Trace
 
@@ -71,7 +72,10 @@ def receipts(trace: Trace) -> list[bool]:
 
 
 def until(met: Callable[[], bool]) -> None:
+    """Wait for something, which comes long before the end of this wait if it comes at all."""
+    end = time.monotonic() + 600
     while not met():
+        assert time.monotonic() < end
         time.sleep(0.001)
 
 

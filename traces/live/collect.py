@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..sources.observation import BadInput
 from .gateway import Access, Gateway
-from .record import Ended, Lines, Recorder, Say
+from .lines import Lines
+from .record import Ended, Recorder, Say
 from .tail import Tail
 from .tasks import first, together
 
@@ -51,7 +53,30 @@ class Recorded:
         return not self.gaps and not self.ended
 
 
-def record(order: Order, folder: Path, say: Say) -> Recorded:
+class Session:
+    """A recording under way, in parts: the last of their `folders` is written until it is `finished`."""
+
+    def __init__(self, place: Path, part: Path, recorder: Recorder, tails: Sequence[Tail]) -> None:
+        self.recorder = recorder
+        self.folders = [part]
+        self.finished = asyncio.Event()
+        self._place = place
+        self._tails = tails
+
+    async def turn(self) -> None:
+        """Go on in another folder, from the state of now; in this one, if that cannot be had."""
+        folder = _part(self._place, len(self.folders) + 1)
+        if await self.recorder.turn(lambda: Lines(_made(folder) / "etcd.jsonl")):
+            self.folders.append(folder)
+            for tail in self._tails:
+                tail.turn(Lines(_free(folder, tail.path.name)))
+
+
+#: what is done with a recording while it grows, until it is to stop
+Beside = Callable[[Session, asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def record(order: Order, folder: Path, say: Say, beside: Beside | None = None) -> Recorded:
     """Record until Ctrl-C or SIGTERM; a second one does not wait for what had happened by the first.
 
     Each recording is in a folder of its own within ``folder``, called after the time at which it began.
@@ -61,10 +86,13 @@ def record(order: Order, folder: Path, say: Say) -> Recorded:
         BadInput: an endpoint, a log or the folder cannot be used; what was recorded before stays.
         KeyboardInterrupt: before anything was recorded, or a second time.
     """
-    return asyncio.run(_record(order, folder, _once(say)))
+    try:
+        return asyncio.run(_record(order, folder, _once(say), beside))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
-async def _record(order: Order, folder: Path, say: Say) -> Recorded:
+async def _record(order: Order, folder: Path, say: Say, beside: Beside | None) -> Recorded:
     stop = asyncio.Event()
     with _stopped_by_signals(stop), ExitStack() as files:
         async with Gateway(order.urls, order.access) as gateway:
@@ -75,24 +103,31 @@ async def _record(order: Order, folder: Path, say: Say) -> Recorded:
             if stop.is_set():
                 raise KeyboardInterrupt
             place = _made(folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-            etcd = files.enter_context(Lines(place / "etcd.jsonl"))
-            recorder = Recorder(gateway, etcd, say, order.patience_s)
-            copies = [files.enter_context(Lines(_free(place, log.name))) for log in order.logs]
-            tails = [Tail(log, copy.write, say) for log, copy in zip(order.logs, copies, strict=True)]
+            part = _made(_part(place, 1)) if beside else place
+            recorder = Recorder(gateway, Lines(part / "etcd.jsonl"), say, order.patience_s)
+            files.callback(recorder.close)
+            tails = [Tail(log, Lines(_free(part, log.name)), say) for log in order.logs]
+            for tail in tails:
+                files.callback(tail.close)
             await first(recorder.begin(), stop.wait())
             if not recorder.seen:
                 raise KeyboardInterrupt
             say(f"recording to {place} from revision {recorder.seen} on")
             if order.for_s is not None:
                 asyncio.get_running_loop().call_later(order.for_s, stop.set)
-            ended = ""
-            try:
-                await together(recorder.follow(stop), *(tail.follow(stop) for tail in tails))
-            except Ended as error:
-                ended = str(error)
-            except asyncio.CancelledError:
-                raise KeyboardInterrupt from None
-    return Recorded(place, recorder.events, recorder.seen, recorder.gaps, ended)
+            session = Session(place, part, recorder, tails)
+            ended: list[str] = []
+
+            async def recording() -> None:
+                try:
+                    await together(recorder.follow(stop), *(tail.follow(stop) for tail in tails))
+                except Ended as error:
+                    ended.append(str(error))
+                    stop.set()
+                session.finished.set()
+
+            await together(recording(), *([beside(session, stop)] if beside else []))
+    return Recorded(place, recorder.events, recorder.seen, recorder.gaps, "".join(ended))
 
 
 async def _greet(gateway: Gateway, say: Say) -> None:
@@ -120,6 +155,10 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
         for each in heard:
             loop.remove_signal_handler(each)
             signal.signal(each, before[each])
+
+
+def _part(place: Path, number: int) -> Path:
+    return place / f"{number:04d}"
 
 
 def _made(folder: Path) -> Path:

@@ -23,13 +23,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ..sources import state
-from ..sources.observation import BadInput
 from .gateway import ANSWER_S, Answer, Compacted, Gateway, Pair, Unreachable
+from .lines import Lines
 from .tasks import first
 
 #: how often etcd is asked for its revision, s
@@ -51,44 +49,6 @@ class Ended(Exception):
     """Nothing more can be recorded: no endpoint answers for too long, or etcd's history is another."""
 
 
-class Lines:
-    """A file that is written a line at a time, whole lines whenever it is looked at.
-
-    Raises:
-        BadInput: it cannot be written, or is there already.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._file = path.open("xb", buffering=0)
-        except OSError as error:
-            raise self._unwritable(error) from None
-
-    def write(self, line: bytes) -> None:
-        """One line, with its end."""
-        left = memoryview(line)
-        try:
-            while left:
-                left = left[self._file.write(left) or 0 :]
-        except OSError as error:
-            raise self._unwritable(error) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def _unwritable(self, error: OSError) -> BadInput:
-        reason = error.strerror or type(error).__name__
-        return BadInput(
-            str(self.path), None, "a file that can be written", f"check the folder and its disk ({reason})"
-        )
-
-
 class Recorder:
     """Records one cluster until it is stopped.
 
@@ -105,6 +65,10 @@ class Recorder:
         #: when a read began (ns), and the revision that it told
         self._beats: deque[tuple[int, int]] = deque(maxlen=8)
         self._heard = time.monotonic()
+        #: when etcd answered last (Unix time, s)
+        self.heard_at = time.time()
+        #: what is written while another file is begun belongs to that as well
+        self._turning: list[bytes] | None = None
         self._behind_since: float | None = None
         self._written = time.monotonic()
         #: when the watch was begun, or told something, last
@@ -138,7 +102,36 @@ class Recorder:
         """
         await first(self._watch(), self._beat(), self._finish(stop))
 
+    async def turn(self, opened: Callable[[], Lines]) -> bool:
+        """Go on in another file, which begins with the state; whether that could be had."""
+        self._turning = []
+        try:
+            _, line = await self._read(self.seen)
+            lines = opened()
+            for each in (line, *self._turning):
+                lines.write(each)
+        except (Compacted, Unreachable):
+            return False
+        finally:
+            self._turning = None
+        self._lines.close()
+        self._lines = lines
+        return True
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        self._lines.close()
+
     async def _state(self, revision: int) -> None:
+        """Begin with the state at a revision (0: the present one)."""
+        at, line = await self._read(revision)
+        self._write(line)
+        if self.seen:
+            self.gaps.append((self.seen + 1, at))
+            self._say(f"revisions {self.seen + 1} to {at} are lost: etcd had compacted them")
+        self.seen = at
+
+    async def _read(self, revision: int) -> tuple[int, bytes]:
         """The state of all keys that concern PD's timestamps, at a revision (0: the present one)."""
         of = await self._gateway.range(_CLUSTER_ID, revision=revision)
         at = revision or of.revision
@@ -147,11 +140,7 @@ class Recorder:
             for key, end in state.ranges(int.from_bytes(found.value, "big")):
                 pairs += (await self._gateway.range(key, end, at)).pairs
         response = {"header": {**of.header, "revision": str(at)}, "kvs": [each.document for each in pairs]}
-        self._write({"recv_unix_ns": time.time_ns(), "state": True, "response": response})
-        if self.seen:
-            self.gaps.append((self.seen + 1, at))
-            self._say(f"revisions {self.seen + 1} to {at} are lost: etcd had compacted them")
-        self.seen = at
+        return at, _line({"recv_unix_ns": time.time_ns(), "state": True, "response": response})
 
     async def _watch(self) -> None:
         pause = _AGAIN_S
@@ -187,7 +176,7 @@ class Recorder:
         lowest, highest = pairs[0].revision, pairs[-1].revision
         response = {"header": answer.header, "events": [*_told(pairs)]}
         soon = any(revision < lowest and now - began <= LATE_NS for began, revision in self._beats)
-        self._write({"recv_unix_ns": now, "response": response} if soon else {"result": response})
+        self._write(_line({"recv_unix_ns": now, "response": response} if soon else {"result": response}))
         self.events += len(pairs)
         self.seen = highest
         self._caught_up.set()
@@ -203,7 +192,7 @@ class Recorder:
                 if silent > self._patience_s:
                     raise Ended(f"no endpoint answered for {silent:.0f} s ({error})") from None
             else:
-                self._heard = time.monotonic()
+                self._heard, self.heard_at = time.monotonic(), time.time()
                 self._beats.append((began, revision))
                 self._compare(revision)
             await asyncio.sleep(BEAT_S)
@@ -251,11 +240,17 @@ class Recorder:
     def _reached(self, revision: int) -> None:
         """A line that says how far the recording goes, or where etcd is and it does not go."""
         header = {"revision": str(revision)}
-        self._write({"recv_unix_ns": time.time_ns(), "response": {"header": header, "events": []}})
+        self._write(_line({"recv_unix_ns": time.time_ns(), "response": {"header": header, "events": []}}))
 
-    def _write(self, document: dict[str, Any]) -> None:
-        self._lines.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
+    def _write(self, line: bytes) -> None:
+        self._lines.write(line)
+        if self._turning is not None:
+            self._turning.append(line)
         self._written = time.monotonic()
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
 def _told(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from .lines import Lines
+
 #: how often a log is looked at, s
 _LOOK_S = 0.2
 #: what is read at once, and the longest line that is kept, bytes
@@ -22,11 +24,11 @@ _LOST = b"tsofence: lines may be missing here, for the log was truncated\n"
 
 
 class Tail:
-    """Follows one log into ``write``, which takes whole lines; ``say`` is told what is amiss, a line each."""
+    """Follows one log; ``say`` is told what is amiss, a line each."""
 
-    def __init__(self, path: Path, write: Callable[[bytes], None], say: Callable[[str], None]) -> None:
-        self._path = path
-        self._write = write
+    def __init__(self, path: Path, lines: Lines, say: Callable[[str], None]) -> None:
+        self.path = path
+        self._lines = lines
         self._say = say
         self._begun = b""  # a line of which the end is not there yet
         self._file: FileIO | None = None
@@ -41,6 +43,15 @@ class Tail:
                 break
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _LOOK_S)
+
+    def turn(self, lines: Lines) -> None:
+        """Go on in another file."""
+        self._lines.close()
+        self._lines = lines
+
+    def close(self) -> None:
+        """Nothing more is read or written."""
+        self._lines.close()
         if self._file is not None:
             self._file.close()
 
@@ -49,22 +60,22 @@ class Tail:
         try:
             return self._next()
         except OSError as error:
-            self._say(f"{self._path} cannot be read ({error.strerror or type(error).__name__})")
+            self._say(f"{self.path} cannot be read ({error.strerror or type(error).__name__})")
             return False
 
     def _next(self) -> bool:
         if self._file is None:
-            self._file = _opened(self._path)
+            self._file = _opened(self.path)
             return self._file is not None
         here = os.fstat(self._file.fileno())
-        there = _stat(self._path)
+        there = _stat(self.path)
         if more := self._file.read(_AT_ONCE):
             self._take(more)
             return True
         if here.st_size < self._file.tell():
-            self._say(f"{self._path} was truncated: lines may be missing")
+            self._say(f"{self.path} was truncated: lines may be missing")
             self._end()
-            self._write(_LOST)
+            self._lines.write(_LOST)
             self._file.seek(0)
             return True
         other = there is not None and (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
@@ -72,21 +83,21 @@ class Tail:
             # a server that writes to the new one no longer writes to this one, which was read after that
             self._end()
             self._file.close()
-            self._file = _opened(self._path)
+            self._file = _opened(self.path)
             return self._file is not None
         return False
 
     def _take(self, more: bytes) -> None:
         lines, newline, self._begun = (self._begun + more).rpartition(b"\n")
         if newline:
-            self._write(lines + newline)
+            self._lines.write(lines + newline)
         elif len(self._begun) > _AT_ONCE:
             self._end()
 
     def _end(self) -> None:
         """A line that does not end is one."""
         if self._begun:
-            self._write(self._begun + b"\n")
+            self._lines.write(self._begun + b"\n")
         self._begun = b""
 
 
