@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +18,7 @@ from .specs import assumptions, liveness, own, properties, scenario
 from .traces.explain import replay as replaying
 from .traces.explain.shrinking import shrink
 from .traces.output.endings import VIOLATED, OneLine, status
-from .traces.output.terminal import Terminal, clean_lines
+from .traces.output.terminal import Terminal, clean, clean_lines
 from .traces.output.writing import write
 from .traces.questions.ask import ask
 from .traces.runs import files as run_files
@@ -26,6 +27,7 @@ from .traces.sources import groups, reading
 from .traces.sources.settings import given
 from .traces.story import show as telling
 from .traces.tell import results
+from .traces.tell import watched as watching
 from .traces.tell.answered import answered, answers_json
 from .traces.tell.explored import explored
 from .traces.tell.listing import LISTS, listing
@@ -33,8 +35,12 @@ from .traces.tell.matrix import Exploring
 from .traces.tell.outlet import Outlet
 from .traces.tell.progress import Steps
 from .traces.tell.proved import proved
+from .traces.tell.recorded import recorded
 from .traces.tell.replayed import replayed, rerun_text, shrunk_text
 from .traces.tell.witnesses import as_csv
+
+if TYPE_CHECKING:
+    from .traces.live.collect import Order
 
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_STATES, _MOST_LEASE_S = 1 << 48, (1 << 31) - 1
@@ -333,6 +339,110 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
     outlet.finish("replay", results.reruns_json(again))
     refused = len(chosen) == 1 and not all(each.fences[0].allows for each in again.values())
     return VIOLATED if refused else status(v.verdict for each in again.values() for v in each.properties)
+
+
+@main.command(
+    epilog="""\b
+    Examples:
+      tsofence record --pd http://10.0.1.5:2379 -o recorded
+      tsofence record --pd https://pd-0:2379 --pd https://pd-1:2379 -o recorded \\
+          --cacert ca.pem --cert client.pem --key client-key.pem --log /var/log/pd/pd.log
+      tsofence replay recorded
+    """
+)
+@options.cluster
+@click.option(
+    "-o",
+    "folder",
+    type=options.Place(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Where to: each recording is a folder of its own in it.",
+)
+@click.option("--quiet", is_flag=True, help="Say nothing, only the exit status.")
+def record(*, order: Order, folder: Path, quiet: bool) -> int:
+    """Record what a cluster does, for replay: etcd's events through PD's client URL, and logs.
+
+    It only reads: the keys of PD's timestamps as they are when it begins, every event of etcd from there on
+    (of other keys only that there was one), and logs as they grow. A connection that ends is begun again;
+    what is lost all the same is said, and replay finds it in the recording. Ctrl-C ends it.
+
+    Exit status: 0 the recording is whole; 3 something is missing, or it ended by itself; 2 nothing can be
+    recorded, or written; 130 interrupted before anything was recorded.
+    """
+    from .traces.live.collect import record as recording
+
+    console = Terminal(stderr=True, quiet=quiet)
+    found = recording(order, folder, lambda line: console.print(clean(line)))
+    console.print(recorded(found))
+    return status(["holds" if found.whole else "unknown"])
+
+
+@main.command(
+    epilog="""\b
+    Examples:
+      tsofence watch --pd http://10.0.1.5:2379
+      tsofence watch --pd https://pd-0:2379 --cacert ca.pem --cert client.pem --key client-key.pem \\
+          --log /var/log/pd/pd.log --build release-8.5 --metrics 9105 -o recorded
+    """
+)
+@options.cluster
+@options.build
+@options.fence
+@click.option(
+    "--property",
+    "asked",
+    type=options.PROPERTY,
+    multiple=True,
+    metavar="NAME",
+    help=f"Repeatable; default: {' and '.join(watching.PROPERTIES)}, which need no client's samples.",
+)
+@click.option(
+    "--metrics",
+    "metrics_at",
+    type=options.Address(),
+    metavar="[ADDRESS:]PORT",
+    help="Serve metrics for Prometheus there; without an address, to this machine only.",
+)
+@click.option(
+    "-o",
+    "folder",
+    type=options.Place(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep the whole recording here.  [default: only its last parts, while it is judged]",
+)
+@click.option("--quiet", is_flag=True, help="Say nothing, only the exit status.")
+@click.option("--no-progress", is_flag=True, help="Only lines: no table of how things stand.")
+def watch(
+    *,
+    order: Order,
+    builds: tuple[str, ...],
+    chosen: tuple[str, ...],
+    asked: tuple[str, ...],
+    metrics_at: tuple[str, int] | None,
+    folder: Path | None,
+    quiet: bool,
+    no_progress: bool,
+) -> int:
+    """Judge what a cluster does as it goes on: record, and replay the last part again and again.
+
+    A violation is a line, once. What is judged is at most the last 20 minutes, or about 4,000 events of etcd;
+    judging takes at most a fifth of one core. Ctrl-C ends it.
+
+    Exit status: 1 something was violated; 3 something was not decided, or is missing; 0 neither; 2 and 130 as
+    for record.
+    """
+    options.systems(builds, chosen, replaying.DEFAULT_FENCES, ())
+    return watching.watch(
+        order,
+        folder,
+        properties=asked or watching.PROPERTIES,
+        fences=chosen,
+        builds=builds,
+        metrics_at=metrics_at,
+        console=Terminal(stderr=True, quiet=quiet),
+        live=not no_progress,
+    )
 
 
 @main.command()

@@ -25,6 +25,7 @@ from .traces.tell.outlet import Outlet
 
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_GIB = 1 << 20
+_NS_PER_S = 1_000_000_000
 _ALL_PROPERTIES = (*properties.NAMES, *liveness.NAMES)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -100,6 +101,22 @@ class Memory(click.ParamType[int]):
         if not 0 < gib <= _MOST_GIB:  # nan is neither
             self.fail(f"expected a number of GiB above 0, up to {_MOST_GIB}, got {value!r}", param, ctx)
         return max(1, int(gib * (1 << 30)))
+
+
+class Address(click.ParamType[tuple[str, int]]):
+    """Where to listen: a port of this machine, or of the network with that address."""
+
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        address, _, port = str(value).rpartition(":")
+        if not port.isascii() or not port.isdigit() or not 0 < int(port) < 1 << 16:
+            self.fail(f"expected a port such as 9105, or 0.0.0.0:9105, got {value!r}", param, ctx)
+        return address.strip("[]") or "127.0.0.1", int(port)
 
 
 class Place(click.Path):
@@ -253,6 +270,81 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--quiet", is_flag=True, help="No tables and no runs, only the exit status."),
         click.option("--no-progress", is_flag=True, help="No progress while it works."),
+    ):
+        made = option(made)
+    return made
+
+
+def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A cluster that runs, what it wants to see, and its logs; the command gets an `Order` of that name."""
+
+    @functools.wraps(command)
+    def with_order(
+        *,
+        pd: tuple[str, ...],
+        logs: tuple[Path, ...],
+        cacert: Path | None,
+        cert: Path | None,
+        key: Path | None,
+        user: str | None,
+        password_file: Path | None,
+        patience: int,
+        lasting: int | None,
+        **given: Any,
+    ) -> Any:
+        from .traces.live.collect import Order
+        from .traces.live.gateway import Access
+
+        if (user is None) != (password_file is None):
+            raise click.UsageError("--user and --password-file are given together, or neither")
+        password = "" if password_file is None else password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        order = Order(
+            pd,
+            Access(cacert, cert, key, user, password),
+            logs,
+            patience / _NS_PER_S,
+            None if lasting is None else lasting / _NS_PER_S,
+        )
+        return command(order=order, **given)
+
+    file = Place(exists=True, dir_okay=False, path_type=Path)
+    made: Callable[..., Any] = with_order
+    for option in (
+        click.option(
+            "--for",
+            "lasting",
+            type=Duration(),
+            metavar="TIME",
+            help="Stop after that long, such as 10m.  [default: at Ctrl-C]",
+        ),
+        click.option(
+            "--patience",
+            type=Duration(),
+            default="5m",
+            metavar="TIME",
+            show_default=True,
+            help="Stop, with status 3, when nothing was heard of any endpoint for that long.",
+        ),
+        click.option("--password-file", type=file, metavar="FILE", help="The password of --user."),
+        click.option("--user", metavar="NAME", help="A user of etcd who may read all keys, if it has users."),
+        click.option("--key", type=file, metavar="FILE", help="The key of --cert (PEM)."),
+        click.option("--cert", type=file, metavar="FILE", help="The client's certificate (PEM)."),
+        click.option("--cacert", type=file, metavar="FILE", help="The CA's certificates (PEM), for https."),
+        click.option(
+            "--log",
+            "logs",
+            type=file,
+            multiple=True,
+            metavar="FILE",
+            help="The log of a PD or TSO server, followed through rotation.  Repeatable.",
+        ),
+        click.option(
+            "--pd",
+            multiple=True,
+            required=True,
+            metavar="URL",
+            help="A client URL of PD; several, and the others are asked where one does not answer.",
+        ),
     ):
         made = option(made)
     return made

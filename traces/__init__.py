@@ -9,5 +9,6 @@ Each folder imports only from those above it:
 - `explain`: observations explained by runs of the model, or refuted
 - `runs`: files of runs
 - `story`: a run told step by step
+- `live`: recordings of clusters that run, judged as it comes
 - `tell`: tables, progress and JSON of every command
 """

@@ -1,8 +1,9 @@
 """etcd watch streams: `etcdctl watch -w json`, the same with receipt times, and the JSON gateway's answers.
 
 One JSON object a line, three shapes: the response itself; `{"recv_unix_ns": n, "response": response}`; and
-`{"result": response}`. etcdctl capitalises `Header`, `Events` and `Canceled` and writes int64 as numbers, the
-gateway writes lower case and int64 as strings; both are read everywhere.
+`{"result": response}`; and what a recorder read of the state (`state.py`). etcdctl capitalises `Header`,
+`Events` and `Canceled` and writes int64 as numbers, the gateway writes lower case and int64 as strings; both
+are read everywhere.
 
 | field in the file | observation | source |
 |---|---|---|
@@ -24,7 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import groups
+from . import groups, state
 from .lines import Tally, json_object
 from .observation import MAX_NAME, MAX_NS, MAX_TEXT, Key, KeyEvent, Where
 
@@ -49,7 +50,7 @@ class Watch:
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
     revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
     writes of protocol keys whose value cannot be decoded. `other_elections`: at which revisions a primary of
-    another keyspace group or service may have been elected.
+    another keyspace group or service may have been elected. `states`: what a recorder read, by revision.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Watch:
     api_mode: bool = False
     undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
     other_elections: set[int] = field(default_factory=set)
+    states: list[state.State] = field(default_factory=list)
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -68,7 +70,7 @@ def response(document: Any) -> dict[str, Any] | None:
     if not isinstance(inner, dict) or not isinstance(_get(inner, "header"), dict):
         return None
     watched = ("Events" in inner, "events" in inner, "created" in inner, "canceled" in inner)
-    return inner if any(watched) else None
+    return inner if any(watched) or state.pairs(document) is not None else None
 
 
 def decode(
@@ -94,6 +96,8 @@ def decode(
         if not isinstance(events, list):
             tally.skip(number, "events are not a list")
             continue
+        if (held := state.pairs(document)) is not None:
+            _decode_state(answer, held, Where(file, number), watch, tally, group)
         for event in events:
             _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group))
         if not events:
@@ -159,6 +163,19 @@ def cluster(path: str) -> str | None:
     """The PD cluster id in a protocol key's path."""
     found = _CLUSTER.fullmatch(path)
     return found[1] if found else None
+
+
+def _decode_state(
+    answer: dict[str, Any], pairs: list[Any], where: Where, watch: Watch, tally: Tally, group: int
+) -> None:
+    """What keys held at a revision: the last event of each, of which the others are not known."""
+    held = Watch()
+    for pair in pairs:
+        _decode_event({"kv": pair}, where, None, held, tally, groups.paths(group))
+    watch.api_mode |= held.api_mode
+    revision = _integer(_get(answer, "header").get("revision"))
+    if revision and not held.undecoded:
+        watch.states.append(state.State(revision, tuple(held.events)))
 
 
 def _decode_event(

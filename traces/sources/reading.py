@@ -13,7 +13,7 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, columns, etcd, groups, pdlog, rotated, samples, settings, snapshot
+from . import clients, columns, etcd, groups, pdlog, rotated, samples, settings, snapshot, state
 from .calls import Gathering, as_they_come, in_rows
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, KeyEvent, LogEvent, Service, Where
@@ -90,6 +90,10 @@ def read(
         undecoded=_undecoded(gathered.watches, keys),
         stretches=gathered.stretches,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
+        state=state.at(
+            chain.from_iterable(watch.states for watch in gathered.watches),
+            gaps[0].last if gaps and gaps[0].first == 2 else 1,
+        ),
     )
 
 

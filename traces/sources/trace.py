@@ -8,6 +8,7 @@ from .builds import Version
 from .calls import Calls
 from .observation import KeyEvent, LogEvent, Where
 from .settings import ServerStart, Settings
+from .state import State
 
 
 class Kind(Enum):
@@ -94,7 +95,8 @@ class Trace:
     `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
     revisions at which a primary of another keyspace group or service was elected. `stretches`: by log file,
-    from when until when it has lines that follow each other closely.
+    from when until when it has lines that follow each other closely. `state`: what keys held as the watch
+    began, if a recorder read it.
     """
 
     sources: tuple[Source, ...]
@@ -110,3 +112,4 @@ class Trace:
     undecoded: tuple[Where, ...] = ()
     other_elections: frozenset[int] = frozenset()
     stretches: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    state: State | None = None

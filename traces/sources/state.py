@@ -1,0 +1,54 @@
+"""The state of a cluster's timestamp oracle in etcd: which keys it is made of, and one that a recorder read.
+
+A recorder writes it as the answer to a range read, in a line of its own, before the events that follow it:
+`{"recv_unix_ns": n, "state": true, "response": {"header": {"revision": …}, "kvs": […]}}`.  It has every key
+of the oracle that was there at the revision in the header, so what it does not have was absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .observation import KeyEvent
+
+#: keys that say something of timestamps; of others only the revision counts
+_CONCERNS = re.compile(r"/pd/cluster_id|/pd/\d{1,20}/(?:leader|timestamp|tso/.*)|/ms/\d{1,20}/.*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the keys held at a revision: the last write of each, of those that were there."""
+
+    revision: int
+    events: tuple[KeyEvent, ...]
+
+
+def concerns(path: str) -> bool:
+    """Whether a key says something of timestamps."""
+    return _CONCERNS.fullmatch(path) is not None
+
+
+def ranges(cluster: int) -> tuple[tuple[bytes, bytes], ...]:
+    """The keys of the state: from where to before where, or one key."""
+    pd, tso = f"/pd/{cluster}", f"/ms/{cluster}/tso/"
+    ones = (f"{pd}/leader", f"{pd}/timestamp", f"{pd}/tso/keyspace_groups/membership/00000")
+    return (*((one.encode(), b"") for one in ones), (tso.encode(), f"{tso[:-1]}0".encode()))
+
+
+def pairs(document: Any) -> list[Any] | None:
+    """The keys in one parsed line with their values; `None` if it is no state that a recorder read."""
+    if not isinstance(document, dict) or document.get("state") is not True:
+        return None
+    response = document.get("response")
+    if not isinstance(response, dict) or not isinstance(response.get("header"), dict):
+        return None
+    found = response.get("kvs", [])
+    return found if isinstance(found, list) else None
+
+
+def at(states: Iterable[State], revision: int) -> State | None:
+    """The one at a revision, if there is one."""
+    return next((each for each in states if each.revision == revision), None)

@@ -1,0 +1,111 @@
+"""What is on the screen while a cluster is watched, and how that ends."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from ..output.endings import VIOLATED, status
+from ..output.terminal import Terminal, clean
+from .recorded import recorded
+from .tables import columns, verdict_text
+
+if TYPE_CHECKING:
+    from ..live.collect import Order
+    from ..live.watch import Watched
+
+#: what etcd's events and logs can decide
+PROPERTIES = ("key-monotone", "single-writer")
+
+
+def watch(
+    order: Order,
+    folder: Path | None,
+    *,
+    properties: Sequence[str],
+    fences: Sequence[str],
+    builds: Sequence[str],
+    metrics_at: tuple[str, int] | None,
+    console: Terminal,
+    live: bool,
+) -> int:
+    """Watch a cluster until Ctrl-C; the exit status.
+
+    Raises:
+        BadInput, KeyboardInterrupt: as for a recording.
+    """
+    from ..live.judge import Violation
+    from ..live.metrics import Metrics
+    from ..live.watch import Asked
+    from ..live.watch import watch as watching
+
+    with ExitStack() as open_:
+        metrics = None
+        if metrics_at is not None:
+            metrics = Metrics(*metrics_at)
+            open_.callback(metrics.close)
+        kept = folder or Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="tsofence-")))
+        screen = Live(console=console, transient=True, auto_refresh=False)
+        if live and console.is_terminal:
+            open_.enter_context(screen)
+
+        seen: list[Violation] = []
+
+        def found(violation: Violation) -> None:
+            seen.append(violation)
+            shown = "; ".join(map(clean, violation.shown))
+            line = Text(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} ")
+            console.print(line.append(violation.property, style="bold red").append(f" violated: {shown}"))
+
+        try:
+            recording, watched = watching(
+                order,
+                kept,
+                Asked(properties, fences, builds),
+                lambda line: console.print(clean(line)),
+                found,
+                lambda found: screen.update(standing(found), refresh=screen.is_started),
+                keep=folder is not None,
+                metrics=metrics,
+            )
+        except KeyboardInterrupt:
+            if seen:
+                return VIOLATED
+            raise
+    console.print(standing(watched))
+    if folder is not None or not recording.whole:
+        console.print(recorded(recording, kept=folder is not None))
+    verdicts = [*watched.verdicts, *([] if recording.whole else ["unknown"])]
+    if len(fences or builds) == 1 and watched.refuted:
+        verdicts.append("violated")
+    return status(verdicts)
+
+
+def standing(found: Watched) -> RenderableType:
+    """How things stand."""
+    table = columns("property", "verdict", "violations")
+    last = found.last
+    for name, verdict in last.verdicts.items() if last else ():
+        count = sum(each.property == name for each in found.violations)
+        table.add_row(name, verdict_text(verdict), str(count or ""))
+    at = f"{datetime.fromtimestamp(found.at, UTC):%H:%M:%S}" if found.at else "not yet"
+    gaps = f", {found.gaps} gaps" if found.gaps else ""
+    parts: list[RenderableType] = [
+        table,
+        Text(f"{found.events} events, revision {found.revision}{gaps}; judged at {at} (UTC)", style="dim"),
+    ]
+    if last and last.why:
+        parts.append(Text(f"not judged: {clean(last.why)}", style="yellow"))
+    if last and last.refuted:
+        fits = f", it fits {', '.join(last.fits)}" if last.fits else ""
+        style = "dim" if last.fits else "yellow"
+        parts.append(Text(f"it does not conform to {', '.join(last.refuted)}{fits}", style=style))
+    return Group(*parts)
