@@ -66,21 +66,25 @@ Planter = Callable[[Recording, random.Random], Recording | None]
 
 @dataclass(frozen=True)
 class Kind:
-    """`visible`: some file denies it. `clients`: it needs the clients' samples."""
+    """`visible`: some file denies it. `doubted`: what is left may be a log that lost lines, or goes on after
+    the watch, and then nobody knows. `clients`: it needs the clients' samples."""
 
     name: str
     plant: Planter
     visible: bool = True
+    doubted: bool = False
     clients: bool = False
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def kind(*, visible: bool = True, clients: bool = False) -> Callable[[Planter], Planter]:
+def kind(
+    *, visible: bool = True, doubted: bool = False, clients: bool = False
+) -> Callable[[Planter], Planter]:
     def note(plant: Planter) -> Planter:
         name = plant.__name__.replace("_", "-")
-        KINDS[name] = Kind(name, plant, visible, clients)
+        KINDS[name] = Kind(name, plant, visible, doubted, clients)
         return plant
 
     return note
@@ -161,7 +165,7 @@ def elected_in_two_logs(recording: Recording, chance: random.Random) -> Recordin
     return recording.changed(other, at, line, recording.files[other][at])
 
 
-@kind()
+@kind(doubted=True)
 def election_not_logged(recording: Recording, chance: random.Random) -> Recording | None:
     """A campaign was won, and the line of the election is gone; that of another one is there."""
     found = _lines(recording, _ELECTED)
@@ -185,7 +189,7 @@ def another_lease_granted(recording: Recording, chance: random.Random) -> Record
     return _with_group(recording, name, number, match, 1, b"%d" % (int(match[1]) + chance.choice([1, -1, 7])))
 
 
-@kind()
+@kind(doubted=True)
 def synced_what_etcd_never_held(recording: Recording, chance: random.Random) -> Recording | None:
     """A sync saved a window that is no value of the key."""
     by = timedelta(milliseconds=chance.choice([7, -7, 400, -900, 3_600_000]))
@@ -198,7 +202,7 @@ def synced_from_another_window(recording: Recording, chance: random.Random) -> R
     return _shift_field(recording, chance, '"sync and save timestamp"', "last", by)
 
 
-@kind()
+@kind(doubted=True)
 def synced_to_another_next(recording: Recording, chance: random.Random) -> Recording | None:
     by = timedelta(milliseconds=chance.choice([7, -7, 400, -900]))
     return _shift_field(recording, chance, '"sync and save timestamp"', "next", by)
@@ -269,7 +273,7 @@ def a_refusal_of_a_greater_value(recording: Recording, chance: random.Random) ->
 _REFUSED = r"save timestamp failed|try to update the tso but failed|failed to update allocator's timestamp"
 
 
-@kind()
+@kind(doubted=True)
 def refusals_removed(recording: Recording, chance: random.Random) -> Recording | None:
     """All refused updates of a log are gone; that the memory was reset for it is not."""
     names = sorted({name for name, *_ in _lines(recording, _REFUSED)})
@@ -285,7 +289,7 @@ def _resets_after_refusals(lines: list[bytes]) -> bool:
     return any(b"reset the timestamp in memory" in line for n in found for line in lines[n : n + 20])
 
 
-@kind()
+@kind(doubted=True)
 def a_start_removed(recording: Recording, chance: random.Random) -> Recording | None:
     """A log has the exit of its server, and then the server's next life without its start."""
     found = _lines(recording, r'"(?:PD config|TSO service config|API Service config)"')
@@ -298,7 +302,7 @@ def a_start_removed(recording: Recording, chance: random.Random) -> Recording | 
     return recording.without(name, {number})
 
 
-@kind()
+@kind(doubted=True)
 def clock_jumps_removed(recording: Recording, chance: random.Random) -> Recording | None:
     """The lines that tell of a clock that had jumped by more than a minute."""
     found = _lines(recording, r'"clock offset".*jet-lag=\d+[hm]')
@@ -308,7 +312,7 @@ def clock_jumps_removed(recording: Recording, chance: random.Random) -> Recordin
     return recording.without(name, {n for f, n, _ in _lines(recording, r'"clock offset"') if f == name})
 
 
-@kind()
+@kind(doubted=True)
 def admin_resets_removed(recording: Recording, chance: random.Random) -> Recording | None:
     found = _lines(recording, r"\[reset-ts\] \[new-ts=")
     if not found:
@@ -320,7 +324,7 @@ def admin_resets_removed(recording: Recording, chance: random.Random) -> Recordi
 _ATTEMPT = r'"saving timestamp to the storage"'
 
 
-@kind()
+@kind(doubted=True)
 def an_attempt_at_another_value(recording: Recording, chance: random.Random) -> Recording | None:
     """What was saved is not what the server says that it attempts."""
     saved = {each // 1_000_000 for each in _saved(recording)}
@@ -338,7 +342,7 @@ def an_attempt_at_another_value(recording: Recording, chance: random.Random) -> 
     return _with_group(recording, name, number, match, 1, _shifted(match[1], by))
 
 
-@kind()
+@kind(doubted=True)
 def an_attempt_made_up(recording: Recording, chance: random.Random) -> Recording | None:
     """An attempt to save in the middle of a term, of which nothing came."""
     found = [
@@ -354,7 +358,7 @@ def an_attempt_made_up(recording: Recording, chance: random.Random) -> Recording
     return recording.changed(name, number, made, line)
 
 
-@kind()
+@kind(doubted=True)
 def an_attempt_fenced_otherwise(recording: Recording, chance: random.Random) -> Recording | None:
     found = _lines(recording, rf"{_ATTEMPT}.*\[check-tso-primary=(true|false)\]")
     if not found:
@@ -509,6 +513,8 @@ def _with_call(recording: Recording, name: str, number: int, **fields: int) -> R
 
 def _above_every_window(recording: Recording, chance: random.Random, *, tail: bool) -> Recording | None:
     found = _calls(recording, tail=tail)
+    if tail:  # the last of each client: nothing that it got later denies it
+        found = [*{name: (name, number, call) for name, number, call in found}.values()]
     if not found:
         return None
     name, number, call = chance.choice(found)
@@ -520,7 +526,7 @@ def a_grant_above_every_window(recording: Recording, chance: random.Random) -> R
     return _above_every_window(recording, chance, tail=False)
 
 
-@kind(clients=True)
+@kind(doubted=True, clients=True)
 def a_grant_above_every_window_at_the_end(recording: Recording, chance: random.Random) -> Recording | None:
     return _above_every_window(recording, chance, tail=True)
 

@@ -2,15 +2,20 @@
 
 A grant is below a window that was saved before. One that is above every window in the watch, and not by what
 clocks may differ, needs a save that the watch does not show; such a save came after the watch's end, by a
-clock that jumped or an admin's reset. A log that tells all would tell of either.
+clock that jumped or an admin's reset. A log would tell of either, and where it does not it lacks that.
+
+A server that cleared its memory goes on above the window that it loads, and so above what was saved or
+granted before.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
+from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep
 from ..sources.servers import Servers
 from ..sources.trace import Trace
@@ -18,27 +23,33 @@ from .logs import Log
 from .seen import LATE_NS
 from .watched import LONG_NS, Contradiction, Watch
 
+#: no process stops and starts anew in less
+_RESTART_NS = 200 * NS_PER_MS
 _MOVES = frozenset({LogStep.ADMIN_RESET, LogStep.CLOCK_OFFSET, LogStep.SYNC_SAVED})
-_BEGINS = frozenset({LogStep.SYNC_START, LogStep.WINDOW_LOADED})
-_SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
 
 
 class Answers:
-    """What is wrong with a trace's calls: `denied`, and how many are only `beyond` what the watch shows."""
+    """What is wrong with a trace's calls: `denied`, how many are only `beyond` what the watch shows, and of
+    which a log would tell more, and is `lacking` that."""
 
     def __init__(self, trace: Trace, servers: Servers, watch: Watch, logs: Sequence[Log]) -> None:
         self.denied: list[Contradiction] = []
+        self.lacking: list[Contradiction] = []
         self.beyond = 0
         telling = [log for log in logs if log.tells_all]
         for call in _above(trace.calls, watch):
             number = servers.at(call.kind, call.endpoint)
-            denied = watch.ended_long_after(call.end_ns) or _no_clock_moved(call, number, servers, telling)
-            if denied:
+            if watch.ended_long_after(call.end_ns):
                 text = "no window that etcd shows goes that far"
                 self.denied.append(_denied(call, number, servers, text))
-            else:
-                self.beyond += 1
-        self.denied += _without_memory(trace.calls, servers, telling)
+                continue
+            self.beyond += 1
+            if _no_clock_moved(call, number, servers, telling):
+                text = "no window that etcd shows goes that far, and a log would tell why"
+                self.lacking.append(_denied(call, number, servers, text))
+        if watch.unbroken:
+            self.denied += _below_their_own(trace, servers)
+        self.denied += _without_memory(trace.calls, servers, watch, logs)
 
 
 def _denied(call: Call, number: int, servers: Servers, denied: str) -> Contradiction:
@@ -75,48 +86,58 @@ def _moves_to(line: LogEvent, call: Call) -> bool:
     return line.next_ns - LATE_NS <= call.physical * NS_PER_MS <= line.next_ns + since
 
 
-def _without_memory(calls: Iterable[Call], servers: Servers, logs: Sequence[Log]) -> Iterator[Contradiction]:
-    """Answers of a server that had cleared its memory and not synced yet."""
-    cleared = {number: _cleared(found) for number, found in _by_server(logs).items()}
+def _below_their_own(trace: Trace, servers: Servers) -> Iterator[Contradiction]:
+    """Answers of a PD from below what a client had got from it before, by line and by clock.
+
+    In one term it never goes back, and in the next one it goes on above what was saved. Not so a TSO server,
+    which a client's request may set back; where there is one, a PD that starts anew may have it answer.
+    """
+    alone = Kind.TSO not in servers.kinds and not trace.gaps
     numbers: dict[tuple[str, str], int] = {}
-    for call in calls if any(cleared.values()) else ():
-        if call.error is not None:
+    highest: dict[tuple[str, int], Call] = {}
+    for call in sorted(trace.calls, key=lambda call: (call.file, call.line)):
+        if call.error is not None or not call.timed:
             continue
         asked = call.kind, call.endpoint
         if asked not in numbers:
             numbers[asked] = servers.at(*asked)
-        spans = cleared.get(numbers[asked], ())
-        at = bisect_right(spans, (call.start_ns, call.start_ns)) - 1
-        if at >= 0 and call.end_ns < spans[at][1] and not servers.in_api_mode(numbers[asked], call.end_ns):
-            yield _denied(
-                call, numbers[asked], servers, "the server had cleared its memory, and had not synced"
-            )
+        number = numbers[asked]
+        if not number or servers.kinds[number - 1] is not Kind.PD or servers.in_api_mode(number, call.end_ns):
+            continue
+        before = highest.get((call.file, number))
+        after_ns = call.start_ns - before.end_ns if before else -1
+        if before and call.physical < before.physical and 0 <= after_ns and (alone or after_ns < _RESTART_NS):
+            text = "the server had granted higher timestamps before, to the same client"
+            yield _denied(call, number, servers, text)
+        elif alone and before and call.physical < before.physical:
+            continue
+        else:
+            highest[call.file, number] = call
 
 
-def _by_server(logs: Sequence[Log]) -> Mapping[int, Log]:
-    """The logs of servers that have only one."""
-    found: defaultdict[int, list[Log]] = defaultdict(list)
+def _without_memory(
+    calls: Iterable[Call], servers: Servers, watch: Watch, logs: Sequence[Log]
+) -> Iterator[Contradiction]:
+    """Answers of a server that had cleared its memory, from below what was granted or saved before that."""
+    cleared: defaultdict[int, list[int]] = defaultdict(list)
     for log in logs:
-        found[log.number].append(log)
-    return {number: of[0] for number, of in found.items() if len(of) == 1}
-
-
-def _cleared(log: Log) -> list[tuple[int, int]]:
-    """From when until when a server has certainly nothing in memory, by its log."""
-    spans: list[tuple[int, int]] = []
-    since: int | None = None
-    begun = 0
-    for line in log.lines:
-        if line.step is LogStep.RESET:
-            since = line.at_ns if since is None else since
-            begun = 0
-        elif line.step in _BEGINS:
-            begun = begun or line.at_ns
-        elif line.step is LogStep.SAVE_REFUSED:
-            begun = 0
-        elif line.step in _SYNCED and since is not None:
-            spans.append((since + LATE_NS, (begun or line.at_ns) - LATE_NS))
-            since = None
-    if since is not None:
-        spans.append((since + LATE_NS, (begun or log.end_ns) - LATE_NS))
-    return sorted((begin, end) for begin, end in spans if begin < end)
+        cleared[log.number] += [line.at_ns for line in log.lines if line.step is LogStep.RESET]
+    answers: defaultdict[int, list[Call]] = defaultdict(list)
+    for call in calls if any(cleared.values()) else ():
+        number = servers.at(call.kind, call.endpoint) if call.error is None and call.timed else 0
+        if cleared[number] and not servers.in_api_mode(number, call.end_ns):
+            answers[number].append(call)
+    for number, of in answers.items():
+        of.sort(key=lambda call: call.end_ns)
+        ends = [call.end_ns for call in of]
+        highest = [*accumulate((call.physical for call in of), max)]
+        resets = sorted(cleared[number])
+        for call in of:
+            at = bisect_left(resets, call.start_ns - LATE_NS) - 1
+            if at < 0:
+                continue
+            certain_ns = resets[at] - LATE_NS
+            before = bisect_left(ends, certain_ns) - 1
+            if call.physical <= max(highest[before] if before >= 0 else 0, watch.received_ms(certain_ns)):
+                text = "the server had cleared its memory, and goes on above what was saved before that"
+                yield _denied(call, number, servers, text)

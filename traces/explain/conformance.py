@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ...checker.run import Run
@@ -130,13 +130,14 @@ def try_fences(
         stopped = any(each.outcome and each.outcome.interrupted for each in tried)
         with held:
             of_this = _from(progress, number * of_each, total)
-            one = _try_one(
-                World(name, order, dropped, asked),
-                order,
-                () if stopped else stages,
-                MAX_BYTES // len(names),
-                of_this,
-            )
+            memory = MAX_BYTES // len(names)
+            world = World(name, order, dropped, asked)
+            one = _try_one(world, order, () if stopped else stages, memory, of_this)
+            if one.verdict.conforms is False and world.silent:
+                listening = _as_if_lines_were_missing(order)
+                again = World(name, listening, dropped, asked)
+                other = _try_one(again, listening, stages, memory, of_this)
+                one = _by_silence(one, other, order, world.silent)
         tried.append(one)
     if progress:
         progress(total, total)
@@ -158,6 +159,31 @@ def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
     refused = Refused(first.transition, first.server, first.denied)
     note = "the recording contradicts itself"
     return FenceVerdict(fence, False, first.where, first.revision, (refused,), 0, None, note, 0.0)
+
+
+def _as_if_lines_were_missing(order: Timeline) -> Timeline:
+    """What a log does not tell may have happened."""
+    return replace(order, denied={}, steady={}, tells_syncs={}, tells_attempts={}, tells_loads=False)
+
+
+def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]) -> Tried:
+    """What is refuted where logs tell all is unknown where it is not refuted if lines are missing."""
+    if other.verdict.conforms is False:
+        return one
+    verdict = one.verdict
+    logs = " and ".join(order.names[number - 1] for number in sorted(silent))
+    if other.verdict.conforms:
+        note = f"explained only if lines are missing in the log of {logs}"
+        taken = other.verdict.note.removeprefix("explained ")
+        note += f": {taken}" if taken else ""
+    else:
+        note = f"refuted unless lines are missing in the log of {logs}: {other.verdict.note}"
+    return Tried(replace(verdict, conforms=None, note=note), one.stage, one.outcome)
+
+
+def _lacking(first: Contradiction) -> str:
+    of = f"the log of {first.server}" if first.server else "a log"
+    return f"{of} lacks lines: {first.where} shows {first.transition}, and {first.denied}"
 
 
 def _try_one(
@@ -238,6 +264,8 @@ def _doubt(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> str
             return f"{order.undecoded[0]} has a value that cannot be decoded"
         if order.cut:
             return order.cut
+        if order.lacking:
+            return _lacking(order.lacking[0])
         return order.mode_text if order.mode_open else ""
     one = stage.seen[outcome.reached]
     if not Proposals(order).possible(world, one):
