@@ -136,7 +136,7 @@ def try_fences(
             if one.verdict.conforms is False and world.silent:
                 listening = _as_if_lines_were_missing(order)
                 again = World(name, listening, dropped, asked)
-                other = _try_one(again, listening, stages, memory, of_this)
+                other = _try_one(again, listening, stages, memory, _untold)
                 one = _by_silence(one, other, order, world.silent)
         tried.append(one)
     if progress:
@@ -147,6 +147,10 @@ def try_fences(
 def _from(progress: Progress | None, before: int, total: int) -> Progress:
     """Progress of a part: what came before it counts."""
     return lambda done, _: progress(before + done, total) if progress else None
+
+
+def _untold(done: int, total: int) -> None:
+    """Progress of what was told before."""
 
 
 def undecided(fence: str, why: str) -> FenceVerdict:
@@ -167,23 +171,18 @@ def _as_if_lines_were_missing(order: Timeline) -> Timeline:
 
 
 def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]) -> Tried:
-    """What is refuted where logs tell all is unknown where it is not refuted if lines are missing."""
-    if other.verdict.conforms is False:
+    """What is refuted where logs tell all is unknown where it is explained if lines are missing."""
+    if not other.verdict.conforms:
         return one
-    verdict = one.verdict
     logs = " and ".join(order.names[number - 1] for number in sorted(silent))
-    if other.verdict.conforms:
-        note = f"explained only if lines are missing in the log of {logs}"
-        taken = other.verdict.note.removeprefix("explained ")
-        note += f": {taken}" if taken else ""
-    else:
-        note = f"refuted unless lines are missing in the log of {logs}: {other.verdict.note}"
-    return Tried(replace(verdict, conforms=None, note=note), one.stage, one.outcome)
+    taken = other.verdict.note.removeprefix("explained ")
+    note = f"explained only if lines are missing in the log of {logs}{f': {taken}' if taken else ''}"
+    return Tried(replace(one.verdict, conforms=None, note=note), one.stage, one.outcome)
 
 
 def _lacking(first: Contradiction) -> str:
-    of = f"the log of {first.server}" if first.server else "a log"
-    return f"{of} lacks lines: {first.where} shows {first.transition}, and {first.denied}"
+    what = f"the log of {first.server} lacks lines" if first.server else "the recording lacks events"
+    return f"{what}: {first.where} shows {first.transition}, and {first.denied}"
 
 
 def _try_one(

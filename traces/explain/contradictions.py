@@ -8,14 +8,14 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | line | what etcd must show |
 |---|---|
 | ELECTED | that server's election key put, at that revision, with the lease granted just before |
-| an election key put | a lease of its own, that no other election and no other key has |
 | SYNC_SAVED | `save` and `last` as values of the timestamp key |
-| WINDOW_LOADED, SYNC_SKIPPED | a value of the timestamp key, for a PD none that it knew to be overwritten |
+| WINDOW_LOADED, CLOCK_BEHIND, SYNC_SKIPPED | a value of that key; for a PD, not one it knew to be past |
 | SAVE_REFUSED as not greater | the previous value; and that what was to be saved is not greater |
 | SAVE_ATTEMPT | the election key of such a server; that it checks as at other saves of that term |
 
 A SYNC_SAVED agrees with itself: `next` is just above `last` or a reading of the clock that the line was
-written by, and below `save` by an interval that somebody may have set.
+written by, and below `save` by an interval that somebody may have set. A SYNC_SKIPPED loaded what the server
+had saved last. And etcd agrees with itself (`watched.py`).
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
     watch = Watch(trace)
     logs = logs_of(trace, servers)
     windows = _dumped_windows(trace)
+    elections = any(line.step is LogStep.ELECTED for line in trace.logs)
     lacking = [
         each
         for log in logs
@@ -62,6 +63,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
             servers.kinds[log.number - 1],
             windows.get(log.server, frozenset()),
             watch,
+            elections,
             partial(servers.in_service_mode, log.number),
         ).places()
     ]
@@ -71,7 +73,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
     answers = Answers(trace, servers, watch, logs)
     taken = f"calls above every window after the watch's end ({answers.beyond})"
     return Found(
-        (*denied, *watch.leases(), *answers.denied),
+        (*denied, *watch.itself(), *answers.denied),
         (*lacking, *answers.lacking),
         taken if answers.beyond else "",
     )
@@ -121,9 +123,12 @@ class _Against:
 
     def _elections(self) -> Iterator[Contradiction]:
         granted: LogEvent | None = None
+        first: dict[int, LogEvent] = {}
         for line in self._lines:
             if line.step is LogStep.LEASE_GRANTED and line.key in ELECTIONS:
                 granted = line
+                if line.lease and first.setdefault(line.lease, line).at_ns != line.at_ns:
+                    yield self._denied(line, "campaign", "etcd grants each lease once")
             elif line.step is LogStep.ELECTED and line.revision:
                 campaign = granted is not None and self._one_campaign(granted, line, line.revision)
                 yield from self._elected(line, line.revision, granted.lease if granted and campaign else None)
@@ -154,9 +159,13 @@ class _Against:
         for line, before_end in zip(self._lines, self._before_end, strict=True):
             if line.step is LogStep.SYNC_SAVED:
                 yield from self._synced(line, before_end=before_end)
-            elif line.step in (LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED):
+            elif line.step in _LOADED:
                 if line.last_ns and self._watch.never_had(line.last_ns, before_its_end=before_end):
                     yield self._denied(line, "sync_load", "etcd shows that the timestamp key never held that")
+                elif line.step is LogStep.SYNC_SKIPPED and line.last_saved_ns not in (None, line.last_ns):
+                    yield self._denied(
+                        line, "sync_skip", "a sync is skipped where it loads what was saved last"
+                    )
             elif line.refusal is Refusal.NOT_GREATER and (values := _TRIED.search(line.text)):
                 yield from self._not_greater(line, int(values[1]), int(values[2]), before_end=before_end)
 
@@ -224,6 +233,8 @@ class _Against:
                 yield self._denied(line, "find_no_primary", denied)
 
 
+#: these tell what a sync loaded
+_LOADED = frozenset({LogStep.WINDOW_LOADED, LogStep.CLOCK_BEHIND, LogStep.SYNC_SKIPPED})
 #: a campaign that fails and another one take longer
 _CAMPAIGN_NS = 50 * NS_PER_MS
 #: save intervals are whole multiples of it

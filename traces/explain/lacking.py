@@ -1,4 +1,4 @@
-"""What a server's log lacks: lines that the server wrote before one that is there, and that are in no file.
+"""What a server's log lacks: lines that it wrote before one that is there; and what the watch lacks of these.
 
 A log is filtered, rotated, or copied with holes that join cleanly, so that a line which is missing refutes
 nothing: it says that the log does not tell all. What it does not tell may have happened, and no verdict may
@@ -6,7 +6,7 @@ rest on its silence.
 
 | line | what the same log would tell before it |
 |---|---|
-| CAMPAIGN_WON | ELECTED, in a log that has such lines |
+| CAMPAIGN_WON | ELECTED, where logs have such lines |
 | ELECTED | the grant of the lease that its key has in etcd |
 | RESET after READY, in a log that nobody filtered | why: refused saves, an allocator closed, a role or a process that ended |
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended |
@@ -56,7 +56,7 @@ class Lacking:
     """The lines of one server in one file: before which of them others are missing.
 
     `windows`: the save intervals (ns) that its starts tell, empty if not all do; `serves`: whether it had
-    started in PD service mode before a time, None if nothing tells.
+    started in PD service mode before a time, None if nothing tells; `elections`: whether any log has ELECTED.
     """
 
     def __init__(
@@ -65,9 +65,11 @@ class Lacking:
         kind: Kind,
         windows: frozenset[int],
         watch: Watch,
+        elections: bool,
         serves: Callable[[int], bool | None],
     ) -> None:
         self._log, self._kind, self._windows, self._watch, self._serves = log, kind, windows, watch, serves
+        self._tells_elections = elections
 
     def places(self) -> Iterator[Contradiction]:
         """Each of them, in no order."""
@@ -85,11 +87,14 @@ class Lacking:
         return Contradiction(line.where, line.revision, transition, self._log.server, what)
 
     def _elections(self) -> Iterator[Contradiction]:
-        """Campaigns that were won without the line of the election, in a log that has such lines."""
-        if all(line.step is not LogStep.ELECTED for line in self._log.lines):
+        """Campaigns that were won without the line of the election, where logs have such lines."""
+        if not self._tells_elections:
             return
         elected = True
         for line in self._log.lines:
+            if line.step is LogStep.ELECTED and line.revision and self._watch.misses(line.revision):
+                missing = f"revision {line.revision} is in no watch stream"
+                yield Contradiction(line.where, line.revision, "campaign", "", missing)
             if line.step is LogStep.CAMPAIGN_START:
                 elected = False
             elif line.step in (LogStep.ELECTED, LogStep.SERVER_START):

@@ -257,8 +257,8 @@ class _Try(Hidden):
     def _clients_sync_early(self, draft: Draft, n: int, value: int) -> Iterator[Draft]:
         """A client's sync has loaded what others have overtaken since, or has begun, at an earlier time.
 
-        The server's log tells of such a load.  Where it does not, none is looked for unless nothing else
-        explains it: whoever saves beside a primary might always be one whose client's sync began long ago.
+        The server's log tells of such a load, or has lost that line.  Where there is no log, none is looked
+        for: whoever saves beside a primary might always be one whose client's sync began long ago.
         """
         d = draft.copy()
         if d.get("client_stage", n) == LOADED:
@@ -266,6 +266,8 @@ class _Try(Hidden):
                 yield d
         elif d.get("client_stage", n) == IDLE:
             told = d.get("timestamp") // NS_PER_MS in self._timeline.loads.get(n, ())
+            if not told and n not in self._timeline.loads:
+                return
             if not told and self._timeline.tells_loads:
                 d.world.silent.add(n)
             elif self._loads(d, n, CLIENTS_SLOT):

@@ -36,6 +36,7 @@ class Watch:
         for event in trace.keys:
             self._events[event.revision].append(event)
         self._gaps = trace.gaps
+        self._undecoded = trace.undecoded
         self._keys = trace.keys
         self._last = trace.keys[-1].revision if trace.keys else 0
         self._other_elections = trace.other_elections
@@ -74,6 +75,11 @@ class Watch:
     def tells_of(self, revision: int) -> bool:
         """Whether what happened at a revision is in the watch."""
         return revision <= self._last and not any(gap.first <= revision <= gap.last for gap in self._gaps)
+
+    def misses(self, revision: int) -> bool:
+        """Whether a revision is missing among those of the watch."""
+        first = self._keys[0].revision if self._keys else self._last
+        return first < revision < self._last and not self.tells_of(revision)
 
     def election(self, revision: int) -> KeyEvent | None:
         """The election at a revision."""
@@ -193,12 +199,41 @@ class Watch:
         )
         return before[-1].revision if complete and before[-1].put else None
 
-    def leases(self) -> Iterator[Contradiction]:
-        """Election keys without a lease, or with that of another."""
+    def itself(self) -> Iterator[Contradiction]:
+        """What etcd's events deny of each other: leases of elections, versions of keys."""
+        yield from self._leases()
+        if not self._undecoded:
+            yield from self._versions()
+
+    def _versions(self) -> Iterator[Contradiction]:
+        """Versions of a key that no write between its events accounts for."""
+        before: dict[str, KeyEvent] = {}
+        for event in self._keys:
+            last = before.get(event.path)
+            before[event.path] = event
+            if last is None or not event.put or event.version is None or (last.put and last.version is None):
+                continue
+            if any(gap.first < event.revision and gap.last > last.revision for gap in self._gaps):
+                continue
+            if (
+                event.revision != last.revision
+                and event.version != (last.version or 0 if last.put else 0) + 1
+            ):
+                denied = f"no revision since {last.revision} is missing, and its version counts other writes"
+                transition = "commit" if event.key is Key.TIMESTAMP else "campaign"
+                yield Contradiction(event.where, event.revision, transition, event.server or "", denied)
+
+    def _leases(self) -> Iterator[Contradiction]:
+        """Election keys without a lease, or with that of another; saved values with one."""
         telling = {event.where.file for event in self._keys if event.lease}
         owners: dict[int, KeyEvent] = {}
         for event in self._keys:
-            if not event.put or event.key is Key.TIMESTAMP:
+            if not event.put:
+                continue
+            if event.key is Key.TIMESTAMP:
+                if event.lease:
+                    denied = "the timestamp key is written without a lease"
+                    yield Contradiction(event.where, event.revision, "commit", "", denied)
                 continue
             elected = event.key in ELECTIONS
             if elected and event.lease is None and event.where.file in telling:
