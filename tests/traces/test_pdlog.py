@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tsofence.traces.sources import pdlog
+from tsofence.traces.sources import pdlog, zap
 from tsofence.traces.sources.lines import Tally
 from tsofence.traces.sources.observation import (
     Attempt,
@@ -43,7 +43,7 @@ def log_of(*lines: bytes, head: bytes = HEAD) -> pdlog.Log:
     ],
 )
 def test_log_times(text: str, expected: int | None) -> None:
-    assert pdlog.time_ns(text) == expected
+    assert zap.time_ns(text) == expected
 
 
 def test_the_lines_of_one_refused_update_are_one_event() -> None:

@@ -1,4 +1,4 @@
-"""A recording that contradicts itself conforms to nothing, and one that is cut or has holes is not accused.
+"""A recording that contradicts itself conforms to nothing, and one that is cut is not accused.
 
 `tests/planting.py` has the kinds of faults. Those of `STATED` are decided by what two lines say; of the
 others the model must find that no run explains them.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.traces.explain.conformance import FenceVerdict
 from tsofence.traces.explain.contradictions import contradictions
 from tsofence.traces.explain.replay import replay
 from tsofence.traces.sources.observation import BadInput
@@ -63,6 +64,12 @@ def planted(name: str, kind: str, seed: int, folder: Path) -> Path | None:
     return folder / str(seed)
 
 
+def known(kind: str, verdict: FenceVerdict) -> bool:
+    """Whether the verdict is what it must be: no, or where lines may have been lost, that nobody knows."""
+    lost = "lacks lines" in verdict.note or "lines are missing" in verdict.note
+    return verdict.conforms is False or (KINDS[kind].doubted and verdict.conforms is None and lost)
+
+
 @pytest.mark.parametrize("kind", STATED)
 @pytest.mark.parametrize("name", FEW)
 def test_what_contradicts_itself_conforms_to_nothing(name: str, kind: str, tmp_path: Path) -> None:
@@ -70,10 +77,11 @@ def test_what_contradicts_itself_conforms_to_nothing(name: str, kind: str, tmp_p
     if folder is None:
         return  # there is nothing to plant it into
     (verdict,) = replay(read([folder]), [BUILDS[name]], properties=()).fences
-    assert verdict.conforms is False
-    assert verdict.note == "the recording contradicts itself"
-    assert verdict.stopped_at is not None
-    assert verdict.refused_by
+    assert known(kind, verdict), verdict.note
+    if verdict.conforms is False:
+        assert verdict.note == "the recording contradicts itself"
+        assert verdict.stopped_at is not None
+        assert verdict.refused_by
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,7 @@ def test_what_no_run_explains(kind: str, name: str, tmp_path: Path) -> None:
     folder = planted(name, kind, 0, tmp_path)
     assert folder is not None
     (verdict,) = replay(read([folder]), [BUILDS[name]], properties=()).fences
-    assert verdict.conforms is False
+    assert known(kind, verdict), verdict.note
 
 
 @pytest.mark.large
@@ -95,7 +103,7 @@ def test_wherever_it_is_planted(name: str, kind: str, tmp_path: Path) -> None:
         if folder is None:
             return
         (verdict,) = replay(read([folder]), [BUILDS[name]], properties=()).fences
-        assert verdict.conforms is False, folder
+        assert known(kind, verdict), (folder, verdict.note)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +121,8 @@ def test_no_server_can_have_answered_that(kind: str, name: str, tmp_path: Path) 
     assert fault is not None
     fault.write(tmp_path)
     (verdict,) = replay(read([tmp_path]), [BUILDS[name]], properties=()).fences
-    assert verdict.conforms is False
-    assert verdict.stopped_at is not None
-    assert verdict.stopped_at.file.startswith(str(tmp_path / "client-"))
+    assert known(kind, verdict), verdict.note
+    assert verdict.conforms is None or str(verdict.stopped_at).startswith(str(tmp_path / "client-"))
 
 
 def test_what_nothing_denies_is_named(tmp_path: Path) -> None:
@@ -151,7 +158,7 @@ def test_each_kind_can_be_planted(kind: str) -> None:
 def found(paths: list[Path]) -> tuple[object, ...]:
     try:
         trace = read(paths)
-        return contradictions(trace, Servers(trace))[0]
+        return contradictions(trace, Servers(trace)).denied
     except (BadInput, Unclear):
         return ()
 

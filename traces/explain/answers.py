@@ -2,47 +2,60 @@
 
 A grant is below a window that was saved before. One that is above every window in the watch, and not by what
 clocks may differ, needs a save that the watch does not show; such a save came after the watch's end, by a
-clock that jumped or an admin's reset. A log that tells all would tell of either.
+clock that jumped or an admin's reset. A log would tell of either, and where it does not it lacks that.
+
+A server that cleared its memory goes on above the window that it loads, and so above what was saved or
+granted before.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..sources.calls import Calls, granted
+from ...model.language.transition import Kind
+from ..sources.calls import Calls, as_they_come, granted
 from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep
 from ..sources.servers import Servers
-from ..sources.spilling import Rows
+from ..sources.spilling import Rows, Sorted
 from ..sources.trace import Trace
 from .logs import Log
 from .seen import LATE_NS
 from .watched import LONG_NS, Contradiction, Watch
 
+#: no process stops and starts anew in less
+_RESTART_NS = 200 * NS_PER_MS
+#: bits of a line's number, or a server's, behind those of its file
+_LINES = 40
+_ANSWER = np.dtype([(name, np.int64) for name in ("place", "of", "start", "end", "physical", "at")])
 _MOVES = frozenset({LogStep.ADMIN_RESET, LogStep.CLOCK_OFFSET, LogStep.SYNC_SAVED})
-_BEGINS = frozenset({LogStep.SYNC_START, LogStep.WINDOW_LOADED})
-_SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
 
 
 class Answers:
-    """What is wrong with a trace's calls: `denied`, and how many are only `beyond` what the watch shows."""
+    """What is wrong with a trace's calls: `denied`, how many are only `beyond` what the watch shows, and of
+    which a log would tell more, and is `lacking` that."""
 
     def __init__(self, trace: Trace, servers: Servers, watch: Watch, logs: Sequence[Log]) -> None:
         self.denied: list[Contradiction] = []
+        self.lacking: list[Contradiction] = []
         self.beyond = 0
         telling = [log for log in logs if log.tells_all]
         for call in _above(trace.calls, watch):
             number = servers.at(call.kind, call.endpoint)
-            denied = watch.ended_long_after(call.end_ns) or _no_clock_moved(call, number, servers, telling)
-            if denied:
+            if watch.ended_long_after(call.end_ns):
                 text = "no window that etcd shows goes that far"
                 self.denied.append(_denied(call, number, servers, text))
-            else:
-                self.beyond += 1
-        self.denied += _without_memory(trace.calls, servers, telling)
+                continue
+            self.beyond += 1
+            if _no_clock_moved(call, number, servers, telling):
+                text = "no window that etcd shows goes that far, and a log would tell why"
+                self.lacking.append(_denied(call, number, servers, text))
+        if watch.unbroken:
+            self.denied += _below_their_own(trace, servers)
+        self.denied += _without_memory(trace.calls, servers, watch, logs)
 
 
 def _denied(call: Call, number: int, servers: Servers, denied: str) -> Contradiction:
@@ -78,51 +91,100 @@ def _moves_to(line: LogEvent, call: Call) -> bool:
     return line.next_ns - LATE_NS <= call.physical * NS_PER_MS <= line.next_ns + since
 
 
-def _without_memory(calls: Calls, servers: Servers, logs: Sequence[Log]) -> Iterator[Contradiction]:
-    """Answers of a server that had cleared its memory and not synced yet."""
-    cleared = {number: _cleared(found) for number, found in _by_server(logs).items()}
-    if not any(cleared.values()):
-        return
-    server = calls.told(lambda who: servers.at(who.kind, who.endpoint))
+def _below_their_own(trace: Trace, servers: Servers) -> Iterator[Contradiction]:
+    """Answers of a PD from below what a client had got from it before, by line and by clock.
 
-    def without_memory(rows: Rows) -> Any:
-        found = np.zeros(len(rows), bool)
-        for number, spans in cleared.items():
-            begins, ends = np.array([(-1, -1), *spans]).T
-            last = np.searchsorted(begins, rows["start"]) - 1
-            found |= (server[rows["who"]] == number) & (rows["end"] < ends[last])
-        return found & granted(rows)
+    In one term it never goes back, and in the next one it goes on above what was saved. Not so a TSO server,
+    which a client's request may set back; where there is one, a PD that starts anew may have it answer.
+    """
+    alone = Kind.TSO not in servers.kinds and not trace.gaps
+    by_line = Sorted(_ANSWER, "place")
+    begin = 0
+    for rows in trace.calls.chunks():
+        for number, at in _answers(rows, trace.calls, servers):
+            if servers.kinds[number - 1] is Kind.PD:
+                found = np.empty(len(at), _ANSWER)
+                for name in ("start", "end", "physical"):
+                    found[name] = rows[name][at]
+                found["place"] = rows["file"][at].astype(np.int64) << _LINES | rows["line"][at]
+                found["of"] = rows["file"][at].astype(np.int64) << _LINES | number
+                found["at"] = begin + at
+                by_line.add(found)
+        begin += len(rows)
+    highest: dict[int, Rows] = {}
+    for rows in by_line:
+        for of in as_they_come(rows["of"]):
+            told = np.concatenate((highest.get(of, rows[:0]), rows[rows["of"] == of]))
+            below, last = (_below_the_highest if alone else _below_the_last)(told)
+            highest[of] = told[last : last + 1]
+            for at in below:
+                call = trace.calls[int(told["at"][at])]
+                text = "the server had granted higher timestamps before, to the same client"
+                yield _denied(call, of & (1 << _LINES) - 1, servers, text)
 
-    for call in calls.those(without_memory):
-        number = servers.at(call.kind, call.endpoint)
-        if not servers.in_api_mode(number, call.end_ns):
-            yield _denied(call, number, servers, "the server had cleared its memory, and had not synced")
+
+def _below_the_highest(rows: Rows) -> tuple[Iterable[int], int]:
+    """Those that began after the last of the highest before had ended; and which one is that at the end."""
+    physical, each = rows["physical"], np.arange(len(rows))
+    highest = np.maximum.accumulate(np.where(physical == np.maximum.accumulate(physical), each, 0))
+    before = highest[:-1]
+    below = (physical[1:] < physical[before]) & (rows["start"][1:] >= rows["end"][before])
+    return np.flatnonzero(below) + 1, int(highest[-1])
 
 
-def _by_server(logs: Sequence[Log]) -> Mapping[int, Log]:
-    """The logs of servers that have only one."""
-    found: defaultdict[int, list[Log]] = defaultdict(list)
+def _below_the_last(rows: Rows) -> tuple[Iterable[int], int]:
+    """Those that began soon after the last of the others had ended; and which one is that at the end."""
+    if not np.any(_soon_below(rows[:-1], rows[1:])):
+        return (), len(rows) - 1
+    found, last = [], 0
+    for at in range(1, len(rows)):
+        if _soon_below(rows[last], rows[at]):
+            found.append(at)
+        else:
+            last = at
+    return found, last
+
+
+def _soon_below(before: Any, after: Any) -> Any:
+    passed = after["start"] - before["end"]
+    return (after["physical"] < before["physical"]) & (passed >= 0) & (passed < _RESTART_NS)
+
+
+def _without_memory(
+    calls: Calls, servers: Servers, watch: Watch, logs: Sequence[Log]
+) -> Iterator[Contradiction]:
+    """Answers of a server that had cleared its memory, from below what was granted or saved before that."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
     for log in logs:
-        found[log.number].append(log)
-    return {number: of[0] for number, of in found.items() if len(of) == 1}
+        found[log.number] += [line.at_ns for line in log.lines if line.step is LogStep.RESET]
+    cleared = {number: np.array(sorted(times)) for number, times in found.items() if times}
+    if not cleared:
+        return
+    #: by server and time, what is certainly below what it grants later
+    highest = {
+        number: np.array([*(watch.received_ms(int(at)) for at in times - LATE_NS), -1], np.int64)
+        for number, times in cleared.items()
+    }
+    for rows in calls.chunks():
+        for number, at in _answers(rows, calls, servers):
+            if number in cleared:
+                later = np.searchsorted(cleared[number] - LATE_NS, rows["end"][at], "right")
+                np.maximum.at(highest[number], later, rows["physical"][at])
+    highest = {number: np.maximum.accumulate(of[:-1]) for number, of in highest.items()}
+    for rows in calls.chunks():
+        for number, at in _answers(rows, calls, servers):
+            if number in cleared:
+                before = np.searchsorted(cleared[number], rows["start"][at] - LATE_NS) - 1
+                below = rows["physical"][at] <= highest[number][before]
+                for row in rows[at[(before >= 0) & below]]:
+                    text = "the server had cleared its memory, and goes on above what was saved before that"
+                    yield _denied(calls.call(row), number, servers, text)
 
 
-def _cleared(log: Log) -> list[tuple[int, int]]:
-    """From when until when a server has certainly nothing in memory, by its log."""
-    spans: list[tuple[int, int]] = []
-    since: int | None = None
-    begun = 0
-    for line in log.lines:
-        if line.step is LogStep.RESET:
-            since = line.at_ns if since is None else since
-            begun = 0
-        elif line.step in _BEGINS:
-            begun = begun or line.at_ns
-        elif line.step is LogStep.SAVE_REFUSED:
-            begun = 0
-        elif line.step in _SYNCED and since is not None:
-            spans.append((since + LATE_NS, (begun or line.at_ns) - LATE_NS))
-            since = None
-    if since is not None:
-        spans.append((since + LATE_NS, (begun or log.end_ns) - LATE_NS))
-    return sorted((begin, end) for begin, end in spans if begin < end)
+def _answers(rows: Rows, calls: Calls, servers: Servers) -> Iterator[tuple[int, Any]]:
+    """By server that is known, which rows are timestamps that it granted itself, and of which it is told when."""
+    number_of = calls.told(lambda who: servers.at(who.kind, who.endpoint))
+    asked = np.where(granted(rows) & (rows["timed"] != 0), number_of[rows["who"]], 0)
+    for number in as_they_come(asked[asked != 0]):
+        at = np.flatnonzero(asked == number)
+        yield number, at[~servers.were_in_api_mode(number, rows["end"][at])]

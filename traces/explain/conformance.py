@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ...checker.run import Run
@@ -132,13 +132,14 @@ def try_fences(
         stopped = any(each.outcome and each.outcome.interrupted for each in tried)
         with held:
             of_this = _from(progress, number * of_each, total)
-            one = _try_one(
-                World(name, order, dropped, asked),
-                order,
-                () if stopped else stages,
-                MAX_BYTES // len(names),
-                of_this,
-            )
+            memory = MAX_BYTES // len(names)
+            world = World(name, order, dropped, asked)
+            one = _try_one(world, order, () if stopped else stages, memory, of_this)
+            if one.verdict.conforms is False and world.silent:
+                listening = _as_if_lines_were_missing(order)
+                again = World(name, listening, dropped, asked)
+                other = _try_one(again, listening, stages, memory, _untold)
+                one = _by_silence(one, other, order, world.silent)
         tried.append(one)
     if progress:
         progress(total, total)
@@ -148,6 +149,10 @@ def try_fences(
 def _from(progress: Progress | None, before: int, total: int) -> Progress:
     """Progress of a part: what came before it counts."""
     return lambda done, _: progress(before + done, total) if progress else None
+
+
+def _untold(done: int, total: int) -> None:
+    """Progress of what was told before."""
 
 
 def undecided(fence: str, why: str) -> FenceVerdict:
@@ -160,6 +165,26 @@ def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
     refused = Refused(first.transition, first.server, first.denied)
     note = "the recording contradicts itself"
     return FenceVerdict(fence, False, first.where, first.revision, (refused,), 0, None, note, 0.0)
+
+
+def _as_if_lines_were_missing(order: Timeline) -> Timeline:
+    """What a log does not tell may have happened."""
+    return replace(order, denied={}, steady={}, tells_syncs={}, tells_attempts={}, tells_loads=False)
+
+
+def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]) -> Tried:
+    """What is refuted where logs tell all is unknown where it is explained if lines are missing."""
+    if not other.verdict.conforms:
+        return one
+    logs = " and ".join(order.names[number - 1] for number in sorted(silent))
+    taken = other.verdict.note.removeprefix("explained ")
+    note = f"explained only if lines are missing in the log of {logs}{f': {taken}' if taken else ''}"
+    return Tried(replace(one.verdict, conforms=None, note=note), one.stage, one.outcome)
+
+
+def _lacking(first: Contradiction) -> str:
+    what = f"the log of {first.server} lacks lines" if first.server else "the recording lacks events"
+    return f"{what}: {first.where} shows {first.transition}, and {first.denied}"
 
 
 def _try_one(
@@ -241,6 +266,8 @@ def _doubt(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> str
             return f"{order.undecoded[0]} has a value that cannot be decoded"
         if order.cut:
             return order.cut
+        if order.lacking:
+            return _lacking(order.lacking[0])
         return order.mode_text if order.mode_open else ""
     one = stage.seen[outcome.reached]
     if not Proposals(order).possible(world, one):

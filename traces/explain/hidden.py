@@ -197,7 +197,8 @@ class Hidden:
             update = d.copy()
             if self._begins_update(update, n, want):
                 yield update
-            if want is not None and (self._wide or self._is_reset(n, want)):
+            # whoever resets gives a timestamp, whose physical part is in whole milliseconds
+            if want is not None and not want % NS_PER_MS and (self._wide or self._is_reset(n, want)):
                 admin = d.copy()
                 if admin.do("admin_reset_begin", n, by=want - admin.get("physical", n)):
                     yield admin

@@ -206,6 +206,7 @@ class _Try(Hidden):
         value = event.timestamp_ns
         for n in self._seen.writers or draft.world.servers:
             if self._would_tell_attempt(n):
+                draft.world.silent.add(n)
                 draft.refuse("commit", n, "the server's log would tell that it tries to save that")
                 continue
             # Whose log tells of that value says that a sync saved it.  In API mode that may be one after the
@@ -215,6 +216,7 @@ class _Try(Hidden):
             for slot, begun in ((OWN_SLOT, own), (CLIENTS_SLOT, client)):
                 for d in begun:
                     if self._would_tell(n) and (slot == CLIENTS_SLOT or d.get("job", n) == SYNC):
+                        d.world.silent.add(n)
                         d.refuse(slot + "commit", n, "the server's log would tell of that sync")
                         continue
                     if d.get(slot + "next", n) + self._window(n) != value:
@@ -255,8 +257,8 @@ class _Try(Hidden):
     def _clients_sync_early(self, draft: Draft, n: int, value: int) -> Iterator[Draft]:
         """A client's sync has loaded what others have overtaken since, or has begun, at an earlier time.
 
-        The server's log tells of such a load.  Where there is no log, none is looked for: whoever saves
-        beside a primary might always be one whose client's sync began long ago.
+        The server's log tells of such a load, or has lost that line.  Where there is no log, none is looked
+        for: whoever saves beside a primary might always be one whose client's sync began long ago.
         """
         d = draft.copy()
         if d.get("client_stage", n) == LOADED:
@@ -264,7 +266,11 @@ class _Try(Hidden):
                 yield d
         elif d.get("client_stage", n) == IDLE:
             told = d.get("timestamp") // NS_PER_MS in self._timeline.loads.get(n, ())
-            if told and self._loads(d, n, CLIENTS_SLOT):
+            if not told and n not in self._timeline.loads:
+                return
+            if not told and self._timeline.tells_loads:
+                d.world.silent.add(n)
+            elif self._loads(d, n, CLIENTS_SLOT):
                 yield d
 
     def _may_save_later(self, d: Draft, n: int) -> bool:
@@ -364,7 +370,9 @@ class _Try(Hidden):
         """The sync has loaded what the line says."""
         loaded = d.get(slot + "seen", n) // NS_PER_MS
         told = loaded if line.last_ns is None else line.last_ns // NS_PER_MS
-        if d.get(slot + "stage", n) == LOADED and loaded != told and self._timeline.watched:
+        begun_below = d.get(slot + "stage", n) >= BEGUN and d.get(slot + "next", n) // NS_PER_MS < told
+        other = begun_below or (d.get(slot + "stage", n) == LOADED and loaded != told)
+        if other and self._timeline.watched:
             return d.refuse((slot or "sync_") + "load", n, "it loads what the line says")
         return True
 

@@ -49,9 +49,11 @@ def cut_logs(trace: Trace, order: Timeline) -> Iterator[str]:
 
 
 def silent_in(trace: Trace, order: Timeline) -> list[str]:
-    """Servers whose log is missing, damaged or ends early: they may have done what no explanation needs."""
+    """Servers whose log is missing, damaged, ends early or lacks lines: they may have done what no
+    explanation needs."""
     damaged = {source.file for source in trace.sources if not source.whole}
     lost = {line.server for line in trace.logs if line.where.file in damaged}
+    lost |= {each.server for each in order.lacking}
     last = _last_lines(trace)
     return [name for name in order.names if name not in last or name in lost or name in _early(trace, order)]
 

@@ -103,6 +103,8 @@ class World:
         self.denied = timeline.denied
         self.steady = timeline.steady
         self.refused: dict[Refusal, None] = {}
+        #: servers whose logs' silence refused a step
+        self.silent: set[int] = set()
         self._asked = tuple(asked)
         self._broken_by = {each: properties.named(each).broken_by for each in DEDUCED}
 
@@ -184,6 +186,7 @@ class Draft:
             return None
         until = self.world.denied.get((name, number))
         if until is not None and self.now < until:
+            self.world.silent.add(number)
             return ("the server's log would tell of it",)
         return self.world.machine.refused(self.state, index, inputs)
 
@@ -235,6 +238,7 @@ class Draft:
             return self.refuse("clock_jump", number, "no clock is known to have been set")
         told = large and self.now < self.world.steady.get(number, 0) and self.get("initialised", number)
         if told and by - skew > _FAR_NS:
+            self.world.silent.add(number)
             return self.refuse("clock_jump", number, "the server's log would tell of it")
         self.cost += _CLOCK_SURPRISE * large
         return self.do("clock_jump", number, by=by)

@@ -38,7 +38,7 @@ MAX_SEEN = 300_000
 _SAVE_NS = 2 * NS_PER_MS  # what a save takes, about
 _ANSWER_NS = 50 * NS_PER_MS  # how long after etcd applied a save the server may learn of it
 #: the steps of a log that bind a step of the model; the others only say when, or nothing more
-_BINDING = frozenset(
+BINDING = frozenset(
     {
         LogStep.SERVER_START,
         LogStep.SERVER_EXIT,
@@ -75,7 +75,7 @@ def streams_of(
     for number, log in lines.items():
         streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
     own, sent_on = _granted(trace, servers, unused)
-    room = MAX_SEEN - len(events) - sum(line.step in _BINDING for log in lines.values() for line in log)
+    room = MAX_SEEN - len(events) - sum(line.step in BINDING for log in lines.values() for line in log)
     if room < 0:
         raise Unclear(f"{MAX_SEEN - room:,} observations, where {MAX_SEEN:,} can be explained")
     cut = ""
@@ -223,7 +223,7 @@ def _log_stream(
     started = False
     for line in log:
         earliest, previous = max(previous, line.at_ns - LATE_NS), line.at_ns
-        if line.step not in _BINDING:
+        if line.step not in BINDING:
             unused["log lines that bind no step of the model"] += 1
             continue
         low, high, tried = 0, FOREVER, None

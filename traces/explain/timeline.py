@@ -36,13 +36,14 @@ class Timeline:
     resets; `loads`, the values (ms) that it loaded; `shown`, how often each fault; `denied`, the steps of
     which it would tell, and does not, and `steady`, that its clock did not jump on while it served: both
     until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each
-    attempt to save; `telling`, that it tells of all that it did, until then. Events may be missing from
+    attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all
+    that it did, until then. Events may be missing from
     revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
     first event is not known, `first_windows` are what the timestamp key may have held then. `unused` counts
     observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
-    `contradicted`: what one source says and another one denies, whatever the fence. `taken`: what is
-    explained by nothing that the trace shows.
+    `contradicted`: what one source says and another one denies, whatever the fence; `lacking`: of what a
+    log does not tell although it would. `taken`: what is explained by nothing that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -71,7 +72,9 @@ class Timeline:
     tells_syncs: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     tells_attempts: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
     contradicted: tuple[Contradiction, ...] = ()
+    lacking: tuple[Contradiction, ...] = ()
     taken: str = ""
+    tells_loads: bool = True
     telling: Mapping[int, int] = field(default_factory=dict)
     steady: Mapping[int, int] = field(default_factory=dict)
 
@@ -110,7 +113,7 @@ def timeline(trace: Trace) -> Timeline:
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
         streams = [within(stream, streams[0][0].at if late else 0, end, unused) for stream in streams]
     seen = tuple(merged(streams))
-    contradicted, taken = contradictions(trace, servers)
+    said = contradictions(trace, servers)
     gap = next((gap for gap in trace.gaps[late:] if events and gap.first < events[-1].revision), None)
     return Timeline(
         names=servers.names,
@@ -142,8 +145,9 @@ def timeline(trace: Trace) -> Timeline:
         unused={what: count for what, count in unused.items() if count},
         undecoded=trace.undecoded,
         cut=cut,
-        contradicted=contradicted,
-        taken=taken,
+        contradicted=said.denied,
+        lacking=said.lacking,
+        taken=said.taken,
         telling={log.number: log.end_ns - LATE_NS for log in logs_of(trace, servers) if log.tells_all},
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.trace import Trace
+from .seen import LATE_NS
 
 #: clocks differ by less, and lines are written and events received sooner
 LONG_NS = 10_000 * NS_PER_MS
@@ -35,6 +36,7 @@ class Watch:
         for event in trace.keys:
             self._events[event.revision].append(event)
         self._gaps = trace.gaps
+        self._undecoded = trace.undecoded
         self._keys = trace.keys
         self._last = trace.keys[-1].revision if trace.keys else 0
         self._other_elections = trace.other_elections
@@ -42,7 +44,8 @@ class Watch:
         self._end_ns = max(received, default=0)
         self.saves = [event for event in trace.keys if event.key is Key.TIMESTAMP]
         values = [event.timestamp_ns or 0 for event in self.saves]
-        self._unbroken = (
+        #: whether no write of the timestamp key is missing, and none is lower than one before
+        self.unbroken = (
             bool(values)
             and values == sorted(values)
             and all(each.put for each in self.saves)
@@ -51,17 +54,32 @@ class Watch:
         self._values = frozenset(values)
         self._in_ms = [value // NS_PER_MS for value in values]
         first = min(received, default=0)
+        self._received = {
+            event.revision: event.latest_ns for event in trace.keys if event.latest_ns not in (None, first)
+        }
         #: when each save was received, so that it was not saved long before; 0 of what was before the watch
         received_ns = (
             0 if save.latest_ns is None or save.latest_ns == first else save.latest_ns for save in self.saves
         )
         self._earliest_ns = [*accumulate(received_ns, max)]
+        of_saves = sorted(
+            (save.latest_ns, (save.timestamp_ns or 0) // NS_PER_MS)
+            for save in self.saves
+            if save.latest_ns is not None
+        )
+        self._receipts_ns = [at for at, _ in of_saves]
+        self._highest_received = [*accumulate((value for _, value in of_saves), max)]
         self._save_revisions = [save.revision for save in self.saves]
         self._from_first = bool(values) and self.saves[0].version == 1
 
     def tells_of(self, revision: int) -> bool:
         """Whether what happened at a revision is in the watch."""
         return revision <= self._last and not any(gap.first <= revision <= gap.last for gap in self._gaps)
+
+    def misses(self, revision: int) -> bool:
+        """Whether a revision is missing among those of the watch."""
+        first = self._keys[0].revision if self._keys else self._last
+        return first < revision < self._last and not self.tells_of(revision)
 
     def election(self, revision: int) -> KeyEvent | None:
         """The election at a revision."""
@@ -86,7 +104,7 @@ class Watch:
         ``before_its_end``: it would have held it before the watch's end; else that is only certain of values
         that a later one in the watch exceeds.
         """
-        if not self._unbroken or self.had(value_ns):
+        if not self.unbroken or self.had(value_ns):
             return False
         if not self._from_first and value_ns // NS_PER_MS <= self._in_ms[0]:
             return False
@@ -97,7 +115,7 @@ class Watch:
         ms = value_ns // NS_PER_MS
         at = bisect_right(self._in_ms, ms)
         once = (
-            self._unbroken and at > 0 and self._in_ms[at - 1] == ms and (at < 2 or self._in_ms[at - 2] != ms)
+            self.unbroken and at > 0 and self._in_ms[at - 1] == ms and (at < 2 or self._in_ms[at - 2] != ms)
         )
         return self._in_ms[at] if once and at < len(self._in_ms) else None
 
@@ -117,25 +135,105 @@ class Watch:
 
     def highest_ms(self, at_ns: int) -> int | None:
         """The highest value of the timestamp key until long after a time; `None` if some may be missing."""
-        if not self._unbroken:
+        if not self.unbroken:
             return None
         at = bisect_right(self._earliest_ns, at_ns + LONG_NS)
         return self._in_ms[at - 1] if at else 0
+
+    def received_ms(self, at_ns: int) -> int:
+        """The highest value of the timestamp key that was received before a time, 0 if none."""
+        at = bisect_right(self._receipts_ns, at_ns)
+        return self._highest_received[at - 1] if at else 0
 
     def ended_long_after(self, at_ns: int) -> bool:
         """Whether the watch goes on for long after a time."""
         return at_ns + LONG_NS < self._end_ns
 
-    def long_before_its_end(self, line: LogEvent) -> bool:
-        """Whether a line is that much older than what was received last."""
-        return self.ended_long_after(line.at_ns)
+    def ahead_of_receipts(self, lines: Iterable[LogEvent]) -> int | None:
+        """By how much at least a log's clock is ahead of the recorder's, as its elections and syncs show.
 
-    def leases(self) -> Iterator[Contradiction]:
-        """Election keys without a lease, or with that of another."""
+        None: no line of it tells of an event of which the receipt is known.
+        """
+        found = [
+            line.at_ns - received - LATE_NS
+            for line in lines
+            if (revision := self.revision_of(line)) and (received := self._received.get(revision))
+        ]
+        return min(found, default=None)
+
+    def before_its_end(self, line: LogEvent, ahead_ns: int | None) -> bool:
+        """Whether a line is older than what was received last; `ahead_ns`: see above."""
+        if ahead_ns is None:
+            return self.ended_long_after(line.at_ns)
+        return line.at_ns - ahead_ns + LATE_NS < self._end_ns
+
+    def elected_with(self, lease: int) -> bool:
+        """Whether an election key was written with that lease."""
+        return any(event.lease == lease for event in self._keys if event.key in ELECTIONS)
+
+    def only_holder(self, server: str, revision: int) -> bool:
+        """Whether nobody else had a server's election key until a revision: no campaign of its own failed."""
+        event = self.election(revision)
+        return (
+            event is not None
+            and not any(gap.first < revision for gap in self._gaps)
+            and all(
+                each.server == server
+                for each in self._keys
+                if each.key is event.key and each.put and each.revision < revision
+            )
+        )
+
+    def term_of(self, value_ns: int, key: Key) -> int | None:
+        """When the holder of an election key was elected (its revision) who held it when a value was saved.
+
+        None: the value was not saved, or nothing tells.
+        """
+        at = bisect_right(self._in_ms, value_ns // NS_PER_MS)
+        if not self.unbroken or not self.had(value_ns):
+            return None
+        saved = self._save_revisions[at - 1]
+        before = [event for event in self._keys if event.key is key and event.revision < saved]
+        complete = before and not any(
+            gap.last > before[-1].revision and gap.first < saved for gap in self._gaps
+        )
+        return before[-1].revision if complete and before[-1].put else None
+
+    def itself(self) -> Iterator[Contradiction]:
+        """What etcd's events deny of each other: leases of elections, versions of keys."""
+        yield from self._leases()
+        if not self._undecoded:
+            yield from self._versions()
+
+    def _versions(self) -> Iterator[Contradiction]:
+        """Versions of a key that no write between its events accounts for."""
+        before: dict[str, KeyEvent] = {}
+        for event in self._keys:
+            last = before.get(event.path)
+            before[event.path] = event
+            if last is None or not event.put or event.version is None or (last.put and last.version is None):
+                continue
+            if any(gap.first < event.revision and gap.last > last.revision for gap in self._gaps):
+                continue
+            if (
+                event.revision != last.revision
+                and event.version != (last.version or 0 if last.put else 0) + 1
+            ):
+                denied = f"no revision since {last.revision} is missing, and its version counts other writes"
+                transition = "commit" if event.key is Key.TIMESTAMP else "campaign"
+                yield Contradiction(event.where, event.revision, transition, event.server or "", denied)
+
+    def _leases(self) -> Iterator[Contradiction]:
+        """Election keys without a lease, or with that of another; saved values with one."""
         telling = {event.where.file for event in self._keys if event.lease}
         owners: dict[int, KeyEvent] = {}
         for event in self._keys:
-            if not event.put or event.key is Key.TIMESTAMP:
+            if not event.put:
+                continue
+            if event.key is Key.TIMESTAMP:
+                if event.lease:
+                    denied = "the timestamp key is written without a lease"
+                    yield Contradiction(event.where, event.revision, "commit", "", denied)
                 continue
             elected = event.key in ELECTIONS
             if elected and event.lease is None and event.where.file in telling:

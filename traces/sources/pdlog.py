@@ -54,22 +54,7 @@ Sources: `pkg/tso/tso.go`, `pkg/tso/allocator.go`, `pkg/election`, `pkg/member`,
 `server/cluster/cluster.go`, `pkg/storage/endpoint/tso.go`; `pkg/tso/global_allocator.go` to 8.5, `server/tso/tso.go`,
 `server/election` and `server/member` to 6.5.
 
-What a replay makes of a line (`explain/proposals.py`: steps of the model; `explain/contradictions.py` and
-`answers.py`: what etcd's events, the same log and clients must agree with). Lines of other steps bind nothing.
-
-| step | binds a step of the model | must agree with |
-|---|---|---|
-| SERVER_START, SERVER_EXIT | restart, stop | every answer after a reset, with a sync in between |
-| LEASE_GRANTED | | the lease of the election key that the next ELECTED names |
-| ELECTED | where no watch tells, campaign | the election key's write at that revision, by that server |
-| CAMPAIGN_WON | | ELECTED before it |
-| SYNC_START | | how the sync before ended |
-| WINDOW_LOADED, SYNC_SKIPPED | sync_load, sync_skip | the values of the timestamp key |
-| SYNC_SAVED | who wrote that value, and from which clock reading | these values, the save interval |
-| SAVE_ATTEMPT | who may have written that value | the value or a refusal, the key, whether it checks |
-| SAVE_REFUSED | the refusal of that reason | the previous value |
-| RESET, ALLOCATOR_CLOSED, STEP_DOWN | that the memory is cleared, the role given up | why; no answer until a sync |
-| CLOCK_OFFSET, ADMIN_RESET | that a clock jumped, that an admin reset | answers above every window |
+What a replay makes of a line: `binding.py`.
 
 A refused save is logged two or three times, by each function it passes through. They make one event: the
 innermost line makes it, the others are taken for the same refusal when they have the same error, and make
@@ -80,10 +65,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 
-from . import fallbacks, groups
+from . import fallbacks, groups, zap
 from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
@@ -106,22 +90,11 @@ from .observation import (
 )
 from .settings import ServerStart, server_start
 from .wrapping import unwrap, unwrapped
+from .zap import time_ns
 
-_TIME = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d"
-# Possessive, and no key or bare value goes on past a bracket: so no text is looked at again and again.
-_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_HEAD = re.compile(
-    rf"\[({_TIME})\] \[[A-Z]+\] (?:(?:\[[\w.-]+\] )?\[[^\]\"= ]*:\d+\] )?\[({_QUOTED}|[^\]\"=]*)\]"
-)
-_FIELD = re.compile(rf"\[({_QUOTED}|[^\[\]\"=]++)=({_QUOTED}|[^\[\]\"]*+)\]")
-#: what may follow: fields to the end of the line, or the line is damaged, as where a part of a log is missing
-_FIELDS = re.compile(rf"(?: \[(?:(?:{_QUOTED}|[^\[\]\"=]++)=(?:{_QUOTED}|[^\[\]\"]*+))?\])*+\s*")
-_OBJECT = re.compile(rf"=(?=\"{{)({_QUOTED})\]")
 _SECONDS = len("2026/11/23 07:09:28")  # of a time, up to its seconds
 _SILENCE_NS = 3_000 * NS_PER_MS  # between lines of one stretch
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 #: servers whose lines one file has
 _MOST_MARKED = 100
 
@@ -329,7 +302,7 @@ class Log:
 def recognise(line: bytes) -> bool:
     """Whether a line is a server's, or a client's panic, whatever is around it."""
     text = unwrap(line[:MAX_LINE]).decode(errors="replace")
-    return _HEAD.match(text) is not None or fallbacks.is_panic(text[:MAX_TEXT])
+    return zap.head(text) is not None or fallbacks.is_panic(text[:MAX_TEXT])
 
 
 def decode(
@@ -377,14 +350,14 @@ class _Decoder:
             BadInput: it is of another cluster.
         """
         tally, log = self._tally, self._log
-        head = None if line is None else _HEAD.match(line.decode(errors="replace"))
+        head = None if line is None else zap.head(line.decode(errors="replace"))
         if head is None:
             self._without_head(number, line)
             return
-        if _FIELDS.fullmatch(head.string, head.end()) is None or not _whole_objects(head.string, head.end()):
+        if zap.damaged(head):
             tally.skip(number, "a log line that is damaged")
             return
-        message = _unquote(head[2])
+        message = zap.message(head)
         if head[1][:_SECONDS] != self._second:
             self._second = head[1][:_SECONDS]
             _stretch(log.stretches, time_ns(head[1]))
@@ -405,7 +378,7 @@ class _Decoder:
         if fallbacks.SIGN in message:
             at = time_ns(head[1])
             self._goes_back(
-                fallbacks.told(self._file, number, self._client, at, message, _fields(head), self._group)
+                fallbacks.told(self._file, number, self._client, at, message, zap.fields(head), self._group)
             )
             return
         at_ns = time_ns(head[1]) if protocol or self._tellings.any_in(message) else None
@@ -413,7 +386,7 @@ class _Decoder:
             tally.other += 1
             return
         where = Where(self._file, number)
-        fields = _fields(head)
+        fields = zap.fields(head)
         if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
         if not protocol:
@@ -495,27 +468,6 @@ class _Decoder:
         )
 
 
-def _fields(head: re.Match[str]) -> dict[str, str]:
-    """What follows a line's message."""
-    return {_unquote(found[1]): _unquote(found[2]) for found in _FIELD.finditer(head.string, head.end())}
-
-
-def _whole_objects(line: str, begin: int) -> bool:
-    """Whether what begins as an object in a line's fields ends as one, and is JSON if its first key is."""
-    return '="{' not in line or all(
-        found[1].endswith('}"') and (not found[1].startswith('"{\\"') or _is_json(found[1]))
-        for found in _OBJECT.finditer(line, begin)
-    )
-
-
-def _is_json(quoted: str) -> bool:
-    try:
-        json.loads(json.loads(quoted))
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def _stretch(stretches: list[tuple[int, int]], at_ns: int | None) -> None:
     """There is a line in the second that begins then, or a little before."""
     if at_ns is None:
@@ -569,20 +521,6 @@ def _mode(message: str, fields: str) -> bool | None:
     if message.startswith("API"):
         return True
     return False if fields.startswith(" [config=") else None
-
-
-def time_ns(text: str) -> int | None:
-    """A zap time, `2026/11/23 07:09:28.483 +00:00`, in Unix nanoseconds.
-
-    `None` for Go's zero time, in whatever offset it is shown, and for what is no time since 1970.
-    """
-    try:
-        moment = datetime.fromisoformat(text.replace("/", "-").replace(" ", "T", 1).replace(" ", ""))
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return _time((moment - _EPOCH) // _MICROSECOND * 1000)
 
 
 def _time(ns: int) -> int | None:
@@ -684,15 +622,6 @@ def _name_of(text: str) -> str:
     if text.startswith("pod/"):
         return text.split("/")[1]
     return PurePath(text.partition(" ")[0] or text).name.removesuffix(".gz").removesuffix(".log")
-
-
-def _unquote(text: str) -> str:
-    if not text.startswith('"'):
-        return text
-    try:
-        return str(json.loads(text)).encode(errors="replace").decode()
-    except ValueError:
-        return text[1:-1]
 
 
 def _integer(text: str | None) -> int | None:

@@ -1,0 +1,171 @@
+"""What a server's log lacks: lines that it wrote before one that is there; and what the watch lacks of these.
+
+A log is filtered, rotated, or copied with holes that join cleanly, so that a line which is missing refutes
+nothing: it says that the log does not tell all. What it does not tell may have happened, and no verdict may
+rest on its silence.
+
+| line | what the same log would tell before it |
+|---|---|
+| CAMPAIGN_WON | ELECTED, where logs have such lines |
+| ELECTED | the grant of the lease that its key has in etcd |
+| RESET after READY, in a log that nobody filtered | why: refused saves, an allocator closed, a role or a process that ended |
+| SYNC_START of a PD, in a log that nobody filtered | how the sync before ended |
+| SAVE_ATTEMPT | what became of the one before |
+| SAVE_ATTEMPT of a PD, SYNC_SAVED | a start in that mode, with that save interval |
+"""  # noqa: E501  # a row of a table is one line
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ...model.language.transition import Kind
+from ..sources.observation import LogEvent, LogStep
+from .logs import Log
+from .watched import ELECTIONS, Contradiction, Watch
+
+#: a refusal, or a server that stops or starts, or gives up what it is about
+_ENDS_AN_ATTEMPT = frozenset(
+    {
+        LogStep.SAVE_REFUSED,
+        LogStep.RESET,
+        LogStep.ALLOCATOR_CLOSED,
+        LogStep.STEP_DOWN,
+        LogStep.SERVER_EXIT,
+        LogStep.SERVER_START,
+    }
+)
+_ENDS_A_SYNC = _ENDS_AN_ATTEMPT | {LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED, LogStep.CAMPAIGN_START}
+#: why a memory is cleared
+_REASONS = frozenset(
+    {
+        LogStep.SAVE_REFUSED,
+        LogStep.ALLOCATOR_CLOSED,
+        LogStep.STEP_DOWN,
+        LogStep.TRANSFER,
+        LogStep.REVOKE_FAILED,
+        LogStep.KEEP_ALIVE_SLOW,
+        LogStep.SERVER_EXIT,
+        LogStep.SERVER_START,
+    }
+)
+#: within so many lines of it, a process says that it exits
+_SOON = 8
+
+
+class Lacking:
+    """The lines of one server in one file: before which of them others are missing.
+
+    `windows`: the save intervals (ns) that its starts tell, empty if not all do; `serves`: whether it had
+    started in PD service mode before a time, None if nothing tells; `elections`: whether any log has ELECTED.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        kind: Kind,
+        windows: frozenset[int],
+        watch: Watch,
+        elections: bool,
+        serves: Callable[[int], bool | None],
+    ) -> None:
+        self._log, self._kind, self._windows, self._watch, self._serves = log, kind, windows, watch, serves
+        self._tells_elections = elections
+
+    def places(self) -> Iterator[Contradiction]:
+        """Each of them, in no order."""
+        if not self._log.whole:
+            return  # that is known
+        yield from self._elections()
+        yield from self._leases()
+        yield from self._attempts()
+        yield from self._starts()
+        if self._log.unfiltered:
+            yield from self._reasons()
+            yield from self._ends()
+
+    def _lacks(self, line: LogEvent, transition: str, what: str) -> Contradiction:
+        return Contradiction(line.where, line.revision, transition, self._log.server, what)
+
+    def _elections(self) -> Iterator[Contradiction]:
+        """Campaigns that were won without the line of the election, where logs have such lines."""
+        if not self._tells_elections:
+            return
+        elected = True
+        for line in self._log.lines:
+            if line.step is LogStep.ELECTED and line.revision and self._watch.misses(line.revision):
+                missing = f"revision {line.revision} is in no watch stream"
+                yield Contradiction(line.where, line.revision, "campaign", "", missing)
+            if line.step is LogStep.CAMPAIGN_START:
+                elected = False
+            elif line.step in (LogStep.ELECTED, LogStep.SERVER_START):
+                elected = True
+            elif line.step is LogStep.CAMPAIGN_WON and not elected:
+                yield self._lacks(line, "campaign", "the log would tell of the election")
+
+    def _leases(self) -> Iterator[Contradiction]:
+        """Elections with another lease than the one that was granted last."""
+        granted: LogEvent | None = None
+        for line in self._log.lines:
+            if line.step is LogStep.LEASE_GRANTED and line.key in ELECTIONS:
+                granted = line
+            elif line.step is LogStep.ELECTED and line.revision:
+                event = self._watch.election(line.revision)
+                if granted and event and event.lease not in (None, granted.lease):
+                    yield self._lacks(line, "campaign", "the log would tell of the grant of that lease")
+                granted = None
+
+    def _attempts(self) -> Iterator[Contradiction]:
+        """Attempts to save of which nothing came."""
+        pending: LogEvent | None = None
+        by_client = False
+        for line in self._log.lines:
+            if line.step is LogStep.SAVE_ATTEMPT:
+                if pending is not None:
+                    yield self._lacks(line, "commit", "the log would tell what became of the attempt before")
+                open_ = line.save_ns and self._watch.never_had(line.save_ns, before_its_end=False)
+                # where its election key should have no value, or a client wanted it, no line tells its end
+                pending = line if open_ and line.text and not by_client else None
+                by_client = False
+            elif line.step is LogStep.SYNC_START and self._kind is Kind.TSO:
+                pending, by_client = None, True
+            elif line.step in _ENDS_AN_ATTEMPT:
+                pending = None
+
+    def _starts(self) -> Iterator[Contradiction]:
+        """What a server does that started otherwise than its log tells."""
+        for line in self._log.lines:
+            if line.step is LogStep.SYNC_SAVED and line.save_ns and line.next_ns:
+                if self._windows and line.save_ns - line.next_ns not in self._windows:
+                    yield self._lacks(line, "sync_begin", "the log would tell of that save interval")
+            elif line.step is LogStep.SAVE_ATTEMPT and line.fenced is not None:
+                checks = False if self._kind is Kind.TSO else self._serves(line.at_ns)
+                if checks is not None and line.fenced is not checks:
+                    yield self._lacks(line, "find_no_primary", "the log would tell of a start in that mode")
+
+    def _reasons(self) -> Iterator[Contradiction]:
+        """Memories of those that serve that are cleared for no reason."""
+        served = told = False
+        lines = self._log.lines
+        for index, line in enumerate(lines):
+            if line.step is LogStep.READY:
+                served, told = True, False
+            elif line.step in _REASONS:
+                told = True
+            elif line.step is LogStep.RESET:
+                after = {each.step for each in lines[index + 1 : index + 1 + _SOON]}
+                if served and not told and LogStep.SERVER_EXIT not in after:
+                    yield self._lacks(line, "reset", "the log would tell why")
+                served = False
+
+    def _ends(self) -> Iterator[Contradiction]:
+        """Syncs of a PD, one after another, of which no line tells how they ended."""
+        if self._kind is not Kind.PD:
+            return
+        open_ = False
+        for line in self._log.lines:
+            if line.step is LogStep.SYNC_START:
+                if open_:
+                    yield self._lacks(line, "sync_load", "the log would tell how the sync before ended")
+                open_ = True
+            elif line.step in _ENDS_A_SYNC:
+                open_ = False

@@ -1,0 +1,44 @@
+"""What a log's lines bind: steps of the model (`explain/proposals.py`), what must agree with them in etcd, in
+the same log and in clients' samples (`explain/contradictions.py`, `answers.py`), and what their absence says
+(`explain/lacking.py`: never more than that lines are missing).
+
+| step | binds a step of the model | must agree with |
+|---|---|---|
+| SERVER_START | restart, with a crash before it; in which mode, with which settings | |
+| SERVER_EXIT | stop | |
+| CAMPAIGN_START | | an election's time; ELECTED before CAMPAIGN_WON |
+| LEASE_GRANTED | | the lease of the election key that ELECTED names just after it; granted once |
+| ELECTED | where no watch tells, campaign | the election key put at that revision, by that server |
+| CAMPAIGN_WON | | ELECTED before it |
+| SYNC_START | | how the sync before ended |
+| WINDOW_LOADED | sync_load, client_load | the values of the timestamp key, not one known to be past |
+| CLOCK_BEHIND | | the values of the timestamp key |
+| SYNC_BEGUN | sync_begin, client_begin, at its clock reading | |
+| SYNC_SAVED | who wrote that value, from which clock reading | these values, its clock, the save interval |
+| SYNC_SKIPPED | sync_skip, client_skip | these values, and what was saved last |
+| READY | | why a memory is cleared after it |
+| SAVE_ATTEMPT | who may have written that value | its election key, whether it checks, what became of it |
+| SAVE_REFUSED | the refusal of that reason | the previous value, not less than what was to be saved |
+| RESET | that the memory is cleared | why; no answer from below what was saved before |
+| ALLOCATOR_CLOSED | that the memory is cleared | |
+| STEP_DOWN | that the role is given up | |
+| TRANSFER | | why a memory is cleared |
+| REVOKE_FAILED | | why a memory is cleared |
+| KEEP_ALIVE_SLOW | | why a memory is cleared |
+| PROVIDER_TSO, PROVIDER_PD | that a PD in API mode may switch | |
+| CLOCK_OFFSET | that a clock jumped | answers above every window |
+| ADMIN_RESET | that an admin reset, to which time | answers above every window |
+
+What binds nothing, and why:
+
+| step | why |
+|---|---|
+| CAMPAIGN_SKIPPED | a server may wait as long as it likes |
+| CAMPAIGN_REFUSED | a campaign that changes nothing in etcd is no step |
+| EXPECTED_SET | etcd shows the key itself |
+| KEEP_ALIVE_STOPPED | it is told of every lease that ends, for whatever reason |
+| KEY_DELETED | etcd shows it; the revision is where the watcher was, not that of the deletion |
+| KEY_REMOVED | etcd shows it |
+| HOLDER_CHANGED, FOLLOWING | that others lead, etcd shows |
+| LOGICAL_LOW | how much of the logical part is used, no state needs to be told |
+"""
