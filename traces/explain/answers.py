@@ -182,7 +182,7 @@ def _without_memory(
 
 
 def _answers(rows: Rows, calls: Calls, servers: Servers) -> Iterator[tuple[int, Any]]:
-    """By server that is known, which rows are timestamps that it granted itself, and of which it is told when."""
+    """By known server, which rows are timestamps that it granted itself and that are timed."""
     number_of = calls.told(lambda who: servers.at(who.kind, who.endpoint))
     asked = np.where(granted(rows) & (rows["timed"] != 0), number_of[rows["who"]], 0)
     for number in as_they_come(asked[asked != 0]):
