@@ -68,11 +68,10 @@ def _ranges(trace: Trace, *, timed: bool = False) -> Iterator[Rows]:
     for rows in trace.calls.chunks():
         got = columns.granted(rows)
         at = np.flatnonzero(got & (rows["timed"] != 0) if timed else got)
-        found = rows[at]
-        ranges = np.empty(len(found), _RANGE)
+        ranges = np.empty(len(at), _RANGE)
         for name in ("start", "end", "physical", "timed", "who", "file"):
-            ranges[name] = found[name]
-        ranges["first"], ranges["last"] = columns.first(found), columns.last(found)
+            ranges[name] = rows[name][at]
+        ranges["first"], ranges["last"] = columns.first(rows)[at], columns.last(rows)[at]
         ranges["at"], ranges["group"] = at + begin, 0
         begin += len(rows)
         yield ranges

@@ -14,7 +14,7 @@ from .packing import Text
 
 MAX_LINE = 8 << 20  # etcd's first watch response packs up to 1000 revisions of history into one line
 MAX_SIZE = 8 << 30
-MAX_KEPT = 800 << 20  # of all files of a trace
+MAX_KEPT = 800 << 20  # of all files of a trace; of calls, in temporary files
 OBSERVATION = 400  # what one takes, about, from where it is read to where it is judged
 MAX_SKIPPED = 1_000_000
 _CHUNK = 1 << 20
