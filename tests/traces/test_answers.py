@@ -20,7 +20,8 @@ from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.observation import BadInput, LogStep
 from tsofence.traces.tell.stopped import most_telling, what_stands_there
 
-REPORTS = Path(__file__).parents[1] / "reports"
+TESTS = Path(__file__).parents[1]
+REPORTS = TESTS / "reports"
 BACK, WHO, SYNCED = "did time go back?", "who else wrote?", "was each new leader synced before it served?"
 BUG, NONE = "has this version a known bug?", "why was there no timestamp?"
 
@@ -108,7 +109,7 @@ def test_a_pd_beside_a_tso_primary() -> None:
     back, who = answer(found, BACK), answer(found, WHO)
     assert back.verdict == "unknown"
     assert back.doubtful is not None
-    assert "for 1.924 s pd1 gave the smaller timestamps" in back.text
+    assert "for 1.924 s both could grant, pd1 the smaller timestamps until it saved anew" in back.text
     assert "127.0.0.1:13379 was the TSO primary, so 182 saves of pd1 did not happen" in who.text
     assert "for 17.838 s" in answer(found, NONE).text
     assert answer(found, SYNCED).verdict == "no"
@@ -412,3 +413,11 @@ def test_a_state_of_etcd_says_what_to_collect_from_there_on() -> None:
     assert "etcdctl watch --prefix '' --rev=85 -w json" in str(refused.value)
     beside = reading.read([REPORTS / "snapshot", REPORTS / "self-transfer"])
     assert any("--rev=85" in reason for source in beside.sources for reason in source.reasons)
+
+
+def test_a_server_that_died_was_there_as_long_as_its_log_and_its_saves_tell(tmp_path: Path) -> None:
+    """The save by which the next one begins is no sign of it."""
+    logs = [next((TESTS / "recordings" / "pd-failover").glob(f"pd-pd{n}.log*")) for n in (1, 2, 3)]
+    watch = next((TESTS / "recordings" / "pd-failover").glob("etcd-recv*"))
+    assert "for at most 15." in answer(asked(*logs, watch), NONE).text
+    assert "the last sign of pd3" in answer(asked(*logs), NONE).text
