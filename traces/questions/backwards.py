@@ -115,8 +115,8 @@ def _both(old: Term, until: LogEvent | None, stop: int, new: Term, begin: LogEve
     text = (
         f"it can have, by the servers' clocks: {short(old.server)} had something to grant from until "
         f"{clock(stop)}{'' if until else ' or later'}, {short(new.server)} from {clock(begin.at_ns)} on, "
-        f"above its window: for {seconds(stop - begin.at_ns)} both could grant, {short(old.server)} the smaller "
-        "timestamps until it saved anew"
+        f"above its window: for {seconds(stop - begin.at_ns)} both could grant, {short(old.server)} the "
+        "smaller timestamps until it saved anew"
     )
     evidence = (begin.where, (until or old.last).where)
     return Answer(
