@@ -280,6 +280,7 @@ def test_which_builds_fit_is_told_by_one_line_each() -> None:
     """None of those that the logs' words allow fits, so all others are tried."""
     found = replay(reading.read([REPORTS / "stale-leader"]), properties=())
     assert {each.fence for each in found.fences if each.conforms} == {"release-7.5", "release-8.5"}
+    assert "release-7.5 and release-8.5: the logs have words of other builds" in found.notes
     for verdict in found.fences:
         telling = most_telling(verdict)
         if not verdict.conforms:
