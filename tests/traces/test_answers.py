@@ -422,3 +422,42 @@ def test_a_server_that_died_was_there_as_long_as_its_log_and_its_saves_tell(tmp_
     watch = next((TESTS / "recordings" / "pd-failover").glob("etcd-recv*"))
     assert "for at most 15." in answer(asked(*logs, watch), NONE).text
     assert "the last sign of pd3" in answer(asked(*logs), NONE).text
+
+
+def test_a_pd_that_hands_over_has_not_lost_its_memory(tmp_path: Path) -> None:
+    """It closes its allocator before it is ready, and a TSO server serves."""
+    path = log(
+        tmp_path,
+        "pd-1",
+        "01.000|campaign PD leader ok|campaign-leader-name=pd-1",
+        "01.001|sync and save timestamp|last="
+        + at("00.500")
+        + "|save="
+        + at("04.000")
+        + "|next="
+        + at("01.000"),
+        "01.002|closing the TSO allocator",
+        "01.002|reset the timestamp in memory",
+        "01.003|PD leader is ready to serve|leader-name=pd-1",
+    )
+    found = asked(path)
+    assert found.terms.terms[0].cleared is None
+    assert answer(found, SYNCED).verdict != "no"
+
+
+def test_a_save_of_a_server_of_which_no_line_tells_an_election_may_be_a_primarys(tmp_path: Path) -> None:
+    """The line may have been left out: that is no bug yet."""
+    path = log(
+        tmp_path,
+        "tso-1",
+        "00.500|start to campaign the primary|name=http://t:1-00000",
+        "01.001|sync and save timestamp|last="
+        + at("00.500")
+        + "|save="
+        + at("04.000")
+        + "|next="
+        + at("01.000"),
+    )
+    found = asked(path)
+    assert answer(found, WHO).verdict == "unknown"
+    assert answer(found, BUG).verdict == "unknown"

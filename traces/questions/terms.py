@@ -66,12 +66,14 @@ class Term:
         if self.ready is None or not self.syncs:
             return None
         synced = self.syncs[-1].where.line
-        between = (
+        between = [
             line
             for line in self.clears
             if line.where.file == self.ready.where.file and synced < line.where.line < self.ready.where.line
-        )
-        return next(between, None)
+        ]
+        # a PD that hands over to a TSO server closes its allocator, and leads on
+        handed_over = any(line.step is LogStep.ALLOCATOR_CLOSED for line in between)
+        return None if handed_over else next(iter(between), None)
 
     @property
     def spans(self) -> Iterator[tuple[LogEvent, LogEvent | None]]:
