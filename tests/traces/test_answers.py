@@ -11,6 +11,7 @@ import pytest
 
 from tsofence.traces.explain.conformance import FenceVerdict, Refused
 from tsofence.traces.explain.replay import replay
+from tsofence.traces.explain.telling import most_telling
 from tsofence.traces.judge.exact import judge
 from tsofence.traces.judge.judgement import Judgement
 from tsofence.traces.questions.answer import Answer
@@ -18,7 +19,7 @@ from tsofence.traces.questions.ask import Asked, ask
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.observation import BadInput, LogStep
-from tsofence.traces.tell.stopped import most_telling, what_stands_there
+from tsofence.traces.tell.stopped import what_stands_there
 
 TESTS = Path(__file__).parents[1]
 REPORTS = TESTS / "reports"

@@ -1,4 +1,4 @@
 """Observations explained by runs of the model under a fence, or refuted.
 
-From outside: `replay`.
+From outside: `replay`; a `conformance` is the verdict on one fence, `telling` the guard that says most.
 """

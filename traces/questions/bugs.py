@@ -28,8 +28,8 @@ _Sign = Callable[[Trace, Terms], tuple[str, Where] | None]
 class Bug:
     """An issue of tikv/pd; `releases`: the first and the last that have it, of each line; `builds`: others.
 
-    `tso`: it takes a TSO server. `sign`: how a trace shows it, and where; None: no line does. `plain`: the sign
-    is the bug itself; else it may have another cause.
+    `tso`: it takes a TSO server. `sign`: how a trace shows it, and where; None: no line does. `plain`: the
+    sign is the bug itself; else it may have another cause.
     """
 
     issue: int

@@ -2,5 +2,5 @@
 
 From outside: `reading` makes a `trace` of files; `observation` has what a trace is made of, `settings`,
 `intervals` and `servers` what it says of the cluster, `builds` of which build of PD it is; `packing` opens
-any file within limits.
+any file within limits, `quoting` reads a line again.
 """
