@@ -462,3 +462,19 @@ def test_a_save_of_a_server_of_which_no_line_tells_an_election_may_be_a_primarys
     found = asked(path)
     assert answer(found, WHO).verdict == "unknown"
     assert answer(found, BUG).verdict == "unknown"
+
+
+def test_takeovers_in_a_row_add_a_save_interval_each(tmp_path: Path) -> None:
+    """Each begins where the window of the one before ends, before that has passed."""
+    sync = "sync and save timestamp"
+    path = log(
+        tmp_path,
+        "pd-1",
+        "01.000|start to campaign PD leader|campaign-leader-name=pd-1",
+        "01.001|" + sync + "|last=" + at("03.000") + "|save=" + at("06.001") + "|next=" + at("03.001"),
+        f"02.000|system time may be incorrect|last={at('06.001')}|next={at('02.000')}",
+        "02.001|" + sync + "|last=" + at("06.001") + "|save=" + at("09.002") + "|next=" + at("06.002"),
+    )
+    line = answer(asked(path), "is 'system time may be incorrect' harmless?")
+    assert line.verdict == "yes"
+    assert "each takeover before the last window has passed adds up to a save interval (3 s)" in line.text
