@@ -14,12 +14,14 @@ from tsofence.specs import scenario
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain.replay import Report
 from tsofence.traces.output.terminal import Terminal, one_line
+from tsofence.traces.questions.ask import ask
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.story import show
 from tsofence.traces.tell import results
+from tsofence.traces.tell.answered import answered, answers_json
 from tsofence.traces.tell.explored import explored
 from tsofence.traces.tell.matrix import Exploring
 from tsofence.traces.tell.replayed import replayed, rerun_text
@@ -54,7 +56,10 @@ def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | Non
     found = replaying.replay(trace, fences)
     assert found.sources
     assert json.dumps(results.replay_json(found)).isascii()
-    _printed(replayed(found, {}, details=True))
+    answers = ask(trace, found.properties, found.build)
+    assert json.dumps(answers_json(answers)).isascii()
+    names = [source.file for source in found.sources]
+    _printed(replayed(found, {}, details=True), answered(answers, names, details=True))
     for verdict in found.fences:
         assert verdict.conforms is not None or verdict.note
         if verdict.run is not None:

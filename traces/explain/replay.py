@@ -40,8 +40,6 @@ from .timeline import Timeline, timeline
 NAMES = (*specs.NAMES, AVAILABILITY)
 
 DEFAULT_FENCES = ("off", "check-tso-primary")
-#: how many observations may be explained under every build where nothing tells which it is
-_SMALL = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,8 @@ def replay(
 ) -> Report:
     """Judge a trace: whether it conforms to each fence, and the properties.
 
-    No fence named: those of the builds that the logs tell; where nothing tells, `DEFAULT_FENCES`, and every
-    other build beside them if the trace is small. If none of these fits, every other build. Properties are
-    judged on the first of these that fit.
+    No fence named: those of the builds that the logs tell; where nothing tells, `DEFAULT_FENCES`. If none of
+    these fits, every other build is tried as well; properties are not judged under builds that the logs deny.
 
     ``progress`` is called with what is explained so far and how much there is. Ctrl-C ends the search for
     explanations and leaves what was found. ``held`` (None: not held) holds a fault back, for the caller to
@@ -148,19 +145,22 @@ def _explaining(
     )
     own = [specs.named(name) for name in asked if name not in NAMES]
     tried = try_fences(order, fences, progress, held, dropped, own)
-    judging = tried
-    told = recognise(trace.versions)
-    none = all(each.verdict.conforms is False for each in tried)
-    if others and not order.contradicted and (none or (not told.evidence and len(order.seen) <= _SMALL)):
-        tried = [*tried, *try_fences(order, others, progress, held, dropped, own)]
-        judging = tried if none else judging
+    told, judging = recognise(trace.versions), tried
+    denied: tuple[str, ...] = ()
+    if not order.contradicted and all(each.verdict.conforms is False for each in tried):
+        more = try_fences(order, others, progress, held, dropped, own)
+        # what a server did is not judged under a build that its own words deny
+        judging = tried if told.evidence else [*tried, *more]
+        tried = [*tried, *more]
+        if told.evidence and (fitting := [each.verdict.fence for each in more if each.verdict.conforms]):
+            denied = (f"{' and '.join(fitting)}: the logs have words of other builds",)
     found = [_judged(name, trace, order, judging, silent, held, witnesses) for name in asked]
     return Report(
         trace.sources,
         trace.settings,
         tuple(found),
         tuple(each.verdict for each in tried),
-        (*_notes(order, tried, told), *cut_logs(trace, order)),
+        (*_notes(order, tried, told), *denied, *cut_logs(trace, order)),
         told,
     )
 

@@ -48,7 +48,7 @@ def seconds(ns: int) -> str:
 
 def packed(ns: int) -> int:
     """The lowest timestamp of that millisecond, as the number that TiDB stores."""
-    return (ns // NS_PER_MS) << LOGICAL_BITS
+    return max(ns // NS_PER_MS, 0) << LOGICAL_BITS
 
 
 def many(count: int, one: str, more: str = "") -> str:

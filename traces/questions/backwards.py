@@ -6,10 +6,11 @@ grant from at a time, or a server that loaded a window below the one that anothe
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 
 from ..judge.judgement import Judgement
-from ..sources.observation import LOGICAL_BITS, NS_PER_MS, Call, LogStep, Service
+from ..sources.observation import LOGICAL_BITS, NS_PER_MS, Call, LogEvent, LogStep, Service
 from ..sources.trace import Trace
 from .answer import CLIENTS, Answer, clock, many, packed, seconds
 from .terms import Term, Terms
@@ -95,29 +96,32 @@ def _both_granted(terms: Terms) -> Iterator[tuple[int, Answer]]:
 
     Two servers of one election are never told so: each asks its lease, which ends before the next begins.
     """
-    for old in terms.terms:
-        for since, until in old.spans:
-            for new in terms.terms:
-                if new.service is old.service or Service.UNKNOWN in (new.service, old.service):
-                    continue
-                for begin, _ in new.spans:
-                    stop = until.at_ns if until else old.last.at_ns
-                    if not since.at_ns < begin.at_ns < stop:
-                        continue
-                    sync = next((each for each in reversed(new.syncs) if each.next_ns is not None), None)
-                    reached = max(stop, (sync.next_ns or 0) if sync else 0)
-                    text = (
-                        f"it can have, by the servers' clocks: {short(old.server)} granted until "
-                        f"{clock(stop)}{'' if until else ' or later'}, {short(new.server)} from "
-                        f"{clock(begin.at_ns)} on, above its window: for {seconds(stop - begin.at_ns)} "
-                        f"{short(old.server)} gave the smaller timestamps"
-                    )
-                    evidence = (begin.where, (until or old.last).where)
-                    doubtful = packed(begin.at_ns - _TICK_NS), packed(reached)
-                    yield (
-                        stop - begin.at_ns,
-                        Answer(QUESTION, "unknown", text, evidence, CLIENTS, doubtful),
-                    )
+    spans = [(begin, stop, term) for term in terms.terms for begin, stop in term.spans]
+    for service, other in ((Service.PD, Service.TSO), (Service.TSO, Service.PD)):
+        begins = sorted(
+            ((begin.at_ns, index) for index, (begin, _, term) in enumerate(spans) if term.service is other)
+        )
+        for since, until, old in spans:
+            stop = until.at_ns if until else old.last.at_ns
+            at = bisect_right(begins, (since.at_ns, len(spans)))
+            if old.service is service and at < len(begins) and begins[at][0] < stop and not old.expired(stop):
+                begin, _, new = spans[begins[at][1]]
+                yield stop - begin.at_ns, _both(old, until, stop, new, begin)
+
+
+def _both(old: Term, until: LogEvent | None, stop: int, new: Term, begin: LogEvent) -> Answer:
+    sync = next((each for each in reversed(new.syncs) if each.next_ns is not None), None)
+    reached = max(stop, (sync.next_ns or 0) if sync else 0)
+    text = (
+        f"it can have, by the servers' clocks: {short(old.server)} had something to grant from until "
+        f"{clock(stop)}{'' if until else ' or later'}, {short(new.server)} from {clock(begin.at_ns)} on, "
+        f"above its window: for {seconds(stop - begin.at_ns)} both could grant, {short(old.server)} the "
+        "smaller timestamps until it saved anew"
+    )
+    evidence = (begin.where, (until or old.last).where)
+    return Answer(
+        QUESTION, "unknown", text, evidence, CLIENTS, (packed(begin.at_ns - _TICK_NS), packed(reached))
+    )
 
 
 def short(server: str) -> str:

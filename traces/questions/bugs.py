@@ -28,7 +28,8 @@ _Sign = Callable[[Trace, Terms], tuple[str, Where] | None]
 class Bug:
     """An issue of tikv/pd; `releases`: the first and the last that have it, of each line; `builds`: others.
 
-    `tso`: it takes a TSO server. `sign`: how a trace shows it, and where; None: no line does.
+    `tso`: it takes a TSO server. `sign`: how a trace shows it, and where; None: no line does. `plain`: the
+    sign is the bug itself; else it may have another cause.
     """
 
     issue: int
@@ -37,6 +38,7 @@ class Bug:
     builds: tuple[str, ...] = ()
     tso: bool = False
     sign: _Sign | None = None
+    plain: bool = False
 
 
 def _cleared(trace: Trace, terms: Terms) -> tuple[str, Where] | None:
@@ -109,6 +111,7 @@ _BUGS = (
         ("release-7.5", "release-8.5", "nextgen-8.5.4", "pull-10473-base", "master-2026-08"),
         tso=True,
         sign=_both,
+        plain=True,
     ),
     Bug(
         7015,
@@ -149,6 +152,7 @@ _BUGS = (
         ("release-8.5", "nextgen-8.5.4", "pull-10473-base", "pull-8780"),
         tso=True,
         sign=_to_itself,
+        plain=True,
     ),
     Bug(
         11086,
@@ -184,9 +188,13 @@ def known_bugs(trace: Trace, terms: Terms, build: Recognised) -> Answer:
         others = [str(each.issue) for each, _ in shown if each is not bug]
         also = [f"also looks like {', '.join(others)}"] if others else []
         after = "; ".join([f"{bug.what} (tikv/pd {bug.issue})", *known, *also])
-        sure = bug in has or bug is not _3423
+        sure = bug in has or bug.plain
         return Answer(
-            QUESTION, "yes" if sure else "unknown", f"{text}: {after}", (where,), "" if known else VERSION
+            QUESTION,
+            "yes" if sure else "unknown",
+            f"{text}{': ' if sure else ', as by '}{after}",
+            (where,),
+            "" if known else VERSION,
         )
     if not version:
         return Answer(

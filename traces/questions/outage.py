@@ -95,7 +95,7 @@ def _between(trace: Trace, terms: Terms) -> Iterator[_Found]:
     for begin, stop, term in spans:
         if reached is not None and begin.at_ns - reached[0].at_ns >= _LONG_NS:
             line, told, of = reached
-            sign = line.at_ns if told else _last_sign(trace, line.at_ns, term)
+            sign = line.at_ns if told else _last_sign(trace, line, of, term, begin.at_ns)
             if begin.at_ns - sign < _LONG_NS:
                 continue
             if told:
@@ -116,16 +116,21 @@ def _between(trace: Trace, terms: Terms) -> Iterator[_Found]:
             reached = end, stop is not None, term
 
 
-def _last_sign(trace: Trace, since: int, successor: Term) -> int:
-    """When the last save before that election was received, if the watch tells: no log does."""
-    if successor.revision is None:
-        return since
-    before = (
+def _last_sign(trace: Trace, line: LogEvent, of: Term, successor: Term, until: int) -> int:
+    """When a server whose end no line tells was there last: by any line of its log, or a save that was seen.
+
+    A leader that saves logs nothing of it.
+    """
+    until = min(until, of.end.at_ns) if of.end is not None else until
+    there = (end for _, end in trace.stretches.get(line.where.file, ()) if end < until)
+    saves = (
         event.latest_ns
         for event in trace.keys
-        if event.key is Key.TIMESTAMP and event.revision < successor.revision and event.latest_ns is not None
+        if event.key is Key.TIMESTAMP
+        and event.latest_ns is not None
+        and event.revision < (successor.revision or 0)
     )
-    return max((since, *before))
+    return max((line.at_ns, *there, *saves))
 
 
 def _unanswered(trace: Trace, terms: Terms) -> Iterator[_Found]:

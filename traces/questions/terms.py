@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..sources.observation import Attempt, Key, LogEvent, LogStep, Service
 from ..sources.trace import Trace
@@ -65,31 +66,34 @@ class Term:
         if self.ready is None or not self.syncs:
             return None
         synced = self.syncs[-1].where.line
-        between = (
+        between = [
             line
             for line in self.clears
             if line.where.file == self.ready.where.file and synced < line.where.line < self.ready.where.line
-        )
-        return next(between, None)
+        ]
+        # a PD that hands over to a TSO server closes its allocator, and leads on
+        handed_over = any(line.step is LogStep.ALLOCATOR_CLOSED for line in between)
+        return None if handed_over else next(iter(between), None)
 
     @property
     def spans(self) -> Iterator[tuple[LogEvent, LogEvent | None]]:
         """From which line to which it had something to grant from; None: nothing tells until when."""
-        own = {Service.PD: self.ready}.get(self.service)
+        ready = self.ready if self.service is Service.PD else None
         since: LogEvent | None = None
-        for sync in self.syncs:
-            later = [line for line in self.clears if line.at_ns >= sync.at_ns and line.where != sync.where]
-            after = [line for line in self.syncs if line.at_ns > sync.at_ns]
+        for line in sorted((*self.syncs, *self.clears), key=lambda each: (each.at_ns, each.where.line)):
+            if line.step in _SYNCED:
+                since = since or line
+            elif since is not None:
+                yield from _span(since, ready, line)
+                since = None
+        if since is not None:
             # one that started anew had died before, and nothing tells when
             died = self.end is not None and self.end.step is LogStep.SERVER_START
-            stop = later[0] if later else None if died else self.end
-            since = since or sync
-            if after and (stop is None or after[0].at_ns <= stop.at_ns):
-                continue  # the next sync goes on
-            begin = own if own is not None and own.at_ns > since.at_ns else since
-            since = None
-            if stop is None or stop.at_ns > begin.at_ns:
-                yield begin, stop
+            yield from _span(since, ready, None if died else self.end)
+
+    def expired(self, at_ns: int) -> bool:
+        """Whether its lease had run out when it stopped then: it granted nothing since, whatever it had."""
+        return any(abs(at_ns - line.at_ns) < _SOON_NS for line in self.slow)
 
     @property
     def why(self) -> str:
@@ -102,12 +106,20 @@ class Term:
             return f"save refused: {reason.value}" if reason else "save refused"
         if self.end is None:
             return ""
-        stop = next((line for line in reversed(self.clears)), self.end)
-        if any(abs(stop.at_ns - line.at_ns) < _SOON_NS for line in self.slow):
+        if self.expired((self.clears[-1] if self.clears else self.end).at_ns):
             return "lease expired"
         if self.end.step is LogStep.STEP_DOWN and "lease" in self.end.text and self.transfers:
             return "transferred"
         return _END_TEXT.get(self.end.step) or _reason(self.end.text)
+
+
+def _span(
+    since: LogEvent, ready: LogEvent | None, stop: LogEvent | None
+) -> Iterator[tuple[LogEvent, LogEvent | None]]:
+    """A PD grants once it is ready, too."""
+    begin = ready if ready is not None and ready.at_ns > since.at_ns else since
+    if stop is None or stop.at_ns > begin.at_ns:
+        yield begin, stop
 
 
 def _reason(text: str) -> str:
@@ -126,7 +138,7 @@ _END_TEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
     """All terms that the lines show, by the order of their elections where that is told, else by time.
 
@@ -138,9 +150,17 @@ class Terms:
 
     def after(self, term: Term) -> Term | None:
         """The next one of the same election, whoever won it."""
-        same = [each for each in self.terms if each.service is term.service]
-        at = next(index for index, each in enumerate(same) if each is term)
-        return same[at + 1] if at + 1 < len(same) else None
+        return self._next.get(id(term))
+
+    @cached_property
+    def _next(self) -> dict[int, Term]:
+        last: dict[Service, Term] = {}
+        found: dict[int, Term] = {}
+        for term in self.terms:
+            if term.service in last:
+                found[id(last[term.service])] = term
+            last[term.service] = term
+        return found
 
 
 def terms(trace: Trace) -> Terms:

@@ -8,6 +8,8 @@ whose answer was lost (`pkg/storage/endpoint/tso.go` SaveTimestamp, `pkg/tso/tso
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -23,6 +25,7 @@ from ..sources.observation import (
     Service,
     Where,
 )
+from ..sources.settings import ServerStart
 from ..sources.trace import Trace
 from .answer import LOGS, WATCH, Answer, clock, many
 from .backwards import short
@@ -30,6 +33,8 @@ from .terms import Term, Terms
 
 WRITERS = "who else wrote?"
 SYNCED = "was each new leader synced before it served?"
+#: how many writes after an election are looked at for its sync
+_NEAR = 100
 #: how far apart two syncs of one server that meet are logged
 _BESIDE_NS = 1_000_000_000
 _PREVIOUS = re.compile(r"saving timestamp (\d{1,19}) is less than or equal to the previous one (\d{1,19})")
@@ -49,9 +54,9 @@ def who_wrote(trace: Trace, terms: Terms, judged: Mapping[str, Judgement]) -> An
             f"did not happen, from {clock(fenced[0].at_ns)} to {clock(fenced[-1].at_ns)}"
         )
         return Answer(WRITERS, "yes", text, (fenced[0].where, fenced[-1].where))
-    lost = [
-        line for line in _refused(trace, Refusal.LEADERSHIP, Refusal.CONFLICT) if not _own_sync(line, terms)
-    ]
+    lost = _refused(trace, Refusal.LEADERSHIP, Refusal.CONFLICT)
+    beside = _beside_a_sync(lost, terms)
+    lost = [line for line in lost if line not in beside]
     if lost:
         why = lost[0].refusal.value if lost[0].refusal else ""
         text = (
@@ -74,72 +79,77 @@ def _refused(trace: Trace, *reasons: Refusal) -> list[LogEvent]:
 
 def _not_greater(trace: Trace, terms: Terms) -> Iterator[Answer]:
     """A refusal that names the value before, which is another's if the server's lines show no such save."""
-    for line in _refused(trace, Refusal.NOT_GREATER):
-        values = _PREVIOUS.search(line.text)
+    saved: defaultdict[int, list[LogEvent]] = defaultdict(list)
+    for each in trace.logs:
+        if each.save_ns:
+            saved[each.save_ns // NS_PER_MS].append(each)
+    synced = {each.server for term in terms.terms for each in term.syncs}
+    failed: set[str] = set()
+    for line in trace.logs:
+        if line.refusal is Refusal.OTHER:
+            failed.add(line.server)
+        values = _PREVIOUS.search(line.text) if line.refusal is Refusal.NOT_GREATER else None
         if values is None:
             continue
         wanted, held = int(values[1]), int(values[2])
-        own = [other for other in trace.logs if other.server == line.server]
-        if any(each.save_ns is not None and 0 <= held - each.save_ns < NS_PER_MS for each in own):
+        alike = saved[held // NS_PER_MS]
+        if any(each.server == line.server for each in alike):
             continue
-        others = [
-            each
-            for each in trace.logs
-            if each.server != line.server and each.save_ns and 0 <= held - each.save_ns < NS_PER_MS
-        ]
-        leading = {
-            short(term.server)
-            for term in terms.terms
-            if term.server != line.server and any(_at(span, line.at_ns) for span in term.spans)
-        }
-        who = (
-            f"it was {short(others[0].server)}"
-            if others
-            else f"{' and '.join(sorted(leading))} had something to grant from then"
-            if leading
-            else "no log here tells who"
-        )
-        # a sync and an update of one server may be under way at once, and only syncs are logged
-        own_open = line.attempt is not Attempt.UPDATE or not any(
-            each.step in (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED) for each in own
-        )
-        lost = own_open or any(
-            each.refusal is Refusal.OTHER and each.at_ns <= line.at_ns
-            for each in own
-            if each.step is LogStep.SAVE_REFUSED
-        )
+        who = f"it was {short(alike[0].server)}" if alike else _could(terms, line)
         text = (
             f"at {clock(line.at_ns)} the key held {held} ({clock(held)}), which {short(line.server)} had not "
             f"saved (it wanted {wanted}): {who}"
         )
-        evidence = (line.where, *(each.where for each in others[:1]))
-        if lost and not others:
+        evidence = (line.where, *(each.where for each in alike[:1]))
+        # a sync and an update of one server may be under way at once, and only syncs are logged
+        sure = line.attempt is Attempt.UPDATE and line.server in synced and line.server not in failed
+        if alike or sure:
+            yield Answer(WRITERS, "yes", text, evidence, "" if alike else WATCH)
+        else:
             text += ", or it was a save of its own that no line tells"
             yield Answer(WRITERS, "unknown", text, evidence, WATCH)
-        else:
-            yield Answer(WRITERS, "yes", text, evidence, "" if others else WATCH)
         return
 
 
-def _own_sync(line: LogEvent, terms: Terms) -> bool:
-    """Whether another sync of the same server saved just before: a client's first request begins one, too."""
-    saves = [sync for term in terms.terms if term.server == line.server for sync in term.syncs]
-    saves += [sync for sync in terms.strays if sync.server == line.server]
-    return any(0 <= line.at_ns - sync.at_ns < _BESIDE_NS for sync in saves)
+def _could(terms: Terms, line: LogEvent) -> str:
+    """Who else had something to grant from then."""
+    others = {
+        short(term.server)
+        for term in terms.terms
+        if term.server != line.server and any(_at(span, line.at_ns) for span in term.spans)
+    }
+    return (
+        f"{' and '.join(sorted(others))} had something to grant from then" if others else "no log tells who"
+    )
+
+
+def _beside_a_sync(lines: Sequence[LogEvent], terms: Terms) -> set[LogEvent]:
+    """Those just before which another sync of the same server saved: a client's first request begins one."""
+    saves: defaultdict[str, list[int]] = defaultdict(list)
+    for sync in (*terms.strays, *(each for term in terms.terms for each in term.syncs)):
+        saves[sync.server].append(sync.at_ns)
+    for of in saves.values():
+        of.sort()
+    found = set()
+    for line in lines:
+        at = bisect_right(saves[line.server], line.at_ns)
+        if at and line.at_ns - saves[line.server][at - 1] < _BESIDE_NS:
+            found.add(line)
+    return found
 
 
 def _before_the_sync(trace: Trace, terms: Terms) -> Iterator[Answer]:
     """A write of the timestamp key after an election and before what the one elected synced first."""
     writes = [event for event in trace.keys if event.key is Key.TIMESTAMP and event.timestamp_ns is not None]
+    revisions = [event.revision for event in writes]
     for term in terms.terms:
         sync = next((each for each in term.syncs if each.step is LogStep.SYNC_SAVED and each.save_ns), None)
         if term.revision is None or sync is None or (term.refused[:1] and term.refused[0].at_ns < sync.at_ns):
             continue
-        after = [event for event in writes if event.revision > term.revision]
-        own = next((event for event in after if _is(event, sync.save_ns)), None)
-        early = [event for event in after if own is not None and event.revision < own.revision]
-        if own is not None and early:
-            event = early[0]
+        first = bisect_right(revisions, term.revision)
+        own = next((event for event in writes[first : first + _NEAR] if _is(event, sync.save_ns)), None)
+        if own is not None and writes[first].revision < own.revision:
+            event = writes[first]
             text = (
                 f"revision {event.revision} is a save after the election of {short(term.server)} (revision "
                 f"{term.revision}) and before its sync (revision {own.revision}): it is another server's"
@@ -194,8 +204,11 @@ def was_synced(trace: Trace, terms: Terms) -> Answer:
     wrong: list[tuple[str, tuple[Where, ...]]] = []
     open_: list[tuple[str, tuple[Where, ...]]] = []
     fine: list[Term] = []
+    starts: defaultdict[str, list[ServerStart]] = defaultdict(list)
+    for start in trace.starts:
+        starts[start.server].append(start)
     for term in terms.terms:
-        if term.ready is None or (not term.syncs and not term.refused and _in_api_mode(trace, term)):
+        if term.ready is None or (not term.syncs and not term.refused and _in_api_mode(starts, term)):
             continue
         name, at = short(term.server), clock(term.ready.at_ns)
         if term.cleared is not None:
@@ -218,12 +231,11 @@ def was_synced(trace: Trace, terms: Terms) -> Answer:
     return _told_synced(wrong, open_, fine)
 
 
-def _in_api_mode(trace: Trace, term: Term) -> bool:
+def _in_api_mode(starts: Mapping[str, Sequence[ServerStart]], term: Term) -> bool:
     """Whether its last start was in API mode: such a PD may lead and hand out nothing."""
-    starts = [
-        start for start in trace.starts if start.server == term.server and start.at_ns <= term.first.at_ns
-    ]
-    return bool(starts) and starts[-1].api_mode is True
+    own = starts.get(term.server, ())
+    at = bisect_right(own, term.first.at_ns, key=lambda start: start.at_ns)
+    return at > 0 and own[at - 1].api_mode is True
 
 
 def _told_synced(

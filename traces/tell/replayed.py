@@ -12,13 +12,14 @@ from ...specs import liveness
 from ..explain.conformance import FenceVerdict
 from ..explain.replay import Report
 from ..explain.shrinking import Shrunk
+from ..explain.telling import most_telling
 from ..output.terminal import clean
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import Name
 from ..sources.trace import WATCHES
 from .names import Names as _Names
-from .stopped import most_telling, what_stands_there
+from .stopped import what_stands_there
 from .tables import columns, files_written, indented, verdict_text
 
 #: how many steps a table lists

@@ -10,11 +10,12 @@ from ...checker.search.findings import Exploration
 from ...model.variants import fences
 from ..explain.conformance import FenceVerdict
 from ..explain.replay import Report
+from ..explain.telling import most_telling
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import SETTINGS, Name, Settings
-from .stopped import most_telling, what_stands_there
+from .stopped import what_stands_there
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
     from ...checker.proof.prove import Proof

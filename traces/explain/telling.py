@@ -1,0 +1,54 @@
+"""Of the guards that refuse what would explain an observation, the one that tells most.
+
+A search notes every guard that refuses a step which would explain it.  Most of them say only that it is
+another step's turn.
+"""
+
+from __future__ import annotations
+
+from .conformance import FenceVerdict, Refused
+from .steps import NO_SUCH_STEP
+
+#: guards of the order in which a server does things
+_TURN = frozenset(
+    {
+        "a transaction is in flight",
+        "a try is left",
+        "another value is being saved",
+        "etcd answers",
+        "every key is read",
+        "it is time to read the timestamp key",
+        "no admin reset holds the memory",
+        "no client's sync in flight",
+        "not leader, not stopping",
+        "not promoted yet",
+        "nothing else in flight",
+        "promoted",
+        "running",
+        "somebody waits for the answer",
+        "sync has loaded the key",
+        "the sync of its last term has ended",
+        "transaction has begun",
+    }
+)
+#: guards of who may do it at all
+_ROLE = frozenset(
+    {"leader", "serving", "serving, or trying again", "it does not serve", "leadership is gone"}
+)
+_OF_LOGS = "the server's log would tell"
+
+
+def most_telling(verdict: FenceVerdict) -> Refused | None:
+    """The guard to show; None: there is none but of turns."""
+    told = [each for each in verdict.refused_by if each.guard not in _TURN]
+    own = verdict.seen.server if verdict.seen is not None else None
+
+    def rank(each: Refused) -> tuple[bool, bool, bool, bool]:
+        return (
+            each.guard != NO_SUCH_STEP,
+            not each.guard.startswith(_OF_LOGS),
+            each.guard in _ROLE,
+            bool(own) and each.server != own,
+        )
+
+    return min(told, key=rank, default=None)
