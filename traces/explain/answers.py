@@ -121,6 +121,8 @@ def _without_memory(
     """Answers of a server that had cleared its memory, from below what was granted or saved before that."""
     cleared: defaultdict[int, list[int]] = defaultdict(list)
     for log in logs:
+        if not _agrees(log, watch):
+            continue
         cleared[log.number] += [line.at_ns for line in log.lines if line.step is LogStep.RESET]
     answers: defaultdict[int, list[Call]] = defaultdict(list)
     for call in calls if any(cleared.values()) else ():
@@ -128,11 +130,11 @@ def _without_memory(
         if cleared[number] and not servers.in_api_mode(number, call.end_ns):
             answers[number].append(call)
     for number, of in answers.items():
-        of.sort(key=lambda call: call.end_ns)
-        ends = [call.end_ns for call in of]
-        highest = [*accumulate((call.physical for call in of), max)]
+        by_end = sorted(of, key=lambda call: call.end_ns)
+        ends = [call.end_ns for call in by_end]
+        highest = [*accumulate((call.physical for call in by_end), max)]
         resets = sorted(cleared[number])
-        for call in of:
+        for call in _by_a_clock_that_agrees(of):
             at = bisect_left(resets, call.start_ns - LATE_NS) - 1
             if at < 0:
                 continue
@@ -141,3 +143,26 @@ def _without_memory(
             if call.physical <= max(highest[before] if before >= 0 else 0, watch.received_ms(certain_ns)):
                 text = "the server had cleared its memory, and goes on above what was saved before that"
                 yield _denied(call, number, servers, text)
+
+
+def _agrees(log: Log, watch: Watch) -> bool:
+    """Whether a log's clock shows about what the recorder's does, and was not set back."""
+    ahead_ns = watch.ahead_of_receipts(log.lines)
+    return ahead_ns is not None and abs(ahead_ns + LATE_NS) <= LATE_NS and not log.set_back
+
+
+def _by_a_clock_that_agrees(answers: Iterable[Call]) -> Iterator[Call]:
+    """Answers of one server to clients whose clock shows about what that server's does, as others show.
+
+    Neither one that differs all the time, nor one that was set: the answers beside it show that.
+    """
+    clients: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in answers:
+        clients[call.file].append(call)
+    for calls in clients.values():
+        calls.sort(key=lambda call: call.line)
+        late = [abs(call.end_ns - call.physical * NS_PER_MS) > LATE_NS for call in calls]
+        if sum(late) * 2 < len(late):
+            for index, call in enumerate(calls):
+                if not any(late[max(index - 1, 0) : index] + late[index + 1 : index + 2]):
+                    yield call
