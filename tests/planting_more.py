@@ -337,7 +337,7 @@ def a_lease_of_an_election_twice(recording: Recording, chance: random.Random) ->
 # --- clocks, and watches: no faults ------------------------------------------------------------------------
 
 
-def _log_shifted(recording: Recording, name: str, by: timedelta, begin: int = 0) -> Recording:
+def log_shifted(recording: Recording, name: str, by: timedelta, begin: int = 0) -> Recording:
     head = re.compile(_HEAD.encode())
     lines = [
         line
@@ -352,7 +352,7 @@ def _log_shifted(recording: Recording, name: str, by: timedelta, begin: int = 0)
 def healthy_log_ahead(recording: Recording, chance: random.Random) -> Recording | None:
     """A host whose clock differs, and only its log shows it."""
     by = timedelta(milliseconds=chance.choice([-2000, -1000, -100, 100, 1000, 2000]))
-    return _log_shifted(recording, chance.choice(recording.logs()), by)
+    return log_shifted(recording, chance.choice(recording.logs()), by)
 
 
 @kind(visible=False)
@@ -360,7 +360,7 @@ def healthy_log_set_back(recording: Recording, chance: random.Random) -> Recordi
     """The clock that a log is written by is set by an hour, in its middle."""
     name = chance.choice(recording.logs())
     by = timedelta(hours=chance.choice([-1, 1]))
-    return _log_shifted(recording, name, by, chance.randrange(len(recording.files[name])))
+    return log_shifted(recording, name, by, chance.randrange(len(recording.files[name])))
 
 
 @kind(visible=False)
@@ -392,7 +392,7 @@ def healthy_responses_lost(recording: Recording, chance: random.Random) -> Recor
 @kind(visible=False)
 def healthy_other_time_zone(recording: Recording, chance: random.Random) -> Recording | None:
     name = chance.choice(recording.logs())
-    ahead = _log_shifted(recording, name, timedelta(hours=8))
+    ahead = log_shifted(recording, name, timedelta(hours=8))
     lines = [line.replace(b" +00:00]", b" +08:00]", 1) for line in ahead.files[name]]
     return Recording({**ahead.files, name: lines}, name)
 

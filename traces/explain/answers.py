@@ -11,7 +11,7 @@ granted before.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -154,10 +154,11 @@ def _without_memory(
     calls: Calls, servers: Servers, watch: Watch, logs: Sequence[Log]
 ) -> Iterator[Contradiction]:
     """Answers of a server that had cleared its memory, from below what was granted or saved before that."""
-    found: defaultdict[int, list[int]] = defaultdict(list)
+    told: defaultdict[int, list[int]] = defaultdict(list)
     for log in logs:
-        found[log.number] += [line.at_ns for line in log.lines if line.step is LogStep.RESET]
-    cleared = {number: np.array(sorted(times)) for number, times in found.items() if times}
+        if _agrees(log, watch):
+            told[log.number] += [line.at_ns for line in log.lines if line.step is LogStep.RESET]
+    cleared = {number: np.array(sorted(times)) for number, times in told.items() if times}
     if not cleared:
         return
     #: by server and time, what is certainly below what it grants later
@@ -165,20 +166,83 @@ def _without_memory(
         number: np.array([*(watch.received_ms(int(at)) for at in times - LATE_NS), -1], np.int64)
         for number, times in cleared.items()
     }
-    for rows in calls.chunks():
-        for number, at in _answers(rows, calls, servers):
-            if number in cleared:
-                later = np.searchsorted(cleared[number] - LATE_NS, rows["end"][at], "right")
-                np.maximum.at(highest[number], later, rows["physical"][at])
+    for number, rows in _answers_of(cleared, calls, servers):
+        later = np.searchsorted(cleared[number] - LATE_NS, rows["end"], "right")
+        np.maximum.at(highest[number], later, rows["physical"])
     highest = {number: np.maximum.accumulate(of[:-1]) for number, of in highest.items()}
+    found: defaultdict[int, list[Rows]] = defaultdict(list)
+    for number, rows in _answers_of(cleared, calls, servers):
+        before = np.searchsorted(cleared[number], rows["start"] - LATE_NS) - 1
+        below = (before >= 0) & (rows["physical"] <= highest[number][before])
+        if below.any():
+            found[number].append(rows[below])
+    below_it = {number: np.concatenate(rows) for number, rows in found.items()}
+    for number, rows in _by_a_clock_that_agrees(below_it, calls, servers):
+        for row in rows:
+            text = "the server had cleared its memory, and goes on above what was saved before that"
+            yield _denied(calls.call(row), number, servers, text)
+
+
+def _agrees(log: Log, watch: Watch) -> bool:
+    """Whether a log's clock shows about what the recorder's does, and was not set back."""
+    ahead_ns = watch.ahead_of_receipts(log.lines)
+    return ahead_ns is not None and abs(ahead_ns + LATE_NS) <= LATE_NS and not log.set_back
+
+
+class _Beside:
+    """Of some answers of one server to one file's clients: what stands beside them, by line."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows[np.argsort(rows["line"], kind="stable")]
+        self._before = np.full(len(rows), -1)
+        self._after = np.full(len(rows), np.iinfo(np.int64).max)
+        self._late_beside = np.zeros((2, len(rows)), bool)
+        self._late, self._all = 0, 0
+
+    def see(self, rows: Rows) -> None:
+        """More of all the answers to that file's clients."""
+        rows = rows[np.argsort(rows["line"], kind="stable")]
+        line, late = rows["line"], np.abs(rows["end"] - rows["physical"] * NS_PER_MS) > LATE_NS
+        self._late, self._all = self._late + int(late.sum()), self._all + len(rows)
+        at = np.searchsorted(line, self.rows["line"], "left") - 1
+        nearer = np.flatnonzero((at >= 0) & (line[at] > self._before))
+        self._before[nearer], self._late_beside[0, nearer] = line[at[nearer]], late[at[nearer]]
+        at = np.searchsorted(line, self.rows["line"], "right")
+        nearer = np.flatnonzero(np.append(line, np.iinfo(np.int64).max)[at] < self._after)
+        self._after[nearer], self._late_beside[1, nearer] = line[at[nearer]], late[at[nearer]]
+
+    def agreeing(self) -> Rows:
+        """Those whose client's clock shows about what the server's does."""
+        found: Rows = self.rows[~self._late_beside.any(axis=0)]
+        return found if self._late * 2 < self._all else found[:0]
+
+
+def _by_a_clock_that_agrees(
+    found: Mapping[int, Rows], calls: Calls, servers: Servers
+) -> Iterator[tuple[int, Rows]]:
+    """Answers to clients whose clock shows about what the server's does, as others show.
+
+    Neither one that differs all the time, nor one that was set: the answers beside it show that.
+    """
+    asked = {
+        (number, file): _Beside(rows[rows["file"] == file])
+        for number, rows in found.items()
+        for file in as_they_come(rows["file"])
+    }
+    for number, rows in _answers_of(found, calls, servers):
+        for (of, file), beside in asked.items():
+            if of == number:
+                beside.see(rows[rows["file"] == file])
+    for (number, _), beside in asked.items():
+        yield number, beside.agreeing()
+
+
+def _answers_of(numbers: Container[int], calls: Calls, servers: Servers) -> Iterator[tuple[int, Rows]]:
+    """The answers of these servers, some at a time."""
     for rows in calls.chunks():
         for number, at in _answers(rows, calls, servers):
-            if number in cleared:
-                before = np.searchsorted(cleared[number], rows["start"][at] - LATE_NS) - 1
-                below = rows["physical"][at] <= highest[number][before]
-                for row in rows[at[(before >= 0) & below]]:
-                    text = "the server had cleared its memory, and goes on above what was saved before that"
-                    yield _denied(calls.call(row), number, servers, text)
+            if number in numbers:
+                yield number, rows[at]
 
 
 def _answers(rows: Rows, calls: Calls, servers: Servers) -> Iterator[tuple[int, Any]]:

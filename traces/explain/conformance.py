@@ -168,8 +168,9 @@ def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
 
 
 def _as_if_lines_were_missing(order: Timeline) -> Timeline:
-    """What a log does not tell may have happened."""
-    return replace(order, denied={}, steady={}, tells_syncs={}, tells_attempts={}, tells_loads=False)
+    """What a log does not tell may have happened: but for a lost answer, which more lines than one tell."""
+    denied = {step: until for step, until in order.denied.items() if step[0] == "commit_answer_lost"}
+    return replace(order, denied=denied, steady={}, tells_syncs={}, tells_loads=False)
 
 
 def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]) -> Tried:

@@ -13,9 +13,8 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | SAVE_REFUSED as not greater | the previous value; and that what was to be saved is not greater |
 | SAVE_ATTEMPT | the election key of such a server; that it checks as at other saves of that term |
 
-A SYNC_SAVED agrees with itself: `next` is just above `last` or a reading of the clock that the line was
-written by, and below `save` by an interval that somebody may have set. A SYNC_SKIPPED loaded what the server
-had saved last. And etcd agrees with itself (`watched.py`).
+A SYNC_SAVED agrees with itself: `next` is above `last`, and below `save` by an interval that somebody may
+have set. A SYNC_SKIPPED loaded what the server had saved last. And etcd agrees with itself (`watched.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...model.language.transition import Kind
-from ..sources.intervals import GUARD_NS
 from ..sources.observation import NS_PER_MS, Key, LogEvent, LogStep, Refusal
 from ..sources.servers import Servers
 from ..sources.trace import Trace
@@ -94,6 +92,7 @@ class _Against:
 
     def __init__(self, log: Log, kind: Kind, watch: Watch) -> None:
         self._lines = log.lines
+        self._set_back = log.set_back
         self._server = log.server
         self._kind = kind
         self._watch = watch
@@ -111,7 +110,7 @@ class _Against:
         certain = False
         found = []
         for line in reversed(self._lines):
-            certain |= self._watch.before_its_end(line, ahead_ns)
+            certain |= not self._set_back and self._watch.before_its_end(line, ahead_ns)
             found.append(certain)
             certain |= self._watch.revision_of(line) is not None
         return found[::-1]
@@ -176,8 +175,6 @@ class _Against:
             yield self._denied(line, "sync_load", "etcd shows that the timestamp key never held that")
         elif line.next_ns and line.last_ns and line.next_ns <= line.last_ns:
             yield self._denied(line, "sync_begin", "a sync goes on above what it loaded")
-        elif line.next_ns and line.next_ns > max(line.at_ns, (line.last_ns or 0) + GUARD_NS) + NS_PER_MS:
-            yield self._denied(line, "sync_begin", "a sync goes on from what it loaded, or from its clock")
         elif line.next_ns and line.save_ns and (line.save_ns - line.next_ns) % _SETTABLE_NS:
             yield self._denied(line, "sync_begin", "nobody sets such a save interval")
 
@@ -223,6 +220,8 @@ class _Against:
                 continue
             if line.key in ELECTIONS and line.key is not own:
                 yield self._denied(line, "find_own_key", "it is not that server's election key")
+            if self._kind is Kind.PD and _named(line.text) not in ("", self._server):
+                yield self._denied(line, "find_own_key", "its election key has a value that names it")
             if line.fenced and self._kind is Kind.TSO:
                 yield self._denied(line, "find_no_primary", "only a PD looks for a TSO primary")
             term = self._watch.term_of(line.save_ns or 0, own)
@@ -233,6 +232,14 @@ class _Against:
                 yield self._denied(line, "find_no_primary", denied)
 
 
+def _named(value: str) -> str:
+    """The name that a PD's value of its election key begins with, as protobuf has it; empty if none."""
+    length = ord(value[1]) if value[:1] == "\n" and len(value) > 1 else 0
+    return value.encode()[2 : 2 + length].decode(errors="replace") if 0 < length < _ONE_BYTE else ""
+
+
+#: what protobuf writes as one byte
+_ONE_BYTE = 1 << 7
 #: these tell what a sync loaded
 _LOADED = frozenset({LogStep.WINDOW_LOADED, LogStep.CLOCK_BEHIND, LogStep.SYNC_SKIPPED})
 #: a campaign that fails and another one take longer

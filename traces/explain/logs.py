@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..sources.observation import LogEvent, LogStep
 from ..sources.servers import Servers
 from ..sources.trace import Trace
+from .seen import LATE_NS
 
 #: of a log that nobody filtered: its name, release, commit and more stand before the settings
 _FIRST_LINES = 5
@@ -32,6 +34,11 @@ class Log:
         """Whether lines about other things are there: a server says a lot before its settings."""
         first = self.lines[0]
         return first.step is LogStep.SERVER_START and first.where.line >= _FIRST_LINES
+
+    @property
+    def set_back(self) -> bool:
+        """Whether the clock that the lines are written by went back."""
+        return any(after.at_ns < before.at_ns - LATE_NS for before, after in pairwise(self.lines))
 
     @property
     def tells_all(self) -> bool:

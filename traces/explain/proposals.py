@@ -206,7 +206,8 @@ class _Try(Hidden):
         value = event.timestamp_ns
         for n in self._seen.writers or draft.world.servers:
             if self._would_tell_attempt(n):
-                draft.world.silent.add(n)
+                if not self._seen.attempted:
+                    draft.world.silent.add(n)
                 draft.refuse("commit", n, "the server's log would tell that it tries to save that")
                 continue
             # Whose log tells of that value says that a sync saved it.  In API mode that may be one after the
@@ -234,8 +235,12 @@ class _Try(Hidden):
         return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
 
     def _would_tell_attempt(self, n: int) -> bool:
-        """The server's log would say that it tries to save this value, and does not."""
-        return n not in self._seen.attempted and any(
+        """The server's log would say that it tries to save this value, and does not.
+
+        Where lines may be missing, that counts only if another one's log says so.
+        """
+        told = bool(self._seen.attempted) or self._timeline.tells_loads
+        return (told and n not in self._seen.attempted) and any(
             since <= self._seen.earliest and self._seen.latest <= until
             for since, until in self._timeline.tells_attempts.get(n, ())
         )

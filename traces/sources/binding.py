@@ -14,7 +14,7 @@ the same log and in clients' samples (`explain/contradictions.py`, `answers.py`)
 | WINDOW_LOADED | sync_load, client_load | the values of the timestamp key, not one known to be past |
 | CLOCK_BEHIND | | the values of the timestamp key |
 | SYNC_BEGUN | sync_begin, client_begin, at its clock reading | |
-| SYNC_SAVED | who wrote that value, from which clock reading | these values, its clock, the save interval |
+| SYNC_SAVED | who wrote that value, from which clock reading | these values, the save interval |
 | SYNC_SKIPPED | sync_skip, client_skip | these values, and what was saved last |
 | READY | | why a memory is cleared after it |
 | SAVE_ATTEMPT | who may have written that value | its election key, whether it checks, what became of it |
