@@ -58,20 +58,6 @@ def test_a_recording_of_what_was_recorded_is_judged_as_that(name: str, tmp_path:
     assert (found.gaps, found.api_mode) == ((), of(name).api_mode)
 
 
-def test_a_watch_tells_a_violation_while_it_goes_on(tmp_path: Path) -> None:
-    """Two servers save windows, in the recording and so here: exit status 1, and a line that says it."""
-    with etcd(tmp_path) as (member,):
-        command = [str(TSOFENCE), "watch", "--pd", member.client, "-o", str(tmp_path / "recorded")]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        assert process.stderr.readline().startswith("recording to ")
-        write(member, events(RECORDINGS / "upgrade-unfenced"))
-        assert any("single-writer violated: revision" in line for line in process.stderr)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=600)
-    assert process.returncode == 1, said
-
-
 def test_its_verdicts_are_those_of_the_recording(tmp_path: Path) -> None:
     """With the logs and the calls that were recorded; their clocks are those of then, so no receipts."""
     mine = Recording(tmp_path / "etcd.jsonl")
