@@ -432,13 +432,14 @@ def watch(
     Exit status: 1 something was violated; 3 something was not decided, or is missing; 0 neither; 2 and 130 as
     for record.
     """
-    options.systems(builds, chosen, replaying.DEFAULT_FENCES, ())
+    names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, ())
     return watching.watch(
         order,
         folder,
         properties=asked or watching.PROPERTIES,
         fences=chosen,
         builds=builds,
+        must_conform=bool(builds or chosen) and len(names) == 1,
         metrics_at=metrics_at,
         console=Terminal(stderr=True, quiet=quiet),
         live=not no_progress,

@@ -203,8 +203,9 @@ def test_a_judgement_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: p
     assert found == Judged({"single-writer": "unknown"}, (), why="it took more than 0 s")
 
 
-def test_a_judgement_that_fails_is_unknown(tmp_path: Path) -> None:
+def test_a_judgement_that_fails_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command that judges, with nothing to judge."""
+    monkeypatch.setattr(judging, "LONGEST_S", 10_000.0)
     found = asyncio.run(judge([tmp_path / "nothing"], ["single-writer"], (), ()))
     assert found.verdicts == {"single-writer": "unknown"}
     assert "nothing" in found.why

@@ -33,11 +33,12 @@ def watch(
     properties: Sequence[str],
     fences: Sequence[str],
     builds: Sequence[str],
+    must_conform: bool,
     metrics_at: tuple[str, int] | None,
     console: Terminal,
     live: bool,
 ) -> int:
-    """Watch a cluster until Ctrl-C; the exit status.
+    """Watch a cluster until Ctrl-C; the exit status.  ``must_conform``: to the one build and fence named.
 
     Raises:
         BadInput, KeyboardInterrupt: as for a recording.
@@ -84,7 +85,7 @@ def watch(
     if folder is not None or not recording.whole:
         console.print(recorded(recording, kept=folder is not None))
     verdicts = [*watched.verdicts, *([] if recording.whole else ["unknown"])]
-    if len(fences or builds) == 1 and watched.refuted:
+    if must_conform and watched.refuted:
         verdicts.append("violated")
     return status(verdicts)
 
