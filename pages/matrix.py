@@ -1,0 +1,194 @@
+"""docs/matrix.md: builds and fences by properties, a table a scenario, as `tsofence explore` prints it.
+
+`python -m pages.matrix [SCENARIO]...`: these sections made again, or all.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tsofence.model.builds import known as builds
+from tsofence.model.variants import fences
+from tsofence.specs import scenario
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "matrix.md"
+
+#: scenarios that come with tsofence, and those in docs/matrix/, for behaviours that they leave out
+SCENARIOS = (
+    "rolling-upgrade",
+    "tso-restart",
+    "pd-failover",
+    "mixed-upgrade",
+    "tso-pair",
+    "client-sync",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "matrix").glob("*.toml"))),
+)
+#: where a search is cut: some 20 s
+MOST = 4_000_000
+#: what else is asked of the build that has the most mended, and of the release that has the least
+REPAIRED = ("master-2026-08", "release-8.5")
+REPAIRS = ("check-tso-primary", "save-cas", fences.ALL[-1])
+
+#: options of the commands: each build without a fence, each fence on the base, the repairs on two builds
+ASKED: tuple[tuple[str, ...], ...] = (
+    tuple(f"--build={name}" for name in builds.SHIPPED if name != builds.DEFAULT),
+    ("--all-fences",),
+    (*(f"--build={name}" for name in REPAIRED), *(f"--fence={name}" for name in REPAIRS)),
+)
+
+HEAD = f"""# Builds, fences and properties
+
+Made by `make matrix`. A row is a build ([which there are](../model/builds)), or a fence on the base of pull 10473, or a fence on a build
+(`master-2026-08+save-cas`); a column is a property. A number: violated, in the shortest run, of so many steps (`≤`: perhaps not the shortest, the
+search for that was cut); **holds**: every reachable state of this scenario was searched; *vacuous*: nothing tested it here; unknown: the
+search was cut, and below the table stands by what. `tsofence list properties` says what each property is; liveness properties are violated by
+a lasso of so many steps.
+
+Each search is cut at {MOST:,} states (`--max-states`), so that the whole takes minutes: what is unknown here is open, and mostly
+decided by the same command without that option. A violation found before is one all the same.
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A verdict, its steps where violated, and what the command says of it."""
+
+    verdict: str
+    steps: int | None
+    note: str
+
+    def __str__(self) -> str:
+        if self.verdict == "violated":
+            return f"{'≤ ' if self.note else ''}{self.steps}"
+        return {"holds": "**holds**", "vacuous": "*vacuous*"}.get(self.verdict, self.verdict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system: what was found of each property, what cut the search, and seconds: of the search, and of
+    proofs that allow it to be small, whenever these were made."""
+
+    system: str
+    cells: dict[str, Cell]
+    cut_by: tuple[str, ...]
+    seconds: float
+    proving: float
+
+
+def commands(place: str) -> Iterator[str]:
+    """The commands that make the table of a scenario."""
+    for options in ASKED:
+        yield shlex.join(
+            ["tsofence", "explore", "--scenario", place, *options, "--max-states", str(MOST)]
+        ).replace("=", " ")
+
+
+def explored(command: str) -> list[Row]:
+    """What a command finds, row by row.
+
+    Raises:
+        RuntimeError: it was refused, or a fault of tsofence.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        program, *arguments = shlex.split(command)
+        done = subprocess.run(
+            [Path(sys.executable).with_name(program), *arguments, "--quiet", "--json", str(result)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode not in (0, 1, 3):
+            raise RuntimeError(f"{command}: status {done.returncode}: {done.stderr.strip()}")
+        return [_row(each) for each in json.loads(result.read_text(encoding="utf-8"))["results"]]
+
+
+def _row(found: dict[str, Any]) -> Row:
+    cells = {
+        each["property"]: Cell(each["verdict"], each["steps"], each["note"]) for each in found["properties"]
+    }
+    proving = sum(each["seconds"] for each in found["reductions"])
+    kept = sum(each["seconds"] for each in found["reductions"] if each["kept"])
+    seconds = found["seconds"] - (proving - kept)
+    system = fences.of_build(found["build"], found["fence"])
+    return Row(system, cells, tuple(found["cut_by"]), max(0.0, seconds), proving)
+
+
+def section(place: str) -> str:
+    """The part of the page that is about a scenario."""
+    asked = tuple(commands(place))
+    began = time.monotonic()
+    rows = [row for command in asked for row in explored(command)]
+    took = time.monotonic() - began
+    columns = list(rows[0].cells)
+    lines = [
+        f"## {place}",
+        "",
+        f"{scenario.load(place).description}.",
+        "",
+        f"| system | {' | '.join(columns)} |",
+        f"|---{'|---' * len(columns)}|",
+        *(f"| {row.system} | {' | '.join(str(row.cells[name]) for name in columns)} |" for row in rows),
+        "",
+        *_below(rows),
+        "```",
+        *asked,
+        "```",
+        "",
+        f"Searched in {sum(row.seconds for row in rows):.0f} s, on one core; the proofs behind the searches "
+        f"take {sum(row.proving for row in rows):.0f} s the first time. This time it took {took:.0f} s.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _below(rows: Sequence[Row]) -> Iterator[str]:
+    """What makes a verdict worth less, and of which systems it is said."""
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        open_ones = [name for name, cell in row.cells.items() if cell.verdict == "unknown"]
+        if open_ones:
+            why = ", ".join(dict.fromkeys((*row.cut_by, *(row.cells[name].note for name in open_ones))))
+            said.setdefault(f"unknown: {why.strip(', ')}", []).append(row.system)
+        for name, cell in row.cells.items():
+            if cell.note and cell.verdict != "unknown":
+                said.setdefault(f"`{name}`, {cell.note}", []).append(row.system)
+    for why, systems in said.items():
+        yield f"- {why}: {', '.join(systems)}."
+    if said:
+        yield ""
+
+
+def sections(text: str) -> dict[str, str]:
+    """The page as it is, by scenario."""
+    return {part.partition("\n")[0]: f"## {part}" for part in text.split("\n## ")[1:]}
+
+
+def made(again: Iterable[str], before: str) -> str:
+    """The page, with these sections made again."""
+    there = sections(before)
+    for place in again:
+        there[place] = section(place)
+    return "\n".join([HEAD, *(there[place].rstrip("\n") + "\n" for place in SCENARIOS if place in there)])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page."""
+    for place in arguments or SCENARIOS:
+        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        PAGE.write_text(made([place], before), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
