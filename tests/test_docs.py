@@ -21,7 +21,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,13 +116,35 @@ def came_out(command: str, result: dict[str, Any]) -> Outcomes:
     }
 
 
+def together(every: Iterable[Told]) -> Iterator[Told]:
+    """Each command once, with what all pages say of it.
+
+    Raises:
+        Unreadable: two pages contradict each other.
+    """
+    by_command: dict[str, list[Told]] = {}
+    for each in every:
+        by_command.setdefault(each.command, []).append(each)
+    for command, alike in by_command.items():
+        outcomes: Outcomes = {}
+        for each in alike:
+            if any(outcomes.get(key, said) != said for key, said in each.outcomes.items()):
+                raise Unreadable(f"{each.page}: another page says something else of {command}")
+            outcomes |= each.outcomes
+        pages = ", ".join(dict.fromkeys(each.page for each in alike))
+        yield Told(pages, command, outcomes, any(each.long for each in alike))
+
+
 PAGES = sorted(path for path in (ROOT / "docs").glob("*.md"))
 COMMANDS = [each for page in PAGES for each in told(page.name, page.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.parametrize(
     "each",
-    [pytest.param(each, marks=pytest.mark.large if each.long else (), id=str(each)) for each in COMMANDS],
+    [
+        pytest.param(each, marks=pytest.mark.large if each.long else (), id=str(each))
+        for each in together(COMMANDS)
+    ],
 )
 def test_what_a_page_says_comes_out(each: Told, tmp_path: Path) -> None:
     _, *args = shlex.split(each.command)
@@ -178,6 +200,17 @@ tsofence replay a
     assert not second.long
     with pytest.raises(Unreadable, match="nothing at all"):
         list(told("a.md", "```\ntsofence prove \n    nothing at all\n```\n"))
+
+
+def test_a_command_is_run_once_for_all_pages() -> None:
+    one = Told("a.md", "tsofence explore", {("off", "unique"): ("violated", 17)}, long=False)
+    other = Told("b.md", "tsofence explore", {("off", "session"): ("holds", 0)}, long=False)
+    assert list(together([one, other])) == [
+        Told("a.md, b.md", "tsofence explore", one.outcomes | other.outcomes, long=False)
+    ]
+    contrary = Told("c.md", "tsofence explore", {("off", "unique"): ("holds", 0)}, long=False)
+    with pytest.raises(Unreadable, match=r"c\.md: another page"):
+        list(together([one, other, contrary]))
 
 
 def test_another_outcome_is_noticed() -> None:
