@@ -1,6 +1,7 @@
 """docs/matrix.md: builds and fences by properties, a table a scenario, as `tsofence explore` prints it.
 
-`python -m pages.matrix [SCENARIO]...`: these sections made again, or all.
+`python -m pages.matrix [SCENARIO]...`: these sections made again, or all.  What stands above them is written
+by hand.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from typing import Any
 from tsofence.model.builds import known as builds
 from tsofence.model.variants import fences
 from tsofence.specs import scenario
+
+from .page import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "matrix.md"
@@ -45,18 +48,6 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("--all-fences",),
     (*(f"--build={name}" for name in REPAIRED), *(f"--fence={name}" for name in REPAIRS)),
 )
-
-HEAD = f"""# Builds, fences and properties
-
-Made by `make matrix`. A row is a build ([which there are](../model/builds)), or a fence on the base of pull 10473, or a fence on a build
-(`master-2026-08+save-cas`); a column is a property. A number: violated, in the shortest run, of so many steps (`≤`: perhaps not the shortest, the
-search for that was cut); **holds**: every reachable state of this scenario was searched; *vacuous*: nothing tested it here; unknown: the
-search was cut, and below the table stands by what. `tsofence list properties` says what each property is; liveness properties are violated by
-a lasso of so many steps.
-
-Each search is cut at {MOST:,} states (`--max-states`), so that the whole takes minutes: what is unknown here is open, and mostly
-decided by the same command without that option. A violation found before is one all the same.
-"""
 
 
 @dataclass(frozen=True)
@@ -133,8 +124,6 @@ def section(place: str) -> str:
     took = time.monotonic() - began
     columns = list(rows[0].cells)
     lines = [
-        f"## {place}",
-        "",
         f"{scenario.load(place).description}.",
         "",
         f"| system | {' | '.join(columns)} |",
@@ -146,10 +135,12 @@ def section(place: str) -> str:
         *asked,
         "```",
         "",
-        f"Searched in {sum(row.seconds for row in rows):.0f} s, on one core; the proofs behind the searches "
-        f"take {sum(row.proving for row in rows):.0f} s the first time. This time it took {took:.0f} s.",
+        (
+            f"Searched in {sum(row.seconds for row in rows):.0f} s; the proofs behind the searches take "
+            f"{sum(row.proving for row in rows):.0f} s the first time. This time it took {took:.0f} s."
+        ),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _below(rows: Sequence[Row]) -> Iterator[str]:
@@ -169,24 +160,13 @@ def _below(rows: Sequence[Row]) -> Iterator[str]:
         yield ""
 
 
-def sections(text: str) -> dict[str, str]:
-    """The page as it is, by scenario."""
-    return {part.partition("\n")[0]: f"## {part}" for part in text.split("\n## ")[1:]}
-
-
-def made(again: Iterable[str], before: str) -> str:
-    """The page, with these sections made again."""
-    there = sections(before)
-    for place in again:
-        there[place] = section(place)
-    return "\n".join([HEAD, *(there[place].rstrip("\n") + "\n" for place in SCENARIOS if place in there)])
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Write the page."""
+    """Write the page, section by section."""
     for place in arguments or SCENARIOS:
-        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        PAGE.write_text(made([place], before), encoding="utf-8")
+        made = section(place)
+        page = Page.read(PAGE)
+        page.sections[place] = made
+        page.write(PAGE, SCENARIOS)
     return 0
 
 
