@@ -6,7 +6,6 @@ keeps it.  What a guard is good for shows where one of them fails without it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -209,8 +208,8 @@ def _speaks_of_it(claim: Expr, induction: Induction) -> bool:
     return all(each.name in known for each in claim.walk() if each.op in ("var", "field"))
 
 
-def needed(system: str) -> dict[Guard, list[str]]:
-    """The guards that statements need which this system keeps, and which these are.
+def needed(system: str) -> list[tuple[str, str, str]]:
+    """The guards that statements need which this system keeps, each with such a statement.
 
     The largest set that keeps itself (Houdini): what a step does not keep is left out, until nothing is.
     """
@@ -221,7 +220,7 @@ def needed(system: str) -> dict[Guard, list[str]]:
     while True:
         made = Induction(fences.whole(system), named("key-monotone"))
         made.lemmas = tuple(left)
-        found: dict[Guard, list[str]] = defaultdict(list)
+        found = []
         broken = set()
         decided = [
             *made.decide_first(first),
@@ -230,8 +229,7 @@ def needed(system: str) -> dict[Guard, list[str]]:
         for obligation in (each.obligation for each in decided if each.obligation.lemma != PROPERTY):
             if obligation.result != "proved":
                 broken.add(obligation.lemma)
-            for label in obligation.guards_used:
-                found[obligation.transition, label].append(obligation.lemma)
+            found += [(obligation.transition, label, obligation.lemma) for label in obligation.guards_used]
         if not broken:
-            return dict(found)
+            return found
         left = [each for each in left if each.name not in broken]

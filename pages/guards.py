@@ -1,0 +1,169 @@
+"""docs/guards.md: every guard, the proofs that need it, and what else objects when it is dropped.
+
+`python -m pages.guards [DIR]`: what is found is kept in that folder, and not looked for again.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tsofence.model.builds import known as builds
+from tsofence.model.variants import fences
+
+from . import objections
+from .objections import REPAIRS, SYSTEMS, Kept, by_guard
+from .page import Page
+from .reasons import reason
+from .statements import Guard, needed
+
+PAGE = objections.ROOT / "docs" / "guards.md"
+BY_BUILD, TABLE, UNNOTICED = "By build", "Every guard", "What nothing notices"
+
+#: in the columns of the table: a proof needs it, a statement about the model does, it is there
+PROOF, STATEMENT, THERE = "●", "○", "·"
+
+
+@dataclass
+class Found:
+    """All that was found: by system its guards, and by guard who needs it there; and what else objects."""
+
+    there: dict[str, list[Guard]]
+    proofs: dict[str, dict[Guard, list[str]]]
+    statements: dict[str, dict[Guard, list[str]]]
+    noticed: dict[Guard, str] = field(default_factory=dict)
+
+    @property
+    def every(self) -> list[Guard]:
+        """Every guard of any build and fence, in the order of the transitions."""
+        return list(dict.fromkeys(guard for of_one in self.there.values() for guard in of_one))
+
+    def left(self) -> list[Guard]:
+        """Those that nothing has noticed so far."""
+        gone = {*self.noticed, *_anywhere(self.proofs), *_anywhere(self.statements)}
+        return [guard for guard in self.every if guard not in gone]
+
+
+def _anywhere(needs: Mapping[str, Mapping[Guard, Sequence[str]]]) -> dict[Guard, list[str]]:
+    """By guard, who needs it under any system."""
+    found: dict[Guard, dict[str, None]] = {}
+    for of_one in needs.values():
+        for guard, names in of_one.items():
+            found.setdefault(guard, {}).update(dict.fromkeys(names))
+    return {guard: list(names) for guard, names in found.items()}
+
+
+def repaired(build: str) -> list[str]:
+    """A build and, with what repairs it, the systems whose proofs are its."""
+    return [fences.of_build(build, fence) for fence in (fences.NONE, *REPAIRS)]
+
+
+def find(kept: Kept) -> Found:
+    """Everything, the cheapest first."""
+    proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.SHIPPED for name in repaired(build))])
+    found = Found(
+        {name: objections.guards(name) for name in SYSTEMS},
+        {name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved},
+        {name: by_guard(kept.once(f"statements {name}", partial(needed, name))) for name in SYSTEMS},
+    )
+    for place, system in objections.SEARCHES:
+        before = kept.once(f"search {place} {system}", partial(objections.baseline, place, system))
+        busy = {(transition, label) for transition, label in before["busy"]}
+        for guard in [each for each in found.left() if each in busy]:
+            ask = partial(objections.missed, place, system, guard, before["steps"])
+            if what := kept.once(f"search {place} {system} {':'.join(guard)}", ask):
+                found.noticed[guard] = f"`{place}`, {system}: {what}"
+    for place, system in objections.LASTING:
+        before = kept.once(f"lasting {place} {system}", partial(objections.lasting, place, system))
+        there = set(objections.guards(system))
+        for guard in [each for each in found.left() if each in there]:
+            ask = partial(objections.lasting, place, system, [guard])
+            after = kept.once(f"lasting {place} {system} {':'.join(guard)}", ask)
+            lost = [name for name, said in before.items() if said != "violated" == after.get(name)]
+            if lost:
+                found.noticed[guard] = f"`{place}`, {system}: {lost[0]} {before[lost[0]]} → violated"
+    for recording, system in objections.REFUTED:
+        in_the_way = kept.once(f"replay {recording} {system}", partial(objections.refused, recording, system))
+        for guard in [each for each in found.left() if list(each) in in_the_way]:
+            ask = partial(objections.accepted, recording, system, guard)
+            if kept.once(f"replay {recording} {system} {':'.join(guard)}", ask):
+                found.noticed[guard] = f"recording `{recording}` is refuted under {system}, and conforms then"
+    return found
+
+
+def by_build(found: Found) -> Iterator[str]:
+    """How many guards each build has, and how many of them its proofs and statements need."""
+    yield "| build | guards | its proofs need | statements need, beside these | neither |"
+    yield "|---|---|---|---|---|"
+    for build in builds.SHIPPED:
+        there = set(found.there[fences.of_build(build, fences.NONE)])
+        proved, stated = there & _proved(found, build), there & _stated(found, build)
+        rest = there - proved - stated
+        yield f"| {build} | {len(there)} | {len(proved)} | {len(stated - proved)} | {len(rest)} |"
+
+
+def _proved(found: Found, build: str) -> set[Guard]:
+    return {guard for name in repaired(build) for guard in found.proofs[name]}
+
+
+def _stated(found: Found, build: str) -> set[Guard]:
+    return set(found.statements[fences.of_build(build, fences.NONE)])
+
+
+def table(found: Found) -> Iterator[str]:
+    """Every guard: what it is for in each build, and what objects."""
+    yield f"| guard | {' | '.join(builds.SHIPPED)} | what objects |"
+    yield f"|---{'|---' * len(builds.SHIPPED)}|---|"
+    proved, stated = _anywhere(found.proofs), _anywhere(found.statements)
+    of_build = [
+        (set(found.there[fences.of_build(build, fences.NONE)]), _proved(found, build), _stated(found, build))
+        for build in builds.SHIPPED
+    ]
+    for guard in found.every:
+        marks = (
+            PROOF if guard in needs else STATEMENT if guard in states else THERE if guard in there else ""
+            for there, needs, states in of_build
+        )
+        if guard in proved:
+            what = f"proof of {', '.join(proved[guard])}"
+        elif guard in stated:
+            what = stated[guard][0]
+        else:
+            what = found.noticed.get(guard, "nothing, see below")
+        yield f"| {spelled(guard)} | {' | '.join(marks)} | {what} |"
+
+
+def spelled(guard: Guard) -> str:
+    """As ``--drop`` takes it."""
+    return f"`{':'.join(guard)}`"
+
+
+def unnoticed(found: Found) -> Iterator[str]:
+    """What is left, by the reason why nothing notices it."""
+    by_reason: dict[str, list[Guard]] = {}
+    for guard in found.left():
+        by_reason.setdefault(reason(guard), []).append(guard)
+    for why, those in by_reason.items():
+        yield f"**{why}** ({len(those)})"
+        yield ""
+        yield ", ".join(map(spelled, those)) + "."
+        yield ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page."""
+    with tempfile.TemporaryDirectory() as scratch:
+        found = find(Kept(Path(arguments[0] if arguments else scratch)))
+    page = Page.read(PAGE)
+    for name, lines in ((BY_BUILD, by_build), (TABLE, table), (UNNOTICED, unnoticed)):
+        page.sections[name] = "\n".join(lines(found)).strip("\n")
+    page.write(PAGE, (BY_BUILD, TABLE, UNNOTICED))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
