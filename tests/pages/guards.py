@@ -1,6 +1,6 @@
 """docs/guards.md: every guard, the proofs that need it, and what else objects when it is dropped.
 
-`python -m pages.guards [DIR]`: what is found is kept in that folder, and not looked for again.
+`python -m tests.pages.guards [DIR]`: what is found is kept in that folder, and not looked for again.
 """
 
 from __future__ import annotations
@@ -70,6 +70,13 @@ def find(kept: Kept) -> Found:
         {name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved},
         {name: by_guard(kept.once(f"statements {name}", partial(needed, name))) for name in SYSTEMS},
     )
+    for notice in (_searched, _lasting, _replayed):
+        notice(found, kept)
+    return found
+
+
+def _searched(found: Found, kept: Kept) -> None:
+    """What searches find without a guard."""
     for place, system in objections.SEARCHES:
         before = kept.once(f"search {place} {system}", partial(objections.baseline, place, system))
         busy = {(transition, label) for transition, label in before["busy"]}
@@ -77,6 +84,10 @@ def find(kept: Kept) -> Found:
             ask = partial(objections.missed, place, system, guard, before["steps"])
             if what := kept.once(f"search {place} {system} {':'.join(guard)}", ask):
                 found.noticed[guard] = f"`{place}`, {system}: {what}"
+
+
+def _lasting(found: Found, kept: Kept) -> None:
+    """What then goes on forever."""
     for place, system in objections.LASTING:
         before = kept.once(f"lasting {place} {system}", partial(objections.lasting, place, system))
         there = set(objections.guards(system))
@@ -86,13 +97,16 @@ def find(kept: Kept) -> Found:
             lost = [name for name, said in before.items() if said != "violated" == after.get(name)]
             if lost:
                 found.noticed[guard] = f"`{place}`, {system}: {lost[0]} {before[lost[0]]} → violated"
+
+
+def _replayed(found: Found, kept: Kept) -> None:
+    """Which recordings are then believed of the wrong build."""
     for recording, system in objections.REFUTED:
         in_the_way = kept.once(f"replay {recording} {system}", partial(objections.refused, recording, system))
         for guard in [each for each in found.left() if list(each) in in_the_way]:
             ask = partial(objections.accepted, recording, system, guard)
             if kept.once(f"replay {recording} {system} {':'.join(guard)}", ask):
                 found.noticed[guard] = f"recording `{recording}` is refuted under {system}, and conforms then"
-    return found
 
 
 def by_build(found: Found) -> Iterator[str]:

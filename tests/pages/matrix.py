@@ -1,7 +1,7 @@
 """docs/matrix.md: builds and fences by properties, a table a scenario, as `tsofence explore` prints it.
 
-`python -m pages.matrix [SCENARIO]...`: these sections made again, or all.  What stands above them is written
-by hand.
+`python -m tests.pages.matrix [SCENARIO]...`: these sections made again, or all.  What stands above them is
+written by hand.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tsofence.specs import scenario
 
 from .page import Page
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "matrix.md"
 
 #: scenarios that come with tsofence, and those in docs/matrix/, for behaviours that they leave out
@@ -48,6 +48,12 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("--all-fences",),
     (*(f"--build={name}" for name in REPAIRED), *(f"--fence={name}" for name in REPAIRS)),
 )
+
+
+def systems() -> list[str]:
+    """The rows of a table."""
+    others = [fences.of_build(name, fences.NONE) for name in builds.SHIPPED if name != builds.DEFAULT]
+    return [*others, *fences.ALL, *(fences.of_build(b, fence) for b in REPAIRED for fence in REPAIRS)]
 
 
 @dataclass(frozen=True)

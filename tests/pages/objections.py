@@ -28,7 +28,7 @@ from tsofence.traces.sources.reading import read
 
 from .statements import Guard
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT / "tests" / "recordings"
 
 #: every build, and every fence on the base
@@ -92,7 +92,7 @@ def proofs(system: str) -> list[tuple[str, str, str]]:
     made, found = fences.whole(system), []
     for prop in PROPERTIES:
         assumed = [assumption(name) for name in enough(made, prop.name)]
-        needs = set()
+        needs: set[Guard] = set()
         for each in (decided.obligation for decided in Induction(made, prop, assumed).decide()):
             if each.result != "proved":
                 needs.clear()
