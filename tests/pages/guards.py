@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tsofence.model.builds import known as builds
+from tsofence.model.pd import system as model
 from tsofence.model.variants import fences
 
 from . import objections
@@ -65,11 +66,11 @@ def repaired(build: str) -> list[str]:
 def find(kept: Kept) -> Found:
     """Everything, the cheapest first."""
     proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.SHIPPED for name in repaired(build))])
-    found = Found(
-        {name: objections.guards(name) for name in SYSTEMS},
-        {name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved},
-        {name: by_guard(kept.once(f"statements {name}", partial(needed, name))) for name in SYSTEMS},
-    )
+    statements = {name: by_guard(kept.once(f"statements {name}", partial(needed, name))) for name in SYSTEMS}
+    proofs = {
+        name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved
+    }
+    found = Found({name: objections.guards(name) for name in SYSTEMS}, proofs, statements)
     for notice in (_searched, _lasting, _replayed):
         notice(found, kept)
     return found
@@ -160,7 +161,9 @@ def unnoticed(found: Found) -> Iterator[str]:
     """What is left, by the reason why nothing notices it."""
     by_reason: dict[str, list[Guard]] = {}
     for guard in found.left():
-        by_reason.setdefault(reason(guard), []).append(guard)
+        system = next(name for name, guards in found.there.items() if guard in guards)
+        steps = {each.name: each for each in model.transitions(fences.whole(system))}
+        by_reason.setdefault(reason(guard, steps), []).append(guard)
     for why, those in by_reason.items():
         yield f"**{why}** ({len(those)})"
         yield ""

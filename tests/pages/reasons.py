@@ -1,21 +1,54 @@
-"""Why nothing notices that a guard is dropped: by kind, found by looking at each."""
+"""Why nothing notices that a guard is dropped, as far as that is known: by kind, read off the transitions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from tsofence.checker.reductions.candidates import alike, mentioned
+from tsofence.model.language.transition import Transition
+from tsofence.model.pd.state import CLIENTS
+
 from .statements import Guard
 
-NOT_LOOKED_AT = "not explained yet"
+UNKNOWN = "Not explained yet"
+_WAITS = (
+    "Waits for a raft leader: without the guard the step may come before one is elected; `raft_elects` may "
+    "come first as well, and changes nothing else that the step looks at"
+)
+_FAILS = (
+    "Says why a save fails: without the guard it may fail for no reason, which changes what `request_lost` "
+    "changes, and no more"
+)
+_COMPARED_AGAIN = "Found while a save is under way, and compared again by etcd as its commit arrives"
 
-#: by label, where the transitions do not matter
-_BY_LABEL: dict[str, str] = {
-    "etcd answers": (
-        "Waits for a raft leader: without the guard the step may come before one is elected; `raft_elects` "
-        "may come first as well, and changes nothing else that the step looks at"
-    ),
+#: the step with whose effect a save fails when nothing else is to be said of it
+_LOST = "request_lost"
+#: what a save finds on its way, and the guard of `commit` that compares it again
+_FOUND = {
+    ("find_own_key", "election key is mine"): "election key is mine",
+    ("find_no_primary", "no TSO primary"): "no TSO primary",
 }
-_BY_GUARD: dict[Guard, str] = {}
 
 
-def reason(guard: Guard) -> str:
-    """Why; `NOT_LOOKED_AT` for one of which nobody knows."""
-    return _BY_GUARD.get(guard) or _BY_LABEL.get(guard[1]) or NOT_LOOKED_AT
+def reason(guard: Guard, steps: Mapping[str, Transition]) -> str:
+    """Why, in the system that has these transitions; `UNKNOWN` where nobody knows."""
+    name, label = guard
+    step = steps[name].step
+    others = (each for other, each in step.guard.items() if other != label)
+    waits = mentioned(step.guard[label]) == {"raft_leader"}
+    if waits and "raft_leader" not in mentioned(*others, *step.effect.values()):
+        return _WAITS
+    slot = CLIENTS.prefix if name.startswith(CLIENTS.prefix) else ""
+    lost = steps.get(slot + _LOST)
+    if lost is not None and name != lost.name and _as_one(steps[name], lost):
+        return _FAILS
+    again = _FOUND.get((name.removeprefix(slot), label))
+    if again is not None and again in steps[f"{slot}commit"].step.guard:
+        return _COMPARED_AGAIN
+    return UNKNOWN
+
+
+def _as_one(one: Transition, other: Transition) -> bool:
+    """Have both the same effect, word for word?"""
+    effect, others = one.step.effect, other.step.effect
+    return effect.keys() == others.keys() and all(alike(effect[name], others[name]) for name in effect)

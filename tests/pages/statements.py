@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from tsofence.checker.proof.induct import FIRST_STATE, PROPERTY, Induction
+from tsofence.checker.proof.induct import PROPERTY, Decided, Induction
+from tsofence.checker.reductions.candidates import mentioned
 from tsofence.model.language.expr import BOOL, NOBODY, NODE, NOW, ZERO, Expr, both, either, implies, negate
 from tsofence.model.language.vocabulary import PerServer, Variable
 from tsofence.model.pd import state as s
@@ -220,16 +221,21 @@ def needed(system: str) -> list[tuple[str, str, str]]:
     while True:
         made = Induction(fences.whole(system), named("key-monotone"))
         made.lemmas = tuple(left)
-        found = []
-        broken = set()
-        decided = [
-            *made.decide_first(first),
-            *(d for d in made.decide() if d.obligation.transition != FIRST_STATE),
-        ]
-        for obligation in (each.obligation for each in decided if each.obligation.lemma != PROPERTY):
+        found, broken = [], set()
+        decided = (each.obligation for each in (*made.decide_first(first), *steps(made)))
+        for obligation in decided:
             if obligation.result != "proved":
                 broken.add(obligation.lemma)
             found += [(obligation.transition, label, obligation.lemma) for label in obligation.guards_used]
         if not broken:
-            return found
+            return [each for each in found if each[2] != PROPERTY]
         left = [each for each in left if each.name not in broken]
+
+
+def steps(induction: Induction) -> Iterator[Decided]:
+    """What is to be shown of all steps, but for lemmas about nothing that a step changes: it keeps these,
+    whatever its guards are."""
+    for transition in induction.transitions:
+        changed = transition.step.effect.keys()
+        touched = [each for each in induction.lemmas if changed & mentioned(each.claim)]
+        yield from induction.decide_step(transition, touched)
