@@ -160,10 +160,13 @@ def spelled(guard: Guard) -> str:
 def unnoticed(found: Found) -> Iterator[str]:
     """What is left, by the reason why nothing notices it."""
     by_reason: dict[str, list[Guard]] = {}
-    for guard in found.left():
-        system = next(name for name, guards in found.there.items() if guard in guards)
+    left = dict.fromkeys(found.left())
+    for system, there in found.there.items():
         steps = {each.name: each for each in model.transitions(fences.whole(system))}
-        by_reason.setdefault(reason(guard, steps), []).append(guard)
+        for guard in there:
+            if guard in left:
+                del left[guard]
+                by_reason.setdefault(reason(guard, steps), []).append(guard)
     for why, those in by_reason.items():
         yield f"**{why}** ({len(those)})"
         yield ""
