@@ -283,30 +283,11 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
 
 @main.command()
 @click.argument("run_file", metavar="RUN.json", type=options.Place(path_type=Path))
-@click.option(
-    "--build",
-    type=options.BUILD,
-    multiple=True,
-    expose_value=False,
-    metavar="FILE.py",
-    help="Where the run's build comes from, if it is one of your own.",
+@options.taken_from(
+    "--build", options.BUILD, "FILE.py", "Where the run's build comes from, if it is one of your own."
 )
-@click.option(
-    "--fence",
-    type=options.FENCE,
-    multiple=True,
-    expose_value=False,
-    metavar="FILE.py",
-    help="Likewise its fence.",
-)
-@click.option(
-    "--property",
-    type=options.PROPERTY,
-    multiple=True,
-    expose_value=False,
-    metavar="FILE.py:NAME",
-    help="Likewise the property that it breaks.",
-)
+@options.taken_from("--fence", options.FENCE, "FILE.py", "Likewise its fence.")
+@options.taken_from("--property", options.PROPERTY, "FILE.py:NAME", "Likewise the property that it breaks.")
 @click.option(
     "--to", "form", type=click.Choice(["text", "mermaid", "html"]), default="text", show_default=True
 )

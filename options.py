@@ -140,6 +140,12 @@ build = click.option(
     f"(docs/own-fence.md). Repeatable; default: {builds.DEFAULT}.",
 )
 
+
+def taken_from(name: str, kind: Named, metavar: str, text: str) -> Decorator:
+    """An option that only says in which file something of one's own is."""
+    return click.option(name, type=kind, multiple=True, expose_value=False, metavar=metavar, help=text)
+
+
 drop = click.option(
     "--drop",
     "dropped",

@@ -16,6 +16,7 @@ from ..model.language.python import Machine
 from ..model.language.transition import SELF, Transition
 from ..model.pd import save, system
 from ..model.pd import state as s
+from .lemmas import Lemma
 
 _Judge = Callable[[Transition], Expr | None]
 
@@ -25,7 +26,8 @@ class Property:
     """``broken_by`` and ``tested_by`` give an expression over `SELF`, or None: this step cannot.
 
     ``exercised_by``: unless one of these transitions happens, a `holds` is worth little, and
-    ``otherwise`` says why.
+    ``otherwise`` says why.  ``lemmas``: those from which a property of one's own follows, in place of those
+    that `lemmas` has for it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Property:
     tested_by: _Judge
     exercised_by: tuple[str, ...] = ()
     otherwise: str = ""
+    lemmas: tuple[Lemma, ...] = ()
 
     @property
     def compares_grants(self) -> bool:

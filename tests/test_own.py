@@ -26,6 +26,16 @@ from tsofence.model.pd import state as s
 from tsofence.specs.liveness import Liveness
 from tsofence.specs.properties import Property
 """
+#: `unique`, by another name: no lemma that comes with tsofence is known to prove it
+ONCE = """
+from tsofence.model.variants import save_cas
+from tsofence.specs.lemmas import lemmas
+from tsofence.specs.properties import Property, named
+
+unique = named("unique")
+known = lemmas(save_cas.fence, "unique")
+ONCE = Property("once", "each only once", unique.broken_by, unique.tested_by, lemmas=known)
+"""
 #: the PD compares the primary key when its commit arrives, and nowhere before
 COMMIT_ONLY = f"""{PREAMBLE}
 from tsofence.model.language.expr import NOBODY, either
@@ -64,6 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("own")
     (made / "mine.py").write_text(COMMIT_ONLY)
     (made / "eager.py").write_text(BUILD)
+    (made / "once.py").write_text(ONCE)
     (made / "scenario.toml").write_text(SCENARIO)
     return made
 
@@ -154,6 +165,13 @@ def test_prove_and_drop(folder: Path) -> None:
     dropped = call(folder, *asked, "--drop", "commit:no primary", "--json", "-", "--quiet")
     (result,) = json.loads(dropped.stdout)["results"]
     assert (dropped.returncode, result["verdict"]) == (1, "violated")
+
+
+def test_a_property_brings_its_lemmas(folder: Path) -> None:
+    asked = ("prove", "--fence", "save-cas", "--property", "./once.py:ONCE", "--json", "-", "--quiet")
+    (proof,) = json.loads(call(folder, *asked).stdout)["results"]
+    assert (proof["property"], proof["verdict"]) == ("once", "proved")
+    assert "windows apart" in {each["lemma"] for each in proof["obligations"]}
 
 
 def test_replay_under_it_and_without_a_guard(folder: Path) -> None:

@@ -156,10 +156,8 @@ class Induction:
         self.transitions = system.transitions(fence, dropped)
         self.parameters = parameters(fence)
         meant = self.transitions[0].means
-        self.lemmas = tuple(
-            replace(lemma, claim=meant(lemma.claim))
-            for lemma in lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
-        )
+        known = prop.lemmas or lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
+        self.lemmas = tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known)
         self.world = World(nodes)
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there

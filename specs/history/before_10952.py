@@ -6,7 +6,8 @@ Source: tikv/pd aa5a988657^ (7/2026) `pkg/tso/allocator.go` (primaryElectionLoop
 `pkg/mcs/utils/expected_primary.go` (GetExpectedPrimaryFlag, TransferPrimary); issue 10875, pull 10952.
 """
 
-from tsofence.model.language.expr import NOBODY, Expr, Sort, either, ite, negate
+from tsofence.model.builds import master_2026_08
+from tsofence.model.language.expr import NOBODY, Expr, either, negate
 from tsofence.model.language.transition import SELF, Kind, Step
 from tsofence.model.language.variant import Variant
 from tsofence.model.pd import election
@@ -20,25 +21,10 @@ build = Variant(
     source="tikv/pd aa5a988657^",
 )
 
-#: what a TSO server has read of who is expected, before it campaigns: not read · nobody · itself
-INVITED = Sort("Invited", ("unread", "nobody", "itself"))
+# It reads as master does, into a variable of the same name.
+INVITED = master_2026_08.INVITED
 invited = build.per_server("invited", INVITED)
-
-
-@build.step(Kind.TSO, after="campaign")
-def read_expected_primary(n: Expr) -> Step:
-    """A TSO server that finds no primary reads who is expected: nobody, or itself."""
-    return Step(
-        guard={
-            "another TSO server may ask": election.several_tso_servers(n),
-            "not leader, not stopping": s.role[n] == ROLE.follower,
-            "no primary": s.primary == NOBODY,
-            "has not read it": invited[n] == INVITED.unread,
-            "nobody else is expected": either(s.expected == NOBODY, s.expected == n),
-            "etcd answers": s.etcd_answers(),
-        },
-        effect={"invited": ite(s.expected == n, INVITED.itself, INVITED.nobody)},
-    )
+build.add(master_2026_08.read_expected_primary, after="campaign")
 
 
 @build.step(Kind.TSO, after="read_expected_primary")

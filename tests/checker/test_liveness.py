@@ -43,10 +43,25 @@ UPGRADES = {
         "availability": (19, 8),
         "pd-leader": None,
         "no-livelock": None,
+        "ready": (19, 8),
     },
-    "yielded-flag": {"takeover": None, "availability": (29, 20), "pd-leader": (29, 20), "no-livelock": None},
-    "etcd-transfer": {"takeover": None, "availability": (30, 7), "pd-leader": None, "no-livelock": (30, 7)},
+    "yielded-flag": {
+        "takeover": None,
+        "availability": (29, 20),
+        "pd-leader": (29, 20),
+        "no-livelock": None,
+        "ready": None,
+    },
+    "etcd-transfer": {
+        "takeover": None,
+        "availability": (30, 7),
+        "pd-leader": None,
+        "no-livelock": (30, 7),
+        "ready": None,
+    },
 }
+#: what the answers to the review are about
+REVIEWED = [name for name in NAMES if name != "ready"]
 
 
 @cache
@@ -283,7 +298,8 @@ def test_every_fence_is_decided(fence: str) -> None:
     world = replace(MIXED, api=1, budgets={**MIXED.budgets, "pd.stop": 0, "pd.mode": 0})
     made = States(world, fence, max_states=900_000, memory=1 << 32)
     found = {name: decide(made, named(name)) for name in NAMES}
-    assert {decision.verdict for decision in found.values()} <= {"violated", "holds"}
+    assert {found[name].verdict for name in REVIEWED} <= {"violated", "holds"}
+    assert found["ready"].verdict in ("violated", "holds", "unknown")  # a last term of each server may be cut
     for name, decision in found.items():
         assert decision.run is None or starves(decision.run, named(name))
 
@@ -307,7 +323,7 @@ def test_every_fence_is_decided(fence: str) -> None:
 def test_what_the_answers_to_the_review_say(file: str, fence: str, violated: dict[str, int]) -> None:
     world = load(str(DOCS / f"{file}.toml"))
     made = States(world, fence, max_states=900_000, memory=1 << 32)
-    found = {name: decide(made, named(name)) for name in NAMES}
+    found = {name: decide(made, named(name)) for name in REVIEWED}
     assert {d.verdict for d in found.values()} <= {"violated", "holds"}
     assert {name: len(d.run.moves) for name, d in found.items() if d.run is not None} == violated
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ..judge.judgement import Judgement
@@ -12,7 +13,7 @@ from ..sources.observation import Key, KeyEvent, Observation
 from .conformance import Stage, Tried
 from .search import Node
 from .seen import Granted, Seen
-from .steps import ONE_LIVE, SINGLE_WRITER
+from .steps import ONE_LIVE, SINGLE_WRITER, TWO_OF_A_KIND
 from .timeline import Timeline
 
 
@@ -47,15 +48,15 @@ def judged_on_explanations(
         return Judgement(name, "unknown", note="broken in some explanations, not in others")
     for each in judged:
         if each.stage and each.outcome:
-            return _violation(name, each.stage, each.outcome.explanations[0])
+            return _violation(name, order, each.stage, each.outcome.explanations[0])
     raise AssertionError("there are explanations, so there is a search that found them")
 
 
-def _violation(name: str, stage: Stage, explanation: Node) -> Judgement:
+def _violation(name: str, order: Timeline, stage: Stage, explanation: Node) -> Judgement:
     """A property that this explanation breaks, with the observation that shows it and the one beside it."""
     steps = [stage.seen[node.index] for node in explanation.chain() if name in node.breaks]
     first = steps[0]
-    beside = [one for one in stage.seen if _bears_on(name, one, first)]
+    beside = [one for one in stage.seen if _bears_on(name, order, one, first)]
     before = [one for one in beside if one.at <= first.at]
     other = before[-1] if before else beside[0] if beside else first
     earlier, later = sorted((other, first), key=lambda one: one.at)
@@ -69,12 +70,14 @@ def _violation(name: str, stage: Stage, explanation: Node) -> Judgement:
     )
 
 
-def _bears_on(name: str, one: Seen, breaking: Seen) -> bool:
+def _bears_on(name: str, order: Timeline, one: Seen, breaking: Seen) -> bool:
     """Whether it is the other half of what breaks the property: the TSO primary, the other server's grant."""
     what = one.what
     if name == SINGLE_WRITER:
         return isinstance(what, KeyEvent) and what.key is Key.PRIMARY and what.put
-    return isinstance(what, Granted) and one.server != breaking.server
+    if not isinstance(what, Granted) or one.server == breaking.server:
+        return False
+    return name != TWO_OF_A_KIND or order.kinds[one.server - 1] is order.kinds[breaking.server - 1]
 
 
 def _observation(one: Seen) -> Observation:
@@ -90,7 +93,7 @@ def _untested(name: str, order: Timeline) -> Judgement | None:
         if not order.watched or order.late:
             return Judgement(name, "unknown", note="no etcd event tells whether there was a TSO primary")
         return Judgement(name, "vacuous", note="no TSO primary in the trace")
-    if name == ONE_LIVE:
+    if name in (ONE_LIVE, TWO_OF_A_KIND):
         always_sent_on = not order.constants["dynamic"]
         granting = {
             one.server
@@ -99,6 +102,8 @@ def _untested(name: str, order: Timeline) -> Judgement | None:
         }
         if not granting:
             return Judgement(name, "unknown", note="no call says which server answered it")
-        if len(granting) < 2:
-            return Judgement(name, "vacuous", note="no more than one server granted timestamps")
+        of_a_kind = Counter(order.kinds[server - 1] for server in granting)
+        many, of = (max(of_a_kind.values()), " of a kind") if name == TWO_OF_A_KIND else (len(granting), "")
+        if many < 2:
+            return Judgement(name, "vacuous", note=f"no more than one server{of} granted timestamps")
     return None

@@ -48,7 +48,8 @@ Refusal = tuple[str, int, str]
 NO_SUCH_STEP = "there is no such step under this fence"
 
 #: the properties that are judged on explanations: they need to know who did what
-SINGLE_WRITER, ONE_LIVE = "single-writer", "one-live"
+SINGLE_WRITER, ONE_LIVE, TWO_OF_A_KIND = "single-writer", "one-live", "two-of-a-kind"
+DEDUCED = (SINGLE_WRITER, ONE_LIVE, TWO_OF_A_KIND)
 
 
 class World:
@@ -97,8 +98,7 @@ class World:
         self.denied = timeline.denied
         self.refused: dict[Refusal, None] = {}
         self._asked = tuple(asked)
-        self._single_writer = properties.named(SINGLE_WRITER).broken_by
-        self._one_live = properties.named(ONE_LIVE).broken_by
+        self._broken_by = {each: properties.named(each).broken_by for each in DEDUCED}
 
     def surprise(self, name: str, number: int) -> int:
         """How much less likely the step makes an explanation."""
@@ -109,18 +109,18 @@ class World:
         index = self.index[name, number]
         if name == "grant":
             put_to_test = sum(state[self.slots["role", n]] == LEADER for n in self.servers) > 1
-            prop, broken_by = ONE_LIVE, self._one_live
+            judged: tuple[str, ...] = (ONE_LIVE, TWO_OF_A_KIND)
         else:
             saves = name.endswith(("commit", "commit_answer_lost"))
             put_to_test = saves and bool(state[self.slots["primary", 0]])
-            prop, broken_by = SINGLE_WRITER, self._single_writer
-        broken = put_to_test and properties.judged(broken_by, self.machine, index, state, inputs)
-        own = (
-            each.name
-            for each in self._asked
-            if properties.judged(each.broken_by, self.machine, index, state, inputs)
+            judged = (SINGLE_WRITER,)
+        asked = [(each, self._broken_by[each]) for each in judged] if put_to_test else []
+        asked += [(each.name, each.broken_by) for each in self._asked]
+        return tuple(
+            each
+            for each, broken_by in asked
+            if properties.judged(broken_by, self.machine, index, state, inputs)
         )
-        return (*((prop,) if broken else ()), *own)
 
 
 class Draft:

@@ -1,0 +1,67 @@
+"""Properties judged on explanations: each is looked at in every step that may break it."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tsofence.specs import properties
+from tsofence.traces.explain.replay import replay
+from tsofence.traces.explain.steps import DEDUCED, KEPT, LEADER, World
+from tsofence.traces.explain.timeline import timeline
+from tsofence.traces.judge.exact import PROPERTIES
+from tsofence.traces.sources.reading import read
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+#: enough for any window
+FAR = 10**18
+GRANT = {"count": 1, "note": 0, "pick": 1}
+
+
+def test_every_property_is_judged_on_observations_or_on_explanations() -> None:
+    """One that nobody judges would hold whatever happens."""
+    assert {*DEDUCED, *PROPERTIES} >= set(properties.NAMES)
+    assert not set(DEDUCED) & set(PROPERTIES)
+
+
+@cache
+def world(name: str) -> World:
+    watch = [path for path in (RECORDINGS / name).iterdir() if path.name.startswith(("etcd", "pd", "tso"))]
+    return World("off", timeline(read(watch)))
+
+
+def serving(of: World, *servers: int) -> tuple[int, ...]:
+    """A state in which these servers lead, have a window ahead, and nothing else is so."""
+    variables: dict[tuple[str, int], int] = {}
+    for n in servers:
+        variables |= {("role", n): LEADER, ("lease", n): KEPT, ("initialised", n): 1, ("promoted", n): 1}
+        variables |= {("saved", n): FAR}
+    return of.machine.layout.initial(variables, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "servers", "broken"),
+    [
+        ("pd-failover", (1, 2), ("one-live", "two-of-a-kind")),
+        ("tso-failover", (2, 3), ("one-live", "two-of-a-kind")),
+        ("tso-failover", (1, 2), ("one-live",)),
+        ("pd-failover", (1,), ()),
+    ],
+)
+def test_who_grants_beside_whom(name: str, servers: tuple[int, ...], broken: tuple[str, ...]) -> None:
+    of = world(name)
+    assert of.breaks(serving(of, *servers), "grant", servers[0], GRANT) == broken
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "note"),
+    [
+        ("pd-failover", "holds", ""),
+        ("upgrade-fenced", "vacuous", "no more than one server of a kind granted timestamps"),
+    ],
+)
+def test_two_of_a_kind_takes_two(name: str, verdict: str, note: str) -> None:
+    (found,) = replay(
+        read([RECORDINGS / name]), ["check-tso-primary"], properties=["two-of-a-kind"]
+    ).properties
+    assert (found.verdict, found.note) == (verdict, note)
