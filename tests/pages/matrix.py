@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tsofence.model.builds import known as builds
+from tsofence.model.language.transition import Kind
 from tsofence.model.variants import fences
 from tsofence.specs import scenario
 
@@ -38,21 +39,23 @@ SCENARIOS = (
 )
 #: where a search is cut: some 20 s
 MOST = 4_000_000
+#: builds from before there were TSO servers: only asked where a scenario has none
+BEFORE_TSO = ("release-6.5",)
 #: what else is asked of the build that has the most mended, and of the release that has the least
 REPAIRED = ("master-2026-08", "release-8.5")
 REPAIRS = ("check-tso-primary", "save-cas", fences.ALL[-1])
 
-#: options of the commands: each build without a fence, each fence on the base, the repairs on two builds
-ASKED: tuple[tuple[str, ...], ...] = (
-    tuple(f"--build={name}" for name in builds.SHIPPED if name != builds.DEFAULT),
-    ("--all-fences",),
-    (*(f"--build={name}" for name in REPAIRED), *(f"--fence={name}" for name in REPAIRS)),
-)
+
+def _builds(place: str) -> list[str]:
+    """Those that are asked by themselves: that of the fences is one of their rows."""
+    has_tso = Kind.TSO in scenario.load(place).configuration(fences.parse(fences.NONE)).kinds
+    left_out = {builds.DEFAULT, *(BEFORE_TSO if has_tso else ())}
+    return [name for name in builds.SHIPPED if name not in left_out]
 
 
-def systems() -> list[str]:
-    """The rows of a table."""
-    others = [fences.of_build(name, fences.NONE) for name in builds.SHIPPED if name != builds.DEFAULT]
+def systems(place: str) -> list[str]:
+    """The rows of the table of a scenario."""
+    others = [fences.of_build(name, fences.NONE) for name in _builds(place)]
     return [*others, *fences.ALL, *(fences.of_build(b, fence) for b in REPAIRED for fence in REPAIRS)]
 
 
@@ -82,8 +85,14 @@ class Row:
 
 
 def commands(place: str) -> Iterator[str]:
-    """The commands that make the table of a scenario."""
-    for options in ASKED:
+    """The commands that make the table of a scenario: each build without a fence, each fence on the base, the
+    repairs on two builds."""
+    asked = (
+        [f"--build={name}" for name in _builds(place)],
+        ["--all-fences"],
+        [*(f"--build={name}" for name in REPAIRED), *(f"--fence={name}" for name in REPAIRS)],
+    )
+    for options in asked:
         yield shlex.join(
             ["tsofence", "explore", "--scenario", place, *options, "--max-states", str(MOST)]
         ).replace("=", " ")
@@ -125,8 +134,9 @@ def section(place: str) -> str:
     rows = [row for command in asked for row in explored(command)]
     took = time.monotonic() - began
     columns = list(rows[0].cells)
+    description = scenario.load(place).description
     lines = [
-        f"{scenario.load(place).description}.",
+        f"{description[:1].upper()}{description[1:]}.",
         "",
         f"| system | {' | '.join(columns)} |",
         f"|---{'|---' * len(columns)}|",
@@ -156,8 +166,8 @@ def _below(rows: Sequence[Row]) -> Iterator[str]:
         for name, cell in row.cells.items():
             if cell.note and cell.verdict != "unknown":
                 said.setdefault(f"`{name}`, {cell.note}", []).append(row.system)
-    for why, systems in said.items():
-        yield f"- {why}: {', '.join(systems)}."
+    for why, those in said.items():
+        yield f"- {why}: {'all' if len(those) == len(rows) else ', '.join(those)}."
     if said:
         yield ""
 
