@@ -44,6 +44,7 @@ BEFORE_TSO = ("release-6.5",)
 #: what else is asked of the build that has the most mended, and of the release that has the least
 REPAIRED = ("master-2026-08", "release-8.5")
 REPAIRS = ("check-tso-primary", "save-cas", fences.ALL[-1])
+THOROUGH = ("rolling-upgrade", "tso-restart", "pd-failover")
 
 
 def _builds(place: str) -> list[str]:
@@ -53,10 +54,23 @@ def _builds(place: str) -> list[str]:
     return [name for name in builds.SHIPPED if name not in left_out]
 
 
+def _asked(place: str) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    """Builds and fences of each command of a scenario: builds without a fence; fences on the base; in some
+    scenarios what repairs a build, on two of them as well."""
+    yield _builds(place), ()
+    yield (), fences.ALL if place in scenario.names() else (fences.NONE, *REPAIRS)
+    if place in THOROUGH:
+        yield REPAIRED, REPAIRS
+
+
 def systems(place: str) -> list[str]:
     """The rows of the table of a scenario."""
-    others = [fences.of_build(name, fences.NONE) for name in _builds(place)]
-    return [*others, *fences.ALL, *(fences.of_build(b, fence) for b in REPAIRED for fence in REPAIRS)]
+    return [
+        fences.of_build(build, fence)
+        for asked, fenced in _asked(place)
+        for build in asked or (builds.DEFAULT,)
+        for fence in fenced or (fences.NONE,)
+    ]
 
 
 @dataclass(frozen=True)
@@ -85,17 +99,11 @@ class Row:
 
 
 def commands(place: str) -> Iterator[str]:
-    """The commands that make the table of a scenario: each build without a fence, each fence on the base, the
-    repairs on two builds."""
-    asked = (
-        [f"--build={name}" for name in _builds(place)],
-        ["--all-fences"],
-        [*(f"--build={name}" for name in REPAIRED), *(f"--fence={name}" for name in REPAIRS)],
-    )
-    for options in asked:
-        yield shlex.join(
-            ["tsofence", "explore", "--scenario", place, *options, "--max-states", str(MOST)]
-        ).replace("=", " ")
+    """The commands that make the table of a scenario."""
+    for asked, fenced in _asked(place):
+        options = ["--all-fences"] if fenced == fences.ALL else [f"--fence {name}" for name in fenced]
+        options[:0] = [f"--build {name}" for name in asked]
+        yield f"tsofence explore --scenario {place} {' '.join(options)} --max-states {MOST}"
 
 
 def explored(command: str) -> list[Row]:

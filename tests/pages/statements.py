@@ -210,10 +210,19 @@ def _speaks_of_it(claim: Expr, induction: Induction) -> bool:
 
 
 def needed(system: str) -> list[tuple[str, str, str]]:
-    """The guards that statements need which this system keeps, each with such a statement.
+    """The guards that statements need which this system keeps, each with such a statement."""
+    made = kept(system)
+    return [
+        (each.obligation.transition, label, each.obligation.lemma)
+        for each in steps(made)
+        for label in each.obligation.guards_used
+        if each.obligation.lemma != PROPERTY
+    ]
 
-    The largest set that keeps itself (Houdini): what a step does not keep is left out, until nothing is.
-    """
+
+def kept(system: str) -> Induction:
+    """The largest set of statements that a system keeps, as the lemmas of an induction (Houdini: what a step
+    does not keep is left out, until nothing is)."""
     made = Induction(fences.whole(system), named("key-monotone"))
     meant = made.transitions[0].means
     left = [replace(each, claim=meant(each.claim)) for each in STATEMENTS if _speaks_of_it(each.claim, made)]
@@ -221,14 +230,10 @@ def needed(system: str) -> list[tuple[str, str, str]]:
     while True:
         made = Induction(fences.whole(system), named("key-monotone"))
         made.lemmas = tuple(left)
-        found, broken = [], set()
-        decided = (each.obligation for each in (*made.decide_first(first), *steps(made)))
-        for obligation in decided:
-            if obligation.result != "proved":
-                broken.add(obligation.lemma)
-            found += [(obligation.transition, label, obligation.lemma) for label in obligation.guards_used]
+        decided = [each.obligation for each in (*made.decide_first(first), *steps(made))]
+        broken = {each.lemma for each in decided if each.result != "proved"}
         if not broken:
-            return [each for each in found if each[2] != PROPERTY]
+            return made
         left = [each for each in left if each.name not in broken]
 
 
