@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,10 @@ from tsofence.model.pd import system as model
 from tsofence.model.variants import fences
 
 from . import objections
-from .objections import REPAIRS, SYSTEMS, Kept, by_guard
+from .objections import REPAIR, SYSTEMS, Kept, by_guard
 from .page import Page
-from .reasons import reason
+from .reasons import UNKNOWN, reason
+from .redundant import redundant
 from .statements import Guard, needed
 
 PAGE = objections.ROOT / "docs" / "guards.md"
@@ -37,6 +38,7 @@ class Found:
     proofs: dict[str, dict[Guard, list[str]]]
     statements: dict[str, dict[Guard, list[str]]]
     noticed: dict[Guard, str] = field(default_factory=dict)
+    redundant: dict[Guard, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def every(self) -> list[Guard]:
@@ -47,6 +49,22 @@ class Found:
         """Those that nothing has noticed so far."""
         gone = {*self.noticed, *_anywhere(self.proofs), *_anywhere(self.statements)}
         return [guard for guard in self.every if guard not in gone]
+
+    def open(self) -> list[Guard]:
+        """Those of them that nobody knows a reason for."""
+        known = {*self.redundant}
+        for system, those in self.first_in(self.left()).items():
+            steps = {each.name: each for each in model.transitions(fences.whole(system))}
+            known |= {guard for guard in those if reason(guard, steps) != UNKNOWN}
+        return [guard for guard in self.left() if guard not in known]
+
+    def first_in(self, guards: Iterable[Guard]) -> dict[str, list[Guard]]:
+        """These guards by the first system that has them."""
+        of_system: dict[str, list[Guard]] = {}
+        for guard in guards:
+            system = next(name for name, there in self.there.items() if guard in there)
+            of_system.setdefault(system, []).append(guard)
+        return of_system
 
 
 def _anywhere(needs: Mapping[str, Mapping[Guard, Sequence[str]]]) -> dict[Guard, list[str]]:
@@ -59,8 +77,8 @@ def _anywhere(needs: Mapping[str, Mapping[Guard, Sequence[str]]]) -> dict[Guard,
 
 
 def repaired(build: str) -> list[str]:
-    """A build and, with what repairs it, the systems whose proofs are its."""
-    return [fences.of_build(build, fence) for fence in (fences.NONE, *REPAIRS)]
+    """A build by itself and with what repairs it: the systems whose proofs are its."""
+    return [fences.of_build(build, fence) for fence in (fences.NONE, REPAIR)]
 
 
 def find(kept: Kept) -> Found:
@@ -71,9 +89,17 @@ def find(kept: Kept) -> Found:
         name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved
     }
     found = Found({name: objections.guards(name) for name in SYSTEMS}, proofs, statements)
-    for notice in (_searched, _lasting, _replayed):
+    _shown(found, kept)
+    for notice in (_replayed, _searched):
         notice(found, kept)
     return found
+
+
+def _shown(found: Found, kept: Kept) -> None:
+    """Without which nothing changes."""
+    for system, those in found.first_in(found.left()).items():
+        for step, label, why, same in kept.once(f"redundant {system}", partial(redundant, system, those)):
+            found.redundant[step, label] = why, same
 
 
 def _searched(found: Found, kept: Kept) -> None:
@@ -81,30 +107,17 @@ def _searched(found: Found, kept: Kept) -> None:
     for place, system in objections.SEARCHES:
         before = kept.once(f"search {place} {system}", partial(objections.baseline, place, system))
         busy = {(transition, label) for transition, label in before["busy"]}
-        for guard in [each for each in found.left() if each in busy]:
+        for guard in [each for each in found.open() if each in busy]:
             ask = partial(objections.missed, place, system, guard, before["steps"])
             if what := kept.once(f"search {place} {system} {':'.join(guard)}", ask):
                 found.noticed[guard] = f"`{place}`, {system}: {what}"
-
-
-def _lasting(found: Found, kept: Kept) -> None:
-    """What then goes on forever."""
-    for place, system in objections.LASTING:
-        before = kept.once(f"lasting {place} {system}", partial(objections.lasting, place, system))
-        there = set(objections.guards(system))
-        for guard in [each for each in found.left() if each in there]:
-            ask = partial(objections.lasting, place, system, [guard])
-            after = kept.once(f"lasting {place} {system} {':'.join(guard)}", ask)
-            lost = [name for name, said in before.items() if said != "violated" == after.get(name)]
-            if lost:
-                found.noticed[guard] = f"`{place}`, {system}: {lost[0]} {before[lost[0]]} → violated"
 
 
 def _replayed(found: Found, kept: Kept) -> None:
     """Which recordings are then believed of the wrong build."""
     for recording, system in objections.REFUTED:
         in_the_way = kept.once(f"replay {recording} {system}", partial(objections.refused, recording, system))
-        for guard in [each for each in found.left() if list(each) in in_the_way]:
+        for guard in [each for each in found.open() if list(each) in in_the_way]:
             ask = partial(objections.accepted, recording, system, guard)
             if kept.once(f"replay {recording} {system} {':'.join(guard)}", ask):
                 found.noticed[guard] = f"recording `{recording}` is refuted under {system}, and conforms then"
@@ -148,7 +161,9 @@ def table(found: Found) -> Iterator[str]:
         elif guard in stated:
             what = stated[guard][0]
         else:
-            what = found.noticed.get(guard, "nothing, see below")
+            what = found.noticed.get(
+                guard, "nothing changes" if guard in found.redundant else "nothing, see below"
+            )
         yield f"| {spelled(guard)} | {' | '.join(marks)} | {what} |"
 
 
@@ -159,18 +174,16 @@ def spelled(guard: Guard) -> str:
 
 def unnoticed(found: Found) -> Iterator[str]:
     """What is left, by the reason why nothing notices it."""
-    by_reason: dict[str, list[Guard]] = {}
-    left = dict.fromkeys(found.left())
-    for system, there in found.there.items():
+    by_reason: dict[str, list[str]] = {}
+    for system, guards in found.first_in(found.left()).items():
         steps = {each.name: each for each in model.transitions(fences.whole(system))}
-        for guard in there:
-            if guard in left:
-                del left[guard]
-                by_reason.setdefault(reason(guard, steps), []).append(guard)
+        for guard in guards:
+            why, same = found.redundant.get(guard) or (reason(guard, steps), "")
+            by_reason.setdefault(why, []).append(spelled(guard) + (f" ({same})" if same else ""))
     for why, those in by_reason.items():
         yield f"**{why}** ({len(those)})"
         yield ""
-        yield ", ".join(map(spelled, those)) + "."
+        yield ", ".join(those) + "."
         yield ""
 
 

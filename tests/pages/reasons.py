@@ -1,17 +1,23 @@
-"""Why nothing notices that a guard is dropped, as far as that is known: by kind, read off the transitions."""
+"""Why nothing notices that a guard is dropped, as far as that is known: by kind, read off the transitions.
+
+These are arguments, about safety; what z3 shows is in `redundant`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from tsofence.checker.reductions.candidates import alike, mentioned
-from tsofence.model.language.transition import Transition
+from tsofence.model.language.expr import FALSE, Expr
+from tsofence.model.language.transition import SELF, Transition
 from tsofence.model.pd import state as s
+from tsofence.model.pd.allocator import DEMAND_LEFT
 from tsofence.model.pd.state import CLIENTS
 
 from .statements import Guard
 
 UNKNOWN = "Not explained yet"
+_LIMIT = "A limit of the scenario, so that searches end: proofs know none"
 _WAITS = (
     "Waits for a raft leader: without the guard the step may come before there is one; a PD may be started "
     "and elected first as well, which changes nothing else that the step looks at"
@@ -25,6 +31,25 @@ _ENDS = (
     "loaded the key; it starts over"
 )
 _COMPARED_AGAIN = "Found while a save is under way, and compared again by etcd as its commit arrives"
+_FORGETS = (
+    "Says when a server gives up or is stopped: it forgets its memory with that step, and grants nothing "
+    "until it has synced again, so for safety it may be at any time"
+)
+_MOVES_ON = (
+    "Says when the memory moves on: whenever that is, it moves forward, and stays within its window by other "
+    "guards of the step"
+)
+_BEGINS = (
+    "Says when a save is worth its while: one that begins too early or in vain is held to the same "
+    "conditions as any other, by etcd as its commit arrives"
+)
+_CAMPAIGNS = (
+    "Says who may campaign: whoever it is wins only where the election key is absent, by another guard"
+)
+_NO_GRANTS = (
+    "Says when something changes that only elections and switching go by: who is raft leader, expected or "
+    "registered, or what a PD has seen of that; no grant and no save goes by it"
+)
 
 #: the step with whose effect a save fails when nothing else is to be said of it
 _LOST = "request_lost"
@@ -33,6 +58,12 @@ _FOUND = {
     ("find_own_key", "election key is mine"): "election key is mine",
     ("find_no_primary", "no TSO primary"): "no TSO primary",
 }
+#: without which the memory may go back or leave its window
+_KEEPS_MEMORY = ("forward", "window has room")
+_MOVING = ("update_in_memory", "overflow", "admin_reset")
+_BEGINNING = ("update_begin", "admin_reset_begin")
+#: variables by which nobody grants or saves
+_BY_THE_WAY = frozenset({"raft_leader", "expected", "registration", "preferred"})
 
 
 def reason(guard: Guard, steps: Mapping[str, Transition]) -> str:
@@ -40,6 +71,8 @@ def reason(guard: Guard, steps: Mapping[str, Transition]) -> str:
     name, label = guard
     step = steps[name].step
     others = (each for other, each in step.guard.items() if other != label)
+    if label == DEMAND_LEFT:
+        return _LIMIT
     waits = alike(step.guard[label], s.etcd_answers())
     if waits and "raft_leader" not in mentioned(*others, *step.effect.values()):
         return _WAITS
@@ -51,6 +84,22 @@ def reason(guard: Guard, steps: Mapping[str, Transition]) -> str:
     again = _FOUND.get((name.removeprefix(slot), label))
     if again is not None and again in steps[f"{slot}commit"].step.guard:
         return _COMPARED_AGAIN
+    return _of_kind(guard, step.effect)
+
+
+def _of_kind(guard: Guard, effect: Mapping[str, Expr]) -> str:
+    """Why, by what the step does."""
+    name, label = guard
+    if alike(effect.get("initialised", s.initialised[SELF]), FALSE):
+        return _FORGETS
+    if name in _MOVING and label not in _KEEPS_MEMORY:
+        return _MOVES_ON
+    if name in _BEGINNING:
+        return _BEGINS
+    if name == "campaign" and not label.startswith("election key"):
+        return _CAMPAIGNS
+    if effect.keys() <= _BY_THE_WAY:
+        return _NO_GRANTS
     return UNKNOWN
 
 

@@ -21,42 +21,58 @@ from .statements import Guard, kept
 IMPLIED = "Has nothing to refuse: where the other guards hold, so does it, by what is always so"
 IDLE = "Refuses a step that changes nothing"
 SAME = "Refuses a step that leads where another one does that is possible then"
+FAULT = "Refuses a step that leads where a fault may lead then, on which proofs set no limit"
 
 
-def redundant(system: str, asked: Collection[Guard]) -> list[tuple[str, str, str]]:
-    """Those of these guards that are redundant in a system, one by one, each with the reason."""
+def redundant(system: str, asked: Collection[Guard]) -> list[tuple[str, str, str, str]]:
+    """Those of these guards that are redundant in a system, one by one: transition, label, the reason, and
+    the steps that lead where the one that it refuses does."""
     made = kept(system)
     found, steps = [], made.transitions
     for transition in steps:
         for label in transition.step.guard:
             if (transition.name, label) in asked:
-                why = _why(made, steps, transition, label)
-                found += [(transition.name, label, why)] if why else []
+                why, same = _why(made, steps, transition, label)
+                found += [(transition.name, label, why, same)] if why else []
     return found
 
 
-def _why(made: Induction, steps: Sequence[Transition], transition: Transition, label: str) -> str:
-    guards = transition.without(label).step.guard | {f"not {label}": negate(transition.step.guard[label])}
+def _why(made: Induction, steps: Sequence[Transition], transition: Transition, label: str) -> tuple[str, str]:
+    others = transition.without(label).step.guard
+    guards = {**others, f"not {label}": negate(transition.step.guard[label])}
     refused = replace(transition, step=Step(guards, transition.step.effect))
     if not _possible(made, refused):
-        return IMPLIED
+        return IMPLIED, ""
     if any(prop.broken_by(transition) is not None for prop in PROPERTIES):
-        return ""  # such a step counts, wherever it leads
+        return "", ""  # such a step counts, wherever it leads
     moves = {"it changes something": negate(_same(made.vocabulary, transition.step.effect, {}))}
     if not _possible(made, refused, moves):
-        return IDLE
-    others = {
-        each.name: negate(both(*_may(each), _same(made.vocabulary, transition.step.effect, each.step.effect)))
-        for each in steps
-        if _stands_in(each, transition)
+        return IDLE, ""
+    free = [each for each in steps if _stands_in(each, transition)]
+    often = [each for each in free if each.rule.budget in (None, transition.rule.budget)]
+    for those, why in ((often, SAME), (free, FAULT)):
+        if same := _covered(made, refused, moves, those):
+            return why, ", ".join(f"`{name}`" for name in same)
+    return "", ""
+
+
+def _covered(
+    made: Induction, refused: Transition, moves: Mapping[str, Expr], others: Sequence[Transition]
+) -> list[str]:
+    """Steps, as few as can be told, one of which is always possible then and leads where this one does;
+    empty: they are not enough."""
+    effect = refused.step.effect
+    left = {
+        each.name: negate(both(*_may(each), _same(made.vocabulary, effect, each.step.effect)))
+        for each in others
     }
-    if _possible(made, refused, moves | others):
-        return ""
-    for name in list(others):
-        fewer = {other: claim for other, claim in others.items() if other != name}
-        if not _possible(made, refused, moves | fewer):
-            others = fewer
-    return f"{SAME}: {', '.join(f'`{name}`' for name in others)}"
+    if _possible(made, refused, {**moves, **left}):
+        return []
+    for name in list(left):
+        fewer = {other: claim for other, claim in left.items() if other != name}
+        if not _possible(made, refused, {**moves, **fewer}):
+            left = fewer
+    return list(left)
 
 
 def _possible(made: Induction, transition: Transition, beside: Mapping[str, Expr] | None = None) -> bool:
@@ -67,12 +83,11 @@ def _possible(made: Induction, transition: Transition, beside: Mapping[str, Expr
 
 
 def _stands_in(other: Transition, transition: Transition) -> bool:
-    """May the same server take it, with the same inputs, and as often?"""
+    """May the same server take it, with the same inputs?"""
     one, two = other.rule, transition.rule
-    free = one.budget in (None, two.budget)
     chosen = {each.name for each in two.inputs}
     cluster = Kind.CLUSTER in (one.kind, two.kind)
-    return one.name != two.name and free and not cluster and chosen >= {i.name for i in one.inputs}
+    return one.name != two.name and not cluster and chosen >= {i.name for i in one.inputs}
 
 
 def _may(other: Transition) -> Iterator[Expr]:
