@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.checker.proof.induct import Induction
 from tsofence.model.pd import system
 from tsofence.model.variants import fences
 from tsofence.specs import liveness, properties, scenario
@@ -14,6 +15,8 @@ from tsofence.specs import liveness, properties, scenario
 from .pages import guards, matrix, objections
 from .pages.page import Page
 from .pages.reasons import UNKNOWN, reason
+from .pages.redundant import FAULT, IDLE, IMPLIED, SAME, redundant
+from .pages.statements import STATEMENTS
 
 TABLES = Page.read(matrix.PAGE).sections
 GUARDS = Page.read(guards.PAGE).sections
@@ -90,13 +93,48 @@ def test_a_search_misses_a_guard() -> None:
         (("conflict", "a condition fails"), "Says why a save fails"),
         (("conflict", "every key is read"), "Says how far a save is"),
         (("find_own_key", "election key is mine"), "Found while a save is under way"),
-        (("raft_moves", "another PD is raft leader"), UNKNOWN),
+        (("step_down", "lease has run out"), "Says when a server gives up"),
+        (("overflow", "serving"), "Says when the memory moves on"),
+        (("overflow", "window has room"), UNKNOWN),
+        (("update_begin", "promoted"), "Says when a save is worth its while"),
+        (("campaign", "nobody else is to be primary"), "Says who may campaign"),
+        (("campaign", "election key is absent"), UNKNOWN),
+        (("raft_moves", "another PD is raft leader"), "Says when something changes that only elections"),
         (("commit", "timestamp key is as read"), UNKNOWN),
     ],
 )
 def test_a_reason_is_read_off_the_transitions(guard: tuple[str, str], why: str) -> None:
     steps = {each.name: each for each in system.transitions(fences.whole("off"))}
     assert reason(guard, steps).startswith(why)
+
+
+def test_redundant_is_a_guard_that_refuses_nothing_new() -> None:
+    made = Induction(fences.whole("off"), properties.named("key-monotone"))
+    made.lemmas = ()
+    asked = {
+        ("clock_jump", "clock changes"),
+        ("raft_moves", "another PD is raft leader"),
+        ("raft_elects", "no raft leader"),
+        ("sync_load", "leader"),
+        ("commit", "timestamp key is as read"),
+    }
+    assert redundant(made, asked) == [
+        ("raft_elects", "no raft leader", FAULT, "`raft_moves`"),
+        ("raft_moves", "another PD is raft leader", SAME, "`raft_elects`"),
+        ("clock_jump", "clock changes", IDLE, ""),
+    ]
+
+
+def test_redundant_is_a_guard_that_follows_from_others() -> None:
+    """By what is said of states; nothing follows of itself."""
+    made = Induction(fences.whole("off"), properties.named("key-monotone"))
+    guard = ("stop_allocator", "in API mode")
+    made.lemmas = ()
+    assert redundant(made, {guard}) == []
+    made = Induction(fences.whole("off"), properties.named("key-monotone"))
+    meaning = "only a PD leader that may switch looks at the registry"
+    made.lemmas = tuple(each for each in STATEMENTS if each.name == meaning)
+    assert redundant(made, {guard}) == [(*guard, IMPLIED, "")]
 
 
 def test_what_stands_above_the_sections_stays(tmp_path: Path) -> None:

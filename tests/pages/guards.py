@@ -16,12 +16,12 @@ from tsofence.model.builds import known as builds
 from tsofence.model.pd import system as model
 from tsofence.model.variants import fences
 
-from . import objections
+from . import objections, statements
 from .objections import REPAIR, SYSTEMS, Kept, by_guard
 from .page import Page
 from .reasons import UNKNOWN, reason
 from .redundant import redundant
-from .statements import Guard, needed
+from .statements import Guard
 
 PAGE = objections.ROOT / "docs" / "guards.md"
 BY_BUILD, TABLE, UNNOTICED = "By build", "Every guard", "What nothing notices"
@@ -84,11 +84,13 @@ def repaired(build: str) -> list[str]:
 def find(kept: Kept) -> Found:
     """Everything, the cheapest first."""
     proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.SHIPPED for name in repaired(build))])
-    statements = {name: by_guard(kept.once(f"statements {name}", partial(needed, name))) for name in SYSTEMS}
+    stated = {
+        name: by_guard(kept.once(f"statements {name}", partial(statements.needed, name))) for name in SYSTEMS
+    }
     proofs = {
         name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved
     }
-    found = Found({name: objections.guards(name) for name in SYSTEMS}, proofs, statements)
+    found = Found({name: objections.guards(name) for name in SYSTEMS}, proofs, stated)
     _shown(found, kept)
     for notice in (_replayed, _searched):
         notice(found, kept)
@@ -98,8 +100,12 @@ def find(kept: Kept) -> Found:
 def _shown(found: Found, kept: Kept) -> None:
     """Without which nothing changes."""
     for system, those in found.first_in(found.left()).items():
-        for step, label, why, same in kept.once(f"redundant {system}", partial(redundant, system, those)):
-            found.redundant[step, label] = why, same
+        shown = kept.once(f"redundant {system}", partial(_redundant, system, those))
+        found.redundant |= {(step, label): (why, same) for step, label, why, same in shown}
+
+
+def _redundant(system: str, those: Sequence[Guard]) -> list[tuple[str, str, str, str]]:
+    return redundant(statements.kept(system), those)
 
 
 def _searched(found: Found, kept: Kept) -> None:

@@ -44,11 +44,9 @@ SYSTEMS = (
 #: where a guard may be missed: scenario and system
 SEARCHES = (
     ("rolling-upgrade", "check-tso-primary"),
-    ("tso-restart", fences.ALL[-1]),
     ("pd-failover", "off"),
     ("lost-answer", "save-cas"),
-    ("client-sync", "save-cas"),
-    ("registry-lag", "dynamic-8780"),
+    ("registry-lag", "pull-8780"),
 )
 #: recordings, each with a system under which it is refuted
 REFUTED = (

@@ -16,7 +16,7 @@ from tsofence.model.language.vocabulary import PerServer, Vocabulary
 from tsofence.model.pd import state as s
 from tsofence.specs.properties import PROPERTIES
 
-from .statements import Guard, kept
+from .statements import Guard
 
 IMPLIED = "Has nothing to refuse: where the other guards hold, so does it, by what is always so"
 IDLE = "Refuses a step that changes nothing"
@@ -24,10 +24,9 @@ SAME = "Refuses a step that leads where another one does that is possible then"
 FAULT = "Refuses a step that leads where a fault may lead then, on which proofs set no limit"
 
 
-def redundant(system: str, asked: Collection[Guard]) -> list[tuple[str, str, str, str]]:
-    """Those of these guards that are redundant in a system, one by one: transition, label, the reason, and
-    the steps that lead where the one that it refuses does."""
-    made = kept(system)
+def redundant(made: Induction, asked: Collection[Guard]) -> list[tuple[str, str, str, str]]:
+    """Those of these guards that are redundant where the lemmas of that induction hold, one by one:
+    transition, label, the reason, and the steps that lead where the one that it refuses does."""
     found, steps = [], made.transitions
     for transition in steps:
         for label in transition.step.guard:
