@@ -17,7 +17,7 @@ from tsofence.model.pd import system as model
 from tsofence.model.variants import fences
 
 from . import objections, statements
-from .objections import REPAIR, SYSTEMS, Kept, by_guard
+from .objections import REPAIR, REPAIRED, SYSTEMS, UNSTATED, Kept, by_guard
 from .page import Page
 from .reasons import UNKNOWN, reason
 from .redundant import redundant
@@ -77,15 +77,18 @@ def _anywhere(needs: Mapping[str, Mapping[Guard, Sequence[str]]]) -> dict[Guard,
 
 
 def repaired(build: str) -> list[str]:
-    """A build by itself and with what repairs it: the systems whose proofs are its."""
-    return [fences.of_build(build, fence) for fence in (fences.NONE, REPAIR)]
+    """A build by itself and, of some, with what repairs it: the systems whose proofs are its."""
+    with_it = (fences.NONE, REPAIR) if build in REPAIRED else (fences.NONE,)
+    return [fences.of_build(build, fence) for fence in with_it]
 
 
 def find(kept: Kept) -> Found:
     """Everything, the cheapest first."""
     proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.SHIPPED for name in repaired(build))])
     stated = {
-        name: by_guard(kept.once(f"statements {name}", partial(statements.needed, name))) for name in SYSTEMS
+        name: by_guard(kept.once(f"statements {name}", partial(statements.needed, name)))
+        for name in SYSTEMS
+        if name not in UNSTATED
     }
     proofs = {
         name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved
@@ -145,7 +148,7 @@ def _proved(found: Found, build: str) -> set[Guard]:
 
 
 def _stated(found: Found, build: str) -> set[Guard]:
-    return set(found.statements[fences.of_build(build, fences.NONE)])
+    return set(found.statements.get(fences.of_build(build, fences.NONE), ()))
 
 
 def table(found: Found) -> Iterator[str]:
