@@ -48,7 +48,7 @@ _CAMPAIGNS = (
 )
 _NO_GRANTS = (
     "Says when something changes that only elections and switching go by: who is raft leader, expected or "
-    "registered, or what a PD has seen of that; no grant and no save goes by it"
+    "registered; no grant goes by it, nor what a save compares"
 )
 
 #: the step with whose effect a save fails when nothing else is to be said of it
