@@ -140,7 +140,8 @@ def by_build(found: Found) -> Iterator[str]:
         there = set(found.there[fences.of_build(build, fences.NONE)])
         proved, stated = there & _proved(found, build), there & _stated(found, build)
         rest = there - proved - stated
-        yield f"| {build} | {len(there)} | {len(proved)} | {len(stated - proved)} | {len(rest)} |"
+        beside = "not asked" if fences.of_build(build, fences.NONE) in UNSTATED else len(stated - proved)
+        yield f"| {build} | {len(there)} | {len(proved)} | {beside} | {len(rest)} |"
 
 
 def _proved(found: Found, build: str) -> set[Guard]:
@@ -189,7 +190,7 @@ def unnoticed(found: Found) -> Iterator[str]:
         for guard in guards:
             why, same = found.redundant.get(guard) or (reason(guard, steps), "")
             by_reason.setdefault(why, []).append(spelled(guard) + (f" ({same})" if same else ""))
-    for why, those in by_reason.items():
+    for why, those in sorted(by_reason.items(), key=lambda each: each[0] == UNKNOWN):
         yield f"**{why}** ({len(those)})"
         yield ""
         yield ", ".join(those) + "."

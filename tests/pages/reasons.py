@@ -12,7 +12,7 @@ from tsofence.model.language.expr import FALSE, Expr
 from tsofence.model.language.transition import SELF, Transition
 from tsofence.model.pd import state as s
 from tsofence.model.pd.allocator import DEMAND_LEFT
-from tsofence.model.pd.state import CLIENTS
+from tsofence.model.pd.state import CLIENTS, SLOTS
 
 from .statements import Guard
 
@@ -31,6 +31,13 @@ _ENDS = (
     "loaded the key; it starts over"
 )
 _COMPARED_AGAIN = "Found while a save is under way, and compared again by etcd as its commit arrives"
+_ENDS_ALONE = (
+    "Says when a save is given up that nobody will learn of: it ends and changes nothing else, as if its "
+    "request had never been sent"
+)
+_GONE = (
+    "Says who learns: a process that is gone learns nothing either way, and its request may be lost as well"
+)
 _FORGETS = (
     "Says when a server gives up or is stopped: it forgets its memory with that step, and grants nothing "
     "until it has synced again, so for safety it may be at any time"
@@ -57,11 +64,18 @@ _LOST = "request_lost"
 _FOUND = {
     ("find_own_key", "election key is mine"): "election key is mine",
     ("find_no_primary", "no TSO primary"): "no TSO primary",
+    ("find_nobody", "election key is absent"): "election key is mine",
 }
+#: what tells a process that is gone from one that waits
+_WAITING = "somebody waits for the answer"
+#: all that a save changes that is given up; ``requested`` only keeps clients from syncing again
+_SLOTS = frozenset({"job", *(f"{each.prefix}{of}" for each in SLOTS for of in ("stage", "next", "seen"))})
+_SLOTS |= {"requested"}
 #: without which the memory may go back or leave its window
 _KEEPS_MEMORY = ("forward", "window has room")
+_GIVEN_UP = ("sync_abandon", "client_abandon", "client_skip")
 _MOVING = ("update_in_memory", "overflow", "admin_reset")
-_BEGINNING = ("update_begin", "admin_reset_begin")
+_BEGINNING = ("sync_begin", "client_begin", "update_begin", "admin_reset_begin")
 #: variables by which nobody grants or saves
 _BY_THE_WAY = frozenset({"raft_leader", "expected", "registration", "preferred"})
 
@@ -78,9 +92,11 @@ def reason(guard: Guard, steps: Mapping[str, Transition]) -> str:
         return _WAITS
     slot = CLIENTS.prefix if name.startswith(CLIENTS.prefix) else ""
     lost = steps.get(slot + _LOST)
-    if lost is not None and name != lost.name and _as_one(steps[name], lost):
-        place = f"{slot}stage"
-        return _ENDS if mentioned(step.guard[label]) == {place} else _FAILS
+    if lost is not None and _as_one(steps[name], lost):
+        if mentioned(step.guard[label]) == {f"{slot}stage"}:
+            return _ENDS
+        if name != lost.name:
+            return _FAILS
     again = _FOUND.get((name.removeprefix(slot), label))
     if again is not None and again in steps[f"{slot}commit"].step.guard:
         return _COMPARED_AGAIN
@@ -92,6 +108,10 @@ def _of_kind(guard: Guard, effect: Mapping[str, Expr]) -> str:
     name, label = guard
     if alike(effect.get("initialised", s.initialised[SELF]), FALSE):
         return _FORGETS
+    if label == _WAITING:
+        return _GONE
+    if name.endswith(_GIVEN_UP) and effect.keys() <= _SLOTS:
+        return _ENDS_ALONE
     if name in _MOVING and label not in _KEEPS_MEMORY:
         return _MOVES_ON
     if name in _BEGINNING:
