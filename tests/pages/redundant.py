@@ -82,11 +82,14 @@ def _possible(made: Induction, transition: Transition, beside: Mapping[str, Expr
 
 
 def _stands_in(other: Transition, transition: Transition) -> bool:
-    """May the same server take it, with the same inputs?"""
+    """May the same server take it, with the same inputs, and does it change anything of the same?"""
     one, two = other.rule, transition.rule
     chosen = {each.name for each in two.inputs}
     cluster = Kind.CLUSTER in (one.kind, two.kind)
-    return one.name != two.name and not cluster and chosen >= {i.name for i in one.inputs}
+    both_change = other.step.effect.keys() & transition.step.effect.keys()
+    return (
+        one.name != two.name and bool(both_change) and not cluster and chosen >= {i.name for i in one.inputs}
+    )
 
 
 def _may(other: Transition) -> Iterator[Expr]:
