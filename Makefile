@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: tables demo test test-large test-cluster test-all fuzz check lock bench clean
+.PHONY: tables matrix guards demo test test-large test-cluster test-all fuzz check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -53,6 +53,15 @@ lock:
 # half a minute each. Those of scenarios that only tests search are found as tests run, and kept in tests/kept.
 tables: $(READY)
 	$(BIN)/python -m tsofence.checker.reductions.ship
+
+# The tables of docs/matrix.md and docs/guards.md, where builds, fences, properties or guards have changed; FOUND keeps what was found for
+# the guards, which takes hours, to go on from there.
+FOUND ?= found/guards
+matrix: $(READY)
+	$(BIN)/python -m tests.pages.matrix
+
+guards: $(READY)
+	$(BIN)/python -m tests.pages.guards $(FOUND)
 
 # Times of the engines in one run; C++, Spin and Ray are left out, each with a line, where they are missing.
 bench: $(READY)

@@ -74,7 +74,8 @@ class States:
 
     What clients got is not observed: it makes no difference to what can happen.
 
-    ``properties``: what else is asked than what comes with tsofence.
+    ``properties``: what else is asked than what comes with tsofence.  Without ``wait``, where it is not known
+    yet how times may be folded, nothing is proved of how they are: then only runs that are found count.
 
     Raises:
         Cut: a bound, or ``stop``, ended the search.
@@ -94,6 +95,7 @@ class States:
         threads: Callable[[], int] = lambda: 1,
         progress: Callable[[Progress], None] | None = None,
         stop: Callable[[], bool] | None = None,
+        wait: bool = True,
     ) -> None:
         configuration = scenario.configuration(fences.parse(fence), dropped)
         configuration = replace(
@@ -106,7 +108,7 @@ class States:
             if stop is not None and stop():
                 raise Cut(INTERRUPTED)
 
-        self.folding = derive(configuration, first, of_liveness(properties), progress=told)
+        self.folding = derive(configuration, first, of_liveness(properties), wait=wait, progress=told)
         self.expander = Expander(self.folding.of(configuration), (), first)
         self.first = np.arange(len(self.expander.starts))
         self.began = time.monotonic()

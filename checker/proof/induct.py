@@ -179,16 +179,24 @@ class Induction:
         self._refuted.clear()
         yield from self.decide_first()
         for transition in self.transitions:
-            known = self._before(transition)
-            view, step = known.view, transition.step
-            for label, guard in step.guard.items():
-                known.solver.add(z3.Implies(known.guards[label], view.of(guard)))
-            broken_by = self.prop.broken_by(transition)
-            if broken_by is not None:
-                yield self._decide(known, transition, None, view.of(broken_by))
-            after = view.after(step.effect, self._actor)
-            for lemma in self.lemmas:
-                yield self._decide(known, transition, lemma, negated(after, lemma.claim, self._witnesses))
+            yield from self.decide_step(transition, self.lemmas)
+
+    def decide_step(self, transition: Transition, lemmas: Iterable[Lemma]) -> Iterator[Decided]:
+        """The obligations of one step: that it does not break the property, and that it keeps these lemmas.
+
+        Raises:
+            ValueError: as `decide`.
+        """
+        known = self._before(transition)
+        view, step = known.view, transition.step
+        for label, guard in step.guard.items():
+            known.solver.add(z3.Implies(known.guards[label], view.of(guard)))
+        broken_by = self.prop.broken_by(transition)
+        if broken_by is not None:
+            yield self._decide(known, transition, None, view.of(broken_by))
+        after = view.after(step.effect, self._actor)
+        for lemma in lemmas:
+            yield self._decide(known, transition, lemma, negated(after, lemma.claim, self._witnesses))
 
     def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
         """The obligations of the first states, of which these are the facts."""

@@ -1,0 +1,129 @@
+"""Why nothing notices that a guard is dropped, as far as that is known: by kind, read off the transitions.
+
+These are arguments, about safety; what z3 shows is in `redundant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tsofence.checker.reductions.candidates import alike, mentioned
+from tsofence.model.language.expr import FALSE, Expr
+from tsofence.model.language.transition import SELF, Transition
+from tsofence.model.pd import state as s
+from tsofence.model.pd.allocator import DEMAND_LEFT
+from tsofence.model.pd.state import CLIENTS, SLOTS
+
+from .statements import Guard
+
+UNKNOWN = "Not explained yet"
+_LIMIT = "A limit of the scenario, so that searches end: proofs know none"
+_WAITS = (
+    "Waits for a raft leader: without the guard the step may come before there is one; a PD may be started "
+    "and elected first as well, which changes nothing else that the step looks at"
+)
+_FAILS = (
+    "Says why a save fails: without the guard it may fail for no reason, as it does where a request is lost "
+    "(`request_lost` changes the same)"
+)
+_ENDS = (
+    "Says how far a save is that fails: without the guard it may fail earlier, also a sync that has only "
+    "loaded the key; it starts over"
+)
+_COMPARED_AGAIN = "Found while a save is under way, and compared again by etcd as its commit arrives"
+_ENDS_ALONE = (
+    "Says when a save is given up that nobody will learn of: it ends and changes nothing else, as if its "
+    "request had never been sent"
+)
+_GONE = (
+    "Says who learns: a process that is gone learns nothing either way, and its request may be lost as well"
+)
+_FORGETS = (
+    "Says when a server gives up or is stopped: it forgets its memory with that step, and grants nothing "
+    "until it has synced again, so for safety it may be at any time"
+)
+_MOVES_ON = (
+    "Says when the memory moves on: whenever that is, it moves forward, and stays within its window by other "
+    "guards of the step"
+)
+_BEGINS = (
+    "Says when a save is worth its while: one that begins too early or in vain is held to the same "
+    "conditions as any other, by etcd as its commit arrives"
+)
+_CAMPAIGNS = (
+    "Says who may campaign: whoever it is wins only where the election key is absent, by another guard"
+)
+_NO_GRANTS = (
+    "Says when something changes that only elections and switching go by: who is raft leader, expected or "
+    "registered; no grant goes by it, nor what a save compares"
+)
+
+#: the step with whose effect a save fails when nothing else is to be said of it
+_LOST = "request_lost"
+#: what a save finds on its way, and the guard of `commit` that compares it again
+_FOUND = {
+    ("find_own_key", "election key is mine"): "election key is mine",
+    ("find_no_primary", "no TSO primary"): "no TSO primary",
+    ("find_nobody", "election key is absent"): "election key is mine",
+}
+#: what tells a process that is gone from one that waits
+_WAITING = "somebody waits for the answer"
+#: all that a save changes that is given up; ``requested`` only keeps clients from syncing again
+_SLOTS = frozenset({"job", *(f"{each.prefix}{of}" for each in SLOTS for of in ("stage", "next", "seen"))})
+_SLOTS |= {"requested"}
+#: without which the memory may go back or leave its window
+_KEEPS_MEMORY = ("forward", "window has room")
+_GIVEN_UP = ("sync_abandon", "client_abandon", "client_skip")
+_MOVING = ("update_in_memory", "overflow", "admin_reset")
+_BEGINNING = ("sync_begin", "client_begin", "update_begin", "admin_reset_begin")
+#: variables by which nobody grants or saves
+_BY_THE_WAY = frozenset({"raft_leader", "expected", "registration", "preferred"})
+
+
+def reason(guard: Guard, steps: Mapping[str, Transition]) -> str:
+    """Why, in the system that has these transitions; `UNKNOWN` where nobody knows."""
+    name, label = guard
+    step = steps[name].step
+    others = (each for other, each in step.guard.items() if other != label)
+    if label == DEMAND_LEFT:
+        return _LIMIT
+    waits = alike(step.guard[label], s.etcd_answers())
+    if waits and "raft_leader" not in mentioned(*others, *step.effect.values()):
+        return _WAITS
+    slot = CLIENTS.prefix if name.startswith(CLIENTS.prefix) else ""
+    lost = steps.get(slot + _LOST)
+    if lost is not None and _as_one(steps[name], lost):
+        if mentioned(step.guard[label]) == {f"{slot}stage"}:
+            return _ENDS
+        if name != lost.name:
+            return _FAILS
+    again = _FOUND.get((name.removeprefix(slot), label))
+    if again is not None and again in steps[f"{slot}commit"].step.guard:
+        return _COMPARED_AGAIN
+    return _of_kind(guard, step.effect)
+
+
+def _of_kind(guard: Guard, effect: Mapping[str, Expr]) -> str:
+    """Why, by what the step does."""
+    name, label = guard
+    if alike(effect.get("initialised", s.initialised[SELF]), FALSE):
+        return _FORGETS
+    if label == _WAITING:
+        return _GONE
+    if name.endswith(_GIVEN_UP) and effect.keys() <= _SLOTS:
+        return _ENDS_ALONE
+    if name in _MOVING and label not in _KEEPS_MEMORY:
+        return _MOVES_ON
+    if name in _BEGINNING:
+        return _BEGINS
+    if name == "campaign" and not label.startswith("election key"):
+        return _CAMPAIGNS
+    if effect.keys() <= _BY_THE_WAY:
+        return _NO_GRANTS
+    return UNKNOWN
+
+
+def _as_one(one: Transition, other: Transition) -> bool:
+    """Have both the same effect, word for word?"""
+    effect, others = one.step.effect, other.step.effect
+    return effect.keys() == others.keys() and all(alike(effect[name], others[name]) for name in effect)

@@ -1,0 +1,148 @@
+"""The pages of docs/ that are made: they say what a run says, and have all that there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tsofence.checker.proof.induct import Induction
+from tsofence.model.pd import system
+from tsofence.model.variants import fences
+from tsofence.specs import liveness, properties, scenario
+
+from .pages import guards, matrix, objections
+from .pages.page import Page
+from .pages.reasons import UNKNOWN, reason
+from .pages.redundant import FAULT, IDLE, IMPLIED, SAME, redundant
+from .pages.statements import STATEMENTS
+
+TABLES = Page.read(matrix.PAGE).sections
+GUARDS = Page.read(guards.PAGE).sections
+
+
+def rows(section: str) -> dict[str, dict[str, str]]:
+    """A table of a section: by its first column, the cells by column."""
+    lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    (_, *columns), *body = [[cell.strip() for cell in line] for line in lines]
+    return {name: dict(zip(columns, cells, strict=True)) for name, *cells in body}
+
+
+@pytest.mark.parametrize("place", matrix.SCENARIOS)
+def test_a_table_has_all_builds_fences_and_properties(place: str) -> None:
+    """What is new is missing here until `make matrix` has run."""
+    table = rows(TABLES[place])
+    columns = [*properties.NAMES, *scenario.load(place).liveness]
+    assert list(table) == matrix.systems(place)
+    assert {tuple(cells) for cells in table.values()} == {tuple(columns)}
+    assert set(columns) <= {*properties.NAMES, *liveness.NAMES}
+
+
+def said(command: str) -> dict[str, dict[str, str]]:
+    """What a command finds, as a table says it."""
+    return {
+        row.system: {name: str(cell) for name, cell in row.cells.items()} for row in matrix.explored(command)
+    }
+
+
+def test_a_table_says_what_comes_out() -> None:
+    table = rows(TABLES["rolling-upgrade"])
+    command = "tsofence explore --scenario rolling-upgrade --fence save-cas"
+    found = said(f"{command} --max-states {matrix.MOST}")
+    assert {name: table[name] for name in found} == found
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("place", ["rolling-upgrade", "tso-restart", "pd-failover"])
+def test_tables_say_what_comes_out(place: str) -> None:
+    """The others take longer: what they say is looked at when they are made."""
+    table = rows(TABLES[place])
+    assert table == {n: cells for command in matrix.commands(place) for n, cells in said(command).items()}
+
+
+@pytest.mark.parametrize("place", matrix.SCENARIOS)
+def test_the_commands_of_a_table_stand_below_it(place: str) -> None:
+    assert re.findall(r"^tsofence .*$", TABLES[place], re.MULTILINE) == list(matrix.commands(place))
+
+
+def test_every_guard_is_there() -> None:
+    """What is new is missing here until `make guards` has run."""
+    table = rows(GUARDS[guards.TABLE])
+    there = {guards.spelled(guard): None for name in objections.SYSTEMS for guard in objections.guards(name)}
+    assert list(table) == list(there)
+
+
+def test_a_search_misses_a_guard() -> None:
+    guard = ("commit", "no TSO primary")
+    found = objections.missed("rolling-upgrade", "check-tso-primary", guard, {"single-writer": None})
+    assert found == "single-writer: holds → 8"
+
+
+@pytest.mark.parametrize(
+    ("guard", "why"),
+    [
+        (("load_window", "etcd answers"), "Waits for a raft leader"),
+        (("conflict", "a condition fails"), "Says why a save fails"),
+        (("conflict", "every key is read"), "Says how far a save is"),
+        (("find_own_key", "election key is mine"), "Found while a save is under way"),
+        (("step_down", "lease has run out"), "Says when a server gives up"),
+        (("overflow", "serving"), "Says when the memory moves on"),
+        (("overflow", "window has room"), UNKNOWN),
+        (("request_lost", "a transaction is in flight"), "Says how far a save is"),
+        (("sync_begin", "leadership is granted"), "Says when a save is worth its while"),
+        (("update_begin", "promoted"), "Says when a save is worth its while"),
+        (("sync_abandon", "leadership is gone"), "Says when a save is given up"),
+        (("client_skip", "key holds what was saved last"), "Says when a save is given up"),
+        (("request_lost", "somebody waits for the answer"), "Says who learns"),
+        (("find_nobody", "election key is absent"), "Found while a save is under way"),
+        (("sync_skip", "key holds what was saved last"), UNKNOWN),
+        (("campaign", "nobody else is to be primary"), "Says who may campaign"),
+        (("campaign", "election key is absent"), UNKNOWN),
+        (("raft_moves", "another PD is raft leader"), "Says when something changes that only elections"),
+        (("commit", "timestamp key is as read"), UNKNOWN),
+    ],
+)
+def test_a_reason_is_read_off_the_transitions(guard: tuple[str, str], why: str) -> None:
+    steps = {each.name: each for each in system.transitions(fences.whole("off"))}
+    assert reason(guard, steps).startswith(why)
+
+
+def test_redundant_is_a_guard_that_refuses_nothing_new() -> None:
+    made = Induction(fences.whole("off"), properties.named("key-monotone"))
+    made.lemmas = ()
+    asked = {
+        ("clock_jump", "clock changes"),
+        ("raft_moves", "another PD is raft leader"),
+        ("raft_elects", "no raft leader"),
+        ("sync_load", "leader"),
+        ("commit", "timestamp key is as read"),
+    }
+    assert redundant(made, asked) == [
+        ("raft_elects", "no raft leader", FAULT, "`raft_moves`"),
+        ("raft_moves", "another PD is raft leader", SAME, "`raft_elects`"),
+        ("clock_jump", "clock changes", IDLE, ""),
+    ]
+
+
+def test_redundant_is_a_guard_that_follows_from_others() -> None:
+    """By what is said of states; nothing follows of itself."""
+    made = Induction(fences.whole("off"), properties.named("key-monotone"))
+    guard = ("stop_allocator", "in API mode")
+    made.lemmas = ()
+    assert redundant(made, {guard}) == []
+    made = Induction(fences.whole("off"), properties.named("key-monotone"))
+    meaning = "only a PD leader that may switch looks at the registry"
+    made.lemmas = tuple(each for each in STATEMENTS if each.name == meaning)
+    assert redundant(made, {guard}) == [(*guard, IMPLIED, "")]
+
+
+def test_what_stands_above_the_sections_stays(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("# A page\n\nBy hand.\n\n## second\n\nold\n", encoding="utf-8")
+    page = Page.read(path)
+    page.sections |= {"second": "new", "first": "| a |"}
+    page.write(path, ("first", "second", "third"))
+    assert path.read_text(encoding="utf-8") == (
+        "# A page\n\nBy hand.\n\n## first\n\n| a |\n\n## second\n\nnew\n"
+    )
