@@ -41,4 +41,7 @@ What binds nothing, and why:
 | KEY_REMOVED | etcd shows it |
 | HOLDER_CHANGED, FOLLOWING | that others lead, etcd shows |
 | LOGICAL_LOW | how much of the logical part is used, no state needs to be told |
+| EXPECTED_DELETED, EXPECTED_LEFT, WINDOW_SAVED, KEY_OF_ANOTHER | etcd shows what matters of it |
+| STALE_FAILURE, KEEP_ALIVE_FAILED, TRANSFER_SKIPPED | what follows of it, other lines and etcd tell |
+| CLOCK_WENT_BACK, NO_TIMESTAMP, RESET_REFUSED, BEYOND_LIMIT | told to people, no step of the model |
 """
