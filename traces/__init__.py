@@ -3,6 +3,7 @@
 Each folder imports only from those above it:
 
 - `sources`: from files to observations
+- `clocks`: how far the clocks of hosts are apart, and times on one of them
 - `output`: what reaches a terminal, a file or the shell
 - `judge`: properties judged on observations alone
 - `explain`: observations explained by runs of the model, or refuted

@@ -1,16 +1,22 @@
 """Properties of the calls of clients: what one got, compared with what others got before.
 
-Ranges of timestamps are compared as (physical, logical). Clients' clocks are taken to agree (real-time).
+Ranges of timestamps are compared as (physical, logical). Of clocks that may be apart, order
+is what it is however far they are (real-time).
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
-from operator import attrgetter
+from dataclasses import dataclass, replace
+from itertools import permutations
+from operator import attrgetter, itemgetter
 
 from ..sources.observation import LOGICAL_BITS, Call
+from ..sources.offsets import Clocks, told
 from ..sources.trace import Trace
 from .judgement import Judgement, clean, lower_bound, nothing, undecided
+
+#: how many pairs of clocks a note names
+_FEW = 2
 
 
 def granted(trace: Trace) -> list[Call]:
@@ -84,10 +90,13 @@ def unique(trace: Trace) -> Judgement:
 def real_time(trace: Trace) -> Judgement:
     """A call that starts after another has ended gets greater timestamps. Counts those that did not.
 
-    The witness is the pair whose physical part stepped back furthest.
+    Calls of several clocks are compared as far as these are known to be apart: what is late only if they are
+    apart by some of the possible times is open. The witness is the pair whose physical part stepped back
+    furthest.
     """
     calls = timed(trace)
-    judgement = _in_order("real-time", trace, [calls] if calls else [])
+    groups = _by_clock(calls, trace.clocks)
+    judgement = _across(trace, groups) if len(groups) > 1 else _in_order("real-time", trace, groups)
     return judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace))
 
 
@@ -106,27 +115,52 @@ def session(trace: Trace) -> Judgement:
     return replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
 
 
+@dataclass(slots=True)
+class Late:
+    """Calls that got too little although they started later, and the pair that stepped back furthest.
+
+    `compared`: some call had ended before another one started.
+    """
+
+    calls: list[Call]
+    compared: bool
+    worst: tuple[int, Call, Call] | None
+
+
+def in_order(earlier: Sequence[Call], later: Sequence[Call] | None = None, apart_ns: int = 0) -> Late:
+    """Real-time order of calls, sorted by start: of a group, or of ``later`` ones with those of another.
+
+    A call is late only to those that had ended ``apart_ns`` before its start.
+    """
+    found = Late([], False, None)
+    by_end = sorted(earlier, key=attrgetter("end_ns"))
+    top, highest = None, -1  # of the calls that had ended
+    ended = 0
+    for call in earlier if later is None else later:
+        since = call.start_ns - apart_ns
+        while ended < len(by_end) and by_end[ended].end_ns < since:
+            if by_end[ended].last > highest:
+                top, highest = by_end[ended], by_end[ended].last
+            ended += 1
+        if top is None or call.first > highest:
+            continue
+        found.calls.append(call)
+        back = (highest >> LOGICAL_BITS) - call.physical
+        if found.worst is None or back > found.worst[0]:
+            found.worst = (back, top, call)
+    found.compared = ended > 0
+    return found
+
+
 def _in_order(name: str, trace: Trace, groups: Sequence[Sequence[Call]]) -> Judgement:
     """Real-time order within each group of calls; a group is not empty and sorted by start."""
-    late: list[Call] = []
-    compared = False
-    worst: tuple[int, Call, Call] | None = None
-    for calls in groups:
-        by_end = sorted(calls, key=attrgetter("end_ns"))
-        top, highest = by_end[0], -1  # of the calls that had ended
-        ended = 0
-        for call in calls:
-            while by_end[ended].end_ns < call.start_ns:
-                if by_end[ended].last > highest:
-                    top, highest = by_end[ended], by_end[ended].last
-                ended += 1
-            if call.first > highest:
-                continue
-            late.append(call)
-            back = (highest >> LOGICAL_BITS) - call.physical
-            if worst is None or back > worst[0]:
-                worst = (back, top, call)
-        compared = compared or ended > 0
+    return _judged_late(name, trace, [in_order(calls) for calls in groups])
+
+
+def _judged_late(name: str, trace: Trace, found: Sequence[Late]) -> Judgement:
+    """The verdict on calls that were found late."""
+    late = list({id(call): call for each in found for call in each.calls}.values())
+    worst = max((each.worst for each in found if each.worst), key=itemgetter(0), default=None)
     if worst is not None:
         back, earlier, later = worst
         return Judgement(
@@ -138,6 +172,53 @@ def _in_order(name: str, trace: Trace, groups: Sequence[Sequence[Call]]) -> Judg
             *span(late),
             lower_bound(trace),
         )
-    if not compared:
+    if not any(each.compared for each in found):
         return nothing(name, trace, "no call started after another had ended")
     return clean(name, trace)
+
+
+def _by_clock(calls: Sequence[Call], clocks: Clocks) -> list[list[Call]]:
+    """The calls by the clock that tells their times, as far as these are not known to agree."""
+    if not clocks.between:
+        return [list(calls)] if calls else []
+    groups: list[list[str]] = []
+    of: dict[str, list[Call]] = {}
+    for file in dict.fromkeys(call.file for call in calls):
+        agreeing = (group for group in groups if not any((file, each) in clocks.between for each in group))
+        group = next(agreeing, None)
+        if group is None:
+            groups.append(group := [])
+        group.append(file)
+        of[file] = of[group[0]] if len(group) > 1 else []
+    for call in calls:
+        of[call.file].append(call)
+    return [of[group[0]] for group in groups]
+
+
+def _across(trace: Trace, groups: Sequence[Sequence[Call]]) -> Judgement:
+    """Real-time order of calls whose clocks may be apart."""
+    certain = [in_order(calls) for calls in groups]
+    possible: list[Late] = []
+    doubts: dict[str, None] = {}
+    for one, other in permutations(groups, 2):
+        spans = {
+            (a, b): trace.clocks.between.get((a, b), (0, 0))
+            for a in {call.file for call in one}
+            for b in {call.file for call in other}
+        }
+        low, high = min(each[0] for each in spans.values()), max(each[1] for each in spans.values())
+        certain.append(in_order(one, other, -low))
+        open_ = in_order(one, other, -high)
+        if len(open_.calls) > len(certain[-1].calls):
+            possible.append(open_)
+            (a, b), worst = max(spans.items(), key=lambda each: each[1][1] - each[1][0])
+            doubts[f"{a} against {b}: {told(worst)}"] = None
+    judgement = _judged_late("real-time", trace, certain)
+    late = {id(call) for each in certain for call in each.calls}
+    left = {id(call) for each in possible for call in each.calls} - late
+    if not left:
+        return judgement
+    why = f"{len(left)} calls are late or not, as clocks are apart: {'; '.join([*doubts][:_FEW])}"
+    if judgement.verdict == "violated":
+        return replace(judgement, note="; ".join(filter(None, (judgement.note, f"there may be more: {why}"))))
+    return replace(judgement, verdict="unknown", count=len(left), note=why)

@@ -6,6 +6,7 @@ from enum import Enum
 
 from .builds import Version
 from .observation import Call, KeyEvent, LogEvent, Where
+from .offsets import Clocks
 from .settings import ServerStart, Settings
 
 
@@ -93,7 +94,8 @@ class Trace:
     `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
     revisions at which a primary of another keyspace group or service was elected. `stretches`: by log file,
-    from when until when it has lines that follow each other closely.
+    from when until when it has lines that follow each other closely. `clocks`: what is known of those that
+    wrote its times, once they are aligned; else they are taken to agree.
     """
 
     sources: tuple[Source, ...]
@@ -109,3 +111,4 @@ class Trace:
     undecoded: tuple[Where, ...] = ()
     other_elections: frozenset[int] = frozenset()
     stretches: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    clocks: Clocks = field(default_factory=Clocks)

@@ -12,7 +12,8 @@ from ...model.variants import fences
 from ..explain.replay import Report
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
-from ..sources.observation import Call, KeyEvent, Observation
+from ..sources.observation import NS_PER_MS, Call, KeyEvent, Observation
+from ..sources.offsets import Span, bounds
 from ..sources.settings import SETTINGS, Name, Settings
 
 
@@ -156,8 +157,24 @@ def replay_json(found: Report) -> dict[str, Any]:
             for verdict in found.fences
         ],
         "notes": list(found.notes),
+        "clocks": [
+            {
+                "host": clock.name,
+                "offset_ms": None if clock.offset is None else _bounds_ms(clock.offset),
+                "from": clock.against,
+                "moved_ms": clock.moved_ns / NS_PER_MS,
+                "steady": clock.steady,
+                "files": list(clock.files),
+            }
+            for clock in found.clocks.clocks
+        ],
         "build": {"recognised": list(found.build.builds), "why": found.build.why},
     }
+
+
+def _bounds_ms(span: Span) -> list[float | None]:
+    """Between which offsets; null: nothing bounds it."""
+    return [None if each is None else each / NS_PER_MS for each in bounds(span)]
 
 
 def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:

@@ -1,0 +1,223 @@
+"""What several clocks show of one event: when, by its own readings, each says that it happened.
+
+An event is a revision of etcd, a millisecond that a server's memory has reached, or a reading of a server's
+own clock that its log or its clients repeat.
+
+| clock | what tells of an event | it happened |
+|---|---|---|
+| recorder | a response's receipt | at most `QUICK_NS` before; if it is the first, at any time before |
+| log | ELECTED | between the campaign's begin and the line |
+| log | KEY_DELETED | at most `QUICK_NS` before the line |
+| log | SYNC_SAVED | between the sync's begin and the line |
+| client | the first timestamp of a millisecond | after the last call with a lower one began |
+| server | a millisecond of which a client tells that its memory reached it | in that, by its own clock |
+| server | a saved value, less the window | at most `QUICK_NS` after that reading |
+
+Nothing bounds how late a line is written or a response received: that most of them take less than `QUICK_NS`
+is taken for granted, and offsets are those that fit most events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+
+import numpy
+
+from ..sources.intervals import GUARD_NS, holders
+from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
+from ..sources.offsets import Span
+from ..sources.servers import Servers, Unclear
+from ..sources.trace import Trace
+
+#: how long most responses, lines and saves take, at most
+QUICK_NS = 20 * NS_PER_MS
+#: how long each of them takes, at most
+_LATE_NS = 1_000 * NS_PER_MS
+#: of a file with more milliseconds than that, some are enough, for each file the same
+_MANY = 4_000
+_TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous one")
+
+ClockId = tuple[str, str]
+"""What kind of clock, and of which server or file."""
+Event = tuple[str, object]
+Datings = dict[ClockId, dict[Event, Span]]
+
+RECORDER: ClockId = ("recorder", "")
+
+
+def datings(trace: Trace, calls: Mapping[str, Sequence[Call]]) -> Datings:
+    """By clock and event, between which of its readings the event happened; ``calls`` by file, by start."""
+    windows = _windows(trace)
+    found: defaultdict[ClockId, dict[Event, Span]] = defaultdict(dict)
+    _of_recorder(trace, found)
+    _of_saves(trace, windows, found)
+    _of_logs(trace, windows, found)
+    begun = _begun(trace, windows)
+    servers = _servers(trace)
+    switching = {start.server for start in trace.starts if start.api_mode}
+    for file, of_file in calls.items():
+        clock, server = found["client", file], _asked(of_file, servers, switching)
+        if (first := _first_answer(of_file)) and first[0] in begun:
+            clock["revision", begun[first[0]]] = first[1]
+        for physical, (low, high) in _ticks(of_file, begun).items():
+            clock["tick", physical] = low, high
+            if server:
+                clock["reading", (server, physical)] = low, high
+                found["server", server]["reading", (server, physical)] = (
+                    physical * NS_PER_MS,
+                    (physical + 1) * NS_PER_MS,
+                )
+            if physical in begun:
+                clock["revision", begun[physical]] = low - QUICK_NS, high
+    return dict(found)
+
+
+def _windows(trace: Trace) -> dict[str, int]:
+    """The save interval (ns) of each server, as far as it is known."""
+    names = {line.server for line in trace.logs} | {event.server for event in trace.keys if event.server}
+    found = {name: trace.settings.of(name, "save_interval_ns").value for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+    received = [event for event in trace.keys if event.latest_ns is not None]
+    first = min((event.latest_ns or 0 for event in received), default=0)
+    for event in received:
+        at = event.latest_ns or 0
+        found[RECORDER]["revision", event.revision] = (0 if at == first else at - QUICK_NS), at
+
+
+def _of_saves(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+    """The readings with which servers began the saves that can only be theirs."""
+    before = 0
+    for event, held in zip(trace.keys, holders(trace.keys), strict=True):
+        if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
+            continue
+        window = windows.get(held[0]) if len(held) == 1 else None
+        if window:
+            reading = event.timestamp_ns - window
+            if reading != before + GUARD_NS:  # else it goes on just above what was saved
+                found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
+        before = event.timestamp_ns
+
+
+def _of_logs(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+    saved = _saved(trace.keys)
+    campaign: dict[str, int] = {}
+    sync: dict[str, int] = {}
+    for line in trace.logs:
+        clock = found["log", line.server]
+        end = line.at_ns + NS_PER_MS
+        if line.step is LogStep.CAMPAIGN_START:
+            campaign[line.server] = line.at_ns
+        elif line.step is LogStep.SYNC_START:
+            sync.setdefault(line.server, line.at_ns)
+        elif line.step is LogStep.ELECTED and line.revision:
+            clock["revision", line.revision] = campaign.pop(line.server, line.at_ns - _LATE_NS), end
+        elif line.step is LogStep.KEY_DELETED and line.revision:
+            clock["revision", line.revision] = line.at_ns - QUICK_NS, end
+        elif line.step in (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED, LogStep.SAVE_REFUSED):
+            begun = sync.pop(line.server, line.at_ns - _LATE_NS)
+            revision = saved.get((line.save_ns or 0) // NS_PER_MS)
+            if line.step is LogStep.SYNC_SAVED and revision:
+                clock["revision", revision] = begun, end
+            reading = _reading(line, windows)
+            if reading:
+                clock["reading", (line.server, reading)] = begun, end
+                found["server", line.server]["reading", (line.server, reading)] = (
+                    reading,
+                    reading + NS_PER_MS,
+                )
+
+
+def _reading(line: LogEvent, windows: dict[str, int]) -> int | None:
+    """The reading of the server's clock with which the save began of which a line tells, if it does."""
+    if line.step is LogStep.SYNC_SAVED and line.next_ns and line.last_ns is not None:
+        return line.next_ns if line.next_ns > line.last_ns + 2 * NS_PER_MS else None
+    if line.refusal is Refusal.NOT_GREATER and (tried := _TRIED.search(line.text)):
+        window = windows.get(line.server)
+        return int(tried[1]) - window if window else None
+    return None
+
+
+def _servers(trace: Trace) -> Servers | None:
+    try:
+        return Servers(trace)
+    except Unclear:
+        return None
+
+
+def _asked(calls: Sequence[Call], servers: Servers | None, switching: Container[str]) -> str:
+    """The only server that can have answered a client; empty if there are others.
+
+    Its memory follows its own clock, but for what is just above a window or an admin's reset.
+    """
+    asked = {(call.kind, call.endpoint) for call in calls}
+    if servers is None or len(asked) != 1 or not (number := servers.at(*asked.pop())):
+        return ""
+    name = servers.names[number - 1]
+    return "" if name in switching else name
+
+
+def _begun(trace: Trace, windows: Mapping[str, int]) -> dict[int, int]:
+    """By the millisecond that a memory reaches with a save the only revision that may be it."""
+    saved = _saved(trace.keys)
+    told = {
+        revision: line.server
+        for line in trace.logs
+        if line.step is LogStep.SYNC_SAVED and (revision := saved.get((line.save_ns or 0) // NS_PER_MS))
+    }
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    for event, held in zip(trace.keys, holders(trace.keys), strict=True):
+        if event.key is Key.TIMESTAMP and event.timestamp_ns:
+            for writer in (told[event.revision],) if event.revision in told else held:
+                if writer in windows:
+                    found[(event.timestamp_ns - windows[writer]) // NS_PER_MS].add(event.revision)
+    return {physical: revisions.pop() for physical, revisions in found.items() if len(revisions) == 1}
+
+
+def _saved(keys: tuple[KeyEvent, ...]) -> dict[int, int]:
+    """By the millisecond of the saved value the only revision that has it."""
+    revisions: defaultdict[int, list[int]] = defaultdict(list)
+    for event in keys:
+        if event.key is Key.TIMESTAMP and event.timestamp_ns:
+            revisions[event.timestamp_ns // NS_PER_MS].append(event.revision)
+    return {value: found[0] for value, found in revisions.items() if len(found) == 1}
+
+
+def _ticks(calls: Sequence[Call], wanted: Container[int]) -> dict[int, Span]:
+    """By physical part, between which readings of a client's clock a memory reached it."""
+    told = [call for call in calls if call.error is None and call.timed]
+    physical = numpy.fromiter((call.physical for call in told), numpy.int64, len(told))
+    moved = numpy.flatnonzero(physical[1:] > physical[:-1]).tolist()
+    every = -(-len(moved) // _MANY)
+    found: dict[int, Span] = {}
+    for before in moved:
+        reached = told[before + 1].physical
+        if reached % every == 0 or reached in wanted:
+            found.setdefault(reached, (told[before].start_ns, told[before + 1].end_ns))
+    return found
+
+
+def _first_answer(calls: Sequence[Call]) -> tuple[int, Span] | None:
+    """The physical part that a client got first, and when a memory reached it.
+
+    That was before the call ended, and not long before calls failed for the last time.
+    """
+    failed = 0
+    for call in calls:
+        if call.timed and call.error is None:
+            return call.physical, (failed - _LATE_NS if failed else 0, call.end_ns)
+        failed = call.start_ns if call.timed else failed
+    return None
+
+
+def met(one: dict[Event, Span], other: dict[Event, Span]) -> Iterator[Span]:
+    """How far the first clock is ahead of the second one, by each event that both show."""
+    fewer, more = (one, other) if len(one) <= len(other) else (other, one)
+    for event in fewer:
+        if event in more:
+            (a, b), (c, d) = one[event], other[event]
+            yield a - d, b - c
