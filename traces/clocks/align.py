@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import merge
 from itertools import accumulate, chain, combinations, pairwise
@@ -13,7 +13,7 @@ from typing import TypeVar
 import networkx
 
 from ..sources.builds import Version
-from ..sources.observation import NS_PER_MS, Call, KeyEvent, LogEvent, Observation
+from ..sources.observation import MAX_NS, NS_PER_MS, Call, KeyEvent, LogEvent, Observation
 from ..sources.offsets import ANYTHING, Clock, Clocks, Span, name
 from ..sources.settings import ServerStart
 from ..sources.trace import Trace
@@ -22,6 +22,8 @@ from .hosts import on_one_host, time_goes_back
 
 #: of the events that two clocks show, so many (in a hundred) must fit one offset
 _MOST = 75
+#: and so many must be there before a clock is said to have been set because they do not
+_ENOUGH = 4
 #: clocks that are only known to be closer may as well be apart
 _CLOSE_NS = 200 * NS_PER_MS
 #: of clocks that are as good, the one that others are told against
@@ -38,31 +40,39 @@ def align(trace: Trace) -> Trace:
     calls: defaultdict[str, list[Call]] = defaultdict(list)
     for call in trace.calls:
         calls[call.file].append(call)
-    shown = {clock: events for clock, events in datings(trace, calls).items() if events}
+    files = _files(trace, calls)
+    told = datings(trace, calls) if len(files) > 1 else {}
+    shown = {clock: events for clock, events in told.items() if events}
     graph: networkx.Graph[ClockId] = networkx.Graph()
     graph.add_nodes_from(shown)
     for one, other in combinations(shown, 2):
         if spans := [*met(shown[one], shown[other])]:
             (low, high), steady = _common(spans)
-            graph.add_edge(one, other, ahead=one, span=(low, high), steady=steady, width=high - low)
-    files = _files(trace, calls)
+            kinds = {one[0], other[0]}
+            if not steady and (kinds == {"client"} or "server" in kinds):
+                continue  # other servers may have answered, or set their own clocks
+            width = high - low + (not steady) * MAX_NS  # what is not steady ties only what nothing else does
+            graph.add_edge(one, other, ahead=one, span=(low, high), steady=steady, width=width)
     ahead = {clock: _ahead_of(graph, clock) for clock in shown}
     reference = max(ahead, key=lambda each: (_agreeing(ahead[each]), _RANKS.index(each[0])), default=None)
+    back = dict(time_goes_back(trace, calls))
     clocks = {}
     for clock, of in files.items():
         found = ahead[reference].get(clock) if reference else None
         clocks[clock] = _clock(clock, of, reference, found)
+        if not back.keys().isdisjoint(of):
+            clocks[clock] = replace(clocks[clock], steady=False)
     moved = {clock: each.moved_ns for clock, each in clocks.items()}
     asking = [clock for clock in files if clock[0] == "client"]
     endpoints = {call.endpoint for call in trace.calls}
     between = _between(asking, ahead, moved, claimed=on_one_host(trace, endpoints))
-    known = Clocks(tuple(clocks.values()), between, tuple(time_goes_back(trace, calls)))
+    known = Clocks(tuple(clocks.values()), between, back)
     return replace(_moved(trace, moved), clocks=known)
 
 
-def otherwise(trace: Trace) -> Iterator[tuple[Clock, Trace]]:
+def otherwise(trace: Trace, kinds: Collection[str]) -> Iterator[tuple[Clock, Trace]]:
     """The aligned trace as it would be if one clock, which is doubtful, were apart by another offset."""
-    for clock in trace.clocks.doubtful():
+    for clock in (each for each in trace.clocks.doubtful() if each.kind in kinds):
         for offset in (0, *(clock.offset or ())):
             yield clock, _moved(trace, {(clock.kind, clock.of): offset - clock.moved_ns})
 
@@ -102,7 +112,8 @@ def _common(spans: Sequence[Span]) -> Found:
     depths = [*accumulate(1 if side == 0 else -1 for _, side in edges)]
     most = max(depths)
     if most * 100 < _MOST * len(spans):
-        return (min(low for low, _ in spans), max(high for _, high in spans)), False
+        # of a few, one may be of a line that is wrong: that tells nothing of the clock
+        return (min(low for low, _ in spans), max(high for _, high in spans)), len(spans) < _ENOUGH
     at = depths.index(most)
     return (edges[at][0], edges[at + 1][0]), True
 
@@ -152,7 +163,7 @@ def _between(
     for one, other in combinations(clocks, 2):
         found = ahead.get(other, {}).get(one)
         low, high = found[0] if found else _NOTHING if claimed else ANYTHING
-        if claimed and low <= 0 <= high:
+        if claimed and low <= 0 <= high and (found is None or found[1]):
             low = high = 0
         elif claimed:  # either the clocks are apart, or what servers granted only looks so
             low, high = min(low, 0), max(high, 0)

@@ -57,12 +57,15 @@ def datings(trace: Trace, calls: Mapping[str, Sequence[Call]]) -> Datings:
     begun = _begun(trace, windows)
     servers = _servers(trace)
     switching = {start.server for start in trace.starts if start.api_mode}
+    answering = {file: _asked(of_file, servers, switching) for file, of_file in calls.items()}
+    asked = {server for server in answering.values() if server}
     for file, of_file in calls.items():
-        clock, server = found["client", file], _asked(of_file, servers, switching)
+        clock, server = found["client", file], answering[file]
         if (first := _first_answer(of_file)) and first[0] in begun:
             clock["revision", begun[first[0]]] = first[1]
         for physical, (low, high) in _ticks(of_file, begun).items():
-            clock["tick", physical] = low, high
+            for each in (server,) if server else asked or ("",):
+                clock["tick", (each, physical)] = low, high
             if server:
                 clock["reading", (server, physical)] = low, high
                 found["server", server]["reading", (server, physical)] = (

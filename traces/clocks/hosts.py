@@ -34,8 +34,8 @@ def _loopback(url: str) -> bool:
         return False
 
 
-def time_goes_back(trace: Trace, calls: dict[str, list[Call]]) -> Iterator[str]:
-    """Where the clock that wrote a file was set back, a sentence for each file."""
+def time_goes_back(trace: Trace, calls: dict[str, list[Call]]) -> Iterator[tuple[str, str]]:
+    """Where the clock that wrote a file was set back, a sentence for each such file."""
     lines: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     told: Iterable[LogEvent | ServerStart] = chain(trace.starts, trace.logs)
     for each in told:
@@ -43,12 +43,19 @@ def time_goes_back(trace: Trace, calls: dict[str, list[Call]]) -> Iterator[str]:
     for event in trace.keys:
         if event.latest_ns is not None:
             lines[event.where.file].append((event.where.line, event.latest_ns))
+    columns = {file: zip(*readings, strict=True) for file, readings in lines.items()}
+    found = {file: tuple(numpy.array(column, numpy.int64) for column in of) for file, of in columns.items()}
     for file, of_file in calls.items():
-        lines[file] = [(call.line, call.end_ns) for call in of_file if call.timed]
-    for file, readings in lines.items():
-        at = numpy.array(sorted(readings), dtype=numpy.int64).reshape(-1, 2)
-        back = numpy.maximum.accumulate(at[:, 1]) - at[:, 1] if len(at) else at[:, 0]
-        found = numpy.flatnonzero(back > BACK_NS)
-        if len(found):
-            by = back[found[0]] / NS_PER_MS
-            yield f"{file}:{at[found[0], 0]}: time goes back by {by:,.0f} ms: a clock was set"
+        timed = [call for call in of_file if call.timed]
+        found[file] = (
+            numpy.fromiter((call.line for call in timed), numpy.int64, len(timed)),
+            numpy.fromiter((call.end_ns for call in timed), numpy.int64, len(timed)),
+        )
+    for file, (line, at) in found.items():
+        order = numpy.argsort(line, kind="stable")
+        back = numpy.maximum.accumulate(at[order]) - at[order]
+        first = numpy.flatnonzero(back > BACK_NS)[:1]
+        for each in first.tolist():
+            by = back[each] / NS_PER_MS
+            where = f"{file}:{line[order[each]]}"
+            yield file, f"{where}: time goes back by {by:,.0f} ms: its clock was set"

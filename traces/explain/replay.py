@@ -201,7 +201,11 @@ def _as_written(judgement: Judgement, trace: Trace) -> Judgement:
 
 def _notes(order: Timeline, tried: Sequence[Tried], clocks: Clocks) -> tuple[str, ...]:
     """What was taken for granted, what was left out, and what would decide between fences."""
-    notes = [*clocks.back, *(f"clocks are apart: {clock}" for clock in clocks.doubtful()), *order.assumed]
+    notes = [
+        *clocks.back.values(),
+        *(f"clocks are apart: {clock}" for clock in clocks.doubtful()),
+        *order.assumed,
+    ]
     if order.late:
         notes.append("the watch began late: what etcd held before is one of the states that fit")
     if order.gap_text:

@@ -13,6 +13,7 @@ Everything is sorting and one sweep: O(n log n).
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ..clocks.align import otherwise
 from ..sources.trace import Trace
@@ -32,6 +33,14 @@ PROPERTIES: dict[str, Callable[[Trace], Judgement]] = {
 """What can be judged here, by the name users give; the other properties need the model (replay)."""
 
 
+#: the kinds of clocks that a property compares
+COMPARED: dict[str, tuple[str, ...]] = {
+    "real-time": ("client",),
+    "window": ("client", "recorder", "log"),
+    AVAILABILITY: ("client",),
+}
+
+
 def judge(
     trace: Trace, properties: Iterable[str] | None = None, progress: Callable[[str], None] | None = None
 ) -> tuple[Judgement, ...]:
@@ -43,18 +52,29 @@ def judge(
     for name in PROPERTIES if properties is None else properties:
         if progress:
             progress(name)
-        judgements.append(_under_other_offsets(PROPERTIES[name](trace), trace))
+        judgement = _whatever_was_set(PROPERTIES[name](trace), trace)
+        judgements.append(_under_other_offsets(judgement, trace))
     return tuple(judgements)
 
 
-#: the properties that compare clocks and know nothing of bounds
-_COMPARING = frozenset({"window", AVAILABILITY})
+def _whatever_was_set(judgement: Judgement, trace: Trace) -> Judgement:
+    """The judgement of what compares times, without the calls in files whose clock was set back."""
+    name, back = judgement.property, trace.clocks.back
+    if name not in (*COMPARED, "session") or back.keys().isdisjoint(call.file for call in trace.calls):
+        return judgement
+    others = tuple(call for call in trace.calls if call.file not in back)
+    without = PROPERTIES[name](replace(trace, calls=others))
+    if without.verdict == "violated":
+        return without
+    said = next(text for file, text in back.items() if any(call.file == file for call in trace.calls))
+    return Judgement(name, "unknown", note=said)
 
 
 def _under_other_offsets(judgement: Judgement, trace: Trace) -> Judgement:
     """The judgement, if it is the same however far doubtful clocks are apart."""
-    if judgement.property in _COMPARING and judgement.verdict != "unknown":
-        for clock, other in otherwise(trace):
+    kinds = COMPARED.get(judgement.property, ())
+    if judgement.property != "real-time" and kinds and judgement.verdict != "unknown":
+        for clock, other in otherwise(trace, kinds):
             if PROPERTIES[judgement.property](other).verdict != judgement.verdict:
                 return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {clock}")
     return judgement

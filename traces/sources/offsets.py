@@ -80,12 +80,12 @@ class Clocks:
     """The clocks of a recording.
 
     `between`: by two files of clients, how far the first one's readings may still be ahead of the second
-    one's; files that are not there are of one clock. `back`: where time goes back within a file.
+    one's; files that are not there are of one clock. `back`: by file, where time goes back there.
     """
 
     clocks: tuple[Clock, ...] = ()
     between: Mapping[tuple[str, str], Span] = field(default_factory=dict)
-    back: tuple[str, ...] = ()
+    back: Mapping[str, str] = field(default_factory=dict)
 
     def doubtful(self) -> Sequence[Clock]:
         """The clocks that show another time than the others."""

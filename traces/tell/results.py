@@ -10,6 +10,7 @@ from ...checker.proof.prove import Proof
 from ...checker.search.findings import Exploration
 from ...model.variants import fences
 from ..explain.replay import Report
+from ..judge.exact import COMPARED
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
 from ..sources.observation import NS_PER_MS, Call, KeyEvent, Observation
@@ -133,6 +134,11 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "from": judgement.from_ns,
                 "to": judgement.to_ns,
                 "note": judgement.note,
+                "clocks": [
+                    clock.name
+                    for clock in found.clocks.clocks
+                    if clock.kind in COMPARED.get(judgement.property, ())
+                ],
             }
             for judgement in found.properties
         ],
