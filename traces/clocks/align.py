@@ -133,10 +133,15 @@ def _ahead_of(graph: networkx.Graph[ClockId], reference: ClockId) -> dict[ClockI
     return found
 
 
+def _may_agree(low: int, high: int) -> bool:
+    """Whether clocks agree, as well as what most events take can tell."""
+    return low <= QUICK_NS and high >= -QUICK_NS
+
+
 def _agreeing(ahead: Mapping[ClockId, Found]) -> int:
     """How many clocks agree with one, as closely as tells anything."""
     return sum(
-        steady and low <= 0 <= high and high - low <= _CLOSE_NS for (low, high), steady in ahead.values()
+        steady and _may_agree(low, high) and high - low <= _CLOSE_NS for (low, high), steady in ahead.values()
     )
 
 
@@ -145,7 +150,7 @@ def _clock(clock: ClockId, files: tuple[str, ...], reference: ClockId | None, fo
     if found is None:
         return Clock(*clock, files, against, None)
     (low, high), steady = found
-    apart = not low <= 0 <= high
+    apart = not _may_agree(low, high)
     near = min((high - low) // 2, QUICK_NS)
     moved = 0 if not apart else low + near if low > 0 else high - near
     return Clock(*clock, files, against, (low, high), apart, steady, moved)
@@ -163,7 +168,7 @@ def _between(
     for one, other in combinations(clocks, 2):
         found = ahead.get(other, {}).get(one)
         low, high = found[0] if found else _NOTHING if claimed else ANYTHING
-        if claimed and low <= 0 <= high and (found is None or found[1]):
+        if claimed and _may_agree(low, high) and (found is None or found[1]):
             low = high = 0
         elif claimed:  # either the clocks are apart, or what servers granted only looks so
             low, high = min(low, 0), max(high, 0)
