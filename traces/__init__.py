@@ -3,6 +3,7 @@
 Each folder imports only from those above it:
 
 - `sources`: from files to observations
+- `clocks`: how far the clocks of hosts are apart, and times on one of them
 - `output`: what reaches a terminal, a file or the shell
 - `judge`: properties judged on observations alone
 - `questions`: what people ask, answered from lines and calls alone

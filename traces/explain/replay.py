@@ -12,17 +12,20 @@ from itertools import chain
 
 from ...model.builds import known as builds
 from ...specs import properties as specs
+from ..clocks.align import align, as_written
 from ..judge.availability import AVAILABILITY
 from ..judge.exact import PROPERTIES, judge
-from ..judge.judgement import Judgement
+from ..judge.judgement import Judgement, Pair
 from ..output.faults import Held
 from ..sources.builds import BUILDS, Recognised, recognise
 from ..sources.observation import LogEvent
+from ..sources.offsets import Clocks
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, try_fences, undecided
 from .deduced import judged_on_explanations
+from .doubt import by_its_clocks, certain
 from .seen import Granted
 from .silence import (
     cut_logs,
@@ -45,7 +48,8 @@ DEFAULT_FENCES = ("off", "check-tso-primary")
 @dataclass(frozen=True, slots=True)
 class Report:
     """What replay found in a trace; `notes` say what was taken for granted and what was left out; ``build``:
-    what the logs tell of the builds that wrote them."""
+    what the logs tell of the builds that wrote them, ``clocks`` how far clocks are apart. Times are those of
+    ``clocks``; observations have them as they are written."""
 
     sources: tuple[Source, ...]
     settings: Settings
@@ -53,6 +57,7 @@ class Report:
     fences: tuple[FenceVerdict, ...]
     notes: tuple[str, ...]
     build: Recognised
+    clocks: Clocks
 
 
 def replay(
@@ -84,6 +89,8 @@ def replay(
             raise ValueError(f"unknown property {name!r}; choose from {', '.join(NAMES)}")
     parts = held or Held()
     build = recognise(trace.versions)
+    with parts:
+        trace = align(trace)
     first, others = (tuple(fences), ()) if fences else _systems(build)
     report = None
     with parts:
@@ -99,7 +106,7 @@ def verdict(
 ) -> str:
     """The verdict on one property alone; raises as `replay`."""
     if name in PROPERTIES:  # explanations take longer
-        return judge(trace, [name])[0].verdict
+        return judge(align(trace), [name])[0].verdict
     return replay(trace, fences, properties=[name], dropped=dropped).properties[0].verdict
 
 
@@ -154,14 +161,17 @@ def _explaining(
         tried = [*tried, *more]
         if told.evidence and (fitting := [each.verdict.fence for each in more if each.verdict.conforms]):
             denied = (f"{' and '.join(fitting)}: the logs have words of other builds",)
+    tried = [by_its_clocks(each, order, trace.clocks) for each in tried]
+    judging = tried[: len(judging)]
     found = [_judged(name, trace, order, judging, silent, held, witnesses) for name in asked]
     return Report(
         trace.sources,
         trace.settings,
         tuple(found),
         tuple(each.verdict for each in tried),
-        (*_notes(order, tried, told), *denied, *cut_logs(trace, order)),
+        (*_notes(order, tried, told, trace.clocks), *denied, *cut_logs(trace, order)),
         told,
+        trace.clocks,
     )
 
 
@@ -181,13 +191,14 @@ def _unexplained(
         tuple(undecided(name, why) for name in dict.fromkeys(fences)),
         (),
         recognise(trace.versions),
+        trace.clocks,
     )
 
 
 def _exact(name: str, trace: Trace, held: Held, witnesses: int) -> Judgement:
     """A property that the observations tell."""
     with held:
-        return judge(trace, [name], witnesses=witnesses)[0]
+        return _as_written(judge(trace, [name], witnesses=witnesses)[0], trace)
     return Judgement(name, "unknown", note=FAULT)
 
 
@@ -206,13 +217,33 @@ def _judged(
     if name not in NAMES and specs.named(name).compares_grants:
         return Judgement(name, "unknown", note="it compares grants: only a run file remembers one")
     with held:
-        return judged_on_explanations(name, order, tried, silent, unread_in(trace), witnesses)
+        judgement = judged_on_explanations(name, order, tried, silent, unread_in(trace), witnesses)
+        conforms = any(each.verdict.conforms for each in tried)
+        return _as_written(certain(judgement, conforms, trace.clocks), trace)
     return Judgement(name, "unknown", note=FAULT)
 
 
-def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised) -> tuple[str, ...]:
+def _as_written(judgement: Judgement, trace: Trace) -> Judgement:
+    """A judgement whose witnesses have their times as they are written."""
+    if judgement.witness is None:
+        return judgement
+
+    def pair(seen: Pair) -> Pair:
+        one, other = (as_written(each, trace.clocks) for each in seen)
+        return one, other
+
+    return replace(
+        judgement, witness=pair(judgement.witness), witnesses=tuple(map(pair, judgement.witnesses))
+    )
+
+
+def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised, clocks: Clocks) -> tuple[str, ...]:
     """What was taken for granted, what was left out, and what would decide between fences."""
-    notes = list(order.assumed)
+    notes = [
+        *clocks.back.values(),
+        *(f"clocks are apart: {clock}" for clock in clocks.doubtful()),
+        *order.assumed,
+    ]
     if order.late:
         notes.append("the watch began late: what etcd held before is one of the states that fit")
     if order.gap_text:

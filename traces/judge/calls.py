@@ -1,13 +1,13 @@
 """Properties of the calls of clients: what one got, compared with what others got before.
 
-Ranges of timestamps are compared as 64-bit numbers. Clients' clocks are taken to agree (real-time). Calls
-come by start, many at once; of those before, what later ones can be compared with is kept.
+Ranges of timestamps are compared as 64-bit numbers. Calls come by start, many at once; of those before, what
+later ones can be compared with is kept. Clocks are taken to agree; `across.py` has those that may not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,16 @@ from ..sources.calls import as_they_come
 from ..sources.observation import LOGICAL_BITS
 from ..sources.spilling import Rows, Sorted
 from ..sources.trace import Trace
-from .judgement import Judgement, Pair, clean, lower_bound, nothing, undecided
+from .judgement import Judgement, Pair, clean, lower_bound, nothing
 
 #: a range of timestamps that was granted, and where it stands among all calls
-_RANGE = np.dtype(
+RANGE = np.dtype(
     [(name, np.int64) for name in ("start", "end", "physical", "first", "last", "at", "group")]
     + [(name, np.int32) for name in ("timed", "who", "file")]
 )
+
+#: how many pairs of clocks a note names
+_FEW = 2
 
 
 def timed(trace: Trace) -> Iterator[Rows]:
@@ -62,13 +65,13 @@ class Span:
         return (self.since, self.until) if self.timed else (None, None)
 
 
-def _ranges(trace: Trace, *, timed: bool = False) -> Iterator[Rows]:
+def ranges(trace: Trace, *, timed: bool = False) -> Iterator[Rows]:
     """What was granted, by start; `timed`: only where it is told when."""
     begin = 0
     for rows in trace.calls.chunks():
         got = columns.granted(rows)
         at = np.flatnonzero(got & (rows["timed"] != 0) if timed else got)
-        ranges = np.empty(len(at), _RANGE)
+        ranges = np.empty(len(at), RANGE)
         for name in ("start", "end", "physical", "timed", "who", "file"):
             ranges[name] = rows[name][at]
         ranges["first"], ranges["last"] = columns.first(rows)[at], columns.last(rows)[at]
@@ -82,9 +85,9 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
 
     The witness is the pair with the lowest timestamp that was granted twice.
     """
-    by_first = Sorted(_RANGE, "first")
+    by_first = Sorted(RANGE, "first")
     calls = 0
-    for rows in _ranges(trace):
+    for rows in ranges(trace):
         by_first.add(rows)
         calls += len(rows)
     if calls < 2:
@@ -94,8 +97,8 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
     lowest = twice = -1  # the lowest and the highest timestamp that two have
     involved = Span()
     pairs: list[Pair] = []
-    still_open = np.empty(0, _RANGE)  # the ranges before that may overlap those to come
-    before = np.empty(0, _RANGE)  # the one of them that reaches highest, and the last one
+    still_open = np.empty(0, RANGE)  # the ranges before that may overlap those to come
+    before = np.empty(0, RANGE)  # the one of them that reaches highest, and the last one
     for rows in by_first:
         # Before the i-th range begins, i others have begun; those of them that have ended do not overlap it.
         open_rows = np.concatenate((still_open, rows))
@@ -153,8 +156,7 @@ def real_time(trace: Trace, witnesses: int = 0) -> Judgement:
 
     The witness is the pair whose physical part stepped back furthest.
     """
-    judgement = _in_order("real-time", trace, _ranges(trace, timed=True), witnesses)
-    return judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace))
+    return _in_order("real-time", trace, ranges(trace, timed=True), witnesses)
 
 
 def session(trace: Trace, witnesses: int = 0) -> Judgement:
@@ -175,56 +177,77 @@ def session(trace: Trace, witnesses: int = 0) -> Judgement:
         rows["group"] = number[np.searchsorted(known, of)]
         return rows
 
-    judgement = _in_order("session", trace, map(by_session, _ranges(trace)), witnesses)
+    judgement = _in_order("session", trace, map(by_session, ranges(trace)), witnesses)
     untold = untimed(trace)
     in_order = f"{untold}: taken in the order of their file" if untold else ""
     return replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
 
 
+@dataclass(slots=True)
+class Late:
+    """Calls that got too little although they started later. `compared`: some call had ended before another
+    one started; `pairs`: such as show a violation, at most `witnesses`."""
+
+    trace: Trace
+    witnesses: int
+    compared: bool = False
+    span: Span = field(default_factory=Span)
+    pairs: list[Pair] = field(default_factory=list)
+    _worst: tuple[tuple[int, int], int, int] | None = None
+    _doubtful: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, earlier: Any, highest: Any, later: Rows) -> None:
+        """Late calls, and of each which one before it got the highest timestamp, and what it is."""
+        if not len(later):
+            return
+        self.span.add(later)
+        calls = self.trace.calls
+        for one, other in zip(earlier, later["at"], strict=True):
+            if len(self.pairs) >= self.witnesses:
+                break
+            self.pairs.append((calls[one], calls[other]))
+        self._doubtful.append((int(later["first"].min()), int(highest.max())))
+        back = (highest >> LOGICAL_BITS) - later["physical"]
+        index = np.lexsort((later["group"], -back))[0]
+        how = int(back[index]), -int(later["group"][index])
+        if self._worst is None or how > self._worst[0]:
+            self._worst = how, int(earlier[index]), int(later["at"][index])
+
+    def judged(self, name: str) -> Judgement:
+        """The verdict on what was compared."""
+        if self._worst is not None:
+            (back_ms, _), earlier, later = self._worst
+            return Judgement(
+                name,
+                "violated",
+                self.span.count,
+                (self.trace.calls[earlier], self.trace.calls[later]),
+                back_ms,
+                *self.span.told(),
+                lower_bound(self.trace),
+                tuple(self.pairs),
+                (min(low for low, _ in self._doubtful), max(high for _, high in self._doubtful)),
+            )
+        if not self.compared:
+            return nothing(name, self.trace, "no call started after another had ended")
+        return clean(name, self.trace)
+
+
 def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) -> Judgement:
     """Real-time order within each group of calls; groups are numbered as they come."""
-    late = Span()
-    pairs: list[Pair] = []
-    compared = False
-    worst: tuple[tuple[int, int], int, int] | None = None
-    doubtful: list[tuple[int, int]] = []
-    ended = np.empty(0, _RANGE)  # by group and end: the highest timestamps by then
+    late = Late(trace, witnesses)
+    ended = np.empty(0, RANGE)  # by group and end: the highest timestamps by then
     for rows in found:
         if not len(rows):
             continue
         ended = _highest(np.concatenate((ended, rows)))
         before = _last_before(ended, rows)
         after = before >= 0
-        compared = compared or bool(after.any())
+        late.compared = late.compared or bool(after.any())
         at = np.flatnonzero(after & (rows["first"] <= ended["last"][before]))
-        late.add(rows[at])
-        for index in at[: witnesses - len(pairs)]:
-            pairs.append((trace.calls[ended["at"][before[index]]], trace.calls[rows["at"][index]]))
-        highest = ended["last"][before[at]]
-        back = (highest >> LOGICAL_BITS) - rows["physical"][at]
-        if len(at):
-            doubtful.append((int(rows["first"][at].min()), int(highest.max())))
-            index = np.lexsort((rows["group"][at], -back))[0]
-            how = int(back[index]), -int(rows["group"][at[index]])
-            if worst is None or how > worst[0]:
-                worst = how, int(ended["at"][before[at[index]]]), int(rows["at"][at[index]])
+        late.add(ended["at"][before[at]], ended["last"][before[at]], rows[at])
         ended = _still_of_use(ended, int(rows["start"][-1]))
-    if worst is not None:
-        (back_ms, _), earlier, later = worst
-        return Judgement(
-            name,
-            "violated",
-            late.count,
-            (trace.calls[earlier], trace.calls[later]),
-            back_ms,
-            *late.told(),
-            lower_bound(trace),
-            tuple(pairs),
-            (min(low for low, _ in doubtful), max(high for _, high in doubtful)),
-        )
-    if not compared:
-        return nothing(name, trace, "no call started after another had ended")
-    return clean(name, trace)
+    return late.judged(name)
 
 
 def _highest(rows: Rows) -> Rows:

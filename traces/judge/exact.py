@@ -5,16 +5,21 @@ trace with calls that could not be read has no `holds` for a property of calls, 
 `violated`, and its count is a lower bound. What was never recorded (a client without a file, a failed call's
 lost answer) is not known to be missing.
 
-Two clocks are compared in two places, and are taken to agree: clients with each other (real-time, in
-`calls.py`), and clients with the recorder of the watch stream and with the servers (window, in `key.py`).
+Clocks are compared in three places: those of clients with each other (real-time, in `across.py`, and
+availability), and with those of the recorder of the watch stream and of the servers (window, in `key.py`).
+They are taken to agree unless the trace's `clocks` say otherwise. Then real-time is judged within bounds, and
+the others are `unknown` if their verdict depends on how far these clocks are apart.
 Everything is sorting and one sweep: O(n log n).
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from ..clocks.align import otherwise
 from ..sources.trace import Trace
+from .across import real_time
 from .availability import AVAILABILITY, availability
-from .calls import real_time, session, unique
+from .calls import session, unique
 from .judgement import Judgement
 from .key import key_monotone, window
 
@@ -27,6 +32,14 @@ PROPERTIES: dict[str, Callable[[Trace, int], Judgement]] = {
     AVAILABILITY: availability,
 }
 """What can be judged here, by the name users give; the other properties need the model (replay)."""
+
+
+#: the kinds of clocks that a property compares
+COMPARED: dict[str, tuple[str, ...]] = {
+    "real-time": ("client",),
+    "window": ("client", "recorder", "log"),
+    AVAILABILITY: ("client",),
+}
 
 
 def judge(
@@ -44,5 +57,25 @@ def judge(
     for name in PROPERTIES if properties is None else properties:
         if progress:
             progress(name)
-        judgements.append(PROPERTIES[name](trace, witnesses))
+        judgement = _whatever_was_set(PROPERTIES[name](trace, witnesses), trace, witnesses)
+        judgements.append(_under_other_offsets(judgement, trace))
     return tuple(judgements)
+
+
+def _whatever_was_set(judgement: Judgement, trace: Trace, witnesses: int) -> Judgement:
+    """The judgement of what compares times, without the calls in files whose clock was set back."""
+    name, back = judgement.property, trace.clocks.back
+    if name not in (*COMPARED, "session") or not (files := [f for f in trace.calls.files() if f in back]):
+        return judgement
+    without = PROPERTIES[name](replace(trace, calls=trace.calls.without(files)), witnesses)
+    return without if without.verdict == "violated" else Judgement(name, "unknown", note=back[files[0]])
+
+
+def _under_other_offsets(judgement: Judgement, trace: Trace) -> Judgement:
+    """The judgement, if it is the same however far doubtful clocks are apart."""
+    kinds = COMPARED.get(judgement.property, ())
+    if judgement.property != "real-time" and kinds and judgement.verdict != "unknown":
+        for clock, other in otherwise(trace, kinds):
+            if PROPERTIES[judgement.property](other, 0).verdict != judgement.verdict:
+                return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {clock}")
+    return judgement

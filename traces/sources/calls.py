@@ -5,7 +5,8 @@ A row has the numbers of a `Call`; what texts it has, tables tell that have each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, overload
@@ -32,6 +33,10 @@ ROW = np.dtype(
         ("timed", np.int32),
     ]
 )
+#: where a call stands in a file, and when it ended
+_PLACE = np.dtype([("place", np.int64), ("line", np.int64), ("end", np.int64)])
+#: bits of a line's number
+_LINE_BITS = 40
 #: all that makes two lines the same call, but for who asked
 _SAME = ("end", "physical", "logical", "count", "error")
 #: calls that are read at once, at least
@@ -91,7 +96,9 @@ class Calls(Sequence[Call]):
 
     def __init__(self, stored: Stored, texts: Texts) -> None:
         self._stored = stored
-        self._files, self._errors = list(texts.files), list(texts.errors)
+        #: what the numbers in ``file`` mean
+        self.every_file = list(texts.files)
+        self._errors = list(texts.errors)
         #: what the numbers in ``who`` mean
         self.who = [Who(*who) for who in texts.who]
         askers: Numbers[tuple[str, int | None]] = Numbers()
@@ -124,11 +131,66 @@ class Calls(Sequence[Call]):
         """What this says, by the number that rows have in ``who``."""
         return np.array([by(who) for who in self.who], np.int64)
 
+    def files(self) -> list[str]:
+        """The files that they are in."""
+        there: set[int] = set()
+        for rows in self.chunks():
+            there.update(np.unique(rows["file"]).tolist())
+        return [file for number, file in enumerate(self.every_file) if number in there]
+
+    def by_file(self) -> Iterator[tuple[str, Rows]]:
+        """The rows of each file, by start, in pieces."""
+        for rows in self.chunks():
+            for number in as_they_come(rows["file"]):
+                yield self.every_file[number], rows[rows["file"] == number]
+
+    def by_line(self) -> Iterator[tuple[str, Rows]]:
+        """The lines and ends of the timed rows of each file, by line, in pieces."""
+        sorted_ = Sorted(_PLACE, "place")
+        for rows in self.chunks():
+            timed = rows[rows["timed"] != 0]
+            places = np.empty(len(timed), _PLACE)
+            places["place"] = timed["file"].astype(np.int64) << _LINE_BITS | timed["line"]
+            places["line"], places["end"] = timed["line"], timed["end"]
+            sorted_.add(places)
+        for places in sorted_:
+            file = places["place"] >> _LINE_BITS
+            for number in as_they_come(file):
+                yield self.every_file[number], places[file == number]
+
+    def without(self, files: Container[str]) -> Calls:
+        """Those that are in other files."""
+        out = np.array([file in files for file in self.every_file], bool)
+        stored = Stored(ROW)
+        for rows in self.chunks():
+            stored.add(rows[~out[rows["file"]]])
+        return self._with(stored)
+
+    def moved(self, by_ns: Callable[[str], int]) -> Calls:
+        """The same with so much taken off all times in a file, by start."""
+        by = np.array([*map(by_ns, self.every_file)], np.int64)
+        sorted_, stored = Sorted(ROW, "start"), Stored(ROW)
+        for rows in self.chunks():
+            moved = rows.copy()
+            off = np.where(rows["timed"] != 0, by[rows["file"]], 0)
+            moved["start"], moved["end"] = rows["start"] - off, rows["end"] - off
+            sorted_.add(moved)
+        for rows in sorted_:
+            stored.add(rows)
+        return self._with(stored)
+
+    def _with(self, stored: Stored) -> Calls:
+        """Other rows that stand for the same texts."""
+        other = copy(self)
+        other._stored = stored
+        vars(other).pop("untimed", None)
+        return other
+
     def call(self, row: Any) -> Call:
         """A row as a call."""
         start, end, physical, logical, count, line, file, number, error, timed = row.tolist()
         who, text = self.who[number], self._errors[error]
-        of = (self._files[file], line, who.client, who.kind, who.endpoint, who.worker)
+        of = (self.every_file[file], line, who.client, who.kind, who.endpoint, who.worker)
         return Call(*of, start, end, physical, logical, count, text, bool(timed))
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ from enum import Enum
 from .builds import Version
 from .calls import Calls
 from .observation import KeyEvent, LogEvent, Where
+from .offsets import Clocks
 from .settings import ServerStart, Settings
 from .state import State
 
@@ -96,7 +97,8 @@ class Trace:
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
     revisions at which a primary of another keyspace group or service was elected. `stretches`: by log file,
     from when until when it has lines that follow each other closely. `state`: what keys held as the watch
-    began, if a recorder read it.
+    began, if a recorder read it. `clocks`: what is known of those that wrote its times, once they are
+    aligned; else they are taken to agree.
     """
 
     sources: tuple[Source, ...]
@@ -113,3 +115,4 @@ class Trace:
     other_elections: frozenset[int] = frozenset()
     stretches: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     state: State | None = None
+    clocks: Clocks = field(default_factory=Clocks)

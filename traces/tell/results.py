@@ -11,9 +11,11 @@ from ...model.variants import fences
 from ..explain.conformance import FenceVerdict
 from ..explain.replay import Report
 from ..explain.telling import most_telling
+from ..judge.exact import COMPARED
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
-from ..sources.observation import Call, KeyEvent, Observation
+from ..sources.observation import NS_PER_MS, Call, KeyEvent, Observation
+from ..sources.offsets import Span, bounds
 from ..sources.settings import SETTINGS, Name, Settings
 from .stopped import what_stands_there
 
@@ -139,6 +141,11 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "to": judgement.to_ns,
                 "note": judgement.note,
                 "doubtful": None if judgement.doubtful is None else list(judgement.doubtful),
+                "clocks": [
+                    clock.name
+                    for clock in found.clocks.clocks
+                    if clock.kind in COMPARED.get(judgement.property, ())
+                ],
             }
             for judgement in found.properties
         ],
@@ -164,6 +171,17 @@ def replay_json(found: Report) -> dict[str, Any]:
             for verdict in found.fences
         ],
         "notes": list(found.notes),
+        "clocks": [
+            {
+                "host": clock.name,
+                "offset_ms": None if clock.offset is None else _bounds_ms(clock.offset),
+                "from": clock.against,
+                "moved_ms": clock.moved_ns / NS_PER_MS,
+                "steady": clock.steady,
+                "files": list(clock.files),
+            }
+            for clock in found.clocks.clocks
+        ],
         "build": {"recognised": list(found.build.builds), "why": found.build.why},
     }
 
@@ -179,6 +197,11 @@ def _telling(verdict: FenceVerdict) -> dict[str, str | None] | None:
         "server": refused.server if refused else None,
         "guard": refused.guard if refused else None,
     }
+
+
+def _bounds_ms(span: Span) -> list[float | None]:
+    """Between which offsets; null: nothing bounds it."""
+    return [None if each is None else each / NS_PER_MS for each in bounds(span)]
 
 
 def reruns_json(found: Mapping[str, Rerun]) -> dict[str, Any]:

@@ -1,0 +1,271 @@
+"""Each host has a clock of its own: what a recording tells however far one of them is off.
+
+The table: recordings, the clocks that wrote them, and how far one of these is off. Every verdict is as
+without that, or unknown, and then a clock is named: nothing healthy is accused, nothing that is
+violated said to hold.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+
+from tsofence.traces.clocks.align import align
+from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.judge.across import real_time
+from tsofence.traces.judge.exact import judge
+from tsofence.traces.sources.calls import Calls
+from tsofence.traces.sources.observation import Call, LogEvent
+from tsofence.traces.sources.offsets import ANYTHING, Clocks, Span, told
+from tsofence.traces.sources.reading import read
+from tsofence.traces.sources.settings import ServerStart
+from tsofence.traces.sources.trace import Trace
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+SMALL = ("master-transfer-small", "r85-transfer-small", "pr-intervals-differ")
+#: recordings, the build or fence that each is of, and whether a search takes long
+FENCES = {
+    "upgrade-unfenced": "off",
+    "upgrade-fenced": "check-tso-primary",
+    "upgrade-fenced-debug": "check-tso-primary",
+    "upgrade-fenced-flap": "check-tso-primary",
+    "upgrade-fenced-mixed": "check-tso-primary",
+    "pd-failover": "check-tso-primary",
+    "tso-failover": "check-tso-primary",
+    "clock-jump": "check-tso-primary",
+    "reset-ts": "check-tso-primary",
+    "pr8780": "pull-8780",
+    "dynamic-switch-base": "off",
+    "pr-intervals-differ": "check-tso-primary",
+    "pr-client-sync-small": "check-tso-primary",
+    "pr-slow-load-small": "check-tso-primary",
+    "master-transfer-small": "master-2026-08",
+    "r85-transfer-small": "release-8.5",
+}
+SHIFTS_MS = (100, -100, 500, -500, 1_000, -1_000, 5_000, -5_000)
+MS = 1_000_000
+#: a kind of clock, and which
+Source = tuple[str, str]
+
+
+@cache
+def recorded(name: str) -> Trace:
+    return read([RECORDINGS / name])
+
+
+@cache
+def as_recorded(name: str) -> Report:
+    return replay(recorded(name), [FENCES[name]])
+
+
+def clocks_of(trace: Trace) -> Iterator[Source]:
+    yield from (("log", server) for server in dict.fromkeys(line.server for line in trace.logs))
+    yield from (("client", file) for file in dict.fromkeys(call.file for call in trace.calls))
+    yield "recorder", ""
+
+
+def off_by(trace: Trace, source: Source, by_ns: int) -> Trace:
+    """The trace as it would be if that clock had been ahead by so much."""
+    kind, of = source
+    if kind == "client":
+        calls = [
+            replace(call, start_ns=call.start_ns + by_ns, end_ns=call.end_ns + by_ns)
+            if call.file == of
+            else call
+            for call in trace.calls
+        ]
+        return replace(trace, calls=Calls.of(sorted(calls, key=attrgetter("start_ns"))))
+    if kind == "recorder":
+        return replace(
+            trace,
+            keys=tuple(
+                event if event.latest_ns is None else replace(event, latest_ns=event.latest_ns + by_ns)
+                for event in trace.keys
+            ),
+        )
+    files = {line.where.file for line in trace.logs if line.server == of}
+
+    def later(lines: tuple[LogEvent, ...]) -> tuple[LogEvent, ...]:
+        moved = [
+            replace(line, at_ns=line.at_ns + by_ns) if line.where.file in files else line for line in lines
+        ]
+        return tuple(sorted(moved, key=attrgetter("at_ns")))
+
+    def started(start: ServerStart) -> ServerStart:
+        return replace(start, at_ns=start.at_ns + by_ns) if start.where.file in files else start
+
+    return replace(
+        trace,
+        logs=later(trace.logs),
+        starts=tuple(sorted(map(started, trace.starts), key=attrgetter("at_ns"))),
+        stretches={
+            file: [(begin + by_ns, end + by_ns) for begin, end in found] if file in files else found
+            for file, found in trace.stretches.items()
+        },
+    )
+
+
+def wrong(name: str, source: Source, by_ms: int) -> list[str]:
+    """What is said with that clock off that is neither right nor unknown because of a clock."""
+    before, after = as_recorded(name), replay(off_by(recorded(name), source, by_ms * MS), [FENCES[name]])
+    kinds = {"violated": "no", "holds": "yes", "vacuous": "yes", "unknown": "unknown"}
+    pairs = {
+        one.property: (kinds[one.verdict], kinds[other.verdict])
+        for one, other in zip(before.properties, after.properties, strict=True)
+    }
+    words = {True: "yes", False: "no", None: "unknown"}
+    pairs["conforms"] = words[before.fences[0].conforms], words[after.fences[0].conforms]
+    named = any("clocks are apart: " in note for note in after.notes)
+    return [
+        f"{what}: {now}, was {was}"
+        for what, (was, now) in pairs.items()
+        if was != now and not (now == "unknown" and named) and not (was == "unknown" and now == "yes")
+    ]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_as_recorded_no_clock_is_apart(name: str) -> None:
+    clocks = align(recorded(name)).clocks
+    assert not clocks.doubtful()
+    assert not clocks.between
+    assert not clocks.back
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_clock_that_is_off_is_found(name: str) -> None:
+    """As far as events tie it to others: it is moved back, or else it is not moved at all."""
+    trace = recorded(name)
+    tied = 0
+    for source in clocks_of(trace):
+        for by_ms in SHIFTS_MS:
+            moved = align(off_by(trace, source, by_ms * MS)).clocks
+            found = {(clock.kind, clock.of): clock.moved_ns / MS for clock in moved.clocks}
+            assert all(not by for clock, by in found.items() if clock != source), (source, by_ms)
+            assert not found[source] or abs(found[source] - by_ms) < 1_100, (source, by_ms)
+            tied += abs(found[source] - by_ms) < 60
+    assert tied >= 3 * len(SHIFTS_MS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "by_ms"),
+    [
+        ("log", "http://127.0.0.1:27379", 100),
+        ("log", "http://127.0.0.1:27479", -1_000),
+        ("client", "client-tso1-a.jsonl.gz", -100),
+        ("client", "client-tso2-a.jsonl.gz", -5_000),
+        ("recorder", "", 5_000),
+    ],
+)
+def test_a_sample_of_the_table(kind: str, of: str, by_ms: int) -> None:
+    source = next(each for each in clocks_of(recorded(SMALL[1])) if each[0] == kind and each[1].endswith(of))
+    assert wrong(SMALL[1], source, by_ms) == []
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("name", FENCES)
+def test_the_table(name: str) -> None:
+    found = {
+        (source, by_ms): wrong(name, source, by_ms)
+        for source in clocks_of(recorded(name))
+        for by_ms in SHIFTS_MS
+    }
+    assert {cell: what for cell, what in found.items() if what} == {}
+
+
+# --- real-time over several clocks ---------------------------------------------------------------
+
+
+def call(file: str, start_ms: int, end_ms: int, physical: int) -> Call:
+    return Call(file, start_ms, file, "tso", "", None, start_ms * MS, end_ms * MS, physical, 1, 1, None)
+
+
+def judged(span: Span, *calls: Call) -> tuple[str, int]:
+    """With how far file a is ahead of file b."""
+    low, high = span
+    clocks = Clocks(between={("a", "b"): span, ("b", "a"): (-high, -low)})
+    trace = replace(
+        recorded(SMALL[0]), calls=Calls.of(sorted(calls, key=attrgetter("start_ns"))), clocks=clocks
+    )
+    found = real_time(trace)
+    assert (found.verdict == "unknown") == ("a against b" in found.note or "b against a" in found.note)
+    return found.verdict, found.count
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ((0, 0), ("violated", 1)),
+        ((-50 * MS, 50 * MS), ("violated", 1)),
+        ((-150 * MS, 50 * MS), ("unknown", 1)),
+        ((-900 * MS, -800 * MS), ("holds", 0)),
+        (ANYTHING, ("unknown", 2)),
+    ],
+)
+def test_calls_of_two_clocks(span: Span, expected: tuple[str, int]) -> None:
+    """A call of file b starts 100 ms after one of a has ended, if their clocks agree, and gets less."""
+    earlier, later = call("a", 1_000, 1_100, 20), call("b", 1_200, 1_300, 10)
+    after = call("a", 2_000, 2_100, 30)
+    assert judged(span, earlier, later, after)[0] == expected[0]
+    if span != ANYTHING:
+        assert judged(span, earlier, later, after)[1] == expected[1]
+
+
+def test_calls_of_one_clock_need_no_offset() -> None:
+    assert judged(ANYTHING, call("a", 1, 2, 20), call("a", 3, 4, 10))[0] == "violated"
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        ((0, 0), "0 ms"),
+        ((-80 * MS, 120 * MS), "-80 ms to +120 ms"),
+        (ANYTHING, "any offset"),
+        ((5_000 * MS, ANYTHING[1]), "at least +5,000 ms"),
+        ((ANYTHING[0], -1_000 * MS), "at most -1,000 ms"),
+    ],
+)
+def test_an_offset_in_words(span: Span, text: str) -> None:
+    assert told(span) == text
+
+
+# --- time that goes back -------------------------------------------------------------------------
+
+
+def test_time_that_goes_back_in_a_log_is_said() -> None:
+    """A server's clock is set back by two seconds while it writes its log."""
+    trace = recorded(SMALL[1])
+    log = [line for line in trace.logs if line.server == "http://127.0.0.1:27379"]
+    since = log[len(log) // 2].where
+    moved = tuple(
+        replace(line, at_ns=line.at_ns - 2_000 * MS)
+        if line.where.file == since.file and line.where.line >= since.line
+        else line
+        for line in trace.logs
+    )
+    (back,) = align(replace(trace, logs=moved)).clocks.back.values()
+    assert back.startswith(f"{since}: time goes back by ")
+
+
+def test_time_that_goes_back_in_samples_is_said() -> None:
+    trace = recorded(SMALL[0])
+    file = trace.calls[0].file
+    of_file = [each for each in trace.calls if each.file == file]
+    since = of_file[len(of_file) // 2].line
+    moved = Calls.of(
+        sorted(
+            (
+                replace(each, start_ns=each.start_ns - 3_000 * MS, end_ns=each.end_ns - 3_000 * MS)
+                if each.file == file and each.line >= since
+                else each
+                for each in trace.calls
+            ),
+            key=attrgetter("start_ns"),
+        )
+    )
+    found = align(replace(trace, calls=moved))
+    assert [*found.clocks.back] == [file]
+    for judgement in judge(found, ["real-time", "session"]):
+        assert (judgement.verdict, judgement.note) == ("unknown", found.clocks.back[file])

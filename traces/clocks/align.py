@@ -1,0 +1,211 @@
+"""Offsets between the clocks of a recording, estimated as intervals, and its times put on one clock."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from heapq import merge
+from itertools import accumulate, chain, combinations, pairwise
+from operator import attrgetter
+from typing import TypeVar
+
+import networkx
+import numpy
+
+from ..sources.builds import Version
+from ..sources.observation import MAX_NS, NS_PER_MS, Call, KeyEvent, LogEvent, Observation
+from ..sources.offsets import ANYTHING, Clock, Clocks, Span, name
+from ..sources.settings import ServerStart
+from ..sources.trace import Trace
+from .datings import QUICK_NS, RECORDER, ClockId, datings, met
+from .hosts import on_one_host, time_goes_back
+
+#: of the events that two clocks show, so many (in a hundred) must fit one offset
+_MOST = 75
+#: and so many must be there before a clock is said to have been set because they do not
+_ENOUGH = 4
+#: clocks that are only known to be closer may as well be apart
+_CLOSE_NS = 200 * NS_PER_MS
+#: of clocks that are as good, the one that others are told against
+_RANKS = ("client", "server", "log", "recorder")
+_NOTHING: Span = (0, 0)
+
+Line = TypeVar("Line", LogEvent, ServerStart, Version)
+Found = tuple[Span, bool]
+"""How far one clock is ahead of another, and whether that fits most of what both show."""
+
+
+def align(trace: Trace) -> Trace:
+    """The trace with its times on one clock, as far as offsets show, and with what is known of its clocks."""
+    files = _files(trace)
+    told = datings(trace) if len(files) > 1 else {}
+    shown = {clock: events for clock, events in told.items() if events}
+    graph: networkx.Graph[ClockId] = networkx.Graph()
+    graph.add_nodes_from(shown)
+    for one, other in combinations(shown, 2):
+        if spans := [*met(shown[one], shown[other])]:
+            (low, high), steady = _common(spans)
+            kinds = {one[0], other[0]}
+            if not steady and (kinds == {"client"} or "server" in kinds):
+                continue  # other servers may have answered, or set their own clocks
+            width = high - low + (not steady) * MAX_NS  # what is not steady ties only what nothing else does
+            graph.add_edge(one, other, ahead=one, span=(low, high), steady=steady, width=width)
+    ahead = {clock: _ahead_of(graph, clock) for clock in shown}
+    reference = max(ahead, key=lambda each: (_agreeing(ahead[each]), _RANKS.index(each[0])), default=None)
+    back = time_goes_back(trace)
+    clocks = {}
+    for clock, of in files.items():
+        found = ahead[reference].get(clock) if reference else None
+        clocks[clock] = _clock(clock, of, reference, found)
+        if not back.keys().isdisjoint(of):
+            clocks[clock] = replace(clocks[clock], steady=False)
+    moved = {clock: each.moved_ns for clock, each in clocks.items()}
+    asking = [clock for clock in files if clock[0] == "client"]
+    endpoints = {who.endpoint for who in trace.calls.who}
+    between = _between(asking, ahead, moved, claimed=on_one_host(trace, endpoints))
+    known = Clocks(tuple(clocks.values()), between, back)
+    return replace(_moved(trace, moved), clocks=known)
+
+
+def otherwise(trace: Trace, kinds: Collection[str]) -> Iterator[tuple[Clock, Trace]]:
+    """The aligned trace as it would be if one clock, which is doubtful, were apart by another offset."""
+    for clock in (each for each in trace.clocks.doubtful() if each.kind in kinds):
+        for offset in (0, *(clock.offset or ())):
+            yield clock, _moved(trace, {(clock.kind, clock.of): offset - clock.moved_ns})
+
+
+def as_written(seen: Observation, clocks: Clocks) -> Observation:
+    """An observation of the aligned trace, with its times as its file has them."""
+    if isinstance(seen, Call):
+        by = clocks.moved_ns(seen.file) if seen.timed else 0
+        return replace(seen, start_ns=seen.start_ns + by, end_ns=seen.end_ns + by) if by else seen
+    by = clocks.moved_ns(seen.where.file)
+    if isinstance(seen, LogEvent):
+        return replace(seen, at_ns=seen.at_ns + by) if by else seen
+    return replace(seen, latest_ns=seen.latest_ns + by) if by and seen.latest_ns is not None else seen
+
+
+def _files(trace: Trace) -> dict[ClockId, tuple[str, ...]]:
+    """The clocks that wrote the trace's times, and the files that have these."""
+    found: dict[ClockId, dict[str, None]] = {}
+    for event in trace.keys:
+        if event.latest_ns is not None:
+            found.setdefault(RECORDER, {})[event.where.file] = None
+    for line in _lines(trace):
+        found.setdefault(("log", line.server), {})[line.where.file] = None
+    for file, rows in trace.calls.by_file():
+        if numpy.any(rows["timed"]):
+            found["client", file] = {file: None}
+    return {clock: tuple(files) for clock, files in found.items()}
+
+
+def _lines(trace: Trace) -> Iterable[LogEvent | ServerStart]:
+    return chain(trace.starts, trace.logs)
+
+
+def _common(spans: Sequence[Span]) -> Found:
+    """What most of these have in common, or else all that lies between."""
+    edges = sorted([(low, 0) for low, _ in spans] + [(high, 1) for _, high in spans])
+    depths = [*accumulate(1 if side == 0 else -1 for _, side in edges)]
+    most = max(depths)
+    if most * 100 < _MOST * len(spans):
+        # of a few, one may be of a line that is wrong: that tells nothing of the clock
+        return (min(low for low, _ in spans), max(high for _, high in spans)), len(spans) < _ENOUGH
+    at = depths.index(most)
+    return (edges[at][0], edges[at + 1][0]), True
+
+
+def _ahead_of(graph: networkx.Graph[ClockId], reference: ClockId) -> dict[ClockId, Found]:
+    """How far each clock is ahead of one, by the narrowest chain of clocks that show the same events."""
+    paths = networkx.single_source_dijkstra_path(graph, reference, weight="width")
+    found: dict[ClockId, Found] = {}
+    for clock, path in paths.items():
+        low = high = 0
+        steady = True
+        for behind, ahead in pairwise(path):
+            edge = graph.edges[behind, ahead]
+            least, most = edge["span"] if edge["ahead"] == ahead else (-edge["span"][1], -edge["span"][0])
+            low, high, steady = low + least, high + most, steady and edge["steady"]
+        found[clock] = (low, high), steady
+    return found
+
+
+def _may_agree(low: int, high: int) -> bool:
+    """Whether clocks agree, as well as what most events take can tell."""
+    return low <= QUICK_NS and high >= -QUICK_NS
+
+
+def _agreeing(ahead: Mapping[ClockId, Found]) -> int:
+    """How many clocks agree with one, as closely as tells anything."""
+    return sum(
+        steady and _may_agree(low, high) and high - low <= _CLOSE_NS for (low, high), steady in ahead.values()
+    )
+
+
+def _clock(clock: ClockId, files: tuple[str, ...], reference: ClockId | None, found: Found | None) -> Clock:
+    against = name(*reference) if reference else ""
+    if found is None:
+        return Clock(*clock, files, against, None)
+    (low, high), steady = found
+    apart = not _may_agree(low, high)
+    near = min((high - low) // 2, QUICK_NS)
+    moved = 0 if not apart else low + near if low > 0 else high - near
+    return Clock(*clock, files, against, (low, high), apart, steady, moved)
+
+
+def _between(
+    clocks: Sequence[ClockId],
+    ahead: Mapping[ClockId, Mapping[ClockId, Found]],
+    moved: Mapping[ClockId, int],
+    *,
+    claimed: bool,
+) -> dict[tuple[str, str], Span]:
+    """How far the clocks of clients may be apart once they were moved."""
+    between = {}
+    for one, other in combinations(clocks, 2):
+        found = ahead.get(other, {}).get(one)
+        low, high = found[0] if found else _NOTHING if claimed else ANYTHING
+        if claimed and _may_agree(low, high) and (found is None or found[1]):
+            low = high = 0
+        elif claimed:  # either the clocks are apart, or what servers granted only looks so
+            low, high = min(low, 0), max(high, 0)
+        by = moved[one] - moved[other]
+        span = (low, high) if (low, high) == ANYTHING else (low - by, high - by)
+        if span != _NOTHING:
+            between[one[1], other[1]] = span
+            between[other[1], one[1]] = -span[1], -span[0]
+    return between
+
+
+def _moved(trace: Trace, moved: Mapping[ClockId, int]) -> Trace:
+    """The trace with what clocks are ahead taken off their readings."""
+    if not any(moved.values()):
+        return trace
+
+    def received(event: KeyEvent) -> KeyEvent:
+        by = moved.get(RECORDER, 0)
+        return replace(event, latest_ns=event.latest_ns - by) if by and event.latest_ns is not None else event
+
+    by_file = {each.where.file: moved.get(("log", each.server), 0) for each in _lines(trace)}
+    return replace(
+        trace,
+        keys=tuple(map(received, trace.keys)),
+        logs=_in_order(trace.logs, moved),
+        starts=_in_order(trace.starts, moved),
+        versions=_in_order(trace.versions, moved),
+        calls=trace.calls.moved(lambda file: moved.get(("client", file), 0)),
+        stretches={
+            file: [(begin - by_file.get(file, 0), end - by_file.get(file, 0)) for begin, end in found]
+            for file, found in trace.stretches.items()
+        },
+    )
+
+
+def _in_order(lines: Iterable[Line], moved: Mapping[ClockId, int]) -> tuple[Line, ...]:
+    """The lines of all logs by time; those of one server keep their order."""
+    servers: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        by = moved.get(("log", line.server), 0)
+        servers[line.server].append(replace(line, at_ns=line.at_ns - by) if by else line)
+    return tuple(merge(*servers.values(), key=attrgetter("at_ns")))

@@ -1,0 +1,261 @@
+"""What several clocks show of one event: when, by its own readings, each says that it happened.
+
+An event is a revision of etcd, a millisecond that a server's memory has reached, or a reading of a server's
+own clock that its log or its clients repeat.
+
+| clock | what tells of an event | it happened |
+|---|---|---|
+| recorder | a response's receipt | at most `QUICK_NS` before; if it is the first, at any time before |
+| log | ELECTED | between the campaign's begin and the line |
+| log | KEY_DELETED | at most `QUICK_NS` before the line |
+| log | SYNC_SAVED | between the sync's begin and the line |
+| client | the first timestamp of a millisecond | after the last call with a lower one began |
+| server | a millisecond of which a client tells that its memory reached it | in that, by its own clock |
+| server | a saved value, less the window | at most `QUICK_NS` after that reading |
+
+Nothing bounds how late a line is written or a response received: that most of them take less than `QUICK_NS`
+is taken for granted, and offsets are those that fit most events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping
+
+import numpy
+
+from ..sources.calls import granted
+from ..sources.intervals import GUARD_NS, holders
+from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Refusal
+from ..sources.offsets import Span
+from ..sources.servers import Servers, Unclear
+from ..sources.spilling import Rows
+from ..sources.trace import Trace
+
+#: how long most responses, lines and saves take, at most
+QUICK_NS = 20 * NS_PER_MS
+#: how long each of them takes, at most
+_LATE_NS = 1_000 * NS_PER_MS
+#: of a file with more milliseconds than that, some are enough, for each file the same
+_MANY = 4_000
+_TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous one")
+
+ClockId = tuple[str, str]
+"""What kind of clock, and of which server or file."""
+Event = tuple[str, object]
+Datings = dict[ClockId, dict[Event, Span]]
+
+RECORDER: ClockId = ("recorder", "")
+
+
+def datings(trace: Trace) -> Datings:
+    """By clock and event, between which of its readings the event happened."""
+    windows = _windows(trace)
+    found: defaultdict[ClockId, dict[Event, Span]] = defaultdict(dict)
+    _of_recorder(trace, found)
+    _of_saves(trace, windows, found)
+    _of_logs(trace, windows, found)
+    begun = _begun(trace, windows)
+    servers = _servers(trace)
+    switching = {start.server for start in trace.starts if start.api_mode}
+    answering = {file: _answering(asked, servers, switching) for file, asked in _asked(trace).items()}
+    every = {server for server in answering.values() if server}
+    for file, (physical, reached) in _first_answers(trace).items():
+        if physical in begun:
+            found["client", file]["revision", begun[physical]] = reached
+    for file, physical, low, high in _ticks(trace, begun):
+        clock, server = found["client", file], answering[file]
+        for each in (server,) if server else every or ("",):
+            clock["tick", (each, physical)] = low, high
+        if server:
+            clock["reading", (server, physical)] = low, high
+            found["server", server]["reading", (server, physical)] = (
+                physical * NS_PER_MS,
+                (physical + 1) * NS_PER_MS,
+            )
+        if physical in begun:
+            clock["revision", begun[physical]] = low - QUICK_NS, high
+    return dict(found)
+
+
+def _windows(trace: Trace) -> dict[str, int]:
+    """The save interval (ns) of each server, as far as it is known."""
+    names = {line.server for line in trace.logs} | {event.server for event in trace.keys if event.server}
+    found = {name: trace.settings.of(name, "save_interval_ns").value for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+    received = [event for event in trace.keys if event.latest_ns is not None]
+    first = min((event.latest_ns or 0 for event in received), default=0)
+    for event in received:
+        at = event.latest_ns or 0
+        found[RECORDER]["revision", event.revision] = (0 if at == first else at - QUICK_NS), at
+
+
+def _of_saves(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+    """The readings with which servers began the saves that can only be theirs."""
+    before = 0
+    for event, held in zip(trace.keys, holders(trace.keys), strict=True):
+        if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
+            continue
+        window = windows.get(held[0]) if len(held) == 1 else None
+        if window:
+            reading = event.timestamp_ns - window
+            if reading != before + GUARD_NS:  # else it goes on just above what was saved
+                found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
+        before = event.timestamp_ns
+
+
+def _of_logs(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+    saved = _saved(trace.keys)
+    campaign: dict[str, int] = {}
+    sync: dict[str, int] = {}
+    for line in trace.logs:
+        clock = found["log", line.server]
+        end = line.at_ns + NS_PER_MS
+        if line.step is LogStep.CAMPAIGN_START:
+            campaign[line.server] = line.at_ns
+        elif line.step is LogStep.SYNC_START:
+            sync.setdefault(line.server, line.at_ns)
+        elif line.step is LogStep.ELECTED and line.revision:
+            clock["revision", line.revision] = campaign.pop(line.server, line.at_ns - _LATE_NS), end
+        elif line.step is LogStep.KEY_DELETED and line.revision:
+            clock["revision", line.revision] = line.at_ns - QUICK_NS, end
+        elif line.step in (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED, LogStep.SAVE_REFUSED):
+            begun = sync.pop(line.server, line.at_ns - _LATE_NS)
+            revision = saved.get((line.save_ns or 0) // NS_PER_MS)
+            if line.step is LogStep.SYNC_SAVED and revision:
+                clock["revision", revision] = begun, end
+            reading = _reading(line, windows)
+            if reading:
+                clock["reading", (line.server, reading)] = begun, end
+                found["server", line.server]["reading", (line.server, reading)] = (
+                    reading,
+                    reading + NS_PER_MS,
+                )
+
+
+def _reading(line: LogEvent, windows: dict[str, int]) -> int | None:
+    """The reading of the server's clock with which the save began of which a line tells, if it does."""
+    if line.step is LogStep.SYNC_SAVED and line.next_ns and line.last_ns is not None:
+        return line.next_ns if line.next_ns > line.last_ns + 2 * NS_PER_MS else None
+    if line.refusal is Refusal.NOT_GREATER and (tried := _TRIED.search(line.text)):
+        window = windows.get(line.server)
+        return int(tried[1]) - window if window else None
+    return None
+
+
+def _servers(trace: Trace) -> Servers | None:
+    try:
+        return Servers(trace)
+    except Unclear:
+        return None
+
+
+def _asked(trace: Trace) -> dict[str, set[tuple[str, str]]]:
+    """By file, whom its clients asked."""
+    found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for file, rows in trace.calls.by_file():
+        asked = (trace.calls.who[number] for number in numpy.unique(rows["who"]).tolist())
+        found[file].update((who.kind, who.endpoint) for who in asked)
+    return found
+
+
+def _answering(asked: set[tuple[str, str]], servers: Servers | None, switching: Container[str]) -> str:
+    """The only server that can have answered those who asked; empty if there are others.
+
+    Its memory follows its own clock, but for what is just above a window or an admin's reset.
+    """
+    if servers is None or len(asked) != 1 or not (number := servers.at(*min(asked))):
+        return ""
+    name = servers.names[number - 1]
+    return "" if name in switching else name
+
+
+def _begun(trace: Trace, windows: Mapping[str, int]) -> dict[int, int]:
+    """By the millisecond that a memory reaches with a save the only revision that may be it."""
+    saved = _saved(trace.keys)
+    told = {
+        revision: line.server
+        for line in trace.logs
+        if line.step is LogStep.SYNC_SAVED and (revision := saved.get((line.save_ns or 0) // NS_PER_MS))
+    }
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    for event, held in zip(trace.keys, holders(trace.keys), strict=True):
+        if event.key is Key.TIMESTAMP and event.timestamp_ns:
+            for writer in (told[event.revision],) if event.revision in told else held:
+                if writer in windows:
+                    found[(event.timestamp_ns - windows[writer]) // NS_PER_MS].add(event.revision)
+    return {physical: revisions.pop() for physical, revisions in found.items() if len(revisions) == 1}
+
+
+def _saved(keys: tuple[KeyEvent, ...]) -> dict[int, int]:
+    """By the millisecond of the saved value the only revision that has it."""
+    revisions: defaultdict[int, list[int]] = defaultdict(list)
+    for event in keys:
+        if event.key is Key.TIMESTAMP and event.timestamp_ns:
+            revisions[event.timestamp_ns // NS_PER_MS].append(event.revision)
+    return {value: found[0] for value, found in revisions.items() if len(found) == 1}
+
+
+def _ticks(trace: Trace, wanted: Container[int]) -> Iterator[tuple[str, int, int, int]]:
+    """By file a physical part, and between which readings of a client's clock a memory reached it."""
+    many: defaultdict[str, int] = defaultdict(int)
+    for file, before, _ in _steps_up(trace):
+        many[file] += len(before)
+    told: set[tuple[str, int]] = set()
+    for file, before, after in _steps_up(trace):
+        every = -(-many[file] // _MANY)
+        reached = after["physical"]
+        some = reached % every == 0
+        some |= numpy.fromiter((each in wanted for each in reached.tolist()), bool, len(reached))
+        for one, other in zip(before[some], after[some], strict=True):
+            physical = int(other["physical"])
+            if (file, physical) not in told:
+                told.add((file, physical))
+                yield file, physical, int(one["start"]), int(other["end"])
+
+
+def _steps_up(trace: Trace) -> Iterator[tuple[str, Rows, Rows]]:
+    """By file, by start, the answers before such as got a greater physical part, and these."""
+    last: dict[str, Rows] = {}
+    for file, of_file in trace.calls.by_file():
+        rows = of_file[granted(of_file) & (of_file["timed"] != 0)]
+        if file in last:
+            rows = numpy.concatenate((last[file], rows))
+        up = numpy.flatnonzero(rows["physical"][1:] > rows["physical"][:-1])
+        last[file] = rows[-1:]
+        if len(up):
+            yield file, rows[up], rows[up + 1]
+
+
+def _first_answers(trace: Trace) -> dict[str, tuple[int, Span]]:
+    """By file the physical part that a client got first, and when a memory reached it.
+
+    That was before the call ended, and not long before calls failed for the last time.
+    """
+    found: dict[str, tuple[int, Span]] = {}
+    failed: defaultdict[str, int] = defaultdict(int)
+    for file, of_file in trace.calls.by_file():
+        if file in found:
+            continue
+        rows = of_file[of_file["timed"] != 0]
+        answered = numpy.flatnonzero(granted(rows))
+        first = int(answered[0]) if len(answered) else len(rows)
+        if first:
+            failed[file] = int(rows["start"][first - 1])
+        if first < len(rows):
+            since = failed[file] - _LATE_NS if failed[file] else 0
+            found[file] = int(rows["physical"][first]), (since, int(rows["end"][first]))
+    return found
+
+
+def met(one: dict[Event, Span], other: dict[Event, Span]) -> Iterator[Span]:
+    """How far the first clock is ahead of the second one, by each event that both show."""
+    fewer, more = (one, other) if len(one) <= len(other) else (other, one)
+    for event in fewer:
+        if event in more:
+            (a, b), (c, d) = one[event], other[event]
+            yield a - d, b - c
