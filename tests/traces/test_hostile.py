@@ -63,9 +63,10 @@ def field(number: int, text: str) -> bytes:
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def event(revision: int, key: str, value: bytes) -> dict[str, Any]:
+def event(revision: int, key: str, value: bytes, version: int = 1) -> dict[str, Any]:
     pair = {"key": b64encode(key.encode()).decode(), "value": b64encode(value).decode()}
-    return {"kv": {**pair, "mod_revision": revision, "version": 1, "lease": 7}}
+    lease = {} if key.endswith("/timestamp") else {"lease": 7}
+    return {"kv": {**pair, "mod_revision": revision, "version": version, **lease}}
 
 
 def watch(*events: dict[str, Any]) -> str:
@@ -359,7 +360,9 @@ def saves(path: Path, count: int) -> Path:
     """A PD that saves a window every three seconds."""
     leader = event(2, "/pd/1/leader", field(1, "pd1") + field(4, "http://pd1"))
     written = [((10**9 + (at + 1) * 3_001) * 10**6).to_bytes(8, "big") for at in range(count)]
-    path.write_text(watch(leader, *(event(3 + at, "/pd/1/timestamp", w) for at, w in enumerate(written))))
+    path.write_text(
+        watch(leader, *(event(3 + at, "/pd/1/timestamp", w, at + 1) for at, w in enumerate(written)))
+    )
     return path
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import ip_address
 from itertools import chain
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy
@@ -35,7 +36,11 @@ def _loopback(url: str) -> bool:
 
 
 def time_goes_back(trace: Trace) -> dict[str, str]:
-    """Where the clocks that wrote files were set back: by file, a sentence."""
+    """Where the clocks that wrote files were set back: by file, a sentence.
+
+    One call alone that stands before such as ended earlier, or after such as ended later, is not the clock's
+    doing: those around it would tell as well.
+    """
     lines: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     told: Iterable[LogEvent | ServerStart] = chain(trace.starts, trace.logs)
     for each in told:
@@ -43,15 +48,25 @@ def time_goes_back(trace: Trace) -> dict[str, str]:
     for event in trace.keys:
         if event.latest_ns is not None:
             lines[event.where.file].append((event.where.line, event.latest_ns))
-    readings = [(file, *numpy.array(sorted(of), numpy.int64).T) for file, of in lines.items()]
-    calls = ((file, rows["line"], rows["end"]) for file, rows in trace.calls.by_line())
     found: dict[str, str] = {}
-    latest: dict[str, int] = {}
-    for file, line, at in chain(readings, calls):
-        highest = numpy.maximum(numpy.maximum.accumulate(at), latest.get(file, 0))
-        latest[file] = int(highest[-1])
-        for each in numpy.flatnonzero(highest - at > BACK_NS)[:1].tolist():
-            by = (highest[each] - at[each]) / NS_PER_MS
-            text = f"{file}:{line[each]}: time goes back by {by:,.0f} ms: its clock was set"
-            found.setdefault(file, text)
+    for file, of in lines.items():
+        line, at = numpy.array(sorted(of), numpy.int64).T
+        behind = numpy.maximum.accumulate(at) - at
+        _tell(found, file, line, behind, behind > BACK_NS)
+    latest: dict[str, tuple[int, int, bool]] = {}
+    for file, rows in trace.calls.by_line():
+        at = rows["end"]
+        top, next_to_it, was_behind = latest.get(file, (0, 0, False))
+        highest = numpy.maximum.accumulate(numpy.append(top, at))
+        second = numpy.maximum(next_to_it, numpy.maximum.accumulate(numpy.minimum(at, highest[:-1])))
+        behind = second - at
+        back = behind > BACK_NS
+        _tell(found, file, rows["line"], behind, back & numpy.append(was_behind, back[:-1]))
+        latest[file] = int(highest[-1]), int(second[-1]), bool(back[-1])
     return found
+
+
+def _tell(found: dict[str, str], file: str, line: Any, behind: Any, where: Any) -> None:
+    for at in numpy.flatnonzero(where)[:1].tolist():
+        by = f"{behind[at] / NS_PER_MS:,.0f} ms"
+        found.setdefault(file, f"{file}:{line[at]}: time goes back by {by}: its clock was set")
