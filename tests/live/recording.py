@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ class Recording:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.said: list[str] = []
+        #: nothing more is recorded
+        self.over = threading.Event()
 
     def of(
         self,
@@ -45,7 +48,10 @@ class Recording:
 
             async with asyncio.timeout(300):
                 happening = asyncio.create_task(happens())
-                await recorder.follow(stop)
+                try:
+                    await recorder.follow(stop)
+                finally:
+                    self.over.set()
                 await happening
             return recorder
 

@@ -166,8 +166,12 @@ def test_an_endpoint_that_is_gone_is_done_without(etcd: Gateway, recording: Reco
 
 
 def test_silence_of_all_ends_it(etcd: Gateway, recording: Recording) -> None:
+    def happens(_: Recorder) -> None:
+        etcd.change(broken=True)
+        recording.over.wait()
+
     with pytest.raises(Ended, match=r"no endpoint answered for .* s .*no leader"):
-        recording.of(etcd.url, during=lambda _: etcd.change(broken=True), patience=0.1)
+        recording.of(etcd.url, during=happens, patience=0.1)
     assert recording.trace().gaps == (Gap(2, 2),)
 
 
