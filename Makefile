@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: tables matrix guards demo test test-large test-cluster test-all fuzz check lock bench clean
+.PHONY: tables matrix guards demo test test-large test-cluster test-all fuzz faults check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -36,6 +36,11 @@ test-all:
 EXAMPLES ?= 10000
 fuzz: $(READY)
 	TSOFENCE_FUZZ=$(EXAMPLES) $(PYTEST) -m large tests/fuzz
+
+# Every kind of planted fault, hole and shifted clock in every recording: hours. `make test-large` tries a part.
+faults: $(READY)
+	TSOFENCE_FAULTS=all $(PYTEST) -m large tests/traces/test_faults.py tests/traces/test_planted.py tests/traces/test_holes.py \
+	  tests/traces/test_clocks.py
 
 check: $(READY)
 	$(BIN)/ruff check

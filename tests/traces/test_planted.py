@@ -7,6 +7,7 @@ others the model must find that no run explains them.
 import gzip
 import random
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.servers import Servers, Unclear
 
+from ..amount import seeds, some
 from ..planting import KINDS, WATCH, Recording, load
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -95,10 +97,9 @@ def test_what_no_run_explains(kind: str, name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("kind", STATED)
-@pytest.mark.parametrize("name", BUILDS)
+@pytest.mark.parametrize(("name", "kind"), some(product(BUILDS, STATED), 8))
 def test_wherever_it_is_planted(name: str, kind: str, tmp_path: Path) -> None:
-    for seed in range(1, 9):
+    for seed in seeds(range(1, 9)):
         folder = planted(name, kind, seed, tmp_path)
         if folder is None:
             return
