@@ -1,4 +1,4 @@
-"""How much of what takes hours is tried: `make faults` tries all, `make test-large` a part, always the same."""
+"""How much is tried of what takes hours: all by `make faults`, a part by `make test-large`, always the same."""
 
 import os
 from collections.abc import Iterable
