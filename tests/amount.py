@@ -1,4 +1,4 @@
-"""How much is tried of what takes hours: all by `make faults`, a part by `make test-large`, always the same."""
+"""How much is tried of what takes hours: all by `make faults`, by `make test-large` always the same part."""
 
 import os
 from collections.abc import Iterable
