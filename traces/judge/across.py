@@ -57,7 +57,8 @@ def _across(trace: Trace, witnesses: int) -> Judgement:
         possible[at] = np.maximum(possible[at], maybe)
         if np.any((maybe >= rows["first"][at]) & (certain < rows["first"][at])):
             (a, b), widest = max(pairs.items(), key=lambda each: each[1][1] - each[1][0])
-            doubts[f"{a} against {b}: {told(widest)}"] = None
+            if f"{b} against {a}: {told((-widest[1], -widest[0]))}" not in doubts:
+                doubts[f"{a} against {b}: {told(widest)}"] = None
     is_late = highest >= rows["first"]
     late.add(whose[is_late], highest[is_late], rows[is_late])
     judgement = late.judged("real-time")

@@ -61,14 +61,14 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
             str(judgement.count) if judgement.count else "",
             "" if judgement.worst_ms is None else f"{judgement.worst_ms} ms",
             when,
-            clean(judgement.note),
+            names.within(judgement.note),
         )
     parts += [Text(), table]
     for judgement in found.properties:
         if judgement.witness is not None:
             parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
             parts += [indented(_observed(seen, names), "") for seen in dict.fromkeys(judgement.witness)]
-    parts += [indented(note, "yellow") for note in found.notes]
+    parts += [indented(names.within(note), "yellow") for note in found.notes]
     parts += files_written(written)
     return Group(*parts)
 
