@@ -570,3 +570,7 @@ def _url(recording: Recording, name: str) -> str:
         if found := re.search(rf'{pattern}\\": ?\\"([^"\\]*)'.encode(), line):
             return found[1].decode()
     return ""
+
+
+#: the kinds of this module; others add theirs
+OWN = tuple(KINDS)

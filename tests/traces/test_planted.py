@@ -20,7 +20,7 @@ from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.servers import Servers, Unclear
 
 from ..amount import seeds, some
-from ..planting import KINDS, WATCH, Recording, load
+from ..planting import KINDS, OWN, WATCH, Recording, load
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 REPORTS = Path(__file__).parents[1] / "reports"
@@ -49,7 +49,7 @@ SEARCHED = {
     "a-start-removed": (),
 }
 STATED = sorted(
-    name for name, kind in KINDS.items() if kind.visible and not kind.clients and name not in SEARCHED
+    name for name in OWN if KINDS[name].visible and not KINDS[name].clients and name not in SEARCHED
 )
 
 
