@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: tables demo test test-large test-cluster test-all fuzz check lock bench clean
+.PHONY: axe tables demo test test-large test-cluster test-all fuzz check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -36,6 +36,11 @@ test-all:
 EXAMPLES ?= 10000
 fuzz: $(READY)
 	TSOFENCE_FUZZ=$(EXAMPLES) $(PYTEST) -m large tests/fuzz
+
+# With it, tests/traces/test_browser.py asks whether everybody can read the pages. Needs npm; chromium runs the tests.
+axe: $(READY)
+	mkdir -p $(VENV)/axe && cp tests/axe/*.json $(VENV)/axe
+	npm ci --prefix $(VENV)/axe --ignore-scripts --no-audit --no-fund --silent
 
 check: $(READY)
 	$(BIN)/ruff check

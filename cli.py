@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from . import __version__, options
+from .checker.run import Run
 from .checker.search.explore import MAX_STATES
 from .checker.search.findings import Exploration
 from .model.language.instance import REDUCTIONS
@@ -18,6 +19,7 @@ from .traces.explain import replay as replaying
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean_lines
 from .traces.output.writing import write
+from .traces.page import pages
 from .traces.runs import files as run_files
 from .traces.runs.rerun import Rerun, rerun
 from .traces.sources import groups, reading
@@ -27,7 +29,7 @@ from .traces.tell import results
 from .traces.tell.explored import explored
 from .traces.tell.listing import LISTS, listing
 from .traces.tell.matrix import Exploring
-from .traces.tell.outlet import Outlet
+from .traces.tell.outlet import Outlet, as_json
 from .traces.tell.progress import Steps
 from .traces.tell.proved import proved
 from .traces.tell.replayed import replayed, rerun_text
@@ -298,23 +300,34 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
 @options.taken_from("--fence", options.FENCE, "FILE.py", "Likewise its fence.")
 @options.taken_from("--property", options.PROPERTY, "FILE.py:NAME", "Likewise the property that it breaks.")
 @click.option(
-    "--to", "form", type=click.Choice(["text", "mermaid", "html"]), default="text", show_default=True
+    "--to", "form", type=click.Choice(["text", "mermaid", "html", "json"]), default="text", show_default=True
 )
 @click.option("-o", "target", type=options.Place(dir_okay=False, path_type=Path), metavar="FILE")
 def show(*, run_file: Path, form: str, target: Path | None) -> int:
-    """Tell a run step by step: one column a server, one for etcd."""
+    """Tell a run step by step: one column a server, one for etcd; and where its end comes from."""
     found = run_files.load(run_file)
     if form == "text":
         told = io.StringIO()
         Terminal(file=None if target is None else told).print(telling.text(found))
         text = told.getvalue()
     else:
-        text = clean_lines(telling.html(found) if form == "html" else telling.mermaid(found))
+        text = _SHOWN[form](found)
     if target is not None:
         write(target, text)
     elif text:
         click.echo(text)
     return 0
+
+
+def _json(run: Run) -> str:
+    return as_json({"command": "show", "version": __version__, **telling.data(run)})
+
+
+_SHOWN: dict[str, Callable[[Run], str]] = {
+    "mermaid": lambda run: clean_lines(telling.mermaid(run)),
+    "html": pages.of_run,
+    "json": _json,
+}
 
 
 @main.command("list")

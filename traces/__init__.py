@@ -8,5 +8,6 @@ Each folder imports only from those above it:
 - `explain`: observations explained by runs of the model, or refuted
 - `runs`: files of runs
 - `story`: a run told step by step
+- `page`: pages for a browser
 - `tell`: tables, progress and JSON of every command
 """

@@ -14,6 +14,7 @@ from tsofence.specs import scenario
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain.replay import Report
 from tsofence.traces.output.terminal import Terminal, one_line
+from tsofence.traces.page import pages
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import reading
@@ -71,7 +72,8 @@ def run_file(path: Path) -> None:
         return
     _printed(show.text(run), rerun_text(rerun(run, [run.fence, "off", "save-cas"], [])))
     assert show.mermaid(run)
-    assert show.html(run)
+    assert pages.of_run(run)
+    assert show.data(run)["steps"] is not None
     assert run_files.parse(run_files.dumps(run).encode(), "run.json") == run
 
 

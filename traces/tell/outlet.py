@@ -18,6 +18,11 @@ from ..output.writing import write
 from ..runs import files
 
 
+def as_json(result: Mapping[str, Any]) -> str:
+    """A document in plain ASCII: every terminal and encoding takes that, whatever names are in it."""
+    return json.dumps(result, indent=2).replace("\x7f", "\\u007f") + "\n"
+
+
 class Outlet:
     """What a user said about output.
 
@@ -46,7 +51,7 @@ class Outlet:
         return written
 
     def finish(self, command: str, result: Mapping[str, Any]) -> None:
-        """Write the result, in plain ASCII: every terminal and encoding takes that, whatever names are in it.
+        """Write the result.
 
         Raises:
             BadInput: it cannot be written.
@@ -59,7 +64,7 @@ class Outlet:
         if self._json_to is None:
             return
         fault = None if self.held.error is None else one_line(faults.describe(self.held.error))
-        text = json.dumps({**result, "fault": fault}, indent=2).replace("\x7f", "\\u007f") + "\n"
+        text = as_json({**result, "fault": fault})
         if self._json_to == "-":
             click.echo(text, nl=False)
         else:
