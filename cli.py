@@ -16,6 +16,7 @@ from .model.language.instance import REDUCTIONS
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
 from .traces.explain import replay as replaying
+from .traces.explain.replay import Report
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean_lines
 from .traces.output.writing import write
@@ -24,6 +25,7 @@ from .traces.runs import files as run_files
 from .traces.runs.rerun import Rerun, rerun
 from .traces.sources import groups, reading
 from .traces.sources.settings import given
+from .traces.sources.trace import Trace
 from .traces.story import show as telling
 from .traces.tell import results
 from .traces.tell.explored import explored
@@ -200,6 +202,21 @@ def prove(
     return status(proof.verdict for proof in found)
 
 
+_DRAWN: dict[str, Callable[[Trace, Report], str]] = {
+    "html": pages.of_recording,
+    "svg": pages.timeline_of,
+    "perfetto": pages.perfetto_of,
+}
+
+
+def _put(text: str, target: Path | None) -> None:
+    """Write to a file, or to stdout."""
+    if target is not None:
+        write(target, text)
+    elif text:
+        click.echo(text)
+
+
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.Place(path_type=Path))
 @options.build
@@ -219,6 +236,19 @@ def prove(
     help="The keyspace group to judge; what concerns others says nothing of it.",
 )
 @click.option("--details", is_flag=True, help="List the files that were read.")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(list(_DRAWN)),
+    help="Also as a page that explains it, as its timeline alone, or as trace events for ui.perfetto.dev.",
+)
+@click.option(
+    "-o",
+    "target",
+    type=options.Place(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where that goes; default: stdout.",
+)
 @options.outlet
 def replay(
     *,
@@ -232,12 +262,20 @@ def replay(
     lease: int | None,
     group: int,
     details: bool,
+    form: str | None,
+    target: Path | None,
     outlet: Outlet,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     files = run_files.all_runs(paths)
+    if target is not None and form is None:
+        raise click.UsageError("-o is where --to goes: say --to html, --to svg or --to perfetto as well")
+    if form is not None and target is None and outlet.to_stdout:
+        raise click.UsageError("--json - goes to stdout as well: say where --to goes, with -o FILE")
     if files:
+        if form is not None:
+            raise click.UsageError("--to is for recordings: show RUN.json --to html shows a run")
         if dropped:
             raise click.UsageError(
                 "--drop is for recordings: a run file says itself which guards it left out"
@@ -267,6 +305,9 @@ def replay(
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     outlet.console.print(replayed(found, written, details=details))
+    if form is not None:
+        with outlet.held:
+            _put(_DRAWN[form](trace, found), target)
     outlet.finish("replay", results.replay_json(found))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:
@@ -312,10 +353,7 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
         text = told.getvalue()
     else:
         text = _SHOWN[form](found)
-    if target is not None:
-        write(target, text)
-    elif text:
-        click.echo(text)
+    _put(text, target)
     return 0
 
 

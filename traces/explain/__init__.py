@@ -1,4 +1,4 @@
 """Observations explained by runs of the model under a fence, or refuted.
 
-From outside: `replay`.
+From outside: `replay`; for pages also `timeline` (when events happened).
 """

@@ -53,3 +53,9 @@ def render(name: str, *, styles: tuple[str, ...], script: str, **content: Any) -
             **content,
         )
     )
+
+
+def alone(name: str, *styles: str, **content: Any) -> str:
+    """A document without script, with these style sheets in it."""
+    style = Markup("").join(map(_asset, styles))
+    return clean_lines(_environment().get_template(name).render(style=style, **content))

@@ -38,6 +38,11 @@ class Outlet:
         self._json_to = json_to
         self._runs = runs
 
+    @property
+    def to_stdout(self) -> bool:
+        """Does the result go to stdout?"""
+        return self._json_to == "-"
+
     def write_runs(self, found: Mapping[tuple[str, str], Run]) -> dict[tuple[str, str], str]:
         """Write runs by fence and property; the file of each that could be written."""
         if self._runs is None:

@@ -1,0 +1,187 @@
+"""Who was what from when until when, as etcd's events, logs and answers tell; and who saved each window."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ...checker.run import RunError
+from ..explain.replay import Report
+from ..explain.timeline import timeline
+from ..sources.observation import Call, Key, KeyEvent, LogEvent, LogStep
+from ..sources.servers import Unclear
+from ..sources.trace import Trace
+from ..story.telling import take
+
+#: a server is said to answer while its answers follow each other within this
+ANSWERS_NS = 1_000_000_000
+
+_SYNCED = (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED)
+_ENDS = (
+    LogStep.RESET,
+    LogStep.ALLOCATOR_CLOSED,
+    LogStep.STEP_DOWN,
+    LogStep.SERVER_EXIT,
+    LogStep.SERVER_START,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``what`` (a server's name, or a word) from ``since`` to ``until`` (ns); ``revision`` that began it."""
+
+    what: str
+    since: int
+    until: int
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A write of the timestamp key at about ``at``; ``writers``: who may have made it, one name if it is known.
+
+    ``value`` is None where the key was deleted; ``back``: it is not above an earlier value.
+    """
+
+    at: int
+    event: KeyEvent
+    value: int | None
+    writers: tuple[str, ...]
+    back: bool
+
+
+def times_of(trace: Trace) -> dict[tuple[int, str], int]:
+    """About when each event of etcd happened, by revision and path; events of which nothing tells are missing."""
+    found = {
+        (event.revision, event.path): event.latest_ns for event in trace.keys if event.latest_ns is not None
+    }
+    try:
+        order = timeline(replace(trace, calls=()))
+    except Unclear:  # receipts have to do
+        return found
+    for one in order.seen:
+        if isinstance(one.what, KeyEvent):
+            found[one.what.revision, one.what.path] = one.at
+    return found
+
+
+def holders(trace: Trace, key: Key, times: Mapping[tuple[int, str], int], end: int) -> tuple[Span, ...]:
+    """Who stood in a key, one after the other."""
+    found: list[Span] = []
+    held: Span | None = None
+    for event in trace.keys:
+        at = times.get((event.revision, event.path))
+        if event.key is not key or at is None:
+            continue
+        if held is not None:
+            found.append(replace(held, until=max(at, held.since)))
+        held = Span(event.server or "somebody", at, end, event.revision) if event.put else None
+    return (*found, held) if held else tuple(found)
+
+
+def able(trace: Trace, elected: Iterable[Span], end: int) -> dict[str, list[Span]]:
+    """By server, when it was ready to grant, as its log tells; never longer than it was elected.
+
+    A PD says that it is ready although its sync is refused: a sync must have ended well, where the log tells
+    of any.
+    """
+    over: defaultdict[str, list[int]] = defaultdict(list)
+    for span in elected:
+        over[span.what].append(span.until)
+    tells = {line.server for line in trace.logs if line.step in _SYNCED}
+    ready: dict[str, int] = {}
+    synced: dict[str, int] = {}
+    found: defaultdict[str, list[Span]] = defaultdict(list)
+
+    def close(server: str, at: int) -> None:
+        told, memory = ready.pop(server, None), synced.pop(server, None)
+        if told is None or (memory is None and server in tells):
+            return
+        since = max(told, memory or 0)
+        until = min(at, next((each for each in sorted(over[server]) if each >= since), at))
+        if since < until:
+            found[server].append(Span(server, since, until))
+
+    for line in trace.logs:
+        if line.step is LogStep.READY:
+            ready[line.server] = line.at_ns
+        elif line.step in _SYNCED:
+            synced.setdefault(line.server, line.at_ns)
+        elif line.step in _ENDS:
+            close(line.server, line.at_ns)
+    for server in list(ready):
+        close(server, end)
+    return found
+
+
+def answering(calls: Sequence[Call]) -> list[Span]:
+    """When answers followed each other closely."""
+    found: list[Span] = []
+    for call in sorted(calls, key=lambda call: call.end_ns):
+        if found and call.end_ns - found[-1].until <= ANSWERS_NS:
+            found[-1] = replace(found[-1], until=call.end_ns)
+        else:
+            found.append(Span("answers", call.start_ns, call.end_ns))
+    return found
+
+
+def saves(
+    trace: Trace, report: Report, times: Mapping[tuple[int, str], int], elected: Sequence[Span]
+) -> tuple[Save, ...]:
+    """Every write of the timestamp key, with who made it: as an explanation, a log or the elections tell."""
+    known = {**_logged(trace.logs), **_explained(report)}
+    found = []
+    top = 0
+    for event in trace.keys:
+        at = times.get((event.revision, event.path))
+        if event.key is not Key.TIMESTAMP or at is None:
+            continue
+        value = event.timestamp_ns if event.put else None
+        writer = known.get(value or 0)
+        held = tuple(dict.fromkeys(span.what for span in elected if span.since <= at < span.until))
+        found.append(Save(at, event, value, (writer,) if writer else held, (value or 0) <= top))
+        top = max(top, value or 0)
+    return tuple(found)
+
+
+def _explained(report: Report) -> dict[int, str]:
+    """Who saved which value, as the first explanation of the whole recording has it."""
+    run = next((each.run for each in report.fences if each.conforms and each.run is not None), None)
+    if run is None:
+        return {}
+    try:
+        taken = take(run)
+    except RunError:
+        return {}
+    found: dict[int, str] = {}
+    for frame in taken.frames:
+        before, after = (taken.say.read(state, "timestamp") for state in (frame.before, frame.after))
+        if after != before and frame.move.server:
+            found[after] = run.names[frame.move.server - 1]
+    return found
+
+
+def _logged(lines: Iterable[LogEvent]) -> dict[int, str]:
+    """Who says in its log that it saved which value; logs cut values to the millisecond, and some do not."""
+    return {
+        line.save_ns: line.server
+        for line in lines
+        if line.step is LogStep.SYNC_SAVED and line.save_ns is not None
+    }
+
+
+def at(spans: Sequence[Span], moment: int) -> Span | None:
+    """The span in which a moment is."""
+    index = bisect_right(spans, moment, key=lambda span: span.since) - 1
+    return spans[index] if index >= 0 and moment < spans[index].until else None
+
+
+def together(one: Sequence[Span], other: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    """From when until when both lasted."""
+    for a in one:
+        for b in other:
+            since, until = max(a.since, b.since), min(a.until, b.until)
+            if since < until:
+                yield since, until
