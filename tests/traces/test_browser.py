@@ -1,4 +1,4 @@
-"""Pages in a real browser: keys, links, no error, no request, hostile names inert, everybody can read them."""
+"""Pages in a real browser: keys, links, no error, no request, hostile names inert, readable for all."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tsofence.traces.explain.replay import replay
 from tsofence.traces.page import pages
 from tsofence.traces.runs import files
+from tsofence.traces.sources import reading
 
 from ..browser import CHROMIUM, Browser, browser
 
@@ -116,6 +119,65 @@ def test_a_page_is_readable_without_script_and_on_paper(run: Path, tab: Browser,
     assert tab.run("getComputedStyle(document.getElementById('bar')).display") == "none"
     hidden = "[...document.querySelectorAll('tr.step')].filter(row => !row.getClientRects().length).length"
     assert tab.run(hidden) == 0, "no step is folded away on paper"
+
+
+@cache
+def of_recording() -> str:
+    trace = reading.read([RUNS.parent / "recordings" / "pr-slow-load-small"])
+    return pages.of_recording(trace, replay(trace, ["off"]))
+
+
+def test_keys_go_from_error_to_error_and_from_line_to_line(tab: Browser, page: Path) -> None:
+    page.write_text(of_recording())
+    tab.open(page)
+    assert tab.run("document.getElementById('moment').hidden")
+    tab.press("n")
+    assert tab.run("location.hash") == "#error1"
+    moment = tab.run("document.getElementById('moment').textContent")
+    for part in (
+        "At 20:36:46.023",
+        "pd1 (since 20:36:45.623)",
+        "primary",
+        "nobody",
+        "[client-pd1-a.jsonl.gz:1214]",
+    ):
+        assert part in moment
+    tab.press("n", "n", "p")
+    assert tab.run("location.hash") == "#error2"
+    tab.press("Home", "j", "j", "k")
+    assert tab.run("location.hash") == "#row1"
+    wide = tab.run("document.getElementById('drawing').getBoundingClientRect().width")
+    tab.press("+", "+")
+    assert tab.run("document.getElementById('drawing').getBoundingClientRect().width") == pytest.approx(
+        4 * wide
+    )
+    assert tab.run("document.documentElement.scrollWidth <= innerWidth"), "only the picture scrolls sideways"
+
+
+def test_the_parts_of_the_cause_lead_to_their_moments(tab: Browser, page: Path) -> None:
+    page.write_text(of_recording())
+    tab.open(page)
+    tab.run("document.querySelector('.conclusion p:last-child a').click()")
+    assert "At 20:36:46.00" in tab.run("document.querySelector('#moment h2').textContent")
+    tab.open(page, "#error3")
+    told = tab.run("document.querySelector('#error3 a').textContent")
+    assert tab.run("document.querySelector('#moment h2').textContent") == f"At {told}"
+    tab.run("document.querySelector('#drawing a').dispatchEvent(new MouseEvent('click', {bubbles: true}))")
+    tab.run("scrollTo(0, 0)")
+    left, top = (
+        tab.run(f"document.getElementById('drawing').getBoundingClientRect().{each}")
+        for each in ("left", "top")
+    )
+    for kind in ("mousePressed", "mouseReleased"):
+        tab.call("Input.dispatchMouseEvent", type=kind, x=left + 2, y=top + 60, button="left", clickCount=1)
+    assert "At 20:36:29." in tab.run("document.querySelector('#moment h2').textContent")
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: make axe")
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
+def test_everybody_can_read_what_happened(width: int, dark: bool, tab: Browser, page: Path) -> None:
+    page.write_text(of_recording())
+    assert_accessible(tab, page, width, dark=dark)
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: make axe")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import combinations
+from pathlib import Path
 
 from ..explain.replay import Report
 from ..output.terminal import clean
@@ -13,6 +13,7 @@ from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace
 from .flagged import Flagged, Pair
 from .spans import Save, Span, answering, together
+from .wording import clock, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,12 @@ def told(fault: Fault) -> Iterator[Said]:
     yield from _stale_load(fault)
     yield from _both_answered(fault)
     yield from _outage(fault)
+    yield from _otherwise_violated(fault)
+    yield from _refuted(fault)
 
 
 def _when(ns: int) -> Word:
-    moment = datetime.fromtimestamp(ns // 10**9, tz=UTC)
-    return Word(f"{moment:%H:%M:%S}.{ns // NS_PER_MS % 1000:03d}", ns)
-
-
-def _name(server: str) -> str:
-    return clean(server.removeprefix("http://").removeprefix("https://"))
+    return Word(clock(ns), ns)
 
 
 def _counts(fault: Fault) -> Iterator[Said]:
@@ -99,7 +97,7 @@ def _whose(pairs: Sequence[Pair]) -> str:
 def _key_back(fault: Fault) -> Iterator[Said]:
     back = [save for save in fault.saves if save.back]
     if back and fault.violated("key-monotone"):
-        who = " or ".join(map(_name, back[0].writers)) or "somebody"
+        who = " or ".join(map(short, back[0].writers)) or "somebody"
         yield (
             Word(f"The timestamp key first goes back at revision {back[0].event.revision}, at "),
             _when(back[0].at),
@@ -122,9 +120,9 @@ def _beside(fault: Fault) -> tuple[Save, Span] | None:
 def _save_beside(fault: Fault, save: Save, primary: Span) -> Iterator[Said]:
     (who,) = save.writers
     yield (
-        Word(f"{_name(who)} saved a window (revision {save.event.revision}) at "),
+        Word(f"{short(who)} saved a window (revision {save.event.revision}) at "),
         _when(save.at),
-        Word(f" although {_name(primary.what)} was TSO primary since "),
+        Word(f" although {short(primary.what)} was TSO primary since "),
         _when(primary.since),
         Word(f" (revision {primary.revision})."),
     )
@@ -134,7 +132,7 @@ def _save_beside(fault: Fault, save: Save, primary: Span) -> Iterator[Said]:
         if line.server == who and line.step is LogStep.SAVE_REFUSED and primary.since <= line.at_ns <= save.at
     ]
     if not refusals:
-        yield (Word(f"No line of {_name(who)} tells that anything refused a save of it in between."),)
+        yield (Word(f"No line of {short(who)} tells that anything refused a save of it in between."),)
         return
     yield (
         Word(f"In between its save was refused {_times(len(refusals))}, first at "),
@@ -153,13 +151,17 @@ def _reasons(lines: Sequence[LogEvent]) -> str:
 
 
 def _stale_load(fault: Fault) -> Iterator[Said]:
-    """Of the first timestamp granted twice: a sync that went on from a window that was not the last any more."""
+    """Of the first timestamp granted twice: a sync that went on from a window that others had passed."""
     if not fault.found.twice:
         return
     pair = fault.found.twice[0]
     for server, calls in fault.answers.items():
         granted = [call for call in (pair.later, pair.earlier) if any(call is each for each in calls)]
-        own = [save for save in fault.saves if granted and save.writers == (server,) and save.at <= granted[0].end_ns]
+        own = [
+            save
+            for save in fault.saves
+            if granted and save.writers == (server,) and save.at <= granted[0].end_ns
+        ]
         if not own:
             continue
         loaded = _loaded(fault, server, own)
@@ -168,10 +170,12 @@ def _stale_load(fault: Fault) -> Iterator[Said]:
         passed = fault.saves[fault.saves.index(loaded) + 1 : fault.saves.index(own[-1])]
         if not passed:
             continue
-        last, who = passed[-1], " or ".join(map(_name, passed[-1].writers)) or "somebody"
+        last, who = passed[-1], " or ".join(map(short, passed[-1].writers)) or "somebody"
         yield (
-            Word(f"{_name(server)} went on from the window of revision {loaded.event.revision}, which it had "
-                 f"loaded, and saved revision {own[-1].event.revision} at "),
+            Word(
+                f"{short(server)} went on from the window of revision {loaded.event.revision}, which it had "
+                f"loaded, and saved revision {own[-1].event.revision} at "
+            ),
             _when(own[-1].at),
             Word(f"; before that, {who} had saved revision {last.event.revision} at "),
             _when(last.at),
@@ -202,7 +206,7 @@ def _both_answered(fault: Fault) -> Iterator[Said]:
             continue
         since, until = shared[0]
         yield (
-            Word(f"{_name(one)} and {_name(other)} both answered clients from "),
+            Word(f"{short(one)} and {short(other)} both answered clients from "),
             _when(since),
             Word(" to "),
             _when(until),
@@ -221,7 +225,7 @@ def _refused_after(fault: Fault, since: int, until: int) -> Iterator[Said]:
         fenced = line.step is LogStep.SAVE_REFUSED and line.refusal is Refusal.FENCE
         if fenced and since <= line.at_ns <= until + 1_000 * NS_PER_MS:
             yield (
-                Word(f"{_name(line.server)} answered from memory until its next save, which was refused at "),
+                Word(f"{short(line.server)} answered from memory until its next save, which was refused at "),
                 _when(line.at_ns),
                 Word(f": {Refusal.FENCE.value}."),
             )
@@ -238,3 +242,27 @@ def _outage(fault: Fault) -> Iterator[Said]:
                 _when(each.to_ns),
                 Word(f" ({each.worst_ms} ms) while a TSO server answered others."),
             )
+
+
+#: the properties of which the sentences above tell
+_TOLD = ("key-monotone", "single-writer", "one-live", "availability")
+
+
+def _otherwise_violated(fault: Fault) -> Iterator[Said]:
+    """What is violated and not told yet: without times, or of a property of somebody's own."""
+    told = {*_TOLD, *(["unique"] if fault.found.twice else []), *(["real-time"] if fault.found.back else [])}
+    for each in fault.report.properties:
+        if each.verdict == "violated" and each.property not in told:
+            count = f", {each.count} times" if each.count > 1 else ""
+            since = () if each.from_ns is None else (Word(", first at "), _when(each.from_ns))
+            yield Word(f"{each.property} is violated{count}"), *since, Word(".")
+
+
+def _refuted(fault: Fault) -> Iterator[Said]:
+    """The recording is no behaviour under any fence: something happened that nothing explains."""
+    fences = fault.report.fences
+    if fences and all(each.conforms is False for each in fences):
+        first = fences[0]
+        stop = first.stopped_at
+        at = "" if stop is None else f"; the first one stops at {Path(stop.file).name}:{stop.line}"
+        yield (Word(clean(f"Nothing explains it under {', '.join(each.fence for each in fences)}{at}.")),)

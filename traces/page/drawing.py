@@ -13,23 +13,26 @@ from itertools import groupby
 import numpy as np
 
 from ..sources.observation import NS_PER_MS
-from .incident import ClientLane, Incident, KeyLane, Lead, Mark, ServerLane, clock, short
+from .incident import ClientLane, Incident, KeyLane, Lead, Mark, ServerLane
+from .wording import clock, short
 
 #: into so many columns the time is divided
 COLUMNS = 1_200
 #: marks that stand alone, with a text of their own; where there are more, they are one path
-_ALONE = 250
+_ALONE = 80
 #: the heights of the lanes, and of what is in a server's
 SERVER, KEY, CLIENT, AXIS = 96, 24, 40, 26
 _CHART = 52
-_STEPS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000)
-_STEPS_MS += (60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 86_400_000)
+_STEPS_MS = (
+    *(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000),
+    *(60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 86_400_000),
+)
 _TICKS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """From ``x``, so wide (parts of the width in percent); ``kind`` says how it looks, ``text`` what it is."""
+    """From ``x``, so wide (in percent of all); ``kind`` says how it looks, ``text`` what it is."""
 
     x: float
     width: float
@@ -50,7 +53,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """``y`` and ``height`` in pixels; ``area``, ``line`` and ``dense`` are paths over `COLUMNS` and `height`."""
+    """``y`` and ``height`` in pixels; ``area``, ``line`` and ``dense`` are paths over `COLUMNS`."""
 
     name: str
     note: str
@@ -184,7 +187,10 @@ def _from(since: int, until: int) -> str:
 
 
 def _span(ns: int) -> str:
-    return f"{ns / 10**9:.3g} s" if ns >= 10**9 else f"{ns / NS_PER_MS:.3g} ms"
+    for unit, name in ((3600 * 10**9, "h"), (60 * 10**9, "min"), (10**9, "s")):
+        if ns >= unit:
+            return f"{ns / unit:.3g} {name}"
+    return f"{ns / NS_PER_MS:.3g} ms"
 
 
 def _band(leads: Sequence[Lead], axis: _Axis, high: int, room: float) -> str:

@@ -29,8 +29,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """By when the later one ended: pairs that got a timestamp ``twice``; of calls that went ``back`` each with
-    the highest that had ended before it started."""
+    """By when the later one ended: pairs that got a timestamp ``twice``; calls that went ``back``, each with
+    the highest that had ended before it started.
+    """
 
     twice: tuple[Pair, ...]
     back: tuple[Pair, ...]

@@ -1,4 +1,4 @@
-"""What the page of a recording shows: one time axis, a lane a server, etcd's keys, the clients, what went wrong.
+"""What the page of a recording shows: one time axis, servers, etcd's keys, clients, and what went wrong.
 
 Times are those of the clocks that wrote them, which are taken to agree; those of etcd's events are estimated
 (`spans.times_of`). Units: ns since 1970.
@@ -7,22 +7,23 @@ Times are those of the clocks that wrote them, which are taken to agree; those o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
 from ..explain.replay import Report
 from ..output.terminal import clean
-from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Service
+from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Service
 from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
 from . import blame, spans
 from .blame import Fault, Said
 from .flagged import Flagged, Pair, flagged
+from .happened import ADMIN, FAULTS, Happened, happened
 from .spans import Save, Span
+from .wording import clock, short
 
 #: errors that follow each other within this are one, where there are many
 _TOGETHER_NS = 1_000_000_000
@@ -32,16 +33,6 @@ _ALONE = 100
 _WITHOUT_NS = 300 * NS_PER_MS
 #: of what happened, so many rows are told
 _MOST_ROWS = 1_500
-
-_ADMIN = (LogStep.SERVER_START, LogStep.SERVER_EXIT, LogStep.TRANSFER, LogStep.ADMIN_RESET)
-_FAULTS = (
-    LogStep.KEEP_ALIVE_SLOW,
-    LogStep.KEEP_ALIVE_STOPPED,
-    LogStep.REVOKE_FAILED,
-    LogStep.CLOCK_OFFSET,
-    LogStep.CLOCK_BEHIND,
-    LogStep.LOGICAL_LOW,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,7 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class ServerLane:
-    """A server: when it was ``elected`` and ``able`` to grant, what it granted and saved against the clock."""
+    """A server: when it was ``elected`` and ``able`` to grant, what it granted and saved by the clock."""
 
     name: str
     kind: str
@@ -84,7 +75,7 @@ class KeyLane:
 
 @dataclass(frozen=True, slots=True)
 class ClientLane:
-    """A client: when its calls were answered (ends), when they failed, and when it was ``without`` answers."""
+    """A client: when its calls were answered, when they failed, and when it was ``without`` answers."""
 
     name: str
     asks: str
@@ -109,19 +100,6 @@ class Error:
     text: str
     clients: tuple[str, ...]
     calls: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """A line of a log or an event of etcd, in words; ``times``: so often in a row until ``until``."""
-
-    at: int
-    until: int
-    who: str
-    text: str
-    where: str
-    kind: str
-    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +131,14 @@ class Incident:
     left_out: int
     flagged: Flagged
 
+    def offset(self, at: int) -> float:
+        """A moment in ms from the start, cut to the microsecond."""
+        return (at - self.start) // 1000 / 1000
 
-def short(name: str) -> str:
-    """A server's name, without what all have."""
-    return clean(name.removeprefix("http://").removeprefix("https://"))
-
-
-def clock(ns: int) -> str:
-    """The time of day, to the millisecond (UTC)."""
-    moment = datetime.fromtimestamp(ns // 10**9, tz=UTC)
-    return f"{moment:%H:%M:%S}.{ns // NS_PER_MS % 1000:03d}"
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The properties and fences of which nothing is known."""
+        return tuple(each.name for each in (*self.verdicts, *self.fences) if each.verdict == "unknown")
 
 
 def incident(trace: Trace, report: Report) -> Incident:
@@ -180,15 +156,16 @@ def incident(trace: Trace, report: Report) -> Incident:
     elected = sorted((*key_lanes[0].holders, *key_lanes[1].holders), key=attrgetter("since"))
     saves = spans.saves(trace, report, times, elected)
     found = flagged(trace)
-    rows = [*_happened(trace, times, saves)]
-    servers = tuple(_servers(trace, calls, elected, saves, end))
+    rows = happened(trace, times, saves)
+    answers = _answers(trace, calls)
+    servers = tuple(_servers(trace, answers, elected, saves, end))
     facts = Fault(
         trace,
         report,
         saves,
         found,
-        {lane.name: lane for lane in key_lanes}["primary"].holders,
-        _answers(trace, calls),
+        key_lanes[1].holders,
+        answers,
     )
     return Incident(
         _title(trace),
@@ -210,10 +187,10 @@ def incident(trace: Trace, report: Report) -> Incident:
 
 
 def _within(moments: Sequence[int]) -> tuple[int, int]:
-    """The time axis, with a little room at both ends."""
+    """The time axis, with a little room at both ends; it begins with a millisecond."""
     low, high = min(moments), max(moments)
     room = max((high - low) // 100, NS_PER_MS)
-    return low - room, high + room
+    return (low - room) // NS_PER_MS * NS_PER_MS, high + room
 
 
 def _title(trace: Trace) -> str:
@@ -255,9 +232,12 @@ def _answers(trace: Trace, calls: Iterable[Call]) -> dict[str, list[Call]]:
 
 
 def _servers(
-    trace: Trace, calls: Sequence[Call], elected: Sequence[Span], saves: Sequence[Save], end: int
+    trace: Trace,
+    answers: Mapping[str, Sequence[Call]],
+    elected: Sequence[Span],
+    saves: Sequence[Save],
+    end: int,
 ) -> Iterator[ServerLane]:
-    answers = _answers(trace, calls)
     able = spans.able(trace, elected, end)
     lines: defaultdict[str, list[LogEvent]] = defaultdict(list)
     for line in trace.logs:
@@ -276,7 +256,7 @@ def _servers(
                 Lead(call.end_ns, call.physical * NS_PER_MS - call.end_ns) for call in answers.get(name, ())
             ),
             tuple(Lead(save.at, (save.value or 0) - save.at) for save in own if save.value),
-            tuple(sorted((*_marks(lines[name]), *map(_saved, own)), key=attrgetter("at"))),
+            tuple(sorted((*_once(_marks(lines[name])), *map(_saved, own)), key=attrgetter("at"))),
         )
 
 
@@ -285,15 +265,24 @@ def _saved(save: Save) -> Mark:
     return Mark(save.at, "save", f"revision {save.event.revision}: {value}")
 
 
+def _once(marks: Iterable[Mark]) -> Iterator[Mark]:
+    """What a server says again and again is marked where it begins; each refusal stands."""
+    last: dict[str, str] = {}
+    for mark in marks:
+        if mark.kind == "refused" or last.get(mark.kind) != mark.text:
+            yield mark
+        last[mark.kind] = mark.text
+
+
 def _marks(lines: Iterable[LogEvent]) -> Iterator[Mark]:
     for line in lines:
         text = clean(f"{line.step.value} {line.text}".strip())
         if line.step is LogStep.SAVE_REFUSED:
             why = line.refusal.value if line.refusal else ""
             yield Mark(line.at_ns, "refused", f"save refused: {why}")
-        elif line.step in _ADMIN:
+        elif line.step in ADMIN:
             yield Mark(line.at_ns, "admin", text)
-        elif line.step in _FAULTS:
+        elif line.step in FAULTS:
             yield Mark(line.at_ns, "fault", text)
 
 
@@ -320,7 +309,7 @@ def _clients(calls: Sequence[Call]) -> Iterator[ClientLane]:
 
 
 def _errors(found: Flagged, saves: Sequence[Save]) -> Iterator[Error]:
-    """By time: duplicates (alone, if there are few), regressions that follow each other, the key going back."""
+    """By time: duplicates (alone, if there are few), regressions in a row, the key going back."""
     told: list[Error] = []
     alone = len(found.twice) <= _ALONE
     for kind, pairs, apart in (("duplicate", found.twice, alone), ("regression", found.back, False)):
@@ -400,58 +389,3 @@ def _fences(report: Report) -> Iterator[Verdict]:
         at = "" if stop is None else f"stopped at {Path(stop.file).name}:{stop.line}"
         refused = [f"{r.transition} of {short(r.server)} needs: {r.guard}" for r in each.refused_by[:3]]
         yield Verdict(each.fence, verdict, clean("; ".join(filter(None, [each.note, at, *refused]))))
-
-
-def _happened(trace: Trace, times: dict[tuple[int, str], int], saves: Sequence[Save]) -> Iterator[Happened]:
-    """Log lines and events by time; what one server repeats is one row."""
-    by_event = {(save.event.revision, save.event.path): save for save in saves}
-    rows = [_line(line) for line in trace.logs]
-    for event in trace.keys:
-        at = times.get((event.revision, event.path))
-        if at is not None:
-            rows.append(_event(event, at, by_event.get((event.revision, event.path))))
-    rows.sort(key=attrgetter("at"))
-    last: dict[str, int] = {}
-    kept: list[Happened] = []
-    for row in rows:
-        before = last.get(row.who)
-        same = None if before is None else kept[before]
-        if before is not None and same is not None and (same.text, same.kind) == (row.text, row.kind):
-            kept[before] = Happened(
-                same.at, row.at, same.who, same.text, same.where, same.kind, same.times + 1
-            )
-            continue
-        last[row.who] = len(kept)
-        kept.append(row)
-    yield from kept
-
-
-def _line(line: LogEvent) -> Happened:
-    refused = line.refusal
-    why = refused.value if refused not in (None, Refusal.OTHER) else line.text
-    text = clean(f"{line.step.value}{f': {why}' if why else ''}")[:200]
-    kind = (
-        "refused"
-        if line.step is LogStep.SAVE_REFUSED
-        else "admin"
-        if line.step in _ADMIN
-        else "fault"
-        if line.step in _FAULTS
-        else "log"
-    )
-    return Happened(line.at_ns, line.at_ns, short(line.server), text, _where(line), kind)
-
-
-def _event(event: KeyEvent, at: int, save: Save | None) -> Happened:
-    if save is not None:
-        by = f" by {' or '.join(map(short, save.writers))}" if save.writers else ""
-        value = "is deleted" if save.value is None else f"is {clock(save.value)}"
-        text = f"timestamp {value}{by}, revision {event.revision}"
-    else:
-        what = f"is {short(event.server or event.text or 'put')}" if event.put else "is deleted"
-        text = clean(f"{event.key.value} key {what}, revision {event.revision}")[:200]
-    return Happened(at, at, "etcd", text, _where(event), "key")
-
-
-def _where(seen: KeyEvent | LogEvent) -> str:
-    return clean(f"{Path(seen.where.file).name}:{seen.where.line}")

@@ -11,9 +11,10 @@ from ..sources.observation import NS_PER_MS
 from ..sources.trace import Trace
 from . import drawing as drawings
 from . import perfetto
-from .incident import Incident, clock, incident, short
+from .incident import Incident, incident
 from .rendering import alone, render
 from .run_page import run_page
+from .wording import clock, short
 
 #: of what may not be, so many places are told one by one
 _MOST_ERRORS = 400
@@ -34,9 +35,6 @@ def of_recording(trace: Trace, report: Report) -> str:
     found = incident(trace, report)
     rows = [row.at for row in found.happened]
 
-    def offset(at: int) -> float:
-        return round((at - found.start) / NS_PER_MS, 3)
-
     def nearest(at: int) -> int:
         return max(bisect_right(rows, at) - 1, 0)
 
@@ -50,7 +48,7 @@ def of_recording(trace: Trace, report: Report) -> str:
         columns=drawings.COLUMNS,
         most=_MOST_ERRORS,
         clock=clock,
-        offset=offset,
+        offset=found.offset,
         nearest=nearest,
     )
 
@@ -67,11 +65,8 @@ def perfetto_of(trace: Trace, report: Report) -> str:
 
 
 def _moments(found: Incident) -> dict[str, Any]:
-    """What the script needs to say who was what at any moment; times in ms from the start."""
-
-    def offset(at: int) -> float:
-        return round((at - found.start) / NS_PER_MS, 3)
-
+    """What the script needs to say who was what at any moment."""
+    offset = found.offset
     return {
         "start": found.start // NS_PER_MS,
         "length": offset(found.end),

@@ -1,4 +1,4 @@
-"""A recording as Chrome's trace events, which Perfetto (ui.perfetto.dev) and chrome://tracing show: hours of it.
+"""A recording as Chrome's trace events, which Perfetto (ui.perfetto.dev) shows: hours of it.
 
 A process a server, one for etcd, one for each client; times in microseconds from the start of the recording.
 """
@@ -11,8 +11,9 @@ from typing import Any
 
 from ..sources.observation import NS_PER_MS, Call
 from ..sources.trace import Trace
-from .incident import Incident, call_text, clock, short
+from .incident import Incident, call_text
 from .spans import Span
+from .wording import clock, short
 
 _Event = dict[str, Any]
 #: an answer's timestamps are told where calls are few enough to look at
@@ -105,7 +106,7 @@ def _calls(calls: Sequence[Call], before: int, start: int) -> Iterator[_Event]:
         pid = pids[call.client]
         lanes = free.setdefault((pid, call.worker), [])
         lane = next((i for i, end in enumerate(lanes) if end <= call.start_ns), len(lanes))
-        lanes[lane:lane + 1] = [call.end_ns]
+        lanes[lane : lane + 1] = [call.end_ns]
         event: _Event = {
             "ph": "X",
             "pid": pid,

@@ -40,7 +40,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """A write of the timestamp key at about ``at``; ``writers``: who may have made it, one name if it is known.
+    """A write of the timestamp key at about ``at``; ``writers``: who may have made it, one if it is known.
 
     ``value`` is None where the key was deleted; ``back``: it is not above an earlier value.
     """
@@ -53,7 +53,7 @@ class Save:
 
 
 def times_of(trace: Trace) -> dict[tuple[int, str], int]:
-    """About when each event of etcd happened, by revision and path; events of which nothing tells are missing."""
+    """About when each event of etcd happened, by revision and path; some are missing: nothing tells."""
     found = {
         (event.revision, event.path): event.latest_ns for event in trace.keys if event.latest_ns is not None
     }

@@ -11,6 +11,7 @@
   const timeOf = (element) => Number(element.dataset.at);
   document.documentElement.classList.add("js");
   let moment = null;
+  let stop = null;
   let zoom = 1;
 
   const clock = (offset) => new Date(data.start + offset).toISOString().slice(11, 23);
@@ -36,7 +37,7 @@
   };
   const rowTimes = rows.map((row) => [timeOf(row)]);
 
-  const fill = (at) => {
+  const fill = (at, chosen) => {
     panel.hidden = false;
     const list = element("dl");
     const say = (name, text) => list.append(element("dt", name), element("dd", text));
@@ -51,11 +52,15 @@
       const left = value === null ? "deleted" : `up to ${clock(value)}, ${Math.round(value - at)} ms ahead`;
       say("window", `${left}; saved by ${who || "somebody"} at ${clock(when)} (revision ${revision})`);
     } else say("window", "none was saved yet");
-    const wrong = errors.find((each) => timeOf(each) <= at && at <= Number(each.dataset.until));
+    const beside = element("div");
+    const during = (each) => timeOf(each) <= at && at <= Number(each.dataset.until);
+    const wrong = chosen && chosen.classList.contains("error") ? chosen : errors.find(during);
     for (const each of errors) each.classList.toggle("here", each === wrong);
     if (wrong) {
-      say("may not be", [...wrong.childNodes].filter((node) => node.nodeName !== "UL").map((node) => node.textContent).join(""));
-      for (const call of wrong.querySelectorAll("li")) say("call", call.textContent);
+      const said = [...wrong.childNodes].filter((node) => node.nodeName !== "UL").map((node) => node.textContent);
+      const calls = element("ul");
+      for (const call of wrong.querySelectorAll("li")) calls.append(element("li", call.textContent));
+      beside.append(element("strong", said.join("")), calls);
     }
     const lines = element("ul");
     const here = last(rowTimes, at);
@@ -64,11 +69,13 @@
       lines.append(element("li", `${time} ${who}: ${what} [${where}]`, i === here ? "here" : ""));
     }
     rows.forEach((row, i) => row.classList.toggle("here", i === here));
-    panel.replaceChildren(element("h2", `At ${clock(at)}`), list, lines);
+    beside.append(lines);
+    panel.replaceChildren(element("h2", `At ${clock(at)}`), list, beside);
   };
 
-  const select = (at, { scroll = true } = {}) => {
+  const select = (at, { scroll = true, chosen = null } = {}) => {
     moment = Math.max(0, Math.min(data.length, at));
+    stop = null;
     const x = `${(moment * 100) / data.length}%`;
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
@@ -76,7 +83,7 @@
       const left = (moment / data.length) * svg.getBoundingClientRect().width;
       if (left < axis.scrollLeft + 20 || left > axis.scrollLeft + axis.clientWidth - 20) axis.scrollLeft = left - axis.clientWidth / 2;
     }
-    fill(moment);
+    fill(moment, chosen);
   };
   const setZoom = (to) => {
     const middle = moment === null ? (axis.scrollLeft + axis.clientWidth / 2) / svg.getBoundingClientRect().width : moment / data.length;
@@ -86,9 +93,12 @@
   };
   const next = (list, by) => {
     const at = moment === null ? -1 : moment;
-    const found = by > 0 ? list.find((each) => timeOf(each) > at + 1e-4) : list.filter((each) => timeOf(each) < at - 1e-4).pop();
+    const here = list.indexOf(stop); // several may have one moment
+    const found = here >= 0 ? list[here + by]
+      : by > 0 ? list.find((each) => timeOf(each) > at) : list.filter((each) => timeOf(each) < at).pop();
     if (!found) return;
-    select(timeOf(found));
+    select(timeOf(found), { chosen: found });
+    stop = found;
     history.replaceState(null, "", `#${found.id}`);
   };
 
@@ -121,7 +131,9 @@
   });
   const follow = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
-    if (target && target.dataset.at !== undefined) select(timeOf(target));
+    if (!target || target.dataset.at === undefined) return;
+    select(timeOf(target), { chosen: target });
+    stop = target;
   };
   addEventListener("hashchange", follow);
   follow();
