@@ -145,7 +145,7 @@ def test_keys_go_from_error_to_error_and_from_line_to_line(tab: Browser, page: P
     tab.press("n", "n", "p")
     assert tab.run("location.hash") == "#error2"
     tab.press("Home", "j", "j", "k")
-    assert tab.run("location.hash") == "#row1"
+    assert tab.run("location.hash") == "#row0"
     wide = tab.run("document.getElementById('drawing').getBoundingClientRect().width")
     tab.press("+", "+")
     assert tab.run("document.getElementById('drawing').getBoundingClientRect().width") == pytest.approx(

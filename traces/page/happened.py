@@ -10,7 +10,7 @@ from pathlib import Path
 from ..output.terminal import clean
 from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace
-from .spans import Save
+from .spans import Explained, Save
 from .wording import clock, short
 
 #: what somebody did to a server, and what goes wrong there
@@ -38,7 +38,9 @@ class Happened:
     times: int = 1
 
 
-def happened(trace: Trace, times: Mapping[tuple[int, str], int], saves: Sequence[Save]) -> list[Happened]:
+def happened(
+    trace: Trace, times: Mapping[tuple[int, str], int], saves: Sequence[Save], explained: Explained
+) -> list[Happened]:
     """Log lines and events by time; what one server repeats is one row."""
     by_event = {(save.event.revision, save.event.path): save for save in saves}
     rows = [_line(line) for line in trace.logs]
@@ -46,6 +48,10 @@ def happened(trace: Trace, times: Mapping[tuple[int, str], int], saves: Sequence
         at = times.get((event.revision, event.path))
         if at is not None:
             rows.append(_event(event, at, by_event.get((event.revision, event.path))))
+    under = f"explained so under {explained.under}"
+    rows += [
+        Happened(each.at, each.at, short(each.server), each.text, under, "fault") for each in explained.faults
+    ]
     rows.sort(key=attrgetter("at"))
     last: dict[str, int] = {}
     kept: list[Happened] = []

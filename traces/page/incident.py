@@ -22,7 +22,7 @@ from . import blame, spans
 from .blame import Fault, Said
 from .flagged import Flagged, Pair, flagged
 from .happened import ADMIN, FAULTS, Happened, happened
-from .spans import Save, Span
+from .spans import Explained, Save, Span
 from .wording import clock, short
 
 #: errors that follow each other within this are one, where there are many
@@ -154,11 +154,12 @@ def incident(trace: Trace, report: Report) -> Incident:
         for key in (Key.LEADER, Key.PRIMARY, Key.EXPECTED_PRIMARY)
     )
     elected = sorted((*key_lanes[0].holders, *key_lanes[1].holders), key=attrgetter("since"))
-    saves = spans.saves(trace, report, times, elected)
+    explained = spans.explained(report)
+    saves = spans.saves(trace, explained.writers, times, elected)
     found = flagged(trace)
-    rows = happened(trace, times, saves)
+    rows = happened(trace, times, saves, explained)
     answers = _answers(trace, calls)
-    servers = tuple(_servers(trace, answers, elected, saves, end))
+    servers = tuple(_servers(trace, answers, elected, saves, explained, end))
     facts = Fault(
         trace,
         report,
@@ -236,9 +237,11 @@ def _servers(
     answers: Mapping[str, Sequence[Call]],
     elected: Sequence[Span],
     saves: Sequence[Save],
+    explained: Explained,
     end: int,
 ) -> Iterator[ServerLane]:
-    able = spans.able(trace, elected, end)
+    crashes = [each for each in explained.faults if each.transition == "crash"]
+    able = spans.able(trace, elected, crashes, end)
     lines: defaultdict[str, list[LogEvent]] = defaultdict(list)
     for line in trace.logs:
         lines[line.server].append(line)
@@ -247,6 +250,11 @@ def _servers(
     names = dict.fromkeys((*(span.what for span in elected), *lines, *answers))
     for name in sorted(names, key=lambda name: (name in tso, name)):
         own = [save for save in saves if save.writers == (name,)]
+        supposed = [
+            Mark(each.at, "fault", f"{each.text}, as explained under {explained.under}")
+            for each in explained.faults
+            if each.server == name
+        ]
         yield ServerLane(
             short(name),
             "TSO server" if name in tso else "PD",
@@ -256,7 +264,7 @@ def _servers(
                 Lead(call.end_ns, call.physical * NS_PER_MS - call.end_ns) for call in answers.get(name, ())
             ),
             tuple(Lead(save.at, (save.value or 0) - save.at) for save in own if save.value),
-            tuple(sorted((*_once(_marks(lines[name])), *map(_saved, own)), key=attrgetter("at"))),
+            tuple(sorted((*_once(_marks(lines[name])), *map(_saved, own), *supposed), key=attrgetter("at"))),
         )
 
 

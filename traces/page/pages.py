@@ -7,6 +7,7 @@ from typing import Any
 
 from ...checker.run import Run
 from ..explain.replay import Report
+from ..runs.rerun import rerun
 from ..sources.observation import NS_PER_MS
 from ..sources.trace import Trace
 from . import drawing as drawings
@@ -26,7 +27,8 @@ def of_run(run: Run) -> str:
     Raises:
         RunError: a guard refuses a step.
     """
-    page = run_page(run)
+    again = rerun(run, (), ()) if run.breaks is None else None
+    page = run_page(run, again.properties if again else ())
     return render("run.html", styles=("page.css", "run.css"), script="run.js", page=page, data=page.data)
 
 

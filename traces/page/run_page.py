@@ -12,13 +12,18 @@ from ...checker.run import Frame, Run
 from ...model.language.transition import SELF
 from ...model.pd import state as s
 from ...model.pd.state import ROLE, SLOTS, STAGE, Slot
-from ..story.because import Sentence
+from ..runs.rerun import Judged
+from ..story.because import Part, Sentence, names_step
 from ..story.otherwise import MOST_STEPS, Options, Otherwise
 from ..story.telling import Change, Lane, Step, Taken, story_of, take, words_of
 from ..story.words import To
 
 #: what of a server is always shown; the rest where it is not as in a cluster that was never used
 ALWAYS = ("is", "lease", "window", "physical", "logical", "save")
+#: so many letters of a time fit its column
+_SHORT = 6
+#: of the steps that break a property, so many are named
+_FEW = 12
 _ABLE = s.able_to_grant(SELF)
 _TOKEN = re.compile(r"\w+(?:[+.-]\w+)*|\W")
 
@@ -118,6 +123,11 @@ class RunPage:
     told_otherwise: bool
 
     @property
+    def long(self) -> bool:
+        """Do times need more room?"""
+        return any(len(row.step.time) > _SHORT for row in self.rows)
+
+    @property
     def rows(self) -> Iterator[Row]:
         """Every row, in order."""
         for group in self.groups:
@@ -148,8 +158,8 @@ class RunPage:
         }
 
 
-def run_page(run: Run, violated: Sequence[int] = ()) -> RunPage:
-    """What there is to show of a run; ``violated``: steps that break a property, beside what it says itself.
+def run_page(run: Run, judged: Sequence[Judged] = ()) -> RunPage:
+    """What there is to show of a run; ``judged``: the properties of one that is not there to break any.
 
     Raises:
         RunError: a guard refuses a step.
@@ -157,19 +167,21 @@ def run_page(run: Run, violated: Sequence[int] = ()) -> RunPage:
     taken = take(run)
     story = story_of(taken)
     causal = set(story.cause.steps) if story.cause else set()
+    broken = {step for each in judged for step in each.steps}
     short = len(taken.frames) <= MOST_STEPS
     options = Options(taken.machine, run.constants["unit"], lambda frame: words_of(taken, frame))
     frames = dict(enumerate(taken.frames, 1))
     layout = taken.machine.layout
     begin = layout.initial(run.first, {})
     rows = []
-    for step in story.steps:
+    for told in story.steps:
+        step = replace(told, crucial=told.crucial or told.number in broken)
         frame = frames.get(step.number)
         after = frame.after if frame else begin
         rows.append(
             Row(
                 step,
-                step.number in causal or step.number in violated,
+                step.number in causal,
                 tuple(_arrows(step, len(story.lanes))),
                 tuple(
                     Cell(_life(taken, after, lane), tuple(map(shown, changes)))
@@ -186,12 +198,22 @@ def run_page(run: Run, violated: Sequence[int] = ()) -> RunPage:
         story.lanes,
         tuple(_groups(rows, frames, taken)),
         story.conclusion,
-        story.because,
+        (*story.because, *(tuple(_violated(each)) for each in judged if each.steps)),
         None if run.cycle_from is None else run.cycle_from + 1,
         _states(taken, unused),
         _states(taken, unused if rows and rows[0].step.number == 0 else begin),
         short,
     )
+
+
+def _violated(judged: Judged) -> Iterator[Part]:
+    """In which steps a property is broken."""
+    yield Part(f"{judged.property} is broken in ")
+    for number, step in enumerate(judged.steps[:_FEW]):
+        yield Part(", " if number else "")
+        yield names_step(step)
+    more = len(judged.steps) - _FEW
+    yield Part(f" and {more} more." if more > 0 else ".")
 
 
 def _states(taken: Taken, state: Sequence[int]) -> tuple[dict[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...checker.run import RunError
 from ..explain.replay import Report
@@ -13,11 +13,14 @@ from ..explain.timeline import timeline
 from ..sources.observation import Call, Key, KeyEvent, LogEvent, LogStep
 from ..sources.servers import Unclear
 from ..sources.trace import Trace
-from ..story.telling import take
+from ..story.telling import take, words_of
+from ..story.words import WORDS
 
 #: a server is said to answer while its answers follow each other within this
 ANSWERS_NS = 1_000_000_000
 
+#: of the faults in an explanation, those that leave a trace of their own: a key that goes, a term that ends
+_FAULTS = ("crash", "lease_runs_out", "raft_moves", "registration_lapses")
 _SYNCED = (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED)
 _ENDS = (
     LogStep.RESET,
@@ -52,6 +55,16 @@ class Save:
     back: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """A fault of a ``server`` that an explanation needs and no line tells of, about then."""
+
+    at: int
+    server: str
+    transition: str
+    text: str
+
+
 def times_of(trace: Trace) -> dict[tuple[int, str], int]:
     """About when each event of etcd happened, by revision and path; some are missing: nothing tells."""
     found = {
@@ -81,16 +94,21 @@ def holders(trace: Trace, key: Key, times: Mapping[tuple[int, str], int], end: i
     return (*found, held) if held else tuple(found)
 
 
-def able(trace: Trace, elected: Iterable[Span], end: int) -> dict[str, list[Span]]:
+def able(
+    trace: Trace, elected: Iterable[Span], crashes: Iterable[Supposed], end: int
+) -> dict[str, list[Span]]:
     """By server, when it was ready to grant, as its log tells; never longer than it was elected.
 
-    A PD says that it is ready although its sync is refused: a sync must have ended well, where the log tells
-    of any.
+    A PD says that it is ready although its sync is refused, or although it is in API mode and TSO servers
+    grant: a sync must have ended well, where the log tells of any.
     """
     over: defaultdict[str, list[int]] = defaultdict(list)
     for span in elected:
         over[span.what].append(span.until)
+    for crash in crashes:
+        over[crash.server].append(crash.at)
     tells = {line.server for line in trace.logs if line.step in _SYNCED}
+    tells |= {start.server for start in trace.starts if start.api_mode}
     ready: dict[str, int] = {}
     synced: dict[str, int] = {}
     found: defaultdict[str, list[Span]] = defaultdict(list)
@@ -127,11 +145,48 @@ def answering(calls: Sequence[Call]) -> list[Span]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What the first explanation of the whole recording says: who saved which value, and which faults there
+    were; ``under`` which fence, empty if nothing explains it."""
+
+    under: str = ""
+    writers: Mapping[int, str] = field(default_factory=dict)
+    faults: tuple[Supposed, ...] = ()
+
+
+def explained(report: Report) -> Explained:
+    """Take the first explanation again. Of its clock jumps only those count that its verdict names."""
+    verdict = next((each for each in report.fences if each.conforms and each.run is not None), None)
+    if verdict is None or verdict.run is None:
+        return Explained()
+    try:
+        taken = take(verdict.run)
+    except RunError:
+        return Explained()
+    writers: dict[int, str] = {}
+    faults = []
+    for frame in taken.frames:
+        before, after = (taken.say.read(state, "timestamp") for state in (frame.before, frame.after))
+        name = frame.move.transition
+        server = verdict.run.names[frame.move.server - 1] if frame.move.server else ""
+        if after != before and server:
+            writers[after] = server
+        words = WORDS.get(name)
+        if server and words and words.fault and (name in _FAULTS or name in verdict.note):
+            now = taken.say.read(frame.after, "now")
+            faults.append(Supposed(now, server, name, words_of(taken, frame)))
+    return Explained(verdict.fence, writers, tuple(faults))
+
+
 def saves(
-    trace: Trace, report: Report, times: Mapping[tuple[int, str], int], elected: Sequence[Span]
+    trace: Trace,
+    writers: Mapping[int, str],
+    times: Mapping[tuple[int, str], int],
+    elected: Sequence[Span],
 ) -> tuple[Save, ...]:
     """Every write of the timestamp key, with who made it: as an explanation, a log or the elections tell."""
-    known = {**_logged(trace.logs), **_explained(report)}
+    known = {**_logged(trace.logs), **writers}
     found = []
     top = 0
     for event in trace.keys:
@@ -144,23 +199,6 @@ def saves(
         found.append(Save(at, event, value, (writer,) if writer else held, (value or 0) <= top))
         top = max(top, value or 0)
     return tuple(found)
-
-
-def _explained(report: Report) -> dict[int, str]:
-    """Who saved which value, as the first explanation of the whole recording has it."""
-    run = next((each.run for each in report.fences if each.conforms and each.run is not None), None)
-    if run is None:
-        return {}
-    try:
-        taken = take(run)
-    except RunError:
-        return {}
-    found: dict[int, str] = {}
-    for frame in taken.frames:
-        before, after = (taken.say.read(state, "timestamp") for state in (frame.before, frame.after))
-        if after != before and frame.move.server:
-            found[after] = run.names[frame.move.server - 1]
-    return found
 
 
 def _logged(lines: Iterable[LogEvent]) -> dict[int, str]:
