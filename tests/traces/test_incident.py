@@ -22,7 +22,7 @@ from tsofence.traces.page.drawing import COLUMNS, drawing
 from tsofence.traces.page.flagged import flagged
 from tsofence.traces.page.incident import Incident, incident
 from tsofence.traces.sources import reading
-from tsofence.traces.sources.observation import Call
+from tsofence.traces.sources.observation import MAX_NS, Call
 from tsofence.traces.sources.settings import Setting, Settings
 from tsofence.traces.sources.trace import Trace
 
@@ -223,6 +223,24 @@ def test_a_page_is_as_large_for_many_calls_as_for_few() -> None:
     assert len(found.flagged.twice) == 10_000
     assert len(found.errors) < 20
     assert max(lane.area.count("M") for lane in drawing(found).lanes) <= COLUMNS
+
+
+def test_the_widest_times_there_are_can_be_drawn() -> None:
+    far = replace(call(0, 1, 5, 1), start_ns=0, end_ns=MAX_NS - 1, physical=MAX_NS // MS - 1)
+    trace = trace_of([far, call(0, 1, 1, 1), call(5, 1, 2, 1)])
+    drawn = drawing(incident(trace, replay(trace, ["off"], properties=["unique"])))
+    assert len(drawn.ticks) <= 10
+    assert all(0 <= tick.x <= 100 for tick in drawn.ticks)
+
+
+def test_what_has_no_times_is_said_all_the_same() -> None:
+    same = [replace(call(i, 1, 7, 1), timed=False) for i in range(2)]
+    trace = trace_of(same)
+    report = replay(trace, ["off"], properties=["unique"])
+    assert said(incident(trace, report)) == ["unique is violated."]
+    assert "unique is violated." in pages.of_recording(trace, report)
+    nothing = trace_of([])
+    assert pages.of_recording(nothing, replay(nothing, ["off"], properties=["unique"]))
 
 
 HOSTILE = "<img src=x onerror=alert(1)></script></svg><script>alert(1)</script>&\"'`\u202e\x1b[31m"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 from ..explain.replay import Report
@@ -12,7 +12,7 @@ from ..output.terminal import clean
 from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace
 from .flagged import Flagged, Pair
-from .spans import Save, Span, answering, together
+from .spans import Save, Span, certainly_answering, together
 from .wording import clock, short
 
 
@@ -185,21 +185,30 @@ def _stale_load(fault: Fault) -> Iterator[Said]:
 
 def _loaded(fault: Fault, server: str, own: Sequence[Save]) -> Save | None:
     """The save whose window a server had loaded for the last of its own, as its log tells."""
-    lines = [
+    lines = [line for line in fault.trace.logs if line.server == server and line.step in _OF_A_SYNC]
+    loads = [
         line
-        for line in fault.trace.logs
-        if line.server == server and line.step is LogStep.WINDOW_LOADED and line.at_ns <= own[-1].at
+        for line, ended in pairwise(lines)
+        if line.step is LogStep.WINDOW_LOADED
+        and ended.step is LogStep.SYNC_SAVED
+        and line.at_ns <= own[-1].at
     ]
-    if not lines or any(save.at > lines[-1].at_ns for save in own[:-1]):
+    if not loads or any(save.at > loads[-1].at_ns for save in own[:-1]):
         return None
-    value = (lines[-1].last_ns or 0) // NS_PER_MS
+    value = (loads[-1].last_ns or 0) // NS_PER_MS
     before = fault.saves[: fault.saves.index(own[-1])]
     return next((each for each in before if (each.value or 0) // NS_PER_MS == value), None)
 
 
 def _both_answered(fault: Fault) -> Iterator[Said]:
-    """For each two servers, the first and longest time in which both answered."""
-    periods = {server: answering(calls) for server, calls in fault.answers.items()}
+    """For each two servers, the first time in which both answered, if it is told that this may not be.
+
+    A call was answered at some moment while it ran: both certainly answered only from the end of one call on,
+    and up to the start of another.
+    """
+    if not any(map(fault.violated, _BESIDE)):
+        return
+    periods = {server: certainly_answering(calls) for server, calls in fault.answers.items()}
     for one, other in combinations(sorted(periods), 2):
         shared = list(together(periods[one], periods[other]))
         if not shared:
@@ -244,6 +253,10 @@ def _outage(fault: Fault) -> Iterator[Said]:
             )
 
 
+#: what a log tells of a sync: that it has read the timestamp key, and how it ended
+_OF_A_SYNC = (LogStep.WINDOW_LOADED, LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED)
+#: those that two servers break that answer at once
+_BESIDE = ("one-live", "two-of-a-kind", "unique", "real-time", "session")
 #: the properties of which the sentences above tell
 _TOLD = ("key-monotone", "single-writer", "one-live", "availability")
 

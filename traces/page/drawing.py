@@ -105,8 +105,8 @@ class _Axis:
 
     def columns(self, moments: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """How many of them are in each column."""
-        at = (np.asarray(moments, np.int64) - self.start) * COLUMNS // self.length
-        return np.bincount(np.clip(at, 0, COLUMNS - 1), minlength=COLUMNS)
+        at = (np.asarray(moments, np.int64) - self.start) * (COLUMNS / self.length)  # no product of two times
+        return np.bincount(np.clip(at.astype(np.int64), 0, COLUMNS - 1), minlength=COLUMNS)
 
     def bar(self, since: int, until: int, kind: str, text: str, label: str = "") -> Bar:
         """A stretch of time, never too thin to be seen."""
@@ -144,8 +144,9 @@ def drawing(found: Incident) -> Drawing:
 
 
 def _ticks(start: int, end: int, axis: _Axis) -> Iterator[Tick]:
-    wanted = (end - start) / NS_PER_MS / _TICKS
-    step = next((each for each in _STEPS_MS if each >= wanted), _STEPS_MS[-1]) * NS_PER_MS
+    wanted = (end - start) // NS_PER_MS // _TICKS
+    days = -(-wanted // _STEPS_MS[-1]) * _STEPS_MS[-1]
+    step = next((each for each in _STEPS_MS if each >= wanted), days) * NS_PER_MS
     for at in range(-(-start // step) * step, end, step):
         moment = datetime.fromtimestamp(at // 10**9, tz=UTC)
         text = clock(at) if step < 10**9 else f"{moment:%H:%M:%S}"

@@ -45,7 +45,7 @@ class Span:
 class Save:
     """A write of the timestamp key at about ``at``; ``writers``: who may have made it, one if it is known.
 
-    ``value`` is None where the key was deleted; ``back``: it is not above an earlier value.
+    ``value`` is None where the key was deleted; ``back``: it is below an earlier value.
     """
 
     at: int
@@ -179,6 +179,19 @@ def explained(report: Report) -> Explained:
     return Explained(verdict.fence, writers, tuple(faults))
 
 
+def certainly_answering(calls: Sequence[Call]) -> list[Span]:
+    """The same, from the first answer to the last question."""
+    found: list[Span] = []
+    last = 0
+    for call in sorted(calls, key=lambda call: call.end_ns):
+        if found and call.end_ns - last <= ANSWERS_NS:
+            found[-1] = replace(found[-1], until=max(found[-1].until, call.start_ns))
+        else:
+            found.append(Span("answers", call.end_ns, call.start_ns))
+        last = call.end_ns
+    return found
+
+
 def saves(
     trace: Trace,
     writers: Mapping[int, str],
@@ -196,7 +209,7 @@ def saves(
         value = event.timestamp_ns if event.put else None
         writer = known.get(value or 0)
         held = tuple(dict.fromkeys(span.what for span in elected if span.since <= at < span.until))
-        found.append(Save(at, event, value, (writer,) if writer else held, (value or 0) <= top))
+        found.append(Save(at, event, value, (writer,) if writer else held, (value or 0) < top))
         top = max(top, value or 0)
     return tuple(found)
 
