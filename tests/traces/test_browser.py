@@ -173,13 +173,14 @@ def test_the_parts_of_the_cause_lead_to_their_moments(tab: Browser, page: Path) 
     assert "At 20:36:29." in tab.run("document.querySelector('#moment h2').textContent")
 
 
+@pytest.mark.large
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: make axe")
-@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
-def test_everybody_can_read_what_happened(width: int, dark: bool, tab: Browser, page: Path) -> None:
+def test_everybody_can_read_what_happened(tab: Browser, page: Path) -> None:
     page.write_text(of_recording())
-    assert_accessible(tab, page, width, dark=dark)
+    assert_accessible(tab, page, 1280, dark=True)
 
 
+@pytest.mark.large
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: make axe")
 @pytest.mark.parametrize(("run", "width", "dark"), [(UNIQUE, 1280, False), (LASSO, 390, True)])
 def test_everybody_can_read_it(run: Path, width: int, dark: bool, tab: Browser, page: Path) -> None:

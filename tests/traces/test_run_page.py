@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tsofence.checker.run import Move
+from tsofence.checker.run import Move, Run
 from tsofence.model.language.transition import Kind
 from tsofence.traces.page import pages
 from tsofence.traces.page.run_page import Arrow, Piece, RunPage, run_page, shown
@@ -19,8 +20,21 @@ RUNS = Path(__file__).parents[1] / "runs"
 ALL = sorted(RUNS.rglob("*.json"))
 
 
+EXAMPLE = RUNS / "tso-restart.check-tso-primary.unique.json"
+
+
+@cache
+def loaded(path: Path) -> Run:
+    return files.load(path)
+
+
+@cache
+def page_of(path: Path) -> RunPage:
+    return run_page(loaded(path))
+
+
 def example() -> RunPage:
-    return run_page(files.load(RUNS / "tso-restart.check-tso-primary.unique.json"))
+    return page_of(EXAMPLE)
 
 
 def test_the_steps_of_a_save_are_one_row_that_opens() -> None:
@@ -40,7 +54,7 @@ def test_the_steps_of_a_save_are_one_row_that_opens() -> None:
 
 
 def test_arrows_say_what_is_lost() -> None:
-    run = files.load(RUNS / "tso-restart.check-tso-primary.unique.json")
+    run = loaded(EXAMPLE)
 
     def arrows(*last: Move) -> tuple[Arrow, ...]:
         begun = [*run.moves[:1], *(Move(name, 1) for name in ("sync_load", "sync_begin", "find_own_key"))]
@@ -87,7 +101,7 @@ def test_what_else_could_have_happened_and_what_refused_it() -> None:
 def test_the_state_at_each_step_is_told_twice_and_alike() -> None:
     """What the script replays from changes is what stands on the page without it."""
     for path in ALL:
-        page = run_page(files.load(path))
+        page = page_of(path)
         state = [dict(lane) for lane in page.first]
         for row in page.rows:
             for lane, changes in enumerate(row.step.changes):
@@ -98,8 +112,8 @@ def test_the_state_at_each_step_is_told_twice_and_alike() -> None:
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_structure(path: Path) -> None:
-    run = files.load(path)
-    page = pages.of_run(run)
+    run = loaded(path)
+    page = pages.rendered(page_of(path))
     assert re.findall(r'<tr id="step(\d+)"', page) == [str(n) for n in range(1, len(run.moves) + 1)]
     links = set(re.findall(r'href="#([\w-]+)"', page))
     assert links <= set(re.findall(r'id="([\w-]+)"', page)), "every link leads somewhere"
@@ -111,9 +125,15 @@ def test_structure(path: Path) -> None:
 
 
 def test_long_runs_are_told_without_alternatives() -> None:
-    run = files.load(RUNS / "tso-restart.check-tso-primary.unique.json")
+    run = loaded(EXAMPLE)
     run = replace(run, kinds=(Kind.PD, Kind.TSO), moves=(Move("tick", 0, {"by": 1}),) * 301, breaks=None)
     page = run_page(run)
     assert not page.told_otherwise
     assert all(row.otherwise is None and not row.state for row in page.rows)
     assert len(pages.of_run(run)) < 500_000
+
+
+def test_a_run_that_only_explains_marks_what_its_steps_break() -> None:
+    page = pages.of_run(replace(loaded(EXAMPLE), breaks=None))
+    assert 'unique is broken in <a href="#step20">step 20</a>.' in page
+    assert '<tr id="step20" class="step crucial"' in page

@@ -14,7 +14,7 @@ from . import drawing as drawings
 from . import perfetto
 from .incident import Incident, incident
 from .rendering import alone, render
-from .run_page import run_page
+from .run_page import RunPage, run_page
 from .wording import clock, short
 
 #: of what may not be, so many places are told one by one
@@ -28,7 +28,11 @@ def of_run(run: Run) -> str:
         RunError: a guard refuses a step.
     """
     again = rerun(run, (), ()) if run.breaks is None else None
-    page = run_page(run, again.properties if again else ())
+    return rendered(run_page(run, again.properties if again else ()))
+
+
+def rendered(page: RunPage) -> str:
+    """What there is to show of a run, as a page."""
     return render("run.html", styles=("page.css", "run.css"), script="run.js", page=page, data=page.data)
 
 
