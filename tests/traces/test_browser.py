@@ -112,6 +112,8 @@ def test_a_page_is_readable_without_script_and_on_paper(run: Path, tab: Browser,
         for selector, least in (("tr.step", 20), ("tr.more details", 20), ("noscript dl", 60)):
             found = tab.call("DOM.querySelectorAll", nodeId=document, selector=selector)["nodeIds"]
             assert len(found) >= least, selector
+        row, head = (_box(tab, document, selector) for selector in ("#step9 > th", "thead th"))
+        assert row[1] >= head[5], "the step of the address is below the headings, which stay"
     finally:
         tab.call("Emulation.setScriptExecutionDisabled", value=False)
     tab.look(1280, 900, print_=True)
@@ -119,6 +121,13 @@ def test_a_page_is_readable_without_script_and_on_paper(run: Path, tab: Browser,
     assert tab.run("getComputedStyle(document.getElementById('bar')).display") == "none"
     hidden = "[...document.querySelectorAll('tr.step')].filter(row => !row.getClientRects().length).length"
     assert tab.run(hidden) == 0, "no step is folded away on paper"
+
+
+def _box(tab: Browser, document: int, selector: str) -> list[float]:
+    """The corners of an element as it stands in the window, clockwise from the top left."""
+    node = tab.call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+    corners: list[float] = tab.call("DOM.getBoxModel", nodeId=node)["model"]["border"]
+    return corners
 
 
 @cache
