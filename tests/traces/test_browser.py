@@ -100,6 +100,9 @@ def test_hostile_names_stay_text(tab: Browser, page: Path) -> None:
     assert tab.run("document.querySelectorAll('img, script').length") == 2
     assert tab.run("document.title").startswith("<img src=x")
     assert tab.run("document.querySelector('#state h3').textContent").startswith("<img src=x")
+    page.write_text(pages.of_run(replace(run, names=("x" * 500, "tso1"))))
+    tab.open(page)
+    assert tab.run("document.documentElement.scrollWidth <= innerWidth"), "a long name fits its column"
 
 
 @pytest.mark.parametrize("run", [UNIQUE, LASSO], ids=lambda path: path.stem)
