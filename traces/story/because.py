@@ -72,6 +72,9 @@ class _Told:
             done.append((texts[0] if texts[0].startswith("saved") else " and ".join(texts[:2]), step))
         if by == self._cause.server and (not done or done[-1][1] != self._cause.step):
             done.append(("saved it" if self._cause.saves else "granted", self._cause.step))
+        if len(done) > _MOST_DEEDS:
+            yield Part(f", after {len(done) - _MOST_DEEDS} steps more,")
+            done = done[-_MOST_DEEDS:]
         for number, (text, step) in enumerate(done):
             last = number == len(done) - 1
             yield Part(" " if not number else " and " if last else ", ")
@@ -157,8 +160,8 @@ class _Told:
         return self._say.of_variable(place[0], value)
 
 
-#: of what changed since, so much is named
-_MOST = 3
+#: of what changed since, and of what a server did, so much is named
+_MOST, _MOST_DEEDS = 3, 8
 
 
 def _name(place: Place) -> str:

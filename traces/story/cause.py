@@ -162,6 +162,8 @@ class _Slice:
                 self._wrote[place].append(number)
         self._links: list[Link] = []
         self._known: dict[tuple[Place, int], int] = {}
+        #: the links that were not followed, for they are only compared with
+        self._ends: set[int] = set()
         self._cut = False
 
     def of(self, prop: properties.Property) -> Cause | None:
@@ -222,6 +224,11 @@ class _Slice:
                     return self._read(expr.args[values.index(decides)], frame)
         return sum((self._read(arg, frame) for arg in expr.args), _Read())
 
+    def _places(self, expr: Expr, step: int) -> frozenset[Place]:
+        """What it hangs on in that step, in whatever way."""
+        read = self._read(expr, self._frames[step - 1])
+        return frozenset((*read.values, *read.weighed))
+
     def _value(self, expr: Expr, frame: Frame) -> int:
         return self._machine.value(frame.before, expr, frame.move.server, frame.move.inputs)
 
@@ -244,43 +251,47 @@ class _Slice:
 
     # --- from value to value -----------------------------------------------------------------------
 
-    def _link(self, place: Place, before: int) -> int:
-        """The number of the link for what a place holds right before that step."""
+    def _link(self, place: Place, before: int, *, compared: bool = False) -> int:
+        """The number of the link for what a place holds right before that step.
+
+        Of what a value was only ``compared`` with, who saved it is far enough.
+        """
         step, read = self._writer(place, before)
-        known = self._known.get((place, step))
-        if known is not None:
-            return known
-        self._known[place, step] = number = len(self._links)
-        frame = self._frames[step - 1] if step else None
-        state = frame.after if frame else self._frames[0].before
-        link = Link(
-            place,
-            self._at(state, place),
-            step,
-            frame.move.server if frame else 0,
-            frame.move.transition if frame else "",
-        )
-        self._links.append(link)
-        if frame is None:
+        ends = compared and place[0] in self._keys
+        number = self._known.get((place, step))
+        if number is None:
+            number = self._known[place, step] = len(self._links)
+            frame = self._frames[step - 1] if step else None
+            state = frame.after if frame else self._frames[0].before
+            by, transition = (frame.move.server, frame.move.transition) if frame else (0, "")
+            self._links.append(Link(place, self._at(state, place), step, by, transition))
+            self._cut |= len(self._links) >= MAX_LINKS
+        elif number not in self._ends or ends:
             return number
-        if len(self._links) >= MAX_LINKS:
-            self._cut = True
-            return number
-        of_a_time = self._sort(place) is TIME
-        values = [each for each in dict.fromkeys(read.values) if self._followed(each, place)]
+        self._ends.discard(number)
+        if ends and step:
+            self._ends.add(number)
+        elif step and len(self._links) < MAX_LINKS:
+            self._follow(number, read, compared=compared)
+        return number
+
+    def _follow(self, number: int, read: _Read, *, compared: bool) -> None:
+        """Find what a link was made of."""
+        link = self._links[number]
+        of_a_time = self._sort(link.place) is TIME
+        values = [each for each in dict.fromkeys(read.values) if self._followed(each, link.place)]
         weighed = [
             each
             for each in dict.fromkeys(read.weighed)
-            if of_a_time and self._sort(each) is TIME and each not in (*read.values, place)
+            if of_a_time and self._sort(each) is TIME and each not in (*read.values, link.place)
         ]
         self._links[number] = replace(
             link,
-            reads=tuple(self._link(each, step) for each in values),
-            weighed=tuple(self._link(each, step) for each in weighed),
+            reads=tuple(self._link(each, link.step, compared=compared) for each in values),
+            weighed=tuple(self._link(each, link.step, compared=True) for each in weighed),
             clock=CLOCK in read.values,
             chosen=any(name.startswith(CHOSEN) for name, _ in read.values),
         )
-        return number
 
     def _followed(self, read: Place, made: Place) -> bool:
         """A time is made of times; who holds a key, and what a server is, of nothing that leads further."""
@@ -304,7 +315,7 @@ class _Slice:
         while effect.op == "ite":
             condition, then, other = effect.args
             effect = then if self._value(condition, frame) else other
-        return effect.op in ("var", "field") and next(_places(effect)) == place
+        return effect.op in ("var", "field") and self._read(effect, frame).values == (place,)
 
     def _at(self, state: State, place: Place) -> int:
         return self._machine.layout.read(state, *place)
@@ -360,7 +371,7 @@ class _Slice:
                 continue
             held = {each.place for each in made if each.step < step}
             for label, guard in self._instances[step - 1].tests.items():
-                places = set(_places(guard))
+                places = self._places(guard, step)
                 if key in places and places & held:
                     yield step, label
 
@@ -371,7 +382,7 @@ class _Slice:
             observed = (value for (name, _), value in instance.effect.items() if not _observer(name))
             said = (*instance.tests.values(), *observed)
             if instance.number == server and any(
-                not owner and name in self._keys for each in said for name, owner in _places(each)
+                not owner and name in self._keys for each in said for name, owner in self._places(each, step)
             ):
                 return step
         return 0
@@ -395,8 +406,8 @@ class _Slice:
             instance = self._instances[step - 1]
             if self._by(step) != me:
                 continue
-            labels = [label for label, guard in instance.tests.items() if key in _places(guard)]
-            reads = any(key in _places(value) for value in instance.effect.values())
+            labels = [label for label, guard in instance.tests.items() if key in self._places(guard, step)]
+            reads = any(key in self._places(value, step) for value in instance.effect.values())
             if step > changed and (labels or reads):
                 return None
             if labels or reads:
@@ -408,12 +419,3 @@ class _Slice:
 def _observer(name: str) -> bool:
     """Is it what the observer remembers, which no server knows?"""
     return name.startswith("noted")
-
-
-def _places(expr: Expr) -> Iterator[Place]:
-    """Every variable that stands in a folded expression."""
-    for part in expr.walk():
-        if part.op == "var":
-            yield part.name, 0
-        elif part.op == "field":
-            yield part.name, part.args[0].value
