@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from tsofence import cli
 from tsofence.specs import scenario
@@ -58,8 +57,6 @@ def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | Non
     assert json.dumps(results.replay_json(found)).isascii()
     _printed(replayed(found, {}, details=True))
     assert pages.of_recording(trace, found).count("<script") == 2, "its data and its own"
-    assert ElementTree.fromstring(pages.timeline_of(trace, found)).tag
-    assert json.loads(pages.perfetto_of(trace, found))["traceEvents"] is not None
     for verdict in found.fences:
         assert verdict.conforms is not None or verdict.note
         if verdict.run is not None:
