@@ -167,6 +167,15 @@ def test_each_save_has_its_writer() -> None:
     assert not any(save.back for save in shown("upgrade-unfenced").saves)
 
 
+def test_a_save_beside_a_primary_is_a_place_to_go_to() -> None:
+    found = shown("upgrade-unfenced")
+    saves = [error for error in found.errors if error.kind == "save"]
+    assert len(saves) == 7
+    assert saves[0].text == "pd1 saves revision 24 while 127.0.0.1:13379 is TSO primary"
+    assert [error.number for error in found.errors] == list(range(1, len(found.errors) + 1))
+    assert not [error for error in shown("pr-slow-load-small").errors if error.kind == "save"]
+
+
 def test_what_repeats_is_one_row() -> None:
     line = LogEvent(Where("pd.log", 1), "pd1", Service.PD, 10**18, LogStep.SYNC_START)
     lines = [replace(line, at_ns=10**18 + i * MS) for i in range(50)]

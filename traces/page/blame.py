@@ -48,9 +48,9 @@ def told(fault: Fault) -> Iterator[Said]:
     """What happened, then why: the save that nothing refused, or who answered from memory."""
     yield from _counts(fault)
     yield from _key_back(fault)
-    beside = _beside(fault)
-    if beside is not None:
-        yield from _save_beside(fault, *beside)
+    first = next(beside(fault), None)
+    if first is not None:
+        yield from _save_beside(fault, *first)
     yield from _stale_load(fault)
     yield from _both_answered(fault)
     yield from _outage(fault)
@@ -105,16 +105,15 @@ def _key_back(fault: Fault) -> Iterator[Said]:
         )
 
 
-def _beside(fault: Fault) -> tuple[Save, Span] | None:
-    """The first save of another server than the TSO primary, while there was one."""
+def beside(fault: Fault) -> Iterator[tuple[Save, Span]]:
+    """The saves of another server than the TSO primary, while there was one; only if that may not be."""
     if not fault.violated("single-writer"):
-        return None
+        return
     for save in fault.saves:
         for span in fault.primaries:
             known = len(save.writers) == 1
             if known and span.since < save.at < span.until and span.what not in save.writers:
-                return save, span
-    return None
+                yield save, span
 
 
 def _save_beside(fault: Fault, save: Save, primary: Span) -> Iterator[Said]:

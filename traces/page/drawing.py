@@ -22,7 +22,8 @@ COLUMNS = 1_200
 _ALONE = 80
 #: the heights of the lanes, and of what is in a server's
 SERVER, KEY, CLIENT, AXIS = 96, 24, 40, 26
-_CHART = 52
+#: a line at the chart's lower edge is as thick as another
+_CHART, _EDGE = 52, 4
 _STEPS_MS = (
     *(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000),
     *(60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 86_400_000),
@@ -164,7 +165,7 @@ def _server(lane: ServerLane, axis: _Axis, y: int, colour: int) -> Lane:
     ]
     leads = np.array([lead.ahead for lead in (*lane.granted, *lane.saved)] or [0])
     low, high = min(int(leads.min()), 0), max(int(leads.max()), NS_PER_MS)
-    room = (high - low) / _CHART
+    room = (high - low) / (_CHART - _EDGE)
     points, dense = _marks(lane.marks, axis)
     return Lane(
         lane.name,
@@ -270,7 +271,12 @@ def _saves(found: Incident, axis: _Axis, y: int, colours: dict[str, int]) -> Lan
                 f"{clock(save.at)} timestamp {value} by {who or 'somebody'}, revision {save.event.revision}"
             )
             points.append(Point(axis.x(save.at), kind, text))
-    return Lane("timestamp key", "etcd", "key", y, KEY, (), tuple(points))
+    wrong = [
+        Point(axis.x(error.at), "wrong", f"{clock(error.at)} {error.text}", error.number)
+        for error in found.errors
+        if error.kind in ("save", "key")
+    ]
+    return Lane("timestamp key", "etcd", "key", y, KEY, (), (*points, *wrong))
 
 
 def _client(lane: ClientLane, found: Incident, axis: _Axis, y: int) -> Lane:

@@ -87,9 +87,10 @@ class ClientLane:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Something that may not be: ``kind`` is ``duplicate``, ``regression`` or ``key`` (the timestamp key).
+    """Something that may not be: ``kind`` is ``duplicate``, ``regression``, ``save`` (beside a primary) or
+    ``key`` (the timestamp key goes back).
 
-    ``count`` of them from ``at`` to ``until``; ``calls``: the two that show it (none for the key).
+    ``count`` of them from ``at`` to ``until``; ``calls``: the two that show it, if it is about calls.
     """
 
     number: int
@@ -177,7 +178,7 @@ def incident(trace: Trace, report: Report) -> Incident:
         tuple(lane for lane in key_lanes if lane.holders),
         saves,
         tuple(_clients(calls)),
-        tuple(_errors(found, saves)),
+        tuple(_errors(found, facts)),
         tuple(blame.told(facts)),
         tuple(map(_judged, report.properties)),
         tuple(_fences(report)),
@@ -316,8 +317,8 @@ def _clients(calls: Sequence[Call]) -> Iterator[ClientLane]:
 # --- what went wrong ------------------------------------------------------------------------------------
 
 
-def _errors(found: Flagged, saves: Sequence[Save]) -> Iterator[Error]:
-    """By time: duplicates (alone, if there are few), regressions in a row, the key going back."""
+def _errors(found: Flagged, facts: Fault) -> Iterator[Error]:
+    """By time: duplicates (alone, if there are few), regressions in a row, saves, the key going back."""
     told: list[Error] = []
     alone = len(found.twice) <= _ALONE
     for kind, pairs, apart in (("duplicate", found.twice, alone), ("regression", found.back, False)):
@@ -338,7 +339,11 @@ def _errors(found: Flagged, saves: Sequence[Save]) -> Iterator[Error]:
                     (call_text(worst.earlier), call_text(worst.later)),
                 )
             )
-    for save in saves:
+    for save, primary in blame.beside(facts):
+        who = " or ".join(map(short, save.writers))
+        text = f"{who} saves revision {save.event.revision} while {short(primary.what)} is TSO primary"
+        told.append(Error(0, "save", save.at, save.at, 1, text, ()))
+    for save in facts.saves:
         if save.back:
             text = f"the timestamp key goes back at revision {save.event.revision}"
             told.append(Error(0, "key", save.at, save.at, 1, text, ()))

@@ -72,14 +72,14 @@ def _events(trace: Trace, found: Incident) -> Iterator[_Event]:
     for number, lane in enumerate(found.keys, 2):
         yield from slices(pid, number, lane.holders)
     pid += 1
-    yield from _named(pid, "what may not be", ("duplicate", "regression", "key"))
+    yield from _named(pid, "what may not be", ("duplicate", "regression", "save"))
     for kind, pairs in ((1, found.flagged.twice), (2, found.flagged.back)):
         for pair in pairs:
             name = "same timestamp twice" if kind == 1 else f"{pair.back_ms} ms back"
             both = {"earlier": call_text(pair.earlier), "later": call_text(pair.later)}
             yield instant(pid, kind, pair.later.end_ns, name, **both)
     for error in found.errors:
-        if error.kind == "key":
+        if error.kind in ("save", "key"):
             yield instant(pid, 3, error.at, error.text)
     yield from _calls(trace.calls, pid, found.start)
 

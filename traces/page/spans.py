@@ -22,6 +22,8 @@ ANSWERS_NS = 1_000_000_000
 #: of the faults in an explanation, those that leave a trace of their own: a key that goes, a term that ends
 _FAULTS = ("crash", "lease_runs_out", "raft_moves", "registration_lapses")
 _SYNCED = (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED)
+#: what ends that a server can grant; of these, what only clears its memory: once it has synced, it is ready
+_FORGETS = (LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
 _ENDS = (
     LogStep.RESET,
     LogStep.ALLOCATOR_CLOSED,
@@ -114,7 +116,7 @@ def able(
     found: defaultdict[str, list[Span]] = defaultdict(list)
 
     def close(server: str, at: int) -> None:
-        told, memory = ready.pop(server, None), synced.pop(server, None)
+        told, memory = ready.get(server), synced.pop(server, None)
         if told is None or (memory is None and server in tells):
             return
         since = max(told, memory or 0)
@@ -129,6 +131,8 @@ def able(
             synced.setdefault(line.server, line.at_ns)
         elif line.step in _ENDS:
             close(line.server, line.at_ns)
+            if line.step not in _FORGETS or line.server not in tells:
+                ready.pop(line.server, None)
     for server in list(ready):
         close(server, end)
     return found
