@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sources.observation import LOGICAL_BITS, NS_PER_MS, Call
+from ..sources.observation import LOGICAL_BITS, Call
 from ..sources.trace import Trace
 
 _Longs = NDArray[np.int64]
@@ -76,8 +76,3 @@ def _late(first: _Longs, last: _Longs, start: _Longs, end: _Longs) -> list[tuple
     late = np.flatnonzero((before > 0) & (first <= top[np.maximum(before, 1) - 1]))
     holder = np.searchsorted(top, top[before[late] - 1])
     return [(int(ended[a]), int(b)) for a, b in zip(holder, late, strict=True)]
-
-
-def milliseconds(ns: int) -> int:
-    """A length of time in whole milliseconds."""
-    return ns // NS_PER_MS

@@ -120,7 +120,6 @@ class RunPage:
     repeats_from: int | None
     defaults: tuple[dict[str, str], ...]
     first: tuple[dict[str, str], ...]
-    told_otherwise: bool
 
     @property
     def long(self) -> bool:
@@ -202,7 +201,6 @@ def run_page(run: Run, judged: Sequence[Judged] = ()) -> RunPage:
         None if run.cycle_from is None else run.cycle_from + 1,
         _states(taken, unused),
         _states(taken, unused if rows and rows[0].step.number == 0 else begin),
-        short,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -225,12 +224,6 @@ def _logged(lines: Iterable[LogEvent]) -> dict[int, str]:
         for line in lines
         if line.step is LogStep.SYNC_SAVED and line.save_ns is not None
     }
-
-
-def at(spans: Sequence[Span], moment: int) -> Span | None:
-    """The span in which a moment is."""
-    index = bisect_right(spans, moment, key=lambda span: span.since) - 1
-    return spans[index] if index >= 0 and moment < spans[index].until else None
 
 
 def together(one: Sequence[Span], other: Sequence[Span]) -> Iterator[tuple[int, int]]:
