@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: tables matrix guards demo test test-large test-cluster test-all fuzz faults check lock bench clean
+.PHONY: axe tables matrix guards demo test test-large test-cluster test-all fuzz faults check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -41,6 +41,11 @@ fuzz: $(READY)
 faults: $(READY)
 	TSOFENCE_FAULTS=all $(PYTEST) -m large tests/traces/test_faults.py tests/traces/test_planted.py tests/traces/test_holes.py \
 	  tests/traces/test_clocks.py
+
+# With it, tests/traces/test_browser.py asks whether everybody can read the pages. Needs npm; chromium runs the tests.
+axe: $(READY)
+	mkdir -p $(VENV)/axe && cp tests/axe/*.json $(VENV)/axe
+	npm ci --prefix $(VENV)/axe --ignore-scripts --no-audit --no-fund --silent
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from . import __version__, options
+from .checker.run import Run
 from .checker.search.explore import MAX_STATES
 from .checker.search.findings import Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
+from .traces.clocks.align import align
 from .traces.explain import replay as replaying
+from .traces.explain.replay import Report
 from .traces.explain.shrinking import shrink
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean, clean_lines
 from .traces.output.writing import write
+from .traces.page import pages
 from .traces.questions.ask import ask
 from .traces.runs import files as run_files
 from .traces.runs.rerun import Rerun, rerun
 from .traces.sources import groups, reading
 from .traces.sources.settings import given
+from .traces.sources.trace import Trace
 from .traces.story import show as telling
 from .traces.tell import results
 from .traces.tell import watched as watching
@@ -32,7 +37,7 @@ from .traces.tell.answered import answered, answers_json
 from .traces.tell.explored import explored
 from .traces.tell.listing import LISTS, listing
 from .traces.tell.matrix import Exploring
-from .traces.tell.outlet import Outlet
+from .traces.tell.outlet import Outlet, as_json
 from .traces.tell.progress import Steps
 from .traces.tell.proved import proved
 from .traces.tell.recorded import recorded
@@ -208,6 +213,22 @@ def prove(
     return status(proof.verdict for proof in found)
 
 
+_DRAWN: dict[str, Callable[[Trace, Report], str]] = {
+    "html": pages.of_recording,
+    "svg": pages.timeline_of,
+    "perfetto": pages.perfetto_of,
+    "csv": lambda _, found: as_csv(found.properties),
+}
+
+
+def _put(text: str, target: Path | None) -> None:
+    """Write to a file, or to stdout."""
+    if target is not None:
+        write(target, text)
+    elif text:
+        click.echo(text)
+
+
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.Place(path_type=Path))
 @options.build
@@ -231,16 +252,22 @@ def prove(
     "--witnesses",
     type=options.Many(),
     metavar="all|N",
-    help="Name so many of the pairs that show each violation, in the files of -o and --json.  "
-    "[default: all with -o, none without]",
+    help="Name so many of the pairs that show each violation, in the table of -o and --json.  "
+    "[default: all in a table, none without]",
 )
-@click.option("--to", "form", type=click.Choice(["csv"]), default="csv", show_default=True)
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(list(_DRAWN)),
+    help="Also as a page that explains it, as its timeline alone, as trace events for ui.perfetto.dev, or as a "
+    "table of what shows violations.  [default with -o: csv]",
+)
 @click.option(
     "-o",
-    "table",
+    "target",
     callback=options.writable,
     metavar="FILE",
-    help="Write the pairs here, each with its places.",
+    help="Where that goes; - is stdout, the default.",
 )
 @click.option(
     "--shrink",
@@ -264,22 +291,27 @@ def replay(
     group: int,
     details: bool,
     witnesses: int | None,
-    form: str,
-    table: str | None,
+    form: str | None,
+    target: str | None,
     shrunk_to: Path | None,
     outlet: Outlet,
 ) -> int:
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     files = run_files.all_runs(paths)
+    if form is not None and target in (None, "-") and outlet.to_stdout:
+        raise click.UsageError("--json - goes to stdout as well: say where --to goes, with -o FILE")
     if files:
+        if form is not None:
+            raise click.UsageError("--to is for recordings: show RUN.json --to html shows a run")
         if dropped:
             raise click.UsageError(
                 "--drop is for recordings: a run file says itself which guards it left out"
             )
-        if witnesses or table or shrunk_to:
+        if witnesses or target or shrunk_to:
             raise click.UsageError("--witnesses, --shrink and -o are for recordings: a run file has one run")
         return _rerun(files, names if builds or chosen else (), asked, outlet)
+    form = form or ("csv" if target else None)
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
     if unheard:
@@ -297,13 +329,14 @@ def replay(
             dropped=dropped,
             progress=screen.explaining,
             held=outlet.held,
-            witnesses=witnesses or (options.Many.MOST if table else 0),
+            witnesses=witnesses or (options.Many.MOST if form == "csv" else 0),
         )
-    if table:
-        outlet.write_table(table, as_csv(found.properties))
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     asked_of_it = ask(trace, found.properties, found.build)
     outlet.console.print(replayed(found, written, details=details))
+    if form is not None:
+        with outlet.held:
+            outlet.put(target or "-", _DRAWN[form](align(trace), found))
     tried = [each.fence for each in found.fences]
     for judgement in found.properties if shrunk_to else ():
 
@@ -454,23 +487,31 @@ def watch(
 @options.taken_from("--fence", options.FENCE, "FILE.py", "Likewise its fence.")
 @options.taken_from("--property", options.PROPERTY, "FILE.py:NAME", "Likewise the property that it breaks.")
 @click.option(
-    "--to", "form", type=click.Choice(["text", "mermaid", "html"]), default="text", show_default=True
+    "--to", "form", type=click.Choice(["text", "mermaid", "html", "json"]), default="text", show_default=True
 )
 @click.option("-o", "target", type=options.Place(dir_okay=False, path_type=Path), metavar="FILE")
 def show(*, run_file: Path, form: str, target: Path | None) -> int:
-    """Tell a run step by step: one column a server, one for etcd."""
+    """Tell a run step by step: one column a server, one for etcd; and where its end comes from."""
     found = run_files.load(run_file)
     if form == "text":
         told = io.StringIO()
         Terminal(file=None if target is None else told).print(telling.text(found))
         text = told.getvalue()
     else:
-        text = clean_lines(telling.html(found) if form == "html" else telling.mermaid(found))
-    if target is not None:
-        write(target, text)
-    elif text:
-        click.echo(text)
+        text = _SHOWN[form](found)
+    _put(text, target)
     return 0
+
+
+def _json(run: Run) -> str:
+    return as_json({"command": "show", "version": __version__, **telling.data(run)})
+
+
+_SHOWN: dict[str, Callable[[Run], str]] = {
+    "mermaid": lambda run: clean_lines(telling.mermaid(run)),
+    "html": pages.of_run,
+    "json": _json,
+}
 
 
 @main.command("list")

@@ -196,7 +196,7 @@ def test_settings_can_be_given_where_the_trace_does_not_tell(tmp_path: Path) -> 
     assert "save interval 3 s, update interval 0.05 s, lease 3 s (given)" in done.stderr
 
 
-@pytest.mark.parametrize("form", ["text", "mermaid", "html"])
+@pytest.mark.parametrize("form", ["text", "mermaid", "html", "json"])
 def test_show(form: str, tmp_path: Path) -> None:
     run = min(RUNS.glob("*.json"))
     printed = call("show", run, "--to", form)

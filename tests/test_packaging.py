@@ -25,7 +25,7 @@ DATA = (
     "py.typed",
     "specs/history/*.toml",
     "specs/scenarios/*.toml",
-    "traces/story/templates/*",
+    "traces/page/templates/*",
 )
 
 # cli -> options -> traces -> checker -> specs -> model: each may import what stands before it.

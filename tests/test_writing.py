@@ -76,6 +76,8 @@ PLACES: dict[str, tuple[str, list[str]]] = {
     "replay --json": ("old", ["replay", str(WATCH), "--fence", "off", "--json", "old"]),
     "replay --runs": ("off.explanation.json", ["replay", str(WATCH), "--fence", "off", "--runs", "."]),
     "replay of a run --json": ("old", ["replay", str(RUN), "--json", "old"]),
+    "replay --to": ("old", ["replay", str(WATCH), "--fence", "off", "--to", "svg", "-o", "old"]),
+    "show --to html": ("old", ["show", str(RUN), "--to", "html", "-o", "old"]),
     "show -o": ("old", ["show", str(RUN), "--to", "mermaid", "-o", "old"]),
 }
 

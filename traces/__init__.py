@@ -11,5 +11,6 @@ Each folder imports only from those above it:
 - `runs`: files of runs
 - `story`: a run told step by step
 - `live`: recordings of clusters that run, judged as it comes
+- `page`: pages for a browser
 - `tell`: tables, progress and JSON of every command
 """

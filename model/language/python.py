@@ -53,6 +53,10 @@ class Machine:
         self.configuration = configuration
         self.layout = configuration.layout()
         self.instances = tuple(configuration.instances(choose=choose))
+        #: the first instance of each transition of each server
+        self._places: dict[tuple[str, int], int] = {}
+        for index, instance in enumerate(self.instances):
+            self._places.setdefault((instance.name, instance.number), index)
         self._compiled = cache(self._compile)
         self._past, self._forget = folding(configuration, self.layout)
 
@@ -62,10 +66,9 @@ class Machine:
         Raises:
             KeyError: this configuration has no such step.
         """
-        for index, instance in enumerate(self.instances):
-            if instance.name == name and instance.number == number:
-                return index
-        raise KeyError(f"no transition {name!r} of server {number} here")
+        if (name, number) not in self._places:
+            raise KeyError(f"no transition {name!r} of server {number} here")
+        return self._places[name, number]
 
     def refused(self, state: State, index: int, inputs: Mapping[str, int] | None = None) -> tuple[str, ...]:
         """The labels of the guards that refuse the step; empty: it can happen."""

@@ -21,10 +21,11 @@ from tsofence.model.pd import state as s
 from tsofence.model.variants import fences
 from tsofence.specs.liveness import NAMES, Fairness, Liveness, named, named_steps
 from tsofence.specs.scenario import Scenario, load
+from tsofence.traces.page.pages import of_run
 from tsofence.traces.runs import files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources.observation import BadInput
-from tsofence.traces.story.show import html, mermaid, text
+from tsofence.traces.story.show import mermaid, text
 
 DOCS = Path(__file__).parents[2] / "docs"
 UPGRADE = replace(load("rolling-upgrade"), window=3)
@@ -196,7 +197,7 @@ def test_a_lasso_is_written_read_and_told(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(files.dumps(run))
     assert files.load(tmp_path / "run.json") == run
     assert "then repeat forever" in mermaid(run)
-    assert "repeats forever" in html(run)
+    assert "repeats forever" in of_run(run)
     (tmp_path / "run.json").write_text(files.dumps(replace(run, cycle_from=0)))
     with pytest.raises(BadInput, match="is refused at last"):
         files.load(tmp_path / "run.json")
@@ -358,6 +359,6 @@ def test_the_cycle_is_marked_where_it_is() -> None:
     drawn = mermaid(run)
     assert drawn.count("loop forever") == 1
     assert f"{begins} · " in drawn.split("loop forever")[1].splitlines()[1]
-    page = html(run)
-    assert f'id="step{begins}" class="repeats"' in page
-    assert f'id="step{begins - 1}" class="repeats"' not in page
+    page = of_run(run)
+    assert f'id="step{begins}" class="step repeats begins"' in page
+    assert f'id="step{begins - 1}" class="step repeats' not in page

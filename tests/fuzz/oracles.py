@@ -14,6 +14,7 @@ from tsofence.specs import scenario
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain.replay import Report
 from tsofence.traces.output.terminal import Terminal, one_line
+from tsofence.traces.page import pages
 from tsofence.traces.questions.ask import ask
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
@@ -60,6 +61,7 @@ def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | Non
     assert json.dumps(answers_json(answers)).isascii()
     names = [source.file for source in found.sources]
     _printed(replayed(found, {}, details=True), answered(answers, names, details=True))
+    assert pages.of_recording(trace, found).count("<script") == 2, "its data and its own"
     for verdict in found.fences:
         assert verdict.conforms is not None or verdict.note
         if verdict.run is not None:
@@ -76,7 +78,8 @@ def run_file(path: Path) -> None:
         return
     _printed(show.text(run), rerun_text(rerun(run, [run.fence, "off", "save-cas"], [])))
     assert show.mermaid(run)
-    assert show.html(run)
+    assert pages.of_run(run)
+    assert show.data(run)["steps"] is not None
     assert run_files.parse(run_files.dumps(run).encode(), "run.json") == run
 
 

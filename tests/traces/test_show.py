@@ -19,6 +19,7 @@ from tsofence.model.builds import known as builds
 from tsofence.model.language.transition import Kind
 from tsofence.model.variants import fences
 from tsofence.specs import properties, scenario
+from tsofence.traces.page import pages
 from tsofence.traces.runs import files
 from tsofence.traces.story import show
 from tsofence.traces.story.telling import Change, tell
@@ -243,7 +244,7 @@ def test_random_runs_can_be_told() -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_every_form_tells_every_step(seed: int) -> None:
     run = walk(seed, (Kind.PD, Kind.TSO))
-    page = Page(show.html(run)).text.replace(" ", "")
+    page = Page(pages.of_run(run)).text.replace(" ", "")
     diagram = re.sub(r"#(\d+);", lambda match: chr(int(match[1])), show.mermaid(run))
     text = re.sub(r"\s|│", "", printed(run, 200))
     for step in tell(run).steps:
@@ -259,7 +260,7 @@ def test_faults_are_marked() -> None:
     assert [step.fault for step in tell(run).steps] == [False, False, True]
     assert "⚡ crashes" in printed(run)
     assert "3 · t+0 · ⚡ crashes" in show.mermaid(run)
-    assert '<tr id="step3" class="fault">' in show.html(run)
+    assert '<tr id="step3" class="step fault"' in pages.of_run(run)
 
 
 @pytest.mark.parametrize("servers", [2, 3, 6])
@@ -277,7 +278,7 @@ def test_the_text_fits_the_terminal(servers: int, width: int) -> None:
 
 def test_a_run_that_cannot_happen_is_not_shown() -> None:
     run = replace(example(), moves=example().moves[1:])
-    for form in (show.text, show.html, show.mermaid):
+    for form in (show.text, show.data, pages.of_run, show.mermaid):
         with pytest.raises(RunError, match="step 2: sync_load is refused: leader"):
             form(run)
 
@@ -298,22 +299,22 @@ class Page(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.elements: set[str] = set()
+        self.elements: list[str] = []
         self.text = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.add(tag)
+        self.elements.append(tag)
         assert not {name for name, _ in attrs} & {"src", "onload", "onerror", "style"}
-        assert all((value or "").startswith("#step") for name, value in attrs if name == "href")
+        assert all((value or "").startswith("#") for name, value in attrs if name == "href")
 
     def handle_data(self, data: str) -> None:
         self.text += data
 
 
 def test_names_stay_text_on_the_page() -> None:
-    page = Page(show.html(hostile()))
-    assert "script" not in page.elements
+    page = Page(pages.of_run(hostile()))
+    assert page.elements.count("script") == 2, "its data and its own"
     assert page.text.count('<script>alert(1)</script>; end #35; %% "x"\ufffd`y` $title --> [red] &amp; ') > 4
     assert "grants (t+1, 1)" in page.text
 

@@ -1,4 +1,5 @@
-"""A run told step by step, in PD's words: on the terminal, as a sequence diagram, as a page.
+"""A run told step by step, in PD's words: what happened, where the end comes from, what else was possible.
 
-From outside: `show`.
+From outside: `show` (terminal, sequence diagram, JSON); for pages: `telling`, with `because` (its sentences),
+`otherwise` (what else was possible) and `words`.
 """

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
+from .because import plain
 from .telling import Step, Story
 from .words import To
 
@@ -43,7 +44,7 @@ def _source(story: Story) -> Iterator[str]:
             )
         if repeats:
             yield "    end"
-    for sentence in story.conclusion:
+    for sentence in (*story.conclusion, *map(plain, story.because)):
         yield f"    Note over s0,client: {_plain(sentence)}"
 
 

@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from .because import plain
 from .telling import Change, Step, Story
 from .words import To
 
@@ -45,6 +46,8 @@ class StoryText:
             yield as_table(replace(story, steps=last))
         for number, sentence in enumerate(story.conclusion):
             yield Text(sentence, style="" if number else "bold red")
+        for reason in story.because:
+            yield Text("· ", style="dim").append(plain(reason))
 
 
 def _table() -> Table:

@@ -1,13 +1,15 @@
-"""Runs for people: in the terminal, as a sequence diagram, as a page for the browser.
+"""Runs in the terminal, as a sequence diagram, as JSON; as a page: `page`.
 
 A run that its own transitions refuse is a `RunError`; `files.load` gives no such run.
 """
 
+from typing import Any
+
 from rich.console import RenderableType
 
 from ...checker.run import Run
-from . import as_html, as_mermaid, as_text
-from .telling import tell
+from . import as_json, as_mermaid, as_text
+from .telling import story_of, take, tell
 
 
 def text(run: Run) -> RenderableType:
@@ -20,6 +22,7 @@ def mermaid(run: Run) -> str:
     return as_mermaid.render(tell(run))
 
 
-def html(run: Run) -> str:
-    """The run as one HTML page that needs nothing else."""
-    return as_html.render(tell(run))
+def data(run: Run) -> dict[str, Any]:
+    """The run for scripts, with where its end comes from."""
+    taken = take(run)
+    return as_json.render(story_of(taken), taken.say)

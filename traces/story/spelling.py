@@ -89,6 +89,10 @@ class Spelling:
             return self.time(value)
         return self.span(value) if sort is DURATION else str(value)
 
+    def of_variable(self, name: str, value: int) -> str:
+        """A value of that variable."""
+        return self.value(self._layout.vocabulary.variables[name].sort, value)
+
     def timestamp(self, physical: int, first: int, last: int | None = None) -> str:
         """A timestamp, or several of one physical part."""
         logical = str(first) if last in (None, first) else f"{first}..{last}"

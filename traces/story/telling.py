@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 
 from ...checker.run import Frame, Run, follow
 from ...model.language.layout import Layout
+from ...model.language.python import Machine
 from ...model.language.transition import Kind
 from ...model.pd.state import AHEAD, CLIENTS, DYNAMIC, JOB, LIMIT, OWN, POLLED, REGISTRY, ROLE
 from ..output.terminal import clean
-from . import why
+from . import because, stuck, why
+from .because import Sentence
+from .cause import Cause, cause
+from .forever import Forever, forever
 from .spelling import Spelling, State
 from .words import WORDS, To, plain
 
@@ -67,7 +71,8 @@ class Step:
 class Story:
     """A whole run; what repeats forever stands at its end.
 
-    ``facts`` are about all of it, ``conclusion`` says what its last step breaks and why.
+    ``facts`` are about all of it, ``conclusion`` says what its last step breaks and why, ``because`` where
+    that comes from, or why nobody gets out; it is made of ``cause`` or ``forever``.
     """
 
     title: str
@@ -75,17 +80,49 @@ class Story:
     lanes: tuple[Lane, ...]
     steps: tuple[Step, ...]
     conclusion: tuple[str, ...]
+    because: tuple[Sentence, ...] = ()
+    cause: Cause | None = None
+    forever: Forever | None = None
 
 
-def tell(run: Run) -> Story:
-    """The run as a story, after the plain interpreter has taken each of its steps again.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A run whose steps the plain interpreter has taken again, and how its values are told."""
+
+    run: Run
+    machine: Machine
+    say: Spelling
+    frames: tuple[Frame, ...]
+
+
+def take(run: Run) -> Taken:
+    """Take each step again.
 
     Raises:
         RunError: a guard refuses a step.
     """
     machine = run.machine()
-    say = Spelling(run, machine.layout)
-    frames = tuple(follow(run, machine))
+    return Taken(run, machine, Spelling(run, machine.layout), tuple(follow(run, machine)))
+
+
+def tell(run: Run) -> Story:
+    """The run as a story.
+
+    Raises:
+        RunError: a guard refuses a step.
+    """
+    return story_of(take(run))
+
+
+def words_of(taken: Taken, frame: Frame) -> str:
+    """A step in words, whether or not the run takes it."""
+    words = WORDS.get(frame.move.transition) or plain(frame.move.transition)
+    return words.text.format_map(_values(taken.run, taken.say, frame))
+
+
+def story_of(taken: Taken) -> Story:
+    """The story of a run whose steps were taken again."""
+    run, machine, say, frames = taken.run, taken.machine, taken.say, taken.frames
     crucial = {why.remembered(run), len(frames) if run.breaks and run.cycle_from is None else None}
     lanes = _Lanes(say, machine.layout)
     steps = [
@@ -95,12 +132,17 @@ def tell(run: Run) -> Story:
     begins = lanes.changes(unused, machine.layout.initial(run.first, {}))
     if any(begins):
         steps.insert(0, Step(0, say.time(say.start), None, "at first", To.CLUSTER, False, False, begins))
+    comes_from, repeats = cause(run, machine, frames), forever(run, machine, frames)
+    told = because.sentences(comes_from, say) if comes_from else ()
     return Story(
         clean(run.title),
         tuple(_facts(run, say)),
         (*(Lane(say.names[n], _KINDS[kind]) for n, kind in enumerate(run.kinds, 1)), Lane("etcd", "keys")),
         tuple(steps),
         tuple(why.conclusion(run, machine, say, frames)),
+        stuck.sentences(repeats, say) if repeats else told,
+        comes_from,
+        repeats,
     )
 
 

@@ -18,6 +18,11 @@ from ..output.writing import write
 from ..runs import files
 
 
+def as_json(result: Mapping[str, Any]) -> str:
+    """A document in plain ASCII: every terminal and encoding takes that, whatever names are in it."""
+    return json.dumps(result, indent=2).replace("\x7f", "\\u007f") + "\n"
+
+
 class Outlet:
     """What a user said about output.
 
@@ -33,6 +38,11 @@ class Outlet:
         self._json_to = json_to
         self._runs = runs
 
+    @property
+    def to_stdout(self) -> bool:
+        """Does the result go to stdout?"""
+        return self._json_to == "-"
+
     def write_runs(self, found: Mapping[tuple[str, str], Run]) -> dict[tuple[str, str], str]:
         """Write runs by fence and property; the file of each that could be written."""
         if self._runs is None:
@@ -45,8 +55,8 @@ class Outlet:
                 written[fence, prop] = str(path)
         return written
 
-    def write_table(self, to: str, text: str) -> None:
-        """Write a table to a file, or ``-`` for stdout.
+    def put(self, to: str, text: str) -> None:
+        """Write to a file, or ``-`` for stdout.
 
         Raises:
             BadInput: it cannot be written.
@@ -57,7 +67,7 @@ class Outlet:
             write(Path(to), text)
 
     def finish(self, command: str, result: Mapping[str, Any]) -> None:
-        """Write the result, in plain ASCII: every terminal and encoding takes that, whatever names are in it.
+        """Write the result.
 
         Raises:
             BadInput: it cannot be written.
@@ -70,7 +80,7 @@ class Outlet:
         if self._json_to is None:
             return
         fault = None if self.held.error is None else one_line(faults.describe(self.held.error))
-        text = json.dumps({**result, "fault": fault}, indent=2).replace("\x7f", "\\u007f") + "\n"
+        text = as_json({**result, "fault": fault})
         if self._json_to == "-":
             click.echo(text, nl=False)
         else:

@@ -1,0 +1,404 @@
+"""What the page of a recording shows: one time axis, servers, etcd's keys, clients, and what went wrong.
+
+Times are those of the clocks that wrote them, which are taken to agree; those of etcd's events are estimated
+(`spans.times_of`). Units: ns since 1970.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter
+from pathlib import Path
+
+from ..explain.replay import Report
+from ..output.terminal import clean
+from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Service
+from ..sources.servers import Servers, Unclear
+from ..sources.trace import Trace
+from . import blame, spans
+from .blame import Fault, Said
+from .flagged import Flagged, Pair, flagged
+from .happened import ADMIN, FAULTS, Happened, happened
+from .spans import Explained, Save, Span
+from .wording import clock, short
+
+#: errors that follow each other within this are one, where there are many
+_TOGETHER_NS = 1_000_000_000
+#: so many duplicates stand alone
+_ALONE = 100
+#: a client that waits longer than this for an answer, while it asks, is shown as being without
+_WITHOUT_NS = 300 * NS_PER_MS
+#: of what happened, so many rows are told
+_MOST_ROWS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened at a moment: ``kind`` is ``save``, ``refused``, ``admin`` or ``fault``."""
+
+    at: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How far something was ahead of the clock at a moment; both in ns."""
+
+    at: int
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLane:
+    """A server: when it was ``elected`` and ``able`` to grant, what it granted and saved by the clock."""
+
+    name: str
+    kind: str
+    elected: tuple[Span, ...]
+    able: tuple[Span, ...]
+    granted: tuple[Lead, ...]
+    saved: tuple[Lead, ...]
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLane:
+    """A key of etcd: who stood in it."""
+
+    name: str
+    holders: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLane:
+    """A client: when its calls were answered, when they failed, and when it was ``without`` answers."""
+
+    name: str
+    asks: str
+    answered: tuple[int, ...]
+    failed: tuple[int, ...]
+    without: tuple[Span, ...]
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Something that may not be: ``kind`` is ``duplicate``, ``regression``, ``save`` (beside a primary) or
+    ``key`` (the timestamp key goes back).
+
+    ``count`` of them from ``at`` to ``until``; ``calls``: the two that show it, if it is about calls.
+    """
+
+    number: int
+    kind: str
+    at: int
+    until: int
+    count: int
+    text: str
+    clients: tuple[str, ...]
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of a property or a fence, in words."""
+
+    name: str
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """All of it; ``said``: the first cause, in sentences whose parts name moments."""
+
+    title: str
+    facts: tuple[str, ...]
+    start: int
+    end: int
+    servers: tuple[ServerLane, ...]
+    keys: tuple[KeyLane, ...]
+    saves: tuple[Save, ...]
+    clients: tuple[ClientLane, ...]
+    errors: tuple[Error, ...]
+    said: tuple[Said, ...]
+    verdicts: tuple[Verdict, ...]
+    fences: tuple[Verdict, ...]
+    happened: tuple[Happened, ...]
+    left_out: int
+    flagged: Flagged
+
+    def offset(self, at: int) -> float:
+        """A moment in ms from the start, cut to the microsecond."""
+        return (at - self.start) // 1000 / 1000
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The properties and fences of which nothing is known."""
+        return tuple(each.name for each in (*self.verdicts, *self.fences) if each.verdict == "unknown")
+
+
+def incident(trace: Trace, report: Report) -> Incident:
+    """What there is to show of a recording and of what replay found in it."""
+    times = spans.times_of(trace)
+    calls = [call for call in trace.calls if call.timed]
+    moments = [*times.values(), *(line.at_ns for line in trace.logs)]
+    moments += [call.start_ns for call in calls[:1]] + [max((call.end_ns for call in calls), default=0)]
+    moments = [each for each in moments if each] or [0]
+    start, end = _within(moments)
+    key_lanes = tuple(
+        KeyLane(key.value, spans.holders(trace, key, times, end))
+        for key in (Key.LEADER, Key.PRIMARY, Key.EXPECTED_PRIMARY)
+    )
+    elected = sorted((*key_lanes[0].holders, *key_lanes[1].holders), key=attrgetter("since"))
+    explained = spans.explained(report)
+    saves = spans.saves(trace, explained.writers, times, elected)
+    found = flagged(trace)
+    rows = happened(trace, times, saves, explained)
+    answers = _answers(trace, calls)
+    servers = tuple(_servers(trace, answers, elected, saves, explained, end))
+    facts = Fault(
+        trace,
+        report,
+        saves,
+        found,
+        key_lanes[1].holders,
+        answers,
+    )
+    return Incident(
+        _title(trace),
+        tuple(_facts(trace, report)),
+        start,
+        end,
+        servers,
+        tuple(lane for lane in key_lanes if lane.holders),
+        saves,
+        tuple(_clients(calls)),
+        tuple(_errors(found, facts)),
+        tuple(blame.told(facts)),
+        tuple(map(_judged, report.properties)),
+        tuple(_fences(report)),
+        tuple(rows[:_MOST_ROWS]),
+        max(0, len(rows) - _MOST_ROWS),
+        found,
+    )
+
+
+def _within(moments: Sequence[int]) -> tuple[int, int]:
+    """The time axis, with a little room at both ends; it begins with a millisecond."""
+    low, high = min(moments), max(moments)
+    room = max((high - low) // 100, NS_PER_MS)
+    return (low - room) // NS_PER_MS * NS_PER_MS, high + room
+
+
+def _title(trace: Trace) -> str:
+    folder = Path(trace.sources[0].file).parent.name if trace.sources else ""
+    return clean(f"Recording {folder}".strip())
+
+
+def _facts(trace: Trace, report: Report) -> Iterator[str]:
+    read = [source for source in trace.sources if source.observations]
+    counts = f"{len(trace.keys)} events of etcd, {len(trace.logs)} log lines, {len(trace.calls)} calls"
+    yield f"{counts} in {len(read)} files"
+    yield "the clocks of servers, clients and the recorder are taken to agree"
+    builds = " or ".join(report.build.builds) if report.build.evidence else ""
+    why = report.build.why
+    for source in trace.sources:
+        why = why.replace(source.file, Path(source.file).name)
+    yield f"build {builds or 'unknown'} ({clean(why)})"
+    for source in trace.sources:
+        if source.unread is not None or not source.whole:
+            yield clean(f"{Path(source.file).name} was not read whole: {'; '.join(source.reasons)}")
+    yield from map(clean, report.notes)
+
+
+# --- lanes -------------------------------------------------------------------------------------------
+
+
+def _answers(trace: Trace, calls: Iterable[Call]) -> dict[str, list[Call]]:
+    """By server, the answered calls of clients that asked it by its address."""
+    try:
+        servers = Servers(trace)
+    except Unclear:
+        return {}
+    found: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in calls:
+        number = servers.at(call.kind, call.endpoint) if call.error is None else 0
+        if number and not servers.in_api_mode(number, call.end_ns):
+            found[servers.names[number - 1]].append(call)
+    return found
+
+
+def _servers(
+    trace: Trace,
+    answers: Mapping[str, Sequence[Call]],
+    elected: Sequence[Span],
+    saves: Sequence[Save],
+    explained: Explained,
+    end: int,
+) -> Iterator[ServerLane]:
+    crashes = [each for each in explained.faults if each.transition == "crash"]
+    able = spans.able(trace, elected, crashes, end)
+    lines: defaultdict[str, list[LogEvent]] = defaultdict(list)
+    for line in trace.logs:
+        lines[line.server].append(line)
+    tso = {line.server for line in trace.logs if line.service is Service.TSO}
+    tso |= {event.server for event in trace.keys if event.key is Key.PRIMARY and event.server}
+    names = dict.fromkeys((*(span.what for span in elected), *lines, *answers))
+    for name in sorted(names, key=lambda name: (name in tso, name)):
+        own = [save for save in saves if save.writers == (name,)]
+        supposed = [
+            Mark(each.at, "fault", f"{each.text}, as explained under {explained.under}")
+            for each in explained.faults
+            if each.server == name
+        ]
+        yield ServerLane(
+            short(name),
+            "TSO server" if name in tso else "PD",
+            tuple(span for span in elected if span.what == name),
+            tuple(able.get(name) or ()) or tuple(spans.answering(answers.get(name, []))),
+            tuple(
+                Lead(call.end_ns, call.physical * NS_PER_MS - call.end_ns) for call in answers.get(name, ())
+            ),
+            tuple(Lead(save.at, (save.value or 0) - save.at) for save in own if save.value),
+            tuple(sorted((*_once(_marks(lines[name])), *map(_saved, own), *supposed), key=attrgetter("at"))),
+        )
+
+
+def _saved(save: Save) -> Mark:
+    value = "key deleted" if save.value is None else f"window up to {clock(save.value)}"
+    return Mark(save.at, "save", f"revision {save.event.revision}: {value}")
+
+
+def _once(marks: Iterable[Mark]) -> Iterator[Mark]:
+    """What a server says again and again is marked where it begins; each refusal stands."""
+    last: dict[str, str] = {}
+    for mark in marks:
+        if mark.kind == "refused" or last.get(mark.kind) != mark.text:
+            yield mark
+        last[mark.kind] = mark.text
+
+
+def _marks(lines: Iterable[LogEvent]) -> Iterator[Mark]:
+    for line in lines:
+        text = clean(f"{line.step.value} {line.text}".strip())
+        if line.step is LogStep.SAVE_REFUSED:
+            why = line.refusal.value if line.refusal else ""
+            yield Mark(line.at_ns, "refused", f"save refused: {why}")
+        elif line.step in ADMIN:
+            yield Mark(line.at_ns, "admin", text)
+        elif line.step in FAULTS:
+            yield Mark(line.at_ns, "fault", text)
+
+
+def _clients(calls: Sequence[Call]) -> Iterator[ClientLane]:
+    of: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in calls:
+        of[call.client].append(call)
+    for name, own in sorted(of.items()):
+        answered = sorted(call.end_ns for call in own if call.error is None)
+        asks = dict.fromkeys(call.endpoint for call in own if call.endpoint)
+        first, last = own[0].start_ns, max(call.end_ns for call in own)
+        silent = pairwise((first, *answered, last))
+        yield ClientLane(
+            clean(name),
+            ", ".join(map(short, list(asks)[:3])),
+            tuple(answered),
+            tuple(sorted(call.end_ns for call in own if call.error is not None)),
+            tuple(Span("without", since, until) for since, until in silent if until - since > _WITHOUT_NS),
+            len(own),
+        )
+
+
+# --- what went wrong ------------------------------------------------------------------------------------
+
+
+def _errors(found: Flagged, facts: Fault) -> Iterator[Error]:
+    """By time: duplicates (alone, if there are few), regressions in a row, saves, the key going back."""
+    told: list[Error] = []
+    alone = len(found.twice) <= _ALONE
+    for kind, pairs, apart in (("duplicate", found.twice, alone), ("regression", found.back, False)):
+        for group in _grouped(pairs, 0 if apart else _TOGETHER_NS):
+            worst = max(group, key=lambda pair: pair.back_ms)
+            clients = tuple(
+                dict.fromkeys(clean(call.client) for pair in group for call in (pair.later, pair.earlier))
+            )
+            told.append(
+                Error(
+                    0,
+                    kind,
+                    group[0].later.end_ns,
+                    group[-1].later.end_ns,
+                    len(group),
+                    _text(kind, group, worst),
+                    clients,
+                    (call_text(worst.earlier), call_text(worst.later)),
+                )
+            )
+    for save, primary in blame.beside(facts):
+        who = " or ".join(map(short, save.writers))
+        text = f"{who} saves revision {save.event.revision} while {short(primary.what)} is TSO primary"
+        told.append(Error(0, "save", save.at, save.at, 1, text, ()))
+    for save in facts.saves:
+        if save.back:
+            text = f"the timestamp key goes back at revision {save.event.revision}"
+            told.append(Error(0, "key", save.at, save.at, 1, text, ()))
+    told.sort(key=attrgetter("at"))
+    for number, error in enumerate(told, 1):
+        yield Error(
+            number, error.kind, error.at, error.until, error.count, error.text, error.clients, error.calls
+        )
+
+
+def _grouped(pairs: Sequence[Pair], within: int) -> Iterator[list[Pair]]:
+    group: list[Pair] = []
+    for pair in pairs:
+        if group and (not within or pair.later.end_ns - group[-1].later.end_ns > within):
+            yield group
+            group = []
+        group.append(pair)
+    if group:
+        yield group
+
+
+def _text(kind: str, group: Sequence[Pair], worst: Pair) -> str:
+    if kind == "duplicate":
+        many = f"{len(group)} pairs of calls got the same timestamp; one" if len(group) > 1 else "two calls"
+        return f"{many} of {clean(worst.earlier.client)} and {clean(worst.later.client)}" + (
+            " got the same timestamp" if len(group) == 1 else ""
+        )
+    many = "calls that started after another was answered got" if len(group) > 1 else "call got"
+    return f"{len(group)} {many} less than it, up to {worst.back_ms} ms back"
+
+
+def call_text(call: Call) -> str:
+    """A call and its answer, on one line."""
+    own = f"{call.logical - call.count + 1} to {call.logical}" if call.count > 1 else f"{call.logical}"
+    at = f" at {short(call.endpoint)}" if call.endpoint else ""
+    when = f"{clock(call.start_ns)} to {clock(call.end_ns)}"
+    where = f"{Path(call.file).name}:{call.line}"
+    return clean(f"{call.client}{at} got ({call.physical}, {own}), {when} [{where}]")
+
+
+# --- words --------------------------------------------------------------------------------------------
+
+
+def _judged(judgement: object) -> Verdict:
+    name, verdict, count, worst, note = (
+        getattr(judgement, each) for each in ("property", "verdict", "count", "worst_ms", "note")
+    )
+    parts = [f"{count}" if count else "", "" if worst is None else f"worst {worst} ms", note]
+    return Verdict(name, verdict, clean("; ".join(filter(None, parts))))
+
+
+def _fences(report: Report) -> Iterator[Verdict]:
+    for each in report.fences:
+        verdict = "unknown" if each.conforms is None else "conforms" if each.conforms else "does not conform"
+        stop = each.stopped_at
+        at = "" if stop is None else f"stopped at {Path(stop.file).name}:{stop.line}"
+        refused = [f"{r.transition} of {short(r.server)} needs: {r.guard}" for r in each.refused_by[:3]]
+        yield Verdict(each.fence, verdict, clean("; ".join(filter(None, [each.note, at, *refused]))))
