@@ -259,8 +259,8 @@ def _put(text: str, target: Path | None) -> None:
     "--to",
     "form",
     type=click.Choice(list(_DRAWN)),
-    help="Also as a page that explains it, as its timeline alone, as trace events for ui.perfetto.dev, or as a "
-    "table of what shows violations.  [default with -o: csv]",
+    help="Also as a page that explains it, as its timeline alone, as trace events for ui.perfetto.dev, or "
+    "as a table of what shows violations.  [default: by the ending of -o]",
 )
 @click.option(
     "-o",
@@ -311,7 +311,13 @@ def replay(
         if witnesses or target or shrunk_to:
             raise click.UsageError("--witnesses, --shrink and -o are for recordings: a run file has one run")
         return _rerun(files, names if builds or chosen else (), asked, outlet)
-    form = form or ("csv" if target else None)
+    if form is None and target is not None:
+        ending = Path(target).suffix.lower().removeprefix(".") or "csv"
+        if ending not in _DRAWN:
+            raise click.UsageError(
+                f"-o {target}: of {', '.join(_DRAWN)} its ending names none; say which with --to"
+            )
+        form = ending
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
     if unheard:

@@ -90,7 +90,7 @@ def test_what_is_flagged_is_what_may_not_be(calls: list[Call]) -> None:
         for each in calls
         if any(other.end_ns < each.start_ns and other.last >= each.first for other in calls)
     ]
-    assert sorted(id(pair.later) for pair in found.back) == sorted(map(id, late))
+    assert sorted(map(repr, (pair.later for pair in found.back))) == sorted(map(repr, late))
     assert all(pair.earlier.end_ns < pair.later.start_ns for pair in found.back)
     overlapping = any(a.first <= b.last and b.first <= a.last for i, a in enumerate(calls) for b in calls[:i])
     assert bool(found.twice) == overlapping
@@ -310,7 +310,7 @@ def test_replay_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        ((RECORDING, "-o", "x.html"), "-o is where --to goes"),
+        ((RECORDING, "-o", "x.pdf"), "its ending names none; say which with --to"),
         ((RECORDING, "--to", "html", "--json", "-"), "say where --to goes, with -o FILE"),
         ((RUN, "--to", "html"), "show RUN.json --to html shows a run"),
     ],

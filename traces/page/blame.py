@@ -155,7 +155,7 @@ def _stale_load(fault: Fault) -> Iterator[Said]:
         return
     pair = fault.found.twice[0]
     for server, calls in fault.answers.items():
-        granted = [call for call in (pair.later, pair.earlier) if any(call is each for each in calls)]
+        granted = [call for call in (pair.later, pair.earlier) if call in calls]
         own = [
             save
             for save in fault.saves
