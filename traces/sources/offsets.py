@@ -91,6 +91,14 @@ class Clocks:
         """The clocks that show another time than the others."""
         return [clock for clock in self.clocks if clock.doubtful]
 
+    def suspect(self) -> Sequence[Clock]:
+        """Others that do so, but by less than what most events take."""
+        return [
+            clock
+            for clock in self.clocks
+            if not clock.doubtful and clock.offset and not clock.offset[0] <= 0 <= clock.offset[1]
+        ]
+
     def moved_ns(self, file: str) -> int:
         """What has been taken off the readings in a file."""
         return next((clock.moved_ns for clock in self.clocks if file in clock.files), 0)
