@@ -24,7 +24,8 @@ def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:
     """Whether no time was compared: with what etcd holds, or with what the fence can do at all."""
     if order.contradicted:
         return order.contradicted[0].transition != "grant"
-    return any(each.guard == NO_SUCH_STEP for each in tried.verdict.refused_by)
+    refused = tried.verdict.refused_by
+    return bool(refused) and all(each.guard == NO_SUCH_STEP for each in refused)
 
 
 def certain(judgement: Judgement, conforms: bool, clocks: Clocks) -> Judgement:
