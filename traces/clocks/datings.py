@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 
 import numpy
 
@@ -205,7 +205,7 @@ def _saved(keys: tuple[KeyEvent, ...]) -> dict[int, int]:
     return {value: found[0] for value, found in revisions.items() if len(found) == 1}
 
 
-def _ticks(trace: Trace, wanted: Container[int]) -> Iterator[tuple[str, int, int, int]]:
+def _ticks(trace: Trace, wanted: Collection[int]) -> Iterator[tuple[str, int, int, int]]:
     """By file a physical part, and between which readings of a client's clock a memory reached it."""
     many: defaultdict[str, int] = defaultdict(int)
     for file, before, _ in _steps_up(trace):
@@ -215,7 +215,7 @@ def _ticks(trace: Trace, wanted: Container[int]) -> Iterator[tuple[str, int, int
         every = -(-many[file] // _MANY)
         reached = after["physical"]
         some = reached % every == 0
-        some |= numpy.fromiter((each in wanted for each in reached.tolist()), bool, len(reached))
+        some |= numpy.isin(reached, numpy.array([*wanted], numpy.int64))
         for one, other in zip(before[some], after[some], strict=True):
             physical = int(other["physical"])
             if (file, physical) not in told:

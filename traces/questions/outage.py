@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import attrgetter
 
+import numpy as np
+
+from ..sources.calls import ROW, granted
 from ..sources.observation import Key, LogEvent, Refusal, Service, Where
+from ..sources.spilling import Sorted
 from ..sources.trace import Trace
 from .answer import LOGS, Answer, clock, many, seconds
 from .backwards import short
@@ -135,20 +138,25 @@ def _last_sign(trace: Trace, line: LogEvent, of: Term, successor: Term, until: i
 
 def _unanswered(trace: Trace, terms: Terms) -> Iterator[_Found]:
     """Times in which calls failed and none was answered."""
-    calls = sorted((call for call in trace.calls if call.timed), key=attrgetter("end_ns"))
-    last = None
-    failed = 0
-    for call in calls:
-        if call.error is not None:
-            failed += 1
-            continue
-        if last is not None and failed and call.end_ns - last.end_ns >= _LONG_NS:
+    by_end = Sorted(ROW, "end")
+    for rows in trace.calls.chunks():
+        by_end.add(rows[rows["timed"] != 0])
+    last, last_failed, failed = np.empty(0, ROW), np.empty(0, np.int64), 0
+    for rows in by_end:
+        got = granted(rows)
+        failures = failed + np.cumsum(~got)
+        answered = np.concatenate((last, rows[got]))
+        failed_before = np.concatenate((last_failed, failures[got]))
+        waited = np.diff(answered["end"])
+        for at in np.flatnonzero((waited >= _LONG_NS) & (np.diff(failed_before) > 0)):
+            before, after = (trace.calls.call(answered[each]) for each in (at, at + 1))
             text = (
-                f"for {seconds(call.end_ns - last.end_ns)}, from {clock(last.end_ns)}, no call was answered "
-                f"({failed} failed){_meanwhile(terms, last.end_ns, call.end_ns)}"
+                f"for {seconds(int(waited[at]))}, from {clock(before.end_ns)}, no call was answered "
+                f"({failed_before[at + 1] - failed_before[at]} failed)"
+                f"{_meanwhile(terms, before.end_ns, after.end_ns)}"
             )
-            yield call.end_ns - last.end_ns, text, (last.where, call.where)
-        last, failed = call, 0
+            yield int(waited[at]), text, (before.where, after.where)
+        last, last_failed, failed = answered[-1:], failed_before[-1:], int(failures[-1])
 
 
 def _meanwhile(terms: Terms, since: int, until: int) -> str:
