@@ -22,7 +22,7 @@ from .traces.explain.replay import Report
 from .traces.explain.shrinking import shrink
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean, clean_lines
-from .traces.output.writing import write
+from .traces.output.writing import put
 from .traces.page import pages
 from .traces.questions.ask import ask
 from .traces.runs import files as run_files
@@ -221,14 +221,6 @@ _DRAWN: dict[str, Callable[[Trace, Report], str]] = {
 }
 
 
-def _put(text: str, target: Path | None) -> None:
-    """Write to a file, or to stdout."""
-    if target is not None:
-        write(target, text)
-    elif text:
-        click.echo(text)
-
-
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.Place(path_type=Path))
 @options.build
@@ -299,7 +291,14 @@ def replay(
     """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     files = run_files.all_runs(paths)
-    if form is not None and target in (None, "-") and outlet.to_stdout:
+    drawn = form
+    if form is None and target is not None:
+        drawn = Path(target).suffix.lower().removeprefix(".") or "csv"
+        if drawn not in _DRAWN:
+            raise click.UsageError(
+                f"-o {target}: of {', '.join(_DRAWN)} its ending names none; say which with --to"
+            )
+    if drawn is not None and target in (None, "-") and outlet.to_stdout:
         raise click.UsageError("--json - goes to stdout as well: say where --to goes, with -o FILE")
     if files:
         if form is not None:
@@ -311,13 +310,6 @@ def replay(
         if witnesses or target or shrunk_to:
             raise click.UsageError("--witnesses, --shrink and -o are for recordings: a run file has one run")
         return _rerun(files, names if builds or chosen else (), asked, outlet)
-    if form is None and target is not None:
-        ending = Path(target).suffix.lower().removeprefix(".") or "csv"
-        if ending not in _DRAWN:
-            raise click.UsageError(
-                f"-o {target}: of {', '.join(_DRAWN)} its ending names none; say which with --to"
-            )
-        form = ending
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
     if unheard:
@@ -335,14 +327,14 @@ def replay(
             dropped=dropped,
             progress=screen.explaining,
             held=outlet.held,
-            witnesses=witnesses or (options.Many.MOST if form == "csv" else 0),
+            witnesses=witnesses or (options.Many.MOST if drawn == "csv" else 0),
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     asked_of_it = ask(trace, found.properties, found.build)
     outlet.console.print(replayed(found, written, details=details))
-    if form is not None:
+    if drawn is not None:
         with outlet.held:
-            outlet.put(target or "-", _DRAWN[form](align(trace), found))
+            put(_DRAWN[drawn](align(trace), found), target)
     tried = [each.fence for each in found.fences]
     for judgement in found.properties if shrunk_to else ():
 
@@ -505,7 +497,7 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
         text = told.getvalue()
     else:
         text = _SHOWN[form](found)
-    _put(text, target)
+    put(text, target)
     return 0
 
 

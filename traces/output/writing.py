@@ -11,6 +11,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+import click
+
 from ..sources.observation import BadInput
 
 
@@ -31,6 +33,14 @@ def write(file: Path, text: str) -> None:
         raise BadInput(
             str(file), None, "a file that can be written", f"check the path and its disk ({reason})"
         ) from None
+
+
+def put(text: str, target: Path | str | None) -> None:
+    """Write to a file, or to stdout (``-``, or None); raises as `write`."""
+    if target is not None and target != "-":
+        write(Path(target), text)
+    elif text:
+        click.echo(text, nl=not text.endswith("\n"))
 
 
 def _has_neighbours(file: Path, target: Path) -> bool:

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
 from ... import __version__
 from ...checker.run import Run
 from ..output import faults
 from ..output.faults import Held
 from ..output.terminal import Terminal, one_line
-from ..output.writing import write
+from ..output.writing import put, write
 from ..runs import files
 
 
@@ -55,17 +53,6 @@ class Outlet:
                 written[fence, prop] = str(path)
         return written
 
-    def put(self, to: str, text: str) -> None:
-        """Write to a file, or ``-`` for stdout.
-
-        Raises:
-            BadInput: it cannot be written.
-        """
-        if to == "-":
-            click.echo(text, nl=False)
-        else:
-            write(Path(to), text)
-
     def finish(self, command: str, result: Mapping[str, Any]) -> None:
         """Write the result.
 
@@ -81,7 +68,4 @@ class Outlet:
             return
         fault = None if self.held.error is None else one_line(faults.describe(self.held.error))
         text = as_json({**result, "fault": fault})
-        if self._json_to == "-":
-            click.echo(text, nl=False)
-        else:
-            write(Path(self._json_to), text)
+        put(text, self._json_to)
