@@ -275,6 +275,14 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def _line_of(file: Path) -> str:
+    """A secret in a file, without the end of its line."""
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise click.UsageError(f"{file}: expected a password in UTF-8; check the file") from None
+
+
 def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
     """A cluster that runs, what it wants to see, and its logs; the command gets an `Order` of that name."""
 
@@ -297,7 +305,7 @@ def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
 
         if (user is None) != (password_file is None):
             raise click.UsageError("--user and --password-file are given together, or neither")
-        password = "" if password_file is None else password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        password = "" if password_file is None else _line_of(password_file)
         order = Order(
             pd,
             Access(cacert, cert, key, user, password),

@@ -14,6 +14,7 @@ from tsofence.traces.sources import reading
 from .gateways import CLUSTER, TIMESTAMP, Gateway, serving
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
+NO_TEXT = Path(__file__).parents[1] / "recordings" / "pd-failover" / "etcd.jsonl.gz"
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -45,6 +46,10 @@ def test_what_is_stopped_is_whole(stop: signal.Signals, tmp_path: Path) -> None:
         ),
         (["--pd", "nowhere/at/all"], "expected an address such as http://10.0.1.5:2379"),
         (["--pd", "http://127.0.0.1:1", "--user", "root"], "--user and --password-file are given together"),
+        (
+            ["--pd", "http://127.0.0.1:1", "--user", "root", "--password-file", str(NO_TEXT)],
+            "expected a password in UTF-8; check the file",
+        ),
         (["--pd", "https://127.0.0.1:1", "--cacert", __file__], "expected certificates of the CA (PEM)"),
     ],
 )

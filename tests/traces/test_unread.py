@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tsofence.traces.explain.replay import replay
+from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.trace import Kind, Source, Unread
 from tsofence.traces.sources.unread import unread_kind
@@ -31,6 +32,12 @@ LOOKS_LIKE = {
     "a program": ("import os\nprint(os.name)\n", None),
     "nothing": ("\n\n", None),
 }
+
+
+def test_a_file_that_is_cut_in_its_only_line_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "etcd.jsonl").write_text('{"Header":{"revision":12},"Events":[{"kv":{"key":"L3Bk')
+    with pytest.raises(BadInput, match=r"a recorded run \(line 1 is cut off\)$"):
+        read([tmp_path])
 
 
 @pytest.mark.parametrize("what", LOOKS_LIKE)

@@ -67,7 +67,9 @@ def read(
         ]
         if states:
             raise BadInput(states[0].file, None, expected, states[0].reasons[0])
-        raise BadInput(first, None, expected, "name the files or the folder of a recorded run")
+        why = "; ".join(gathered.sources[0].reasons[-1:]) if gathered.sources else ""
+        told = f" ({why})" if why else ""
+        raise BadInput(first, None, expected, f"name the files or the folder of a recorded run{told}")
     gathered.logs = rotated.named_alike(gathered.logs)
     keys, gaps = _merge_watches(gathered.watches)
     _of_one_cluster(keys, gathered.logs)
