@@ -277,7 +277,7 @@ def test_nothing_else_decides_by_the_name_of_a_fence() -> None:
     # what replay asks by default, a field of a line in PD's log, a remark
     assert {each.partition(":")[0] for each in found} == {
         "traces/explain/replay.py",
-        "traces/sources/pdlog.py",
+        "traces/sources/saying.py",
         "traces/tell/matrix.py",
     }
 

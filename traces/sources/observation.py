@@ -107,7 +107,7 @@ class KeyEvent:
 
 
 class LogStep(Enum):
-    """A step of the protocol that a server logs. `pdlog.py` has the messages and fields."""
+    """A step of the protocol that a server logs. `words.py` has the messages and fields."""
 
     SERVER_START = "server start"
     SERVER_EXIT = "server exit"
