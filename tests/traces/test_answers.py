@@ -52,6 +52,10 @@ def at(second: str) -> str:
     return f"2026/03/01 10:00:{second} +00:00"
 
 
+def synced(second: str, last: str, save: str, begins: str) -> str:
+    return f"{second}|sync and save timestamp|last={at(last)}|save={at(save)}|next={at(begins)}"
+
+
 def test_a_panic_line_tells_by_how_much_and_which_timestamps() -> None:
     back = answer(asked(REPORTS / "panic-line"), BACK)
     assert back.verdict == "yes"
@@ -62,9 +66,9 @@ def test_a_panic_line_tells_by_how_much_and_which_timestamps() -> None:
 
 def test_a_leader_that_cleared_its_memory_after_the_sync_cannot_grant() -> None:
     found = asked(REPORTS / "reset-after-sync")
-    synced, none, bug = (answer(found, question) for question in (SYNCED, NONE, BUG))
-    assert (synced.verdict, none.verdict) == ("no", "yes")
-    assert [where.line for where in synced.evidence] == [10, 9, 11]
+    first, none, bug = (answer(found, question) for question in (SYNCED, NONE, BUG))
+    assert (first.verdict, none.verdict) == ("no", "yes")
+    assert [where.line for where in first.evidence] == [10, 9, 11]
     assert "leads since 02:19:41.911 and cannot grant" in none.text
     assert "3423" in bug.text
     assert bug.decided_by.startswith("pd-server -V")
@@ -121,12 +125,7 @@ def test_who_leads_when_is_told_by_ten_chosen_lines(tmp_path: Path) -> None:
     first = log(
         tmp_path,
         "pd-1",
-        "01.000|sync and save timestamp|last="
-        + at("00.500")
-        + "|save="
-        + at("04.000")
-        + "|next="
-        + at("01.000"),
+        synced("01.000", "00.500", "04.000", "01.000"),
         "01.001|PD leader is ready to serve|leader-name=pd-1",
         "20.000|no longer a leader because lease has expired, PD leader will step down",
     )
@@ -134,12 +133,7 @@ def test_who_leads_when_is_told_by_ten_chosen_lines(tmp_path: Path) -> None:
         tmp_path,
         "pd-2",
         "24.000|campaign PD leader ok|campaign-leader-name=pd-2",
-        "24.001|sync and save timestamp|last="
-        + at("22.000")
-        + "|save="
-        + at("27.000")
-        + "|next="
-        + at("24.000"),
+        synced("24.001", "22.000", "27.000", "24.000"),
         "24.002|PD leader is ready to serve|leader-name=pd-2",
     )
     found = asked(first, second)
@@ -159,9 +153,9 @@ def test_a_ready_leader_without_a_sync_is_not_said_to_have_one(tmp_path: Path) -
         "01.000|campaign PD leader ok|campaign-leader-name=pd-1",
         "01.001|PD leader is ready to serve|leader-name=pd-1",
     )
-    synced = answer(asked(path), SYNCED)
-    assert synced.verdict == "unknown"
-    assert synced.decided_by
+    found = answer(asked(path), SYNCED)
+    assert found.verdict == "unknown"
+    assert found.decided_by
 
 
 def test_a_window_that_was_not_saved_here_is_anothers(tmp_path: Path) -> None:
@@ -169,12 +163,7 @@ def test_a_window_that_was_not_saved_here_is_anothers(tmp_path: Path) -> None:
         tmp_path,
         "pd-1",
         "01.000|campaign PD leader ok|campaign-leader-name=pd-1",
-        "01.001|sync and save timestamp|last="
-        + at("00.500")
-        + "|save="
-        + at("04.000")
-        + "|next="
-        + at("01.000"),
+        synced("01.001", "00.500", "04.000", "01.000"),
         '04.000|save timestamp failed|error="saving timestamp 1772359207000000000 is less than or equal to '
         'the previous one 1772359207100000000"',
     )
@@ -190,12 +179,7 @@ def test_a_refused_sync_may_have_met_a_save_of_its_own(tmp_path: Path) -> None:
         tmp_path,
         "tso-1",
         "01.000|campaign tso primary ok|name=http://t:1-00000",
-        "01.001|sync and save timestamp|last="
-        + at("00.500")
-        + "|save="
-        + at("04.000")
-        + "|next="
-        + at("01.000"),
+        synced("01.001", "00.500", "04.000", "01.000"),
         '04.000|failed to initialize the tso allocator|error="saving timestamp 1772359207000000000 is less '
         'than or equal to the previous one 1772359207100000000"',
     )
@@ -237,12 +221,7 @@ def test_invalid_timestamp_is_harmless_but_of_a_leader_that_cannot_grant(tmp_pat
     fine = answer(asked(log(tmp_path, "a", *lines)), "is 'invalid timestamp' harmless?")
     broken = [
         "01.000|campaign pd leader ok|campaign-pd-leader-name=pd-1",
-        "01.001|sync and save timestamp|last="
-        + at("00.500")
-        + "|save="
-        + at("04.000")
-        + "|next="
-        + at("01.000"),
+        synced("01.001", "00.500", "04.000", "01.000"),
         "01.002|reset the timestamp in memory",
         "01.003|PD cluster leader is ready to serve|pd-leader-name=pd-1",
         "01.500|invalid timestamp",
@@ -354,12 +333,7 @@ def test_rotated_pieces_are_one_servers_in_any_order(tmp_path: Path, reverse: bo
     first = log(
         tmp_path,
         "pd-2026-03-01T10-00-05.000",
-        "01.000|sync and save timestamp|last="
-        + at("00.500")
-        + "|save="
-        + at("04.000")
-        + "|next="
-        + at("01.000"),
+        synced("01.000", "00.500", "04.000", "01.000"),
         "01.001|PD leader is ready to serve",
     )
     last = log(
@@ -431,12 +405,7 @@ def test_a_pd_that_hands_over_has_not_lost_its_memory(tmp_path: Path) -> None:
         tmp_path,
         "pd-1",
         "01.000|campaign PD leader ok|campaign-leader-name=pd-1",
-        "01.001|sync and save timestamp|last="
-        + at("00.500")
-        + "|save="
-        + at("04.000")
-        + "|next="
-        + at("01.000"),
+        synced("01.001", "00.500", "04.000", "01.000"),
         "01.002|closing the TSO allocator",
         "01.002|reset the timestamp in memory",
         "01.003|PD leader is ready to serve|leader-name=pd-1",
@@ -452,12 +421,7 @@ def test_a_save_of_a_server_of_which_no_line_tells_an_election_may_be_a_primarys
         tmp_path,
         "tso-1",
         "00.500|start to campaign the primary|name=http://t:1-00000",
-        "01.001|sync and save timestamp|last="
-        + at("00.500")
-        + "|save="
-        + at("04.000")
-        + "|next="
-        + at("01.000"),
+        synced("01.001", "00.500", "04.000", "01.000"),
     )
     found = asked(path)
     assert answer(found, WHO).verdict == "unknown"
@@ -466,14 +430,13 @@ def test_a_save_of_a_server_of_which_no_line_tells_an_election_may_be_a_primarys
 
 def test_takeovers_in_a_row_add_a_save_interval_each(tmp_path: Path) -> None:
     """Each begins where the window of the one before ends, before that has passed."""
-    sync = "sync and save timestamp"
     path = log(
         tmp_path,
         "pd-1",
         "01.000|start to campaign PD leader|campaign-leader-name=pd-1",
-        "01.001|" + sync + "|last=" + at("03.000") + "|save=" + at("06.001") + "|next=" + at("03.001"),
+        synced("01.001", "03.000", "06.001", "03.001"),
         f"02.000|system time may be incorrect|last={at('06.001')}|next={at('02.000')}",
-        "02.001|" + sync + "|last=" + at("06.001") + "|save=" + at("09.002") + "|next=" + at("06.002"),
+        synced("02.001", "06.001", "09.002", "06.002"),
     )
     line = answer(asked(path), "is 'system time may be incorrect' harmless?")
     assert line.verdict == "yes"
