@@ -34,15 +34,11 @@ class RunFile(Document, kw_only=True):
     title: Annotated[str, said("in a few words, where the run comes from")]
     build: Annotated[str | UnsetType, said("the build of PD; missing: the default one")] = UNSET
     fence: Annotated[str, said("the fence, or several joined with +")]
-    dropped: Annotated[
-        list[Annotated[list[str], _TWO]], said("guards that were left out: transition, label")
-    ]
+    dropped: Annotated[list[Annotated[list[str], _TWO]], said("guards that were left out: transition, label")]
     servers: Annotated[
         dict[str, Annotated[str, one_of("pd", "tso")]], said("by name, in order: server 1, 2, …")
     ]
-    constants: Annotated[
-        dict[str, int], said("the parameters of the system, in the unit of the run's times")
-    ]
+    constants: Annotated[dict[str, int], said("the parameters of the system, in the unit of the run's times")]
     first: Annotated[
         dict[str, int | dict[str, int]],
         said("what differs from a cluster that was never used: a value, or one by server; now: a time"),
