@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: axe tables matrix guards demo test test-large test-cluster test-all fuzz faults check lock bench clean
+.PHONY: axe schema tables matrix guards demo test test-large test-cluster test-all fuzz faults check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -58,6 +58,11 @@ LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --gen
 lock:
 	$(LOCK) --output-file requirements/dev.txt
 	$(LOCK) --extra cluster --constraint requirements/dev.txt --output-file requirements/cluster.txt
+
+# The JSON Schema of every document, where one has a new key.
+SCHEMAS := explore prove replay show run
+schema: $(READY)
+	for each in $(SCHEMAS); do $(BIN)/tsofence list schema $$each > docs/schema/$$each.json || exit 1; done
 
 # The tables by which the shipped scenarios are folded, where steps, guards, properties or constants have changed:
 # half a minute each. Those of scenarios that only tests search are found as tests run, and kept in tests/kept.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +32,9 @@ from .traces.sources import groups, reading
 from .traces.sources.settings import given
 from .traces.sources.trace import Trace
 from .traces.story import show as telling
-from .traces.tell import results
+from .traces.tell import results, schemas
 from .traces.tell import watched as watching
-from .traces.tell.answered import answered, answers_json
+from .traces.tell.answered import answered
 from .traces.tell.explored import explored
 from .traces.tell.listing import LISTS, listing
 from .traces.tell.matrix import Exploring
@@ -153,8 +154,7 @@ def explore(
     findings = [(each.fence, finding) for each in found for finding in each.findings]
     written = outlet.write_runs({(fence, f.property): f.run for fence, f in findings if f.run is not None})
     outlet.console.print(explored(world, found, written, tell_runs=not all_fences))
-    told = [results.exploration_json(each, written) for each in found]
-    outlet.finish("explore", {"scenario": world.name, "results": told})
+    outlet.finish(results.explored(world.name, found, written))
     return status(finding.verdict for _, finding in findings)
 
 
@@ -209,7 +209,7 @@ def prove(
         {(p.fence, p.property): p.counterexample for p in found if p.counterexample is not None}
     )
     outlet.console.print(proved(found, written, details=details))
-    outlet.finish("prove", {"results": [results.proof_json(proof, written) for proof in found]})
+    outlet.finish(results.proved(found, written))
     return status(proof.verdict for proof in found)
 
 
@@ -347,7 +347,7 @@ def replay(
                 shrunk = shrink(paths, judgement, shows, shrunk_to / judgement.property)
                 outlet.console.print(shrunk_text(judgement.property, shrunk))
     outlet.console.print(answered(asked_of_it, [source.file for source in found.sources], details=details))
-    outlet.finish("replay", {**results.replay_json(found), **answers_json(asked_of_it)})
+    outlet.finish(results.replayed(found, asked_of_it))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:
         conforms = found.fences[0].conforms
@@ -367,7 +367,7 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
                 )
             again[str(file)] = rerun(run, chosen, asked)
             outlet.console.print(rerun_text(again[str(file)]))
-    outlet.finish("replay", results.reruns_json(again))
+    outlet.finish(results.rerun(again))
     refused = len(chosen) == 1 and not all(each.fences[0].allows for each in again.values())
     return VIOLATED if refused else status(v.verdict for each in again.values() for v in each.properties)
 
@@ -501,20 +501,45 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
     return 0
 
 
-def _json(run: Run) -> str:
-    return as_json({"command": "show", "version": __version__, **telling.data(run)})
-
-
 _SHOWN: dict[str, Callable[[Run], str]] = {
     "mermaid": lambda run: clean_lines(telling.mermaid(run)),
     "html": pages.of_run,
-    "json": _json,
+    "json": lambda run: as_json(telling.data(run)),
 }
 
 
-@main.command("list")
-@click.argument("what", type=click.Choice(LISTS), required=False)
-def list_names(what: str | None) -> int:
-    """Say which scenarios, builds, fences, properties and transitions there are."""
+#: what `list` prints one of, by its name
+_PRINTED: dict[str, Callable[[str], str]] = {
+    "scenario": scenario.text_of,
+    "schema": lambda name: json.dumps(schemas.schema(name), indent=2),
+}
+
+
+@main.command(
+    "list",
+    epilog="""\b
+    Examples:
+      tsofence list scenarios
+      tsofence list scenario rolling-upgrade > mine.toml
+      tsofence list schema explore > explore.schema.json
+    """,
+)
+@click.argument("what", type=click.Choice([*LISTS, *_PRINTED]), required=False)
+@click.argument("name", required=False)
+def list_names(what: str | None, name: str | None) -> int:
+    """Say which scenarios, builds, fences, properties, transitions and schemas there are, or print one.
+
+    With a NAME a scenario (TOML, to be changed and given to --scenario) or a JSON Schema is printed.
+    """
+    if what in _PRINTED:
+        if name is None:
+            raise click.UsageError(f"list {what} needs a name: tsofence list {what}s says which there are")
+        try:
+            put(_PRINTED[what](name), None)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        return 0
+    if name is not None:
+        raise click.UsageError(f"only {' and '.join(_PRINTED)} take a name: leave out {name!r}")
     Terminal().print(listing([what] if what else LISTS))
     return 0

@@ -198,12 +198,20 @@ def load(name: str) -> Scenario:
         except (OSError, UnicodeDecodeError) as error:
             raise ScenarioError(f"{name}: cannot be read ({error}); give a scenario file or a name") from None
         return parse(text, Path(name).stem, name)
+    return parse(text_of(name), name, f"{name}.toml")
+
+
+def text_of(name: str) -> str:
+    """The file of a scenario that comes with tsofence.
+
+    Raises:
+        ScenarioError: there is none of that name.
+    """
     if name not in names():
         raise ScenarioError(
             f"unknown scenario {name!r}; choose from {', '.join(names())}, or give a .toml file"
         )
-    text = resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8")
-    return parse(text, name, f"{name}.toml")
+    return resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8")
 
 
 def _read(path: Path) -> str:

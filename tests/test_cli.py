@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from tsofence.model.builds import known as builds
 from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs import properties, scenario
 
+from .documents import read_document
 from .worlds import TINY
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
@@ -37,7 +37,7 @@ def call(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
 def told(*args: str | Path) -> tuple[int, dict[str, Any]]:
     done = call(*args, "--json", "-", "--quiet")
     assert done.stderr == ""
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = read_document(done.stdout)
     assert found["version"] == __version__
     return done.returncode, found
 

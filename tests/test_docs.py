@@ -16,7 +16,6 @@ how long the command takes: with them, ``make test`` leaves it out.  Commands wi
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
@@ -29,6 +28,8 @@ from typing import Any
 import pytest
 
 from tsofence.model.variants import fences
+
+from .documents import read_document
 
 ROOT = Path(__file__).resolve().parents[1]
 TSOFENCE = Path(sys.executable).with_name("tsofence")
@@ -156,7 +157,7 @@ def test_what_a_page_says_comes_out(each: Told, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode in (0, 1, 3), done.stderr
-    found = came_out(each.command, json.loads((tmp_path / "result.json").read_text(encoding="utf-8")))
+    found = came_out(each.command, read_document((tmp_path / "result.json").read_text(encoding="utf-8")))
     assert {name: found.get(name) for name in each.outcomes} == each.outcomes
 
 

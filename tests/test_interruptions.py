@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -26,6 +25,7 @@ from tsofence.checker.search.findings import INTERRUPTED, Exploration, Progress
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
 
+from .documents import read_document
 from .worlds import TINY
 
 WORLD = load("rolling-upgrade")
@@ -154,7 +154,7 @@ def test_what_was_found_is_told(kind: signal.Signals, group: bool, huge: Path, t
             pass
         (os.killpg if group else os.kill)(running.process.pid, kind)
         assert running.end() == (1, "")
-    (result,) = json.loads((tmp_path / "json").read_text())["results"]
+    (result,) = read_document((tmp_path / "json").read_text())["results"]
     assert result["cut_by"] == ["interrupted"]
     assert {prop["verdict"] for prop in result["properties"]} == {"violated", "unknown"}
     assert not any("--max-states" in prop["note"] for prop in result["properties"])
@@ -169,7 +169,7 @@ def test_a_signal_while_searches_begin_ends_them(huge: Path, tmp_path: Path) -> 
     assert errors.strip() == ""
     if (tmp_path / "json").exists():  # one was quick enough to find something
         assert status in (1, 3)
-        results = json.loads((tmp_path / "json").read_text())["results"]
+        results = read_document((tmp_path / "json").read_text())["results"]
         assert {cut for result in results for cut in result["cut_by"]} == {"interrupted"}
     else:
         assert status == 130
@@ -184,7 +184,7 @@ def test_a_signal_while_liveness_is_decided_keeps_the_rest(tmp_path: Path) -> No
         running.until("heard", "Exploration")
         os.killpg(running.process.pid, signal.SIGINT)
         assert running.end() == (1, "")
-    (result,) = json.loads((tmp_path / "json").read_text())["results"]
+    (result,) = read_document((tmp_path / "json").read_text())["results"]
     assert result["properties"][0]["verdict"] == "violated"
     assert result["properties"][2]["verdict"] == "unknown"
     assert "interrupted" in {prop["note"] for prop in result["properties"]}
@@ -344,7 +344,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         if status == 130:
             assert who in ("command", "group")
             continue
-        results = json.loads(told.read_text())["results"]
+        results = read_document(told.read_text())["results"]
         assert [result["fence"] for result in results] == more[1::2]
         verdicts = [prop["verdict"] for result in results for prop in result["properties"]]
         assert status == (1 if "violated" in verdicts else 3), what

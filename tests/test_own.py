@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from .documents import read_document
 from .worlds import TINY
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
@@ -97,7 +97,7 @@ def explored(folder: Path) -> dict[str, dict[str, str]]:
     assert done.returncode == 1, done.stderr
     return {
         each["fence"]: {found["property"]: found["verdict"] for found in each["properties"]}
-        for each in json.loads(done.stdout)["results"]
+        for each in read_document(done.stdout)["results"]
     }
 
 
@@ -131,10 +131,10 @@ def test_a_build(folder: Path) -> None:
     done = call(
         folder, *asked, "--fence", "off", "--fence", "./mine.py", "--runs", "b", "--json", "-", "--quiet"
     )
-    told = [(each["build"], each["fence"]) for each in json.loads(done.stdout)["results"]]
+    told = [(each["build"], each["fence"]) for each in read_document(done.stdout)["results"]]
     assert (done.returncode, told) == (1, [("eager", "off"), ("eager", "commit-only")]), done.stderr
     run = "b/eager.one-live.json"
-    assert json.loads((folder / run).read_text())["build"] == "eager"
+    assert read_document((folder / run).read_text())["build"] == "eager"
     alone = call(folder, "show", run)
     assert alone.returncode == 2
     (line,) = alone.stderr.splitlines()
@@ -142,7 +142,7 @@ def test_a_build(folder: Path) -> None:
     assert "--build ./mine.py" in line
     assert "Breaks one-live" in call(folder, "show", run, "--build", "./eager.py").stdout
     again = call(folder, "replay", run, "--build", "./eager.py", "--quiet", "--json", "-")
-    verdicts = {each["property"]: each["verdict"] for each in json.loads(again.stdout)["properties"]}
+    verdicts = {each["property"]: each["verdict"] for each in read_document(again.stdout)["properties"]}
     assert (again.returncode, verdicts["one-live"]) == (1, "violated"), again.stderr
     of_both = call(folder, "show", "b/eager+commit-only.one-live.json", "--build", "./eager.py")
     assert "unknown fence 'commit-only'" in of_both.stderr
@@ -151,25 +151,27 @@ def test_a_build(folder: Path) -> None:
 def test_a_build_is_proved_and_replayed(folder: Path) -> None:
     """Without that guard nothing keeps a former leader from answering; the recording has nothing of it."""
     asked = ("prove", "--build", "./eager.py", "--property", "window", "--json", "-", "--quiet")
-    (proof,) = json.loads(call(folder, *asked).stdout)["results"]
+    (proof,) = read_document(call(folder, *asked).stdout)["results"]
     assert (proof["build"], proof["fence"], proof["verdict"]) == ("eager", "off", "proved")
     done = call(folder, "replay", str(RECORDING), "--build", "./eager.py", "--quiet", "--json", "-")
-    (under,) = json.loads(done.stdout)["fences"]
+    (under,) = read_document(done.stdout)["fences"]
     assert (under["build"], under["conforms"]) == ("eager", True), done.stderr
 
 
 def test_prove_and_drop(folder: Path) -> None:
     asked = ("prove", "--fence", "./mine.py", "--property", "single-writer", "--assume", "service-mode-only")
     done = call(folder, *asked, "--json", "-", "--quiet")
-    assert (done.returncode, json.loads(done.stdout)["results"][0]["verdict"]) == (0, "proved"), done.stderr
+    assert (done.returncode, read_document(done.stdout)["results"][0]["verdict"]) == (0, "proved"), (
+        done.stderr
+    )
     dropped = call(folder, *asked, "--drop", "commit:no primary", "--json", "-", "--quiet")
-    (result,) = json.loads(dropped.stdout)["results"]
+    (result,) = read_document(dropped.stdout)["results"]
     assert (dropped.returncode, result["verdict"]) == (1, "violated")
 
 
 def test_a_property_brings_its_lemmas(folder: Path) -> None:
     asked = ("prove", "--fence", "save-cas", "--property", "./once.py:ONCE", "--json", "-", "--quiet")
-    (proof,) = json.loads(call(folder, *asked).stdout)["results"]
+    (proof,) = read_document(call(folder, *asked).stdout)["results"]
     assert (proof["property"], proof["verdict"]) == ("once", "proved")
     assert "windows apart" in {each["lemma"] for each in proof["obligations"]}
 
@@ -178,7 +180,7 @@ def test_replay_under_it_and_without_a_guard(folder: Path) -> None:
     """The PD saved beside a TSO primary there."""
     asked = ("replay", str(RECORDING), "--quiet", "--json", "-")
     done = call(folder, *asked, "--fence", "./mine.py")
-    (under,) = json.loads(done.stdout)["fences"]
+    (under,) = read_document(done.stdout)["fences"]
     assert (under["fence"], under["conforms"]) == ("commit-only", False)
     assert "no primary" in {refused["guard"] for refused in under["refused_by"]}
     done = call(
@@ -194,7 +196,7 @@ def test_replay_under_it_and_without_a_guard(folder: Path) -> None:
         ),
         *("--property", "./mine.py:SAVES", "--property", "./mine.py:GRANTS"),
     )
-    found = json.loads(done.stdout)
+    found = read_document(done.stdout)
     assert found["fences"][0]["conforms"] is True
     verdicts = {each["property"]: (each["verdict"], each["note"]) for each in found["properties"]}
     assert verdicts["no-pd-saves"][0] == "violated"
@@ -215,7 +217,9 @@ def test_the_example_repairs_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "scenario.toml").write_text(SCENARIO)
     asked = ("prove", "--property", "key-monotone", "--json", "-", "--quiet")
     done = call(tmp_path, *asked, "--fence", "check-tso-primary+./mine.py")
-    assert (done.returncode, json.loads(done.stdout)["results"][0]["verdict"]) == (0, "proved"), done.stderr
+    assert (done.returncode, read_document(done.stdout)["results"][0]["verdict"]) == (0, "proved"), (
+        done.stderr
+    )
 
 
 MINE = f'{PREAMBLE}\nfence = Variant("x", "")\n'

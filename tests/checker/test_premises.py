@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,7 +43,10 @@ from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
 from tsofence.traces.tell import results
 from tsofence.traces.tell.explored import explored
+from tsofence.traces.tell.outlet import as_json
 from tsofence.traces.tell.proved import proved
+
+from ..documents import read_document
 
 ALL_THREE = "save-cas+window-lease+wait-out"
 OFF = fences.whole("off")
@@ -101,7 +103,7 @@ def test_constraints_are_printed() -> None:
     told = text(proof)
     assert "any number of servers; 0 < unit; unit ≤ guard; 2·guard ≤ window" in " ".join(told.split())
     assert "2·guard ≤ window: the save interval is at least twice the guard" in told
-    found = results.proof_json(proof, {})
+    found = results.proved([proof], {}).plain()["results"][0]
     assert found["constraints"][2] == {
         "formula": "2·guard ≤ window",
         "meaning": "the save interval is at least twice the guard",
@@ -116,10 +118,9 @@ def test_explore_says_where_a_proof_says_nothing(margin: int) -> None:
     asked = [named("real-time"), named("key-monotone")]
     found = explore(world, ALL_THREE, asked, max_states=1)
     assert found.outside == ({"real-time": ("2·skew ≤ margin",)} if margin == 0 else {})
-    (told,) = [
-        each for each in results.exploration_json(found, {})["properties"] if each["property"] == "real-time"
-    ]
-    assert told["outside"] == (["2·skew ≤ margin"] if margin == 0 else [])
+    (said,) = results.explored(world.name, [found], {}).results
+    (told,) = [each for each in said.properties if each.property == "real-time"]
+    assert told.outside == (["2·skew ≤ margin"] if margin == 0 else [])
     console = Console(width=200)
     with console.capture() as shown:
         console.print(explored(world, [found], {}, tell_runs=False))
@@ -275,7 +276,7 @@ def test_guards_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) ->
     for obligation, known in zip(found.obligations, sure.obligations, strict=True):
         assert set(known.guards_used) <= set(obligation.guards_undecided)
     assert "key-monotone under off: z3 gave up on whether these guards are needed: " in text(found)
-    assert any(each["guards_undecided"] for each in results.proof_json(found, {})["obligations"])
+    assert any(each.guards_undecided for each in results.proved([found], {}).results[0].obligations)
 
 
 def test_steps_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +290,7 @@ def test_steps_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert (found.verdict, found.undecided) == ("unknown", ("commit",))
     assert found.note == "no step breaks it, but z3 gave up on whether any meets its premise"
     assert "z3 gave up on whether these can happen where the lemmas hold: commit" in text(found)
-    assert results.proof_json(found, {})["undecided"] == ["commit"]
+    assert results.proved([found], {}).results[0].undecided == ["commit"]
 
 
 def test_a_question_that_z3_gives_up_on_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,9 +354,8 @@ def test_ctrl_c_ends_all_proofs(at: int) -> None:
     assert len(found[at].obligations) == 5
     for proof in found[at + 1 :]:
         assert (proof.note, proof.obligations) == ("interrupted before it began", ())
-    told = [results.proof_json(proof, {}) for proof in found]
+    told = read_document(as_json(results.proved(found, {})))["results"]
     assert [each["property"] for each in told] == ["key-monotone", "window", "unique"]
-    assert json.loads(json.dumps(told)) == told
     assert prove(OFF, named("key-monotone")).verdict == "proved", "nothing is interrupted afterwards"
 
 

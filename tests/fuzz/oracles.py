@@ -22,10 +22,13 @@ from tsofence.traces.sources import reading
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.story import show
 from tsofence.traces.tell import results
-from tsofence.traces.tell.answered import answered, answers_json
+from tsofence.traces.tell.answered import answered
 from tsofence.traces.tell.explored import explored
 from tsofence.traces.tell.matrix import Exploring
+from tsofence.traces.tell.outlet import as_json
 from tsofence.traces.tell.replayed import replayed, rerun_text
+
+from ..documents import read_document
 
 _ONE_LINE = 2_100
 
@@ -56,9 +59,10 @@ def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | Non
         return None
     found = replaying.replay(trace, fences)
     assert found.sources
-    assert json.dumps(results.replay_json(found)).isascii()
     answers = ask(trace, found.properties, found.build)
-    assert json.dumps(answers_json(answers)).isascii()
+    document = as_json(results.replayed(found, answers))
+    assert document.isascii()
+    read_document(document)
     names = [source.file for source in found.sources]
     _printed(replayed(found, {}, details=True), answered(answers, names, details=True))
     assert pages.of_recording(trace, found).count("<script") == 2, "its data and its own"
@@ -79,7 +83,7 @@ def run_file(path: Path) -> None:
     _printed(show.text(run), rerun_text(rerun(run, [run.fence, "off", "save-cas"], [])))
     assert show.mermaid(run)
     assert pages.of_run(run)
-    assert show.data(run)["steps"] is not None
+    read_document(as_json(show.data(run)))
     assert run_files.parse(run_files.dumps(run).encode(), "run.json") == run
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,9 @@ from tsofence.traces.story import show
 from tsofence.traces.story.because import plain
 from tsofence.traces.story.cause import MAX_LINKS, Cause, Unseen
 from tsofence.traces.story.telling import Story, tell
+from tsofence.traces.tell.outlet import as_json
+
+from ..documents import read_document
 
 RUNS = Path(__file__).parents[1] / "runs"
 
@@ -172,7 +174,7 @@ def test_a_step_that_does_not_count_is_told_apart_from_one_that_is_refused() -> 
 
 def test_json_has_the_cause_as_data() -> None:
     run = golden("tso-restart.check-tso-primary.unique")
-    found = json.loads(json.dumps(show.data(run)))
+    found = read_document(as_json(show.data(run)))
     assert found["cause"]["steps"] == [3, 4, 5, 7, 11, 13, 14, 19, 20]
     assert found["because"][0]["steps"] == [3, 7, 19, 20]
     read = next(link for link in found["cause"]["links"] if link["variable"] == "seen" and link["step"] == 3)

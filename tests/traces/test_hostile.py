@@ -22,6 +22,7 @@ from tsofence.traces.judge import exact
 from tsofence.traces.output import faults
 from tsofence.traces.output.terminal import Terminal, clean, one_line
 from tsofence.traces.page import pages
+from tsofence.traces.questions.ask import ask
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import lines, pdlog, reading
@@ -32,8 +33,11 @@ from tsofence.traces.story import show
 from tsofence.traces.tell import results
 from tsofence.traces.tell.explored import explored
 from tsofence.traces.tell.matrix import Exploring
+from tsofence.traces.tell.outlet import as_json
 from tsofence.traces.tell.progress import Steps
 from tsofence.traces.tell.replayed import replayed, rerun_text
+
+from ..documents import read_document
 
 GOLDEN = Path(__file__).parents[1] / "runs" / "tso-restart.check-tso-primary.unique.json"
 #: escape sequences, markup, overrides of direction, a line of its own, half a character
@@ -136,7 +140,9 @@ def test_hostile_names_in_recordings(tmp_path: Path) -> None:
             screen.reading(name)
         terminal.print(screen._bar.make_tasks_table(screen._bar.tasks))
     assert_harmless(out.getvalue())
-    assert json.loads(json.dumps(results.replay_json(found)))["properties"]
+    assert read_document(as_json(results.replayed(found, ask(trace, found.properties, found.build))))[
+        "properties"
+    ]
 
 
 def test_hostile_names_in_a_run() -> None:

@@ -22,6 +22,8 @@ from tsofence.traces.sources.observation import Key, KeyEvent, LogEvent, LogStep
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.settings import ServerStart, find
 
+from ..documents import read_document
+
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 DIFFER = RECORDINGS / "pr-intervals-differ"
 S, MS = 10**9, 10**6
@@ -81,7 +83,9 @@ def test_the_run_has_a_window_of_each_server_and_survives_its_file(tmp_path: Pat
     run = whole().fences[1].run
     assert run is not None
     written = run_files.dumps(run)
-    assert {name: value for name, value in json.loads(written)["constants"].items() if "window" in name} == {
+    assert {
+        name: value for name, value in read_document(written)["constants"].items() if "window" in name
+    } == {
         "window": 5 * S,
         f"{TSO}.window": 3 * S,
     }
@@ -109,7 +113,7 @@ def test_the_report_says_each_interval(tmp_path: Path) -> None:
     text = " ".join((done.stdout + done.stderr).split())
     assert "save interval of pd1 5 s, update interval 0.05 s, lease 3 s (pd-pd1.log.gz:10)" in text
     assert f"save interval of {TSO} 3 s (tso-tso1.log.gz:8)" in text
-    found = json.loads(path.read_text())["settings"]
+    found = read_document(path.read_text())["settings"]
     assert found["save_interval_ns"]["value"] is None
     own = {each["server"]: each["value"] for each in found["save_interval_ns"]["servers"]}
     assert own == {"pd1": 5 * S, TSO: 3 * S}

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import sys
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +16,7 @@ from tsofence.traces.judge.exact import judge
 from tsofence.traces.sources.observation import Call
 from tsofence.traces.sources.reading import read
 
+from ..documents import read_document
 from .test_judge import asks, call, calls, timestamps, trace, tso
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -69,7 +69,7 @@ def test_pairs_as_json_and_as_a_table(tmp_path: Path) -> None:
     found = tmp_path / "found.json"
     result = CliRunner().invoke(main, ["replay", *asked, "--json", str(found), "-o", "-"])
     assert result.exit_code == 1
-    pairs = json.loads(found.read_text())["properties"][0]["witnesses"]
+    pairs = read_document(found.read_text())["properties"][0]["witnesses"]
     rows = [*csv.DictReader(io.StringIO(result.stdout))]
     assert len(rows) == len(pairs) == 39
     for row, (earlier, later) in zip(rows, pairs, strict=True):
@@ -81,7 +81,7 @@ def test_pairs_as_json_and_as_a_table(tmp_path: Path) -> None:
         assert row["earlier_at"].startswith("2026-11-23T07:08:3")
 
     result = CliRunner().invoke(main, ["replay", *asked, "--json", str(found), "--witnesses", "2"])
-    assert len(json.loads(found.read_text())["properties"][0]["witnesses"]) == 2
+    assert len(read_document(found.read_text())["properties"][0]["witnesses"]) == 2
     assert result.stdout == ""
 
 

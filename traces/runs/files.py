@@ -23,6 +23,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from msgspec import UNSET
+
 from ...checker.run import Move, Run, RunError, follow, repeats
 from ...model.builds import known as builds
 from ...model.language.expr import BOOL, DURATION, NODE, Sort
@@ -35,9 +37,7 @@ from ...specs import liveness, properties
 from ..sources.observation import BadInput
 from ..sources.packing import open_bounded
 from ..sources.servers import MAX_SERVERS
-
-FORMAT = "tsofence run"
-VERSION = 1
+from .document import FORMAT, VERSION, RunFile, Taken
 
 MAX_BYTES = 16 << 20  # JSON takes up to 40 times its size in memory
 MAX_MOVES = 100_000
@@ -98,6 +98,17 @@ def dumps(run: Run) -> str:
     Raises:
         ValueError: two servers have one name.
     """
+    head = document(run).plain()
+    moves = ",\n".join(f"    {json.dumps(move)}" for move in head.pop("moves"))
+    return json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "moves": [\n{moves}\n  ]\n}}\n'
+
+
+def document(run: Run) -> RunFile:
+    """What a file of the run holds.
+
+    Raises:
+        ValueError: two servers have one name.
+    """
     if len(set(run.names)) < len(run.names):
         raise ValueError(f"servers need different names: {', '.join(run.names)}")
     first: dict[str, Any] = {}
@@ -107,22 +118,21 @@ def dumps(run: Run) -> str:
         else:
             first[name] = value
     build, fence = fences.parted(run.fence)
-    head = {
-        "format": FORMAT,
-        "version": VERSION,
-        "title": run.title,
-        **({} if build == builds.DEFAULT else {"build": build}),
-        "fence": fence,
-        "dropped": [list(guard) for guard in run.dropped],
-        "servers": {name: kind.name.lower() for name, kind in zip(run.names, run.kinds, strict=True)},
-        "constants": {_named(name, run.names): value for name, value in run.constants.items()},
-        "first": first,
-        "reachable": run.reachable,
-        "breaks": run.breaks,
-        **({} if run.cycle_from is None else {"cycle_from": run.cycle_from}),
-    }
-    moves = ",\n".join(f"    {json.dumps(_move(move, run.names))}" for move in run.moves)
-    return json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "moves": [\n{moves}\n  ]\n}}\n'
+    return RunFile(
+        format=FORMAT,
+        version=VERSION,
+        title=run.title,
+        build=UNSET if build == builds.DEFAULT else build,
+        fence=fence,
+        dropped=[list(guard) for guard in run.dropped],
+        servers={name: kind.name.lower() for name, kind in zip(run.names, run.kinds, strict=True)},
+        constants={_named(name, run.names): value for name, value in run.constants.items()},
+        first=first,
+        reachable=run.reachable,
+        breaks=run.breaks,
+        cycle_from=UNSET if run.cycle_from is None else run.cycle_from,
+        moves=[_move(move, run.names) for move in run.moves],
+    )
 
 
 def _named(constant: str, names: Sequence[str]) -> str:
@@ -131,13 +141,12 @@ def _named(constant: str, names: Sequence[str]) -> str:
     return f"{names[int(owner) - 1]}.{name}" if owner.isdecimal() else constant
 
 
-def _move(move: Move, names: tuple[str, ...]) -> dict[str, Any]:
-    written: dict[str, Any] = {"transition": move.transition}
-    if move.server:
-        written["server"] = names[move.server - 1]
-    if move.inputs:
-        written["inputs"] = dict(move.inputs)
-    return written
+def _move(move: Move, names: tuple[str, ...]) -> Taken:
+    return Taken(
+        transition=move.transition,
+        server=names[move.server - 1] if move.server else UNSET,
+        inputs=dict(move.inputs) or UNSET,
+    )
 
 
 def load(path: Path | str) -> Run:

@@ -3,12 +3,11 @@
 A run that its own transitions refuse is a `RunError`; `files.load` gives no such run.
 """
 
-from typing import Any
-
 from rich.console import RenderableType
 
 from ...checker.run import Run
 from . import as_json, as_mermaid, as_text
+from .document import Shown
 from .telling import story_of, take, tell
 
 
@@ -22,7 +21,7 @@ def mermaid(run: Run) -> str:
     return as_mermaid.render(tell(run))
 
 
-def data(run: Run) -> dict[str, Any]:
+def data(run: Run) -> Shown:
     """The run for scripts, with where its end comes from."""
     taken = take(run)
     return as_json.render(story_of(taken), taken.say)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,6 +12,7 @@ from ..questions.answer import Answer, clock, many
 from ..questions.ask import Asked
 from ..questions.terms import Term, Terms
 from ..sources.observation import LogEvent, Where
+from . import documents
 from .names import Names
 from .tables import columns, indented
 
@@ -89,46 +89,48 @@ def _at(ns: int | None) -> str:
     return "" if ns is None else clock(ns)
 
 
-def answers_json(found: Asked) -> dict[str, Any]:
-    """For scripts."""
-    return {
-        "answers": [
-            {
-                "question": answer.question,
-                "verdict": answer.verdict,
-                "answer": answer.text,
-                "evidence": [_place(each) for each in answer.evidence],
-                "decided_by": answer.decided_by or None,
-                "doubtful": None if answer.doubtful is None else list(answer.doubtful),
-            }
-            for answer in found.answers
-        ],
-        "terms": [_term_json(found.terms, term) for term in found.terms.terms],
-    }
+def answers(found: Asked) -> list[documents.Answered]:
+    """The answers, for scripts."""
+    return [
+        documents.Answered(
+            question=answer.question,
+            verdict=answer.verdict,
+            answer=answer.text,
+            evidence=[_spot(each) for each in answer.evidence],
+            decided_by=answer.decided_by or None,
+            doubtful=None if answer.doubtful is None else list(answer.doubtful),
+        )
+        for answer in found.answers
+    ]
 
 
-def _term_json(terms: Terms, term: Term) -> dict[str, Any]:
+def terms(found: Asked) -> list[documents.Led]:
+    """Who led when, for scripts."""
+    return [_led(found.terms, term) for term in found.terms.terms]
+
+
+def _led(terms: Terms, term: Term) -> documents.Led:
     sync = next(iter(term.syncs), None)
     stop = _stop(term)
     next_ = terms.after(term)
-    return {
-        "server": term.server,
-        "service": term.service.value,
-        "elected_ns": term.won.at_ns if term.won else None,
-        "revision": term.revision,
-        "loaded_ns": sync.last_ns if sync else None,
-        "saved_ns": sync.save_ns if sync else None,
-        "from_ns": sync.next_ns if sync else None,
-        "ready_ns": term.ready.at_ns if term.ready else None,
-        "until_ns": stop.at_ns if stop else None,
-        "why": term.why or None,
-        "refused": len(term.refused),
-        "refused_why": sorted({line.refusal.value for line in term.refused if line.refusal}),
-        "cleared": _place(term.cleared.where) if term.cleared else None,
-        "next": next_.server if next_ else None,
-        "line": _place((term.won or term.first).where),
-    }
+    return documents.Led(
+        server=term.server,
+        service=term.service.value,
+        elected_ns=term.won.at_ns if term.won else None,
+        revision=term.revision,
+        loaded_ns=sync.last_ns if sync else None,
+        saved_ns=sync.save_ns if sync else None,
+        from_ns=sync.next_ns if sync else None,
+        ready_ns=term.ready.at_ns if term.ready else None,
+        until_ns=stop.at_ns if stop else None,
+        why=term.why or None,
+        refused=len(term.refused),
+        refused_why=sorted({line.refusal.value for line in term.refused if line.refusal}),
+        cleared=_spot(term.cleared.where) if term.cleared else None,
+        next=next_.server if next_ else None,
+        line=_spot((term.won or term.first).where),
+    )
 
 
-def _place(where: Where) -> dict[str, Any]:
-    return {"file": where.file, "line": where.line}
+def _spot(where: Where) -> documents.Spot:
+    return documents.Spot(file=where.file, line=where.line)

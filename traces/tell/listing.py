@@ -10,8 +10,9 @@ from rich.table import Table
 from ...model.builds import known as builds
 from ...model.variants import fences
 from ...specs import liveness, properties, scenario
+from . import schemas
 
-LISTS = ("scenarios", "builds", "fences", "properties", "transitions")
+LISTS = ("scenarios", "builds", "fences", "properties", "transitions", "schemas")
 
 
 def listing(which: Sequence[str]) -> RenderableType:
@@ -22,6 +23,7 @@ def listing(which: Sequence[str]) -> RenderableType:
         "fences": {name: fence.meaning for name, fence in fences.SHIPPED.items()},
         "properties": {prop.name: prop.meaning for prop in (*properties.PROPERTIES, *liveness.PROPERTIES)},
         "transitions": {name: rule.meaning for name, rule in fences.shipped_rules().items()},
+        "schemas": schemas.MEANINGS,
     }
     parts: list[RenderableType] = []
     for heading in which:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ... import __version__
+from msgspec.structs import replace
+
 from ...checker.run import Run
 from ..output import faults
+from ..output.document import Document
 from ..output.faults import Held
 from ..output.terminal import Terminal, one_line
 from ..output.writing import put, write
 from ..runs import files
+from .documents import Result
 
 
-def as_json(result: Mapping[str, Any]) -> str:
+def as_json(document: Document) -> str:
     """A document in plain ASCII: every terminal and encoding takes that, whatever names are in it."""
-    return json.dumps(result, indent=2).replace("\x7f", "\\u007f") + "\n"
+    return json.dumps(document.plain(), indent=2).replace("\x7f", "\\u007f") + "\n"
 
 
 class Outlet:
@@ -53,19 +55,18 @@ class Outlet:
                 written[fence, prop] = str(path)
         return written
 
-    def finish(self, command: str, result: Mapping[str, Any]) -> None:
+    def finish(self, result: Result) -> None:
         """Write the result.
 
         Raises:
             BadInput: it cannot be written.
             Exception: a fault that was held back.
         """
-        self._write_json({"command": command, "version": __version__, **result})
+        self._write_json(result)
         self.held.release()
 
-    def _write_json(self, result: Mapping[str, Any]) -> None:
+    def _write_json(self, result: Result) -> None:
         if self._json_to is None:
             return
         fault = None if self.held.error is None else one_line(faults.describe(self.held.error))
-        text = as_json({**result, "fault": fault})
-        put(text, self._json_to)
+        put(as_json(replace(result, fault=fault)), self._json_to)
