@@ -25,7 +25,7 @@ from tsofence.traces.sources.settings import ServerStart, find
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 DIFFER = RECORDINGS / "pr-intervals-differ"
 S, MS = 10**9, 10**6
-TSO = "http://127.0.0.1:27379"
+TSO = "tso1"
 CHECK = "check-tso-primary"
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...checker.run import Run
 from ...checker.search.findings import Exploration
 from ...model.variants import fences
 from ..explain.conformance import FenceVerdict
@@ -17,6 +18,7 @@ from ..runs.rerun import Rerun
 from ..sources.observation import NS_PER_MS, Call, KeyEvent, Observation
 from ..sources.offsets import Span, bounds
 from ..sources.settings import SETTINGS, Name, Settings
+from ..story import show
 from .stopped import what_stands_there
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
@@ -60,10 +62,17 @@ def exploration_json(found: Exploration, written: Mapping[tuple[str, str], str])
                 "note": finding.note,
                 "fairness": list(finding.fairness),
                 "outside": list(found.outside.get(finding.property, ())),
+                **_where_from(finding.run),
             }
             for finding in found.findings
         ],
     }
+
+
+def _where_from(run: Run | None) -> dict[str, Any]:
+    """Where the end of a run comes from, as ``show --to json`` has it."""
+    told = {} if run is None else show.data(run)
+    return {key: told.get(key) for key in ("because", "cause", "forever")}
 
 
 def _system_json(name: str) -> dict[str, str]:
