@@ -27,22 +27,25 @@ from .traces.output.writing import put
 from .traces.page import pages
 from .traces.questions.ask import ask
 from .traces.runs import files as run_files
+from .traces.runs import last
 from .traces.runs.rerun import Rerun, rerun
 from .traces.sources import groups, reading
+from .traces.sources.naming import Places
 from .traces.sources.settings import given
 from .traces.sources.trace import Trace
 from .traces.story import show as telling
+from .traces.tell import explored as exploring
+from .traces.tell import proved as proving
 from .traces.tell import results, schemas
 from .traces.tell import watched as watching
 from .traces.tell.answered import answered
-from .traces.tell.explored import explored
+from .traces.tell.examples import examples
 from .traces.tell.listing import LISTS, listing
 from .traces.tell.matrix import Exploring
 from .traces.tell.outlet import Outlet, as_json
 from .traces.tell.progress import Steps
-from .traces.tell.proved import proved
 from .traces.tell.recorded import recorded
-from .traces.tell.replayed import replayed, rerun_text, shrunk_text
+from .traces.tell.replayed import replayed, rerun_text, shrunk_text, what_next
 from .traces.tell.witnesses import as_csv
 
 if TYPE_CHECKING:
@@ -53,7 +56,9 @@ _MOST_STATES, _MOST_LEASE_S = 1 << 48, (1 << 31) - 1
 _MOST_SERVERS = 16  # of a proof for so many
 
 
-@click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples("tsofence")
+)
 @click.version_option(__version__, prog_name="tsofence")
 def main() -> None:
     """Explore, prove and replay the fencing of PD's timestamp oracle.
@@ -63,7 +68,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(epilog=examples("explore"))
 @click.option(
     "--scenario",
     "place",
@@ -98,6 +103,7 @@ def main() -> None:
     metavar="DIR",
     help="Keep each search here, now and then and when it ends; the same command goes on from there.",
 )
+@click.option("--details", is_flag=True, help="What was reduced, and all that never happened.")
 @options.outlet
 def explore(
     *,
@@ -112,9 +118,13 @@ def explore(
     engine: str,
     without: tuple[str, ...],
     checkpoint: Path | None,
+    details: bool,
     outlet: Outlet,
 ) -> int:
-    """Go through every interleaving; show the shortest run that breaks each property."""
+    """Go through every interleaving; show what breaks each property.
+
+    The shortest run of all is told here; the others are kept for: tsofence show last.
+    """
     from .checker.processes.matrix import explore_all
 
     if all_fences and chosen:
@@ -131,7 +141,7 @@ def explore(
     )
     asked = asked or (*properties.NAMES, *world.liveness)
     ended: dict[str, Exploration] = {}
-    with Exploring(outlet.console, world, names, asked, live=outlet.live) as screen, outlet.held:
+    with Exploring(outlet.progress, world, names, asked, live=outlet.live) as screen, outlet.held:
 
         def done(found: Exploration) -> None:
             ended[found.fence] = found
@@ -151,14 +161,19 @@ def explore(
             done=done,
         )
     found = [ended[name] for name in names if name in ended]
-    findings = [(each.fence, finding) for each in found for finding in each.findings]
-    written = outlet.write_runs({(fence, f.property): f.run for fence, f in findings if f.run is not None})
-    outlet.console.print(explored(world, found, written, tell_runs=not all_fences))
+    runs = exploring.runs_of(found)
+    written = outlet.write_runs(runs)
+    kept = outlet.keep(runs)
+    outlet.console.print(
+        exploring.explored(
+            *(world, found, written), tell_runs=not all_fences, place=place, kept=kept, details=details
+        )
+    )
     outlet.finish(results.explored(world.name, found, written))
-    return status(finding.verdict for _, finding in findings)
+    return status(finding.verdict for each in found for finding in each.findings)
 
 
-@main.command()
+@main.command(epilog=examples("prove"))
 @options.build
 @options.fence
 @options.drop
@@ -184,7 +199,10 @@ def prove(
     details: bool,
     outlet: Outlet,
 ) -> int:
-    """Prove properties for any number of servers and unbounded time; say which constants that takes."""
+    """Prove properties for any number of servers.
+
+    Says which constants and assumptions that takes.
+    """
     from .checker.proof.prove import prove_all
 
     if nodes not in ("any", *map(str, range(1, _MOST_SERVERS + 1))):
@@ -192,7 +210,7 @@ def prove(
             f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
-    with Steps(outlet.console, live=outlet.live) as screen:
+    with Steps(outlet.progress, live=outlet.live) as screen:
         found = prove_all(
             [
                 (fences.whole(fence), properties.named(name))
@@ -205,10 +223,10 @@ def prove(
             progress=screen.task,
             apart=outlet.held,
         )
-    written = outlet.write_runs(
-        {(p.fence, p.property): p.counterexample for p in found if p.counterexample is not None}
-    )
-    outlet.console.print(proved(found, written, details=details))
+    runs = proving.runs_of(found)
+    written = outlet.write_runs(runs)
+    kept = outlet.keep(runs)
+    outlet.console.print(proving.proved(found, written, details=details, kept=kept))
     outlet.finish(results.proved(found, written))
     return status(proof.verdict for proof in found)
 
@@ -221,7 +239,7 @@ _DRAWN: dict[str, Callable[[Trace, Report], str]] = {
 }
 
 
-@main.command()
+@main.command(epilog=examples("replay"))
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.Place(path_type=Path))
 @options.build
 @options.fence
@@ -288,7 +306,10 @@ def replay(
     shrunk_to: Path | None,
     outlet: Outlet,
 ) -> int:
-    """Judge what a cluster did: etcd watch streams, PD and TSO logs, client samples, or a run file."""
+    """Judge what a cluster did, from watch streams, logs and samples.
+
+    Watch streams of etcd, logs of PD, TSO servers and clients, samples of calls, or a run file.
+    """
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     files = run_files.all_runs(paths)
     drawn = form
@@ -298,8 +319,10 @@ def replay(
             raise click.UsageError(
                 f"-o {target}: of {', '.join(_DRAWN)} its ending names none; say which with --to"
             )
-    if drawn is not None and target in (None, "-") and outlet.to_stdout:
-        raise click.UsageError("--json - goes to stdout as well: say where --to goes, with -o FILE")
+    if drawn is not None and target in (None, "-"):
+        if outlet.to_stdout:
+            raise click.UsageError("--json - goes to stdout as well: say where --to goes, with -o FILE")
+        outlet.leave_stdout()
     if files:
         if form is not None:
             raise click.UsageError("--to is for recordings: show RUN.json --to html shows a run")
@@ -318,7 +341,7 @@ def replay(
             f"{', '.join((*properties.known(), *set(replaying.NAMES) - set(properties.known())))}"
         )
     settings = given(save_interval_ns=save_interval, update_interval_ns=update_interval, lease_s=lease)
-    with Steps(outlet.console, live=outlet.live) as screen:
+    with Steps(outlet.progress, live=outlet.live) as screen:
         trace = reading.read(paths, given=settings, progress=screen.reading, group=group)
         found = replaying.replay(
             trace,
@@ -331,7 +354,8 @@ def replay(
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     asked_of_it = ask(trace, found.properties, found.build)
-    outlet.console.print(replayed(found, written, details=details))
+    places = Places(trace)
+    outlet.console.print(replayed(found, written, details=details, places=places))
     if drawn is not None:
         with outlet.held:
             put(_DRAWN[drawn](align(trace), found), target)
@@ -347,7 +371,8 @@ def replay(
                 shrunk = shrink(paths, judgement, shows, shrunk_to / judgement.property)
                 outlet.console.print(shrunk_text(judgement.property, shrunk))
     outlet.console.print(answered(asked_of_it, [source.file for source in found.sources], details=details))
-    outlet.finish(results.replayed(found, asked_of_it))
+    outlet.console.print(what_next(found, paths, details=details))
+    outlet.finish(results.replayed(found, asked_of_it, places))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:
         conforms = found.fences[0].conforms
@@ -372,15 +397,7 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
     return VIOLATED if refused else status(v.verdict for each in again.values() for v in each.properties)
 
 
-@main.command(
-    epilog="""\b
-    Examples:
-      tsofence record --pd http://10.0.1.5:2379 -o recorded
-      tsofence record --pd https://pd-0:2379 --pd https://pd-1:2379 -o recorded \\
-          --cacert ca.pem --cert client.pem --key client-key.pem --log /var/log/pd/pd.log
-      tsofence replay recorded
-    """
-)
+@main.command(epilog=examples("record"))
 @options.cluster
 @click.option(
     "-o",
@@ -392,11 +409,12 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
 )
 @click.option("--quiet", is_flag=True, help="Say nothing, only the exit status.")
 def record(*, order: Order, folder: Path, quiet: bool) -> int:
-    """Record what a cluster does, for replay: etcd's events through PD's client URL, and logs.
+    """Record what a cluster does, for replay.
 
-    It only reads: the keys of PD's timestamps as they are when it begins, every event of etcd from there on
-    (of other keys only that there was one), and logs as they grow. A connection that ends is begun again;
-    what is lost all the same is said, and replay finds it in the recording. Ctrl-C ends it.
+    It only reads, through PD's client URL: the keys of PD's timestamps as they are when it begins, every
+    event of etcd from there on (of other keys only that there was one), and logs as they grow. A connection
+    that ends is begun again; what is lost all the same is said, and replay finds it in the recording. Ctrl-C
+    ends it.
 
     Exit status: 0 the recording is whole; 3 something is missing, or it ended by itself; 2 nothing can be
     recorded, or written; 130 interrupted before anything was recorded.
@@ -409,14 +427,7 @@ def record(*, order: Order, folder: Path, quiet: bool) -> int:
     return status(["holds" if found.whole else "unknown"])
 
 
-@main.command(
-    epilog="""\b
-    Examples:
-      tsofence watch --pd http://10.0.1.5:2379
-      tsofence watch --pd https://pd-0:2379 --cacert ca.pem --cert client.pem --key client-key.pem \\
-          --log /var/log/pd/pd.log --build release-8.5 --metrics 9105 -o recorded
-    """
-)
+@main.command(epilog=examples("watch"))
 @options.cluster
 @options.build
 @options.fence
@@ -455,7 +466,9 @@ def watch(
     quiet: bool,
     no_progress: bool,
 ) -> int:
-    """Judge what a cluster does as it goes on: record, and replay the last part again and again.
+    """Judge what a cluster does as it goes on.
+
+    It records, and replays the last part again and again.
 
     A violation is a line, once. What is judged is at most the last 20 minutes, or about 4,000 events of etcd;
     judging takes at most a fifth of one core. Ctrl-C ends it.
@@ -477,8 +490,9 @@ def watch(
     )
 
 
-@main.command()
-@click.argument("run_file", metavar="RUN.json", type=options.Place(path_type=Path))
+@main.command(epilog=examples("show"))
+@click.argument("run_file", metavar="RUN.json|last", type=options.Place(path_type=Path))
+@click.argument("which", nargs=-1, metavar="[[FENCE.]PROPERTY]")
 @options.taken_from(
     "--build", options.BUILD, "FILE.py", "Where the run's build comes from, if it is one of your own."
 )
@@ -488,9 +502,20 @@ def watch(
     "--to", "form", type=click.Choice(["text", "mermaid", "html", "json"]), default="text", show_default=True
 )
 @click.option("-o", "target", type=options.Place(dir_okay=False, path_type=Path), metavar="FILE")
-def show(*, run_file: Path, form: str, target: Path | None) -> int:
-    """Tell a run step by step: one column a server, one for etcd; and where its end comes from."""
-    found = run_files.load(run_file)
+def show(*, run_file: Path, which: tuple[str, ...], form: str, target: Path | None) -> int:
+    """Tell a run step by step, and where its end comes from.
+
+    One column a server, one for etcd.
+
+    The runs that explore or prove found last are kept: "last" and the property that one breaks name it, with
+    its fence where several break that.
+    """
+    if str(run_file) == last.LAST:
+        found = last.load(which)
+    elif which:
+        raise click.UsageError(f"{run_file}: a file has one run; leave out {' '.join(which)}")
+    else:
+        found = run_files.load(run_file)
     if form == "text":
         told = io.StringIO()
         Terminal(file=None if target is None else told).print(telling.text(found))
@@ -517,17 +542,12 @@ _PRINTED: dict[str, Callable[[str], str]] = {
 
 @main.command(
     "list",
-    epilog="""\b
-    Examples:
-      tsofence list scenarios
-      tsofence list scenario rolling-upgrade > mine.toml
-      tsofence list schema explore > explore.schema.json
-    """,
+    epilog=examples("list"),
 )
 @click.argument("what", type=click.Choice([*LISTS, *_PRINTED]), required=False)
 @click.argument("name", required=False)
 def list_names(what: str | None, name: str | None) -> int:
-    """Say which scenarios, builds, fences, properties, transitions and schemas there are, or print one.
+    """Say which names there are, and what they mean; or print one.
 
     With a NAME a scenario (TOML, to be changed and given to --scenario) or a JSON Schema is printed.
     """

@@ -259,7 +259,7 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
             "json_to",
             metavar="FILE|-",
             callback=writable,
-            help="Write the result as JSON; - is stdout. Tables go to stderr.",
+            help="Write the result as JSON; - is stdout, and tables then go to stderr.",
         ),
         click.option(
             "--runs",

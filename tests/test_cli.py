@@ -106,12 +106,21 @@ def test_explore(tiny: Path, tmp_path: Path) -> None:
     }
 
 
-def test_explore_tables_go_to_stderr(tiny: Path) -> None:
-    done = call("explore", "--scenario", tiny, "--fence", "check-tso-primary", "--property", "one-live")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "14 steps" in done.stderr
-    assert max(map(len, done.stderr.splitlines())) <= 80
+def test_tables_go_to_stdout_unless_a_document_does(tmp_path: Path) -> None:
+    """Progress has stderr; what is a document on stdout is alone there, and tables then go to stderr."""
+    run = min(RUNS.glob("*.json"))
+    plain = call("replay", run)
+    assert (plain.returncode, plain.stderr) == (1, "")
+    assert "violated" in plain.stdout
+    assert max(map(len, plain.stdout.splitlines())) <= 80
+    both = call("replay", run, "--json", "-")
+    assert read_document(both.stdout)["command"] == "replay"
+    assert both.stderr == plain.stdout
+    beside = call("replay", run, "--json", tmp_path / "result.json")
+    assert (beside.stdout, beside.stderr) == (plain.stdout, "")
+    drawn = call("replay", RECORDINGS / "master-transfer-small", "--to", "csv", "--property", "unique")
+    assert drawn.stdout.startswith("property,")
+    assert "unique" in drawn.stderr
 
 
 def test_explore_that_is_cut_is_unknown(tiny: Path) -> None:
@@ -193,7 +202,7 @@ def test_settings_can_be_given_where_the_trace_does_not_tell(tmp_path: Path) -> 
     only = ("--property", "key-monotone")
     done = call("replay", watch, *only, "--save-interval", "3s", "--update-interval", "50ms", "--lease", "3")
     assert done.returncode == 0
-    assert "save interval 3 s, update interval 0.05 s, lease 3 s (given)" in done.stderr
+    assert "save interval 3 s, update interval 0.05 s, lease 3 s (given)" in done.stdout
 
 
 @pytest.mark.parametrize("form", ["text", "mermaid", "html", "json"])

@@ -126,7 +126,7 @@ def pack(entries: Mapping[str, Any]) -> bytes:
 
 
 def directory() -> Path | None:
-    """Where a user's tables are kept; None: there is no such place."""
+    """Where what was found is kept for a user; None: there is no such place."""
     with suppress(RuntimeError):
         base = os.environ.get("XDG_CACHE_HOME", "")
         # a relative path is to be ignored, says the XDG base directory specification

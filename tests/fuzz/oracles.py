@@ -19,6 +19,7 @@ from tsofence.traces.questions.ask import ask
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import reading
+from tsofence.traces.sources.naming import Places
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.story import show
 from tsofence.traces.tell import results
@@ -60,7 +61,7 @@ def recording(paths: Sequence[Path], fences: Sequence[str] = ()) -> Report | Non
     found = replaying.replay(trace, fences)
     assert found.sources
     answers = ask(trace, found.properties, found.build)
-    document = as_json(results.replayed(found, answers))
+    document = as_json(results.replayed(found, answers, Places(trace)))
     assert document.isascii()
     read_document(document)
     names = [source.file for source in found.sources]

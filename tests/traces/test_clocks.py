@@ -156,8 +156,8 @@ def test_a_clock_that_is_off_is_found(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "of", "by_ms"),
     [
-        ("log", "http://127.0.0.1:27379", 100),
-        ("log", "http://127.0.0.1:27479", -1_000),
+        ("log", "tso1", 100),
+        ("log", "tso2", -1_000),
         ("client", "client-tso1-a.jsonl.gz", -100),
         ("client", "client-tso2-a.jsonl.gz", -5_000),
         ("recorder", "", 5_000),
@@ -239,7 +239,7 @@ def test_an_offset_in_words(span: Span, text: str) -> None:
 def test_time_that_goes_back_in_a_log_is_said() -> None:
     """A server's clock is set back by two seconds while it writes its log."""
     trace = recorded(SMALL[1])
-    log = [line for line in trace.logs if line.server == "http://127.0.0.1:27379"]
+    log = [line for line in trace.logs if line.server == "tso1"]
     since = log[len(log) // 2].where
     moved = tuple(
         replace(line, at_ns=line.at_ns - 2_000 * MS)

@@ -27,6 +27,7 @@ from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs.rerun import rerun
 from tsofence.traces.sources import lines, pdlog, reading
 from tsofence.traces.sources.calls import ROW
+from tsofence.traces.sources.naming import Places
 from tsofence.traces.sources.observation import MAX_NS, NS_PER_MS, BadInput, LogStep
 from tsofence.traces.sources.servers import MAX_SERVERS
 from tsofence.traces.story import show
@@ -140,9 +141,9 @@ def test_hostile_names_in_recordings(tmp_path: Path) -> None:
             screen.reading(name)
         terminal.print(screen._bar.make_tasks_table(screen._bar.tasks))
     assert_harmless(out.getvalue())
-    assert read_document(as_json(results.replayed(found, ask(trace, found.properties, found.build))))[
-        "properties"
-    ]
+    assert read_document(
+        as_json(results.replayed(found, ask(trace, found.properties, found.build), Places(trace)))
+    )["properties"]
 
 
 def test_hostile_names_in_a_run() -> None:

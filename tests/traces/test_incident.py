@@ -106,7 +106,7 @@ def test_the_save_that_nothing_refused_is_named() -> None:
     )
     assert found[2:4] == [
         (
-            "pd1 saved a window (revision 24) at 07:08:26.036 although 127.0.0.1:13379 was TSO primary since "
+            "pd1 saved a window (revision 24) at 07:08:26.036 although tso1 was TSO primary since "
             "07:08:24.326 (revision 21)."
         ),
         (
@@ -119,7 +119,7 @@ def test_the_save_that_nothing_refused_is_named() -> None:
 def test_a_sync_that_went_on_from_an_old_window_is_named() -> None:
     assert said(shown("pr-slow-load-small"))[-1] == (
         "pd1 went on from the window of revision 16, which it had loaded, and saved revision 30 at "
-        "20:36:46.006; before that, 127.0.0.1:27379 had saved revision 25 at 20:36:45.691. A save is only "
+        "20:36:46.006; before that, tso1 had saved revision 25 at 20:36:45.691. A save is only "
         "asked to move the window on."
     )
 
@@ -164,7 +164,7 @@ def test_who_was_what_when() -> None:
 
 def test_each_save_has_its_writer() -> None:
     writers = [save.writers for save in shown("upgrade-unfenced").saves]
-    assert writers[4:] == [("http://127.0.0.1:13379",), ("pd1",)] * 7
+    assert writers[4:] == [("tso1",), ("pd1",)] * 7
     assert not any(save.back for save in shown("upgrade-unfenced").saves)
 
 
@@ -172,7 +172,7 @@ def test_a_save_beside_a_primary_is_a_place_to_go_to() -> None:
     found = shown("upgrade-unfenced")
     saves = [error for error in found.errors if error.kind == "save"]
     assert len(saves) == 7
-    assert saves[0].text == "pd1 saves revision 24 while 127.0.0.1:13379 is TSO primary"
+    assert saves[0].text == "pd1 saves revision 24 while tso1 is TSO primary"
     assert [error.number for error in found.errors] == list(range(1, len(found.errors) + 1))
     assert not [error for error in shown("pr-slow-load-small").errors if error.kind == "save"]
 

@@ -27,7 +27,7 @@ from ..documents import read_document
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 DIFFER = RECORDINGS / "pr-intervals-differ"
 S, MS = 10**9, 10**6
-TSO = "http://127.0.0.1:27379"
+TSO = "tso1"
 CHECK = "check-tso-primary"
 
 

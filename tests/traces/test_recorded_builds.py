@@ -15,7 +15,7 @@ TESTS = Path(__file__).parents[1]
 R85 = TESTS / "recordings" / "r85-transfer-small"
 #: rebuilt from what was reported: logs of 8.5 that begin without the lines that name the release
 REPORTED = TESTS / "reports" / "api-service-8.5"
-TSO2 = "http://127.0.0.1:27479"
+TSO2 = "tso2"
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_servers_have_one_name_in_etcd_and_in_the_logs(traces: dict[str, Trace])
         logged = {event.server for event in trace.logs}
         elected = {event.server for event in trace.logs if event.step is LogStep.ELECTED}
         assert named == elected <= logged
-    assert {event.server for event in traces["upgrade-fenced"].logs} == {"pd1", "http://127.0.0.1:13379"}
+    assert {event.server for event in traces["upgrade-fenced"].logs} == {"pd1", "tso1"}
 
 
 def test_every_election_in_a_log_is_a_write_of_that_key_by_that_server(traces: dict[str, Trace]) -> None:

@@ -19,7 +19,7 @@ from tsofence.traces.sources.trace import Kind
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 NAMES = ("upgrade-unfenced", "upgrade-fenced", "pd-failover")
 CHECK = "check-tso-primary"
-TSO = "http://127.0.0.1:13379"
+TSO = "tso1"
 #: where the unfenced upgrade cannot be fenced: the PD's first save beside a TSO primary
 SAVED_BESIDE = 24
 

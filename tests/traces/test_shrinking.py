@@ -77,7 +77,7 @@ def test_of_a_table_the_headings_stay(tmp_path: Path) -> None:
     command = ["replay", str(tmp_path / "table.csv"), "--property", "unique", "--shrink"]
     result = CliRunner().invoke(main, [*command, str(tmp_path / "part")])
     assert result.exit_code == 1
-    assert "unique: 3 of 52 lines show it, in " in result.stderr
+    assert "unique: 3 of 52 lines show it, in " in result.stdout
     left = (tmp_path / "part" / "unique" / "table.csv").read_text()
     assert left == "\n".join(["physical,logical,client", rows[7], rows[7]]) + "\n"
 

@@ -45,6 +45,10 @@ NAMES = (*specs.NAMES, AVAILABILITY)
 DEFAULT_FENCES = ("off", "check-tso-primary")
 
 
+#: how a note begins that only counts what demands nothing
+NOT_USED = "not used: "
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What replay found in a trace; `notes` say what was taken for granted and what was left out; ``build``:
@@ -253,7 +257,7 @@ def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised, clocks: C
         notes.append("the watch began late: what etcd held before is one of the states that fit")
     if order.gap_text:
         notes.append(f"{order.gap_text}: taken to be of other keys as far as the trace was explained")
-    notes += [f"not used: {count} {what}" for what, count in order.unused.items()]
+    notes += [f"{NOT_USED}{count} {what}" for what, count in order.unused.items()]
     fitting = [each.verdict.fence for each in tried if each.verdict.conforms]
     if len(fitting) > 1:
         release = [] if build.evidence else ["a server's log from its start, which says its release"]

@@ -4,9 +4,9 @@ Names of servers, clients and files, descriptions, titles and messages come out 
 for. A `Terminal` prints none of their control characters (escape sequences, overrides of direction, halves of
 characters) and takes no text for markup; `one_line` keeps a message on its line.
 
-What cannot be written is no traceback: stderr that is closed or full is like ``--quiet``; a reader of stdout
-that goes away has read enough; stdout that is closed or full although something was to go there ends in a
-line and exit status 2.
+What cannot be written is no traceback: stderr that is closed or full is like ``--no-progress``, and stdout
+that is closed like ``--quiet`` where only tables would go there; a reader of stdout that goes away has read
+enough; stdout that is full, or closed although a document was to go there, ends in a line and exit status 2.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 UNWRITABLE = 2
 #: a message that is longer is cut: it quotes too much
 _LONG = 2_000
+#: of what goes to no terminal, unless COLUMNS says otherwise
+WIDTH = 80
 #: the greatest exit status of a verdict; those above say what is worse than lost output
 VERDICTS = 3
 
@@ -61,6 +63,9 @@ class Terminal(Console):
 
     def __init__(self, *, stderr: bool = False, quiet: bool = False, file: TextIO | None = None) -> None:
         super().__init__(stderr=stderr, quiet=quiet, file=file, highlight=False, markup=False, emoji=False)
+        # rich would take the width of a terminal that another stream leads to
+        if not self.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+            self.width = WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """The segments of whatever is printed; what moves the cursor is rich's own."""
@@ -76,6 +81,7 @@ class _Stream(io.FileIO):
 
     def __init__(self, number: int, broken: OSError | None) -> None:
         super().__init__(number, "w", closefd=False)
+        self.closed_from_the_start = broken is not None
         self._broken = broken
         self.lost: OSError | None = None
 
@@ -108,6 +114,12 @@ def guard() -> None:
         )
         setattr(sys, name, text)
         _guarded[name] = stream
+
+
+def is_closed(name: str) -> bool:
+    """Was this stream closed from the beginning? Then nobody wants what would go there."""
+    stream = _guarded.get(name)
+    return stream is not None and stream.closed_from_the_start
 
 
 def finish(status: int) -> int:

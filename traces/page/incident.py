@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..explain.replay import Report
 from ..output.terminal import clean
+from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Service
 from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
@@ -161,6 +162,7 @@ def incident(trace: Trace, report: Report) -> Incident:
     rows = happened(trace, times, saves, explained)
     answers = _answers(trace, calls)
     servers = tuple(_servers(trace, answers, elected, saves, explained, end))
+    places = Places(trace)
     facts = Fault(
         trace,
         report,
@@ -177,8 +179,8 @@ def incident(trace: Trace, report: Report) -> Incident:
         servers,
         tuple(lane for lane in key_lanes if lane.holders),
         saves,
-        tuple(_clients(calls)),
-        tuple(_errors(found, facts)),
+        tuple(_clients(calls, places)),
+        tuple(_errors(found, facts, places)),
         tuple(blame.told(facts)),
         tuple(map(_judged, report.properties)),
         tuple(_fences(report)),
@@ -205,6 +207,8 @@ def _facts(trace: Trace, report: Report) -> Iterator[str]:
     counts = f"{len(trace.keys)} events of etcd, {len(trace.logs)} log lines, {len(trace.calls)} calls"
     yield f"{counts} in {len(read)} files"
     yield "the clocks of servers, clients and the recorder are taken to agree"
+    if known := Places(trace).by_server():
+        yield clean("servers: " + ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items()))
     builds = " or ".join(report.build.builds) if report.build.evidence else ""
     why = report.build.why
     for source in trace.sources:
@@ -295,7 +299,7 @@ def _marks(lines: Iterable[LogEvent]) -> Iterator[Mark]:
             yield Mark(line.at_ns, "fault", text)
 
 
-def _clients(calls: Sequence[Call]) -> Iterator[ClientLane]:
+def _clients(calls: Sequence[Call], places: Places) -> Iterator[ClientLane]:
     of: defaultdict[str, list[Call]] = defaultdict(list)
     for call in calls:
         of[call.client].append(call)
@@ -306,7 +310,7 @@ def _clients(calls: Sequence[Call]) -> Iterator[ClientLane]:
         silent = pairwise((first, *answered, last))
         yield ClientLane(
             clean(name),
-            ", ".join(map(short, list(asks)[:3])),
+            ", ".join(clean(places.of(endpoint)) for endpoint in list(asks)[:3]),
             tuple(answered),
             tuple(sorted(call.end_ns for call in own if call.error is not None)),
             tuple(Span("without", since, until) for since, until in silent if until - since > _WITHOUT_NS),
@@ -317,7 +321,7 @@ def _clients(calls: Sequence[Call]) -> Iterator[ClientLane]:
 # --- what went wrong ------------------------------------------------------------------------------------
 
 
-def _errors(found: Flagged, facts: Fault) -> Iterator[Error]:
+def _errors(found: Flagged, facts: Fault, places: Places) -> Iterator[Error]:
     """By time: duplicates (alone, if there are few), regressions in a row, saves, the key going back."""
     told: list[Error] = []
     alone = len(found.twice) <= _ALONE
@@ -336,7 +340,7 @@ def _errors(found: Flagged, facts: Fault) -> Iterator[Error]:
                     len(group),
                     _text(kind, group, worst),
                     clients,
-                    (call_text(worst.earlier), call_text(worst.later)),
+                    (call_text(worst.earlier, places), call_text(worst.later, places)),
                 )
             )
     for save, primary in blame.beside(facts):
@@ -375,10 +379,10 @@ def _text(kind: str, group: Sequence[Pair], worst: Pair) -> str:
     return f"{len(group)} {many} less than it, up to {worst.back_ms} ms back"
 
 
-def call_text(call: Call) -> str:
+def call_text(call: Call, places: Places) -> str:
     """A call and its answer, on one line."""
     own = f"{call.logical - call.count + 1} to {call.logical}" if call.count > 1 else f"{call.logical}"
-    at = f" at {short(call.endpoint)}" if call.endpoint else ""
+    at = f" at {places.of(call.endpoint)}" if call.endpoint else ""
     when = f"{clock(call.start_ns)} to {clock(call.end_ns)}"
     where = f"{Path(call.file).name}:{call.line}"
     return clean(f"{call.client}{at} got ({call.physical}, {own}), {when} [{where}]")

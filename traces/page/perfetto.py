@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call
 from ..sources.trace import Trace
 from .incident import Incident, call_text
@@ -73,10 +74,14 @@ def _events(trace: Trace, found: Incident) -> Iterator[_Event]:
         yield from slices(pid, number, lane.holders)
     pid += 1
     yield from _named(pid, "what may not be", ("duplicate", "regression", "save"))
+    places = Places(trace)
     for kind, pairs in ((1, found.flagged.twice), (2, found.flagged.back)):
         for pair in pairs:
             name = "same timestamp twice" if kind == 1 else f"{pair.back_ms} ms back"
-            both = {"earlier": call_text(pair.earlier), "later": call_text(pair.later)}
+            both = {
+                "earlier": call_text(pair.earlier, places),
+                "later": call_text(pair.later, places),
+            }
             yield instant(pid, kind, pair.later.end_ns, name, **both)
     for error in found.errors:
         if error.kind in ("save", "key"):

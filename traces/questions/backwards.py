@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 
 from ..judge.judgement import Judgement
+from ..sources.naming import Places
 from ..sources.observation import LOGICAL_BITS, NS_PER_MS, Call, LogEvent, LogStep, Service
 from ..sources.trace import Trace
 from .answer import CLIENTS, Answer, clock, many, packed, seconds
@@ -25,7 +26,7 @@ def went_back(trace: Trace, terms: Terms, judged: Mapping[str, Judgement]) -> An
     for name in ("real-time", "session", "unique"):
         found = judged.get(name)
         if found is not None and found.verdict == "violated" and found.witness is not None:
-            return _by_calls(found)
+            return _by_calls(found, Places(trace))
     lower = next(_lower_windows(terms), None)
     if lower is not None:
         return lower
@@ -42,7 +43,7 @@ def went_back(trace: Trace, terms: Terms, judged: Mapping[str, Judgement]) -> An
     return Answer(QUESTION, "unknown", "nothing here tells what clients got", decided_by=CLIENTS)
 
 
-def _by_calls(found: Judgement) -> Answer:
+def _by_calls(found: Judgement, places: Places) -> Answer:
     assert found.witness is not None
     earlier, later = found.witness
     assert isinstance(earlier, Call)
@@ -51,12 +52,13 @@ def _by_calls(found: Judgement) -> Answer:
     if found.property == "unique":
         text = (
             f"the same timestamp was granted twice ({many(found.count, 'pair')} of calls): "
-            f"{_got(earlier)}, {_got(later)}"
+            f"{_got(earlier, places)}, {_got(later, places)}"
         )
         return Answer(QUESTION, "yes", text, evidence, doubtful=found.doubtful)
     back = (earlier.last >> LOGICAL_BITS) - (later.first >> LOGICAL_BITS)
     by = f"{back} ms" if back else "the logical part"
-    text = f"by {by}: {_got(later)}, after {_got(earlier)} ({many(found.count, 'call')} went back)"
+    after = f"{_got(later, places)}, after {_got(earlier, places)}"
+    text = f"by {by}: {after} ({many(found.count, 'call')} went back)"
     if not (earlier.timed and later.timed):
         text = f"if the order of the file is that of the calls, {text}"
         decides = "give each value the times of its call: start_unix_ns and end_unix_ns"
@@ -64,8 +66,8 @@ def _by_calls(found: Judgement) -> Answer:
     return Answer(QUESTION, "yes", text, evidence, doubtful=found.doubtful)
 
 
-def _got(call: Call) -> str:
-    server = short(call.endpoint) if call.endpoint else "a server that is not named"
+def _got(call: Call, places: Places) -> str:
+    server = places.of(call.endpoint) if call.endpoint else "a server that is not named"
     at = f" at {clock(call.end_ns)}" if call.timed else ""
     return f"{server} gave ({call.physical}, {call.logical}) to {call.client}{at}"
 

@@ -1,4 +1,4 @@
-"""Runs as files: written, read, and judged again.
+"""Runs as files: written, kept, read, and judged again.
 
-From outside: `files`, `rerun` and `document` (the type of such a file).
+From outside: `files`, `last` (what was found last), `rerun` and `document` (the type of such a file).
 """

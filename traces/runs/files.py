@@ -161,12 +161,20 @@ def load(path: Path | str) -> Run:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadInput(str(path), None, "a run file that can be read", f"check the path ({reason})") from None
-    run = parse(content, str(path))
+    return checked(parse(content, str(path)), str(path))
+
+
+def checked(run: Run, file: str) -> Run:
+    """The run, if its own transitions allow it.
+
+    Raises:
+        BadInput: they do not; ``file`` is what the message calls it.
+    """
     try:
         check(run)
     except RunError as error:
         expected = f"a run that its own transitions allow, but {error}"
-        raise BadInput(str(path), None, expected, "have the run found again by this version") from None
+        raise BadInput(file, None, expected, "have the run found again by this version") from None
     return run
 
 

@@ -7,8 +7,9 @@ Units: `_ns` is Unix time in nanoseconds, `_ms` milliseconds, `_s` seconds. Each
 clock of whoever wrote the line: the server for a log, the client for a call, the recorder for a receipt.
 Whether these clocks agree is not in the recording; what compares two of them (`judge/`) says that it does.
 
-Servers have one name throughout, `server`: a PD's is its configured name (`pd1`), a TSO server's its
-advertised URL (`http://10.0.1.7:3379`), because that is what etcd, logs and clients have in common.
+Servers have one name throughout, `server`: a PD's is its configured name (`pd1`). What etcd, logs and clients
+have in common of a TSO server is its advertised URL (`http://10.0.1.7:3379`); it is called so while files are
+read, and then by its name (`naming.py`).
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, columns, etcd, groups, pdlog, rotated, samples, settings, snapshot, state
+from . import clients, columns, etcd, groups, naming, pdlog, rotated, samples, settings, snapshot, state
 from .calls import Gathering, as_they_come, in_rows
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, KeyEvent, LogEvent, Service, Where
@@ -74,12 +74,22 @@ def read(
     keys, gaps = _merge_watches(gathered.watches)
     _of_one_cluster(keys, gathered.logs)
     repeated_lines = _drop_repeated(gathered.logs)
+    named = naming.names(keys, gathered.logs)
+    keys = tuple(naming.of_key(event, named) for event in keys)
+    gathered.logs = [naming.of_log(log, named) for log in gathered.logs]
     logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
     calls, repeated = gathered.calls.once()
+    found = state.at(
+        chain.from_iterable(watch.states for watch in gathered.watches),
+        gaps[0].last if gaps and gaps[0].first == 2 else 1,
+    )
     return Trace(
-        sources=tuple(gathered.sources),
+        sources=tuple(
+            replace(source, hosts=tuple(named.get(host, host) for host in source.hosts))
+            for source in gathered.sources
+        ),
         keys=keys,
         gaps=gaps,
         logs=logs,
@@ -92,10 +102,10 @@ def read(
         undecoded=_undecoded(gathered.watches, keys),
         stretches=gathered.stretches,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
-        state=state.at(
-            chain.from_iterable(watch.states for watch in gathered.watches),
-            gaps[0].last if gaps and gaps[0].first == 2 else 1,
-        ),
+        state=None
+        if found is None
+        else replace(found, events=tuple(naming.of_key(event, named) for event in found.events)),
+        addresses={name: address for address, name in named.items()},
     )
 
 

@@ -16,7 +16,7 @@ MAX_SERVERS = 16
 UNNAMED_PD, UNNAMED_TSO = "a PD that nothing names", "a TSO server that nothing names"
 
 
-def _address(url: str) -> str:
+def address(url: str) -> str:
     """An address as each of its spellings has it: with or without scheme and slash at its end."""
     return url.rpartition("://")[2].rstrip("/").lower()
 
@@ -26,7 +26,7 @@ class Unclear(Exception):
 
 
 class Servers:
-    """PDs by name and TSO servers by URL, numbered from 1, PDs first.
+    """PDs and TSO servers by name, numbered from 1, PDs first.
 
     The model needs a PD, for etcd lives in one, and a TSO server where a primary key or a refusal by the
     fence tells of one; where nothing names them, `UNNAMED_PD` and `UNNAMED_TSO` stand for them. A log whose
@@ -51,15 +51,16 @@ class Servers:
         for event in trace.keys:
             if event.server and event.key in named:
                 (pds if event.key is Key.LEADER else tsos)[event.server] = None
-                self._endpoints |= dict.fromkeys(map(_address, event.urls or (event.server,)), event.server)
+                self._endpoints |= dict.fromkeys(map(address, event.urls or (event.server,)), event.server)
         for start in trace.starts:
             if start.server and start.service is not Service.UNKNOWN:
                 (pds if start.service is Service.PD else tsos)[start.server] = None
-                self._endpoints |= dict.fromkeys(map(_address, start.urls), start.server)
+                self._endpoints |= dict.fromkeys(map(address, start.urls), start.server)
         listening: dict[str, set[str]] = {}
         for start in trace.starts:
             for url in start.listens if start.server else ():
-                listening.setdefault(_address(url), set()).add(start.server)
+                listening.setdefault(address(url), set()).add(start.server)
+        self._named = {address: name for name, address in trace.addresses.items()}
         # where each host has the same address of its own, that names nobody
         alone = {url: names.pop() for url, names in listening.items() if len(names) == 1}
         self._endpoints = {**alone, **self._endpoints}
@@ -94,7 +95,10 @@ class Servers:
         """The server that a client of that kind asks at an endpoint, 0 if that is not known."""
         if kind not in ("pd", "tso"):
             return 0
-        return self.number(self._endpoints.get(_address(endpoint), endpoint))
+        known = self._endpoints.get(address(endpoint))
+        if known is None and endpoint in self._named.values():
+            return 0  # a client's word for a server, which may be another than what it is called here
+        return self.number(known or self._named.get(endpoint, endpoint))
 
     def in_api_mode(self, number: int, at_ns: int) -> bool:
         """Whether the last start of a server before that time was in API mode, as far as logs tell."""

@@ -16,6 +16,7 @@ of saves, if that is steady, and last from the caller.
 | `tso-update-physical-interval` | the tick of `updateTimestamp` | the same |
 | `lease` | seconds asked for; etcd grants at least its own minimum | the same |
 | `name`, `advertise-client-urls` | `ServerStart.server` and `urls` of a PD | `server/config` |
+| `name` | `ServerStart.name` | `mcs/tso/server/config.go` |
 | `advertise-listen-addr` | both, of a TSO server | `mcs/tso/server/config.go` |
 | `enable-keyspace-group=` (beside the dump) | true: API mode, false: PD service mode | `server/server.go` |
 | `micro-service.enable-tso-dynamic-switching` | whether an API-mode PD steps in | `server/config` |
@@ -65,7 +66,8 @@ class ServerStart:
     """One start of one server, with the configuration it dumped; `None` is what the dump does not say.
 
     `api_mode` is true for a PD in API mode (keyspace groups on), false for PD service mode, `None` for a TSO
-    server. `urls` are those that it advertises, `listens` those at which it is there as well.
+    server. `urls` are those that it advertises, `listens` those at which it is there as well. `name`: what it
+    is called, which others may be called as well.
     """
 
     where: Where
@@ -79,6 +81,7 @@ class ServerStart:
     update_interval_ns: int | None
     lease_s: int | None
     listens: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,7 @@ def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, s
         save_interval_ns=duration_ns(_text(config.get("tso-save-interval"))),
         update_interval_ns=duration_ns(_text(config.get("tso-update-physical-interval"))),
         lease_s=lease if type(lease) is int and 0 < lease < MAX_LEASE_S else None,
+        name=_text(config.get("name")),
     )
 
 

@@ -98,7 +98,7 @@ class Trace:
     revisions at which a primary of another keyspace group or service was elected. `stretches`: by log file,
     from when until when it has lines that follow each other closely. `state`: what keys held as the watch
     began, if a recorder read it. `clocks`: what is known of those that wrote its times, once they are
-    aligned; else they are taken to agree.
+    aligned; else they are taken to agree. `addresses`: those of the TSO servers that are called by name here.
     """
 
     sources: tuple[Source, ...]
@@ -116,3 +116,4 @@ class Trace:
     stretches: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     state: State | None = None
     clocks: Clocks = field(default_factory=Clocks)
+    addresses: Mapping[str, str] = field(default_factory=dict)

@@ -14,10 +14,10 @@ from ..questions.terms import Term, Terms
 from ..sources.observation import LogEvent, Where
 from . import documents
 from .names import Names
-from .tables import columns, indented
+from .tables import FewLines, columns, indented
 
-#: how many terms the table lists
-_FEW = 12
+#: how many terms the table lists, and how many lines an answer has, where no details are asked for
+_FEW, _LINES = 12, 2
 _STYLES = {"yes": "bold", "no": "bold", "unknown": "bold yellow"}
 
 
@@ -32,25 +32,28 @@ def answered(found: Asked, files: Sequence[str], *, details: bool) -> Renderable
         if answer.verdict == "unknown" and not answer.evidence:
             open_.append(answer)
             continue
-        parts += [Text(), *_told(answer, names)]
+        parts += [
+            *([Text()] if details or answer is found.answers[0] else []),
+            *_told(answer, names, details=details),
+        ]
     if open_:
         asked = "; ".join(f"{answer.question.removesuffix('?')}: {answer.text}" for answer in open_)
-        parts += [Text(), Text(clean(f"Not told: {asked}"), style="yellow")]
+        parts += [*([Text()] if details else []), Text(clean(f"Not told: {asked}"), style="yellow")]
         commands = dict.fromkeys(answer.decided_by for answer in open_ if answer.decided_by)
         parts += [indented(f"decide it: {command}", "yellow") for command in commands]
     return Group(*parts)
 
 
-def _told(answer: Answer, names: Names) -> Iterator[RenderableType]:
+def _told(answer: Answer, names: Names, *, details: bool) -> Iterator[RenderableType]:
     text = Text(clean(answer.question[0].upper() + answer.question[1:]), style="bold")
     asks_what = answer.question.startswith(("why", "who")) and answer.verdict != "unknown"
     text.append(" " if asks_what else f" {answer.verdict}: ", style=_STYLES[answer.verdict])
     text.append(clean(answer.text) + ".", style="")
-    yield text
+    yield text if details else FewLines(text, _LINES)
     if answer.doubtful is not None:
         low, high = answer.doubtful
         yield indented(f"in doubt: timestamps from {low} to {high}", "")
-    if answer.evidence:
+    if answer.evidence and details:
         places = (names.place(each.file, each.line) for each in answer.evidence[:3])
         yield indented(", ".join(places), "dim")
     if answer.decided_by:
@@ -58,7 +61,7 @@ def _told(answer: Answer, names: Names) -> Iterator[RenderableType]:
 
 
 def _table(terms: Terms, *, details: bool) -> RenderableType:
-    table = columns("server", "elected (UTC)", "revision", "synced from, to", "until", "why it ended")
+    table = columns("server", "elected (UTC)", "revision", "synced", "until", "why it ended")
     for column in table.columns[1:5]:
         column.no_wrap = True
     shown = terms.terms if details else terms.terms[:_FEW]

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType, field
 
 from ..output.document import Bounds, Document, Names, OpenBounds, one_of, said
 from ..runs.document import RunFile
+from ..story.document import CauseTold, ForeverTold, SentenceTold
 
 Verdict = Annotated[str, one_of("violated", "holds", "proved", "vacuous", "unknown")]
 Version = Annotated[str, said("of tsofence")]
@@ -55,6 +56,9 @@ class Found(Document, kw_only=True):
     note: Note
     fairness: Annotated[Names, said("what a liveness property assumes of each transition")]
     outside: Annotated[Names, said("constraints of its proof that the scenario does not meet")]
+    because: Annotated[list[SentenceTold] | None, said("where the end of the run comes from, in sentences")]
+    cause: Annotated[CauseTold | None, said("the same as data")]
+    forever: Annotated[ForeverTold | None, said("what the run repeats")]
 
 
 class Searched(Document, kw_only=True):
@@ -307,6 +311,13 @@ class Led(Document, kw_only=True):
     line: Spot
 
 
+class Placed(Document, kw_only=True):
+    """A server of the cluster."""
+
+    server: Annotated[str, said("what it is called")]
+    addresses: Names
+
+
 class Replayed(Document, kw_only=True, tag_field="command", tag="replay"):
     """What replay found in a recording."""
 
@@ -320,6 +331,7 @@ class Replayed(Document, kw_only=True, tag_field="command", tag="replay"):
     build: Recognised
     answers: list[Answered]
     terms: list[Led]
+    servers: list[Placed]
     fault: Fault
 
 

@@ -1,18 +1,33 @@
-"""What is said of an exploration below its matrix."""
+"""What is said of an exploration: the short answer, the matrix, what limits both, and the shortest run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...checker.reductions.reduction import Reduction
+from ...checker.run import Run
 from ...checker.search.findings import Exploration
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
-from ..story import show
-from .tables import files_written, indented
+from . import matrix
+from .shown import Next, next_steps, one_run, others, shortest, show_last, system
+from .summary import Outcome, sentence
+from .tables import OneLine, files_written, indented, said
+
+_JSON = "--json lists them"
+
+
+def runs_of(results: Sequence[Exploration]) -> dict[tuple[str, str], Run]:
+    """Every run that was found, by fence and property."""
+    return {
+        (found.fence, finding.property): finding.run
+        for found in results
+        for finding in found.findings
+        if finding.run is not None
+    }
 
 
 def explored(
@@ -21,57 +36,123 @@ def explored(
     written: Mapping[tuple[str, str], str],
     *,
     tell_runs: bool,
+    place: str = "",
+    kept: bool = True,
+    details: bool = False,
 ) -> RenderableType:
-    """What the matrix leaves out: notes, what cut a search, what was not exercised, and the runs."""
-    parts: list[RenderableType] = []
+    """For the terminal; ``tell_runs``: with the shortest run, ``kept``: the others can be shown later;
+    ``place``: the scenario as the user named it."""
+    parts: list[RenderableType] = [
+        Text(clean(f"{world.name}: {world.description}"), style="bold"),
+        Text(),
+        *(_sentence(found) for found in results),
+    ]
+    if any(found.findings for found in results):
+        asked = dict.fromkeys(finding.property for found in results for finding in found.findings)
+        parts += [Text(), matrix.done({found.fence: found for found in results}, [*asked])]
+    violated = [f for found in results for f in found.findings if f.verdict == "violated" and f.steps]
+    if violated:
+        least = min(finding.steps or 0 for finding in violated)
+        parts.append(Text(f"✗ {least}: violated, by a run of {least} steps", style="dim"))
+    parts.append(Text())
+    noted = [(found.fence, *each) for found in results for each in _notes(found)]
+    parts += [*_amounts(results), *said(noted)]
     for found in results:
-        parts.append(Text(f"\n{found.fence}", style="bold"))
-        how = "every reachable state" if found.complete else "not every reachable state"
-        parts.append(
-            Text(
-                f"  {how}: {found.states:,} states, {found.transitions:,} transitions, "
-                f"depth {found.depth}, {found.seconds:.1f} s"
-            )
-        )
-        parts += [Text(f"  cut: {reason}", style="bold yellow") for reason in found.cut_by]
-        parts += [indented(note, "yellow") for note in found.notes]
-        notes = dict.fromkeys(
-            f"{finding.verdict}: {finding.note}" for finding in found.findings if finding.note
-        )
-        for note in notes:
-            which = [f.property for f in found.findings if f"{f.verdict}: {f.note}" == note]
-            parts.append(indented(f"{', '.join(which)} {note}", "yellow"))
-        parts += [indented(line, "yellow") for line in _outside(found)]
-        parts += [indented(line, "dim") for line in (*_reduced(found), *_fairness(found))]
-        if found.spent:
-            parts.append(
-                indented("limits of the scenario that were reached: " + ", ".join(found.spent), "dim")
-            )
-        merging = " (merging may hide a refusal: --without merging)" if found.merged else ""
+        parts += _exercised(found, details=details)
+    runs = runs_of(results)
+    parts += one_run(runs, kept=kept) if tell_runs else others(runs, None, kept=kept)
+    return Group(
+        *parts, *files_written(written), *next_steps(_next(place or world.name, results, runs, kept=kept))
+    )
+
+
+def _sentence(found: Exploration) -> Text:
+    by_steps = sorted(found.findings, key=lambda finding: finding.steps or 0)
+    steps = "steps"
+    outcomes = []
+    for each in by_steps:
+        measure = f"in {each.steps} {steps}".rstrip() if each.steps else ""
+        outcomes.append(Outcome(each.property, each.verdict, measure))
+        steps = "" if each.steps else steps
+    return sentence(found.fence, outcomes)
+
+
+def _amounts(results: Sequence[Exploration]) -> Iterator[RenderableType]:
+    """How much was searched, of the fences of which everything was, and of the others."""
+    for whole in (True, False):
+        these = [found for found in results if found.complete is whole]
+        each = [f"{found.fence} {found.states:,} in {found.seconds:.1f} s" for found in these]
+        if each:
+            what = "every reachable state" if whole else "not every reachable state"
+            yield indented(f"{what} searched: {', '.join(each)}", "dim" if whole else "yellow")
+
+
+def _notes(found: Exploration) -> Iterator[tuple[str, str]]:
+    """What makes a verdict worth less, and what it takes for granted: texts and their styles."""
+    for reason in found.cut_by:
+        yield f"cut: {reason}", "bold yellow"
+    for note in found.notes:
+        yield note, "yellow"
+    for note in dict.fromkeys(f"{each.verdict}: {each.note}" for each in found.findings if each.note):
+        which = [each.property for each in found.findings if f"{each.verdict}: {each.note}" == note]
+        yield f"{', '.join(which)} {note}", "yellow"
+    for line in _outside(found):
+        yield line, "yellow"
+    for each in found.reductions:
+        if not each.proved and each.note:
+            yield f"{each.name}: not proved ({each.note})", "dim"
+    for line in _fairness(found):
+        yield line, "dim"
+
+
+def _exercised(found: Exploration, *, details: bool) -> Iterator[RenderableType]:
+    """What was not exercised, in a line; with ``details``, all of it, and what the search left out."""
+    hidden = " (merging may hide a refusal: --without merging)" if found.merged else ""
+    if not details:
         if found.never_fired:
-            parts.append(indented(f"never fired{merging}: {', '.join(found.never_fired)}", "dim"))
-        if found.never_refused:
-            parts.append(
-                indented(
-                    f"{len(found.never_refused)} guards never refused a step{merging} (--json lists them)",
-                    "dim",
-                )
-            )
-    if tell_runs:
-        for found in results:
-            for finding in sorted(found.findings, key=lambda finding: finding.steps or 0):
-                if finding.run is not None:
-                    parts += [Text(), show.text(finding.run)]
-    elif any(finding.run for found in results for finding in found.findings):
-        parts.append(
-            Text(
-                "\nName one fence to see its runs: tsofence explore "
-                f"--scenario {clean(world.name)} --fence NAME",
-                style="dim",
-            )
-        )
-    parts += files_written(written)
-    return Group(*parts)
+            yield OneLine(f"  {found.fence}: never fired: ", _joined(found.never_fired), "--details")
+        return
+    yield Text(f"\n{clean(found.fence)}", style="bold")
+    yield indented(f"{found.states:,} states, {found.transitions:,} transitions, depth {found.depth}", "dim")
+    yield from (indented(line, "dim") for line in _reduced(found))
+    if found.spent:
+        yield indented("limits of the scenario that were reached: " + ", ".join(found.spent), "dim")
+    if found.never_fired:
+        yield indented(f"never fired{hidden}: {', '.join(found.never_fired)}", "dim")
+    if found.never_refused:
+        never = f"{len(found.never_refused)} guards never refused a step{hidden} ({_JSON})"
+        yield indented(never, "dim")
+
+
+def _joined(names: Sequence[str]) -> list[str]:
+    """Transitions, those of both kinds of servers once."""
+    kinds: dict[str, int] = {}
+    for name in names:
+        kinds[name.partition("@")[0]] = kinds.get(name.partition("@")[0], 0) + 1
+    return list(
+        dict.fromkeys(name.partition("@")[0] if kinds[name.partition("@")[0]] > 1 else name for name in names)
+    )
+
+
+def _next(
+    place: str, results: Sequence[Exploration], runs: Mapping[tuple[str, str], Run], *, kept: bool
+) -> Iterator[Next]:
+    """One or two commands that fit the result."""
+    first = shortest(runs)
+    cut = next((found for found in results if found.cut_by), None)
+    if first and kept:
+        yield Next(show_last(first, "--to", "html", "-o", "run.html"), "step by step")
+    if cut:
+        again = ("explore", "--scenario", place, *system(cut.fence), "--checkpoint", "kept")
+        yield Next(again, "keep how far it comes, and go on from there")
+    elif first and len(results) < _MANY:
+        yield Next(("explore", "--scenario", place, "--all-fences"), "which fence keeps what")
+    elif not first and results:
+        yield Next(("prove", *system(results[0].fence)), "the same for any number of servers")
+
+
+#: of so many fences nobody needs to be told that there are others
+_MANY = 5
 
 
 def _outside(found: Exploration) -> list[str]:
@@ -88,7 +169,7 @@ def _outside(found: Exploration) -> list[str]:
 
 def _reduced(found: Exploration) -> list[str]:
     """What counted as one state or one step, in a line."""
-    said = {
+    words = {
         "symmetry": " and ".join(", ".join(names) for names in found.exchanged) + " may change places",
         "folding": "times that no step can tell apart",
         "merging": f"{len(found.merged)} transitions taken at once (--json lists them)",
@@ -96,8 +177,8 @@ def _reduced(found: Exploration) -> list[str]:
     idle = {"symmetry": not found.exchanged, "merging": not found.merged}
     used = [each.name for each in found.reductions if not idle.get(each.name)]
     # of what made no difference only a proof that failed is worth a line
-    told = [each for each in found.reductions if each.name in used or (each.note and not each.proved)]
-    line = "; ".join(f"{said[name]} ({name})" for name in used)
+    told = [each for each in found.reductions if each.name in used]
+    line = "; ".join(f"{words[name]} ({name})" for name in used)
     return [*([f"reduced: {line}"] if line else []), *(f"{each.name}: {_proof(each)}" for each in told)]
 
 

@@ -1,24 +1,122 @@
-"""The matrix of an exploration, fences by properties, on the screen while the searches run."""
+"""The matrix of an exploration, fences by properties: when it is done, and while the searches run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ...checker.search.findings import Exploration, Progress
+from ...checker.search.findings import Exploration, Finding, Progress
 from ...specs import liveness
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
 from .progress import OnScreen
 from .tables import verdict_text
 
+#: between two columns
+_APART = 1
+_PENDING = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A row a fence, a column a property; as many columns side by side as fit, the others below.
+
+    ``names``: the fences, ``asked``: the properties, ``cell``: what stands where both meet, ``label``: a
+    fence as its row has it.
+    """
+
+    names: Sequence[str]
+    asked: Sequence[str]
+    cell: Callable[[str, str, bool], Text]
+    label: Callable[[str, bool], Text]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for number, block in enumerate(self._blocks(options)):
+            table = Table(box=None, padding=(0, _APART, 0, 0), pad_edge=False)
+            table.add_column("fence", no_wrap=True)
+            for name in block:
+                table.add_column(_heading(name), no_wrap=True)
+            for fence in self.names:
+                cells = (self.cell(fence, name, options.ascii_only) for name in block)
+                table.add_row(self.label(fence, not number), *cells)
+            if number:
+                yield Text()
+            yield table
+
+    def _blocks(self, options: ConsoleOptions) -> list[list[str]]:
+        """The properties of each table: all in one, or those of safety and of liveness, as many as fit."""
+        labels = [_widest(self.label(fence, True)) for fence in self.names]
+        room = options.max_width - max((*labels, len("fence")))
+        widths = {
+            name: _APART
+            + max(
+                _widest(Text(_heading(name))),
+                *(_widest(self.cell(fence, name, options.ascii_only)) for fence in self.names),
+            )
+            for name in self.asked
+        }
+        if sum(widths.values()) <= room:
+            return [[*self.asked]]
+        lively = liveness.known()
+        blocks: list[list[str]] = []
+        for kind in (False, True):
+            left = 0
+            for name in (name for name in self.asked if (name in lively) is kind):
+                if not blocks or left < widths[name]:
+                    blocks.append([])
+                    left = room
+                blocks[-1].append(name)
+                left -= widths[name]
+        return blocks
+
+
+def done(found: Mapping[str, Exploration], asked: Sequence[str]) -> RenderableType:
+    """The matrix of searches that have ended, by fence."""
+    by_name = {
+        (fence, finding.property): finding for fence, each in found.items() for finding in each.findings
+    }
+
+    def cell(fence: str, name: str, plain: bool) -> Text:
+        finding = by_name.get((fence, name))
+        return Text() if finding is None else _told(finding, plain)
+
+    return Matrix([*found], asked, cell, lambda fence, _: Text(_folded(fence), style="bold"))
+
+
+def _told(finding: Finding, plain: bool) -> Text:
+    """A verdict in few letters."""
+    if finding.verdict != "violated":
+        return verdict_text(finding.verdict)
+    steps = f" {finding.steps}" if finding.steps else ""
+    return Text(f"{'X' if plain else '✗'}{steps}", style="bold red")
+
+
+def _heading(name: str) -> str:
+    """A property's name in two lines, as narrow as that can be."""
+    at = [number for number, letter in enumerate(name) if letter == "-"]
+    if not at:
+        return clean(name)
+    best = min(at, key=lambda number: max(number + 1, len(name) - number - 1))
+    return f"{clean(name[: best + 1])}\n{clean(name[best + 1 :])}"
+
+
+def _folded(fence: str) -> str:
+    """A fence's name, each part of which has a line."""
+    return clean(fence).replace("+", "\n+")
+
+
+def _widest(text: Text) -> int:
+    return max(map(cell_len, text.plain.split("\n")))
+
 
 class Exploring(OnScreen):
-    """The matrix fences x properties, filled while the searches run."""
+    """The matrix fences x properties, filled while the searches run; it goes when they have ended."""
 
     def __init__(
         self,
@@ -34,15 +132,15 @@ class Exploring(OnScreen):
         self._asked = tuple(asked)
         self._going: dict[str, Progress] = {}
         self._done: dict[str, Exploration] = {}
-        super().__init__(
-            Live(
-                get_renderable=self._render,
-                console=console,
-                refresh_per_second=4,
-                transient=False,
-                auto_refresh=live and console.is_terminal,
-            )
+        shown = live and console.is_terminal
+        display = Live(
+            get_renderable=self._render if shown else Text,
+            console=console,
+            refresh_per_second=4,
+            transient=True,
+            auto_refresh=shown,
         )
+        super().__init__(display, console, live=live)
 
     def progress(self, fence: str, state: Progress) -> None:
         """A search goes on."""
@@ -52,29 +150,22 @@ class Exploring(OnScreen):
         """A search has ended."""
         self._done[found.fence] = found
 
+    def line(self) -> str:
+        """Which search is how far, and how many have ended or wait."""
+        going = [(fence, state) for fence, state in [*self._going.items()] if fence not in self._done]
+        parts = [f"exploring {fence}: {state.doing or _far(state)}" for fence, state in going]
+        waiting = len(self._fences) - len(self._done) - len(going)
+        parts += [f"{len(self._done)} done"] if self._done else []
+        parts += [f"{waiting} waiting"] if waiting else []
+        return "; ".join(parts)
+
     def _render(self) -> RenderableType:
         title = Text(clean(f"{self._world.name}: {self._world.description}"), style="bold")
-        lively = [name for name in self._asked if name in liveness.known()]
-        safe = [name for name in self._asked if name not in liveness.known()]
-        # side by side they would not fit into 80 columns
-        tables = [self._table(safe, counts=True)] if safe else []
-        if lively:
-            tables.append(self._table(lively, counts=not safe))
-        return Group(title, *tables)
+        return Group(title, Matrix(self._fences, self._asked, self._cell, self._name))
 
-    def _table(self, asked: Sequence[str], *, counts: bool) -> Table:
-        table = Table(box=None, padding=(0, 1, 0, 0))
-        table.add_column("fence", min_width=14, overflow="fold")
-        for name in asked:
-            table.add_column(name.replace("-", "-\n", 1), min_width=8)
-        for fence in self._fences:
-            table.add_row(self._name(fence, counts=counts), *(self._cell(fence, name) for name in asked))
-        return table
-
-    def _name(self, fence: str, *, counts: bool) -> Text:
-        # "check-tso-primary" is one letter too long for a matrix of 80 columns
-        text = Text(fence.replace("+", "\n+").replace("-primary", "-\nprimary"), style="bold")
-        if not counts:
+    def _name(self, fence: str, first: bool) -> Text:
+        text = Text(_folded(fence), style="bold")
+        if not first:
             return text
         if fence in self._done:
             found = self._done[fence]
@@ -84,29 +175,40 @@ class Exploring(OnScreen):
             state = self._going[fence]
             if state.doing:
                 return text.append(f"\n{state.doing}", style="cyan")
-            rate = state.states / state.seconds if state.seconds else 0
             text.append(f"\n{_amount(state.states)} states", style="cyan")
             text.append(f"\n{_amount(state.transitions)} steps", style="cyan")
-            text.append(f"\n{_amount(int(rate))} states/s", style="cyan")
+            text.append(f"\n{_amount(int(_rate(state)))} states/s", style="cyan")
             text.append(f"\ndepth {state.depth}", style="cyan")
             text.append(f"\n{_amount(state.frontier)} to go", style="cyan")
             text.append(f"\n{state.memory >> 20} of {state.bound >> 20} MiB", style="cyan")
-            if state.left is not None and rate:
-                text.append(f"\n~{state.left / rate:.0f} s left", style="cyan")
+            if _left(state):
+                text.append(f"\n{_left(state)}", style="cyan")
         else:
             text.append("\nwaiting", style="dim")
         return text
 
-    def _cell(self, fence: str, name: str) -> Text:
+    def _cell(self, fence: str, name: str, plain: bool) -> Text:
         if fence in self._done:
             for finding in self._done[fence].findings:
                 if finding.property == name:
-                    return verdict_text(finding.verdict, f"{finding.steps} steps" if finding.steps else "")
+                    return _told(finding, plain)
         state = self._going.get(fence)
         if state is not None and name in state.violated:
-            steps = state.violated[name]
-            return verdict_text("violated", f"{steps} steps" if steps else "")
-        return Text("…", style="dim")
+            return _told(Finding(name, "violated", state.violated[name]), plain)
+        return Text(_PENDING, style="dim")
+
+
+def _rate(state: Progress) -> float:
+    return state.states / state.seconds if state.seconds else 0
+
+
+def _left(state: Progress) -> str:
+    return f"~{state.left / _rate(state):.0f} s left" if state.left is not None and _rate(state) else ""
+
+
+def _far(state: Progress) -> str:
+    """How far a search is, in few words."""
+    return ", ".join(filter(None, (f"{_amount(state.states)} states", f"depth {state.depth}", _left(state))))
 
 
 def _amount(number: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,9 +14,9 @@ from ...checker.run import Run
 from ..output import faults
 from ..output.document import Document
 from ..output.faults import Held
-from ..output.terminal import Terminal, one_line
+from ..output.terminal import Terminal, is_closed, one_line
 from ..output.writing import put, write
-from ..runs import files
+from ..runs import files, last
 from .documents import Result
 
 
@@ -27,21 +29,28 @@ class Outlet:
     """What a user said about output.
 
     ``json_to``: a file, ``-`` for stdout or None; ``runs``: the folder for runs or None; ``live``: progress
-    is shown while the command works. Faults in ``held`` wait until everything else is told.
+    is shown while the command works. Tables go to ``console``: stdout, or stderr where a document takes that;
+    how far the work is, to ``progress``. Faults in ``held`` wait until everything else is told.
     """
 
     def __init__(self, *, json_to: str | None, runs: Path | None, quiet: bool, live: bool) -> None:
-        #: stdout stays free for machines
-        self.console = Terminal(stderr=True, quiet=quiet)
+        self.progress = Terminal(stderr=True, quiet=quiet)
+        self.console = Terminal(quiet=quiet or is_closed("stdout"))
         self.live = live
         self.held = Held()
         self._json_to = json_to
         self._runs = runs
+        if self.to_stdout:
+            self.leave_stdout()
 
     @property
     def to_stdout(self) -> bool:
-        """Does the result go to stdout?"""
+        """Does the result go to stdout as JSON?"""
         return self._json_to == "-"
+
+    def leave_stdout(self) -> None:
+        """A document goes there, alone: tables go to stderr."""
+        self.console = self.progress
 
     def write_runs(self, found: Mapping[tuple[str, str], Run]) -> dict[tuple[str, str], str]:
         """Write runs by fence and property; the file of each that could be written."""
@@ -54,6 +63,10 @@ class Outlet:
                 write(path, files.dumps(run))
                 written[fence, prop] = str(path)
         return written
+
+    def keep(self, found: Mapping[tuple[str, str], Run]) -> bool:
+        """Keep runs by fence and property for ``show last``; was there a place for them?"""
+        return last.keep(shlex.join(["tsofence", *sys.argv[1:]]), found)
 
     def finish(self, result: Result) -> None:
         """Write the result.

@@ -1,47 +1,96 @@
-"""What is said of proofs: what each rests on, and what stands in the way of the others."""
+"""What is said of proofs: the short answer, what each rests on, and what stands in the way of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ..story import show
-from .tables import columns, files_written, indented, verdict_text
+from ...checker.run import Run
+from .shown import Next, next_steps, one_run, shortest, show_last, system
+from .summary import Outcome, sentence
+from .tables import columns, files_written, indented, said, verdict_text
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
     from ...checker.proof.prove import Proof
 
 
+def runs_of(results: Sequence[Proof]) -> dict[tuple[str, str], Run]:
+    """Every run that stands in the way of a proof, by fence and property."""
+    return {
+        (proof.fence, proof.property): proof.counterexample
+        for proof in results
+        if proof.counterexample is not None
+    }
+
+
 def proved(
-    results: Sequence[Proof], written: Mapping[tuple[str, str], str], *, details: bool
+    results: Sequence[Proof], written: Mapping[tuple[str, str], str], *, details: bool, kept: bool = True
 ) -> RenderableType:
-    """A line a property, then what each proof rests on and what stands in the way of the others."""
-    table = columns("fence", "property", "verdict", "obligations", "seconds", "what it rests on")
+    """For the terminal; ``kept``: runs that are not shown here can be shown later."""
+    systems = list(dict.fromkeys(proof.fence for proof in results))
+    parts: list[RenderableType] = [_sentence([p for p in results if p.fence == name]) for name in systems]
+    table = columns(*(["fence"] if len(systems) > 1 else []), "property", "verdict", "obligations", "seconds")
     for proof in results:
         failed = sum(obligation.result != "proved" for obligation in proof.obligations)
         done = f"{len(proof.obligations) - failed} of {len(proof.obligations)}"
-        rests = [f"assuming {name}" for name in proof.assumptions]
-        rests.append("any number of servers" if proof.nodes is None else f"{proof.nodes} servers")
-        # no line ends within a formula
-        rests += [each.formula.replace(" ", "\N{NO-BREAK SPACE}") for each in proof.constraints]
-        if proof.note:
-            rests.append(proof.note)
-        verdict = verdict_text(proof.verdict)
-        table.add_row(proof.fence, proof.property, verdict, done, f"{proof.seconds:.2f}", "; ".join(rests))
-    parts: list[RenderableType] = [table]
+        cells = [*([proof.fence] if len(systems) > 1 else []), proof.property]
+        table.add_row(*cells, verdict_text(proof.verdict), done, f"{proof.seconds:.2f}")
+    parts += [Text(), table, Text()]
+    several = len(systems) > 1
+    rests = [
+        (f"{proof.property} under {proof.fence}" if several else proof.property, _rests(proof), "")
+        for proof in results
+    ]
+    parts += said(rests)
     for constraint in dict.fromkeys(each for proof in results for each in proof.constraints):
         parts.append(indented(f"{constraint.formula}: {constraint.meaning}", "dim"))
     parts += [indented(line, "yellow") for proof in results for line in _undecided(proof)]
     if details:
         parts += [part for proof in results for part in _proof_details(proof)]
-    for proof in results:
-        if proof.counterexample is not None:
-            parts += [Text(), show.text(proof.counterexample)]
+    runs = runs_of(results)
+    parts += one_run(runs, kept=kept)
     parts += files_written(written)
-    return Group(*parts)
+    return Group(*parts, *next_steps(_next(results, runs, details=details, kept=kept)))
+
+
+def _sentence(results: Sequence[Proof]) -> Text:
+    outcomes = []
+    steps = "steps"
+    for proof in sorted(
+        results, key=lambda proof: len(proof.counterexample.moves) if proof.counterexample else 0
+    ):
+        measure = ""
+        if proof.counterexample is not None:
+            measure = f"in {len(proof.counterexample.moves)} {steps}".rstrip()
+            steps = ""
+        outcomes.append(Outcome(proof.property, proof.verdict, measure))
+    return sentence(results[0].fence, outcomes)
+
+
+def _rests(proof: Proof) -> str:
+    """What a verdict rests on."""
+    rests = [f"assuming {name}" for name in proof.assumptions]
+    rests.append("any number of servers" if proof.nodes is None else f"{proof.nodes} servers")
+    # no line ends within a formula
+    rests += [each.formula.replace(" ", "\N{NO-BREAK SPACE}") for each in proof.constraints]
+    return "; ".join([*rests, *([proof.note] if proof.note else [])])
+
+
+def _next(
+    results: Sequence[Proof], runs: Mapping[tuple[str, str], Run], *, details: bool, kept: bool
+) -> Iterator[Next]:
+    """One or two commands that fit the result."""
+    first = shortest(runs)
+    if first and kept:
+        yield Next(show_last(first, "--to", "html", "-o", "run.html"), "step by step")
+    passed = next((proof for proof in results if proof.verdict == "proved"), None)
+    if passed and not details:
+        again = ("prove", *system(passed.fence), "--property", passed.property)
+        assumed = [word for name in passed.assumptions for word in ("--assume", name)]
+        yield Next((*again, *assumed, "--details"), "which guards it needs")
 
 
 def _undecided(proof: Proof) -> list[str]:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...specs import liveness
 from ..explain.conformance import FenceVerdict
-from ..explain.replay import Report
+from ..explain.replay import NOT_USED, Report
 from ..explain.shrinking import Shrunk
 from ..explain.telling import most_telling
 from ..output.terminal import clean
 from ..runs.rerun import Rerun
+from ..sources.naming import Places
 from ..sources.observation import Call, KeyEvent, Observation
 from ..sources.settings import Name
-from ..sources.trace import WATCHES
+from ..sources.trace import WATCHES, Source
 from .names import Names as _Names
+from .shown import Next, next_steps
 from .stopped import what_stands_there
-from .tables import columns, files_written, indented, verdict_text
+from .summary import Outcome, sentence
+from .tables import columns, files_written, indented, said, style_of, verdict_text
 
 #: how many steps a table lists
 _FEW = 12
@@ -34,26 +39,101 @@ _SETTINGS: dict[Name, tuple[str, float]] = {
 }
 
 
-def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: bool) -> RenderableType:
-    """What was read, whether it conforms, and which properties it violates."""
+def replayed(
+    found: Report,
+    written: Mapping[tuple[str, str], str],
+    *,
+    details: bool,
+    places: Places | None = None,
+) -> RenderableType:
+    """The short answer, what is violated and how it shows, and what all that was taken from.
+
+    ``places``: which server is at which address.
+    """
     names = _Names([source.file for source in found.sources])
-    parts: list[RenderableType] = [*_missing(found, names), _sources(found, names, details=details), Text()]
-    parts += [_settings(found, names), _build(found, names), Text()]
-    fences_table = columns("fence", "conforms", "explanations", "stopped at")
-    for verdict in found.fences:
-        stopped = ""
-        if verdict.stopped_at is not None:
-            stopped = names.place(verdict.stopped_at.file, verdict.stopped_at.line)
-            stopped += "" if verdict.revision is None else f", revision {verdict.revision}"
-        fences_table.add_row(verdict.fence, _conforms(verdict.conforms), str(verdict.explanations), stopped)
-    parts.append(fences_table)
-    told: dict[tuple[str, str], list[str]] = {}
-    for verdict in found.fences:
-        for text, style in _said(verdict, names):
-            told.setdefault((text, style), []).append(verdict.fence)
-    parts += [indented(f"{', '.join(which)}: {text}", style) for (text, style), which in told.items()]
+    parts: list[RenderableType] = [*_missing(found, names), _sentence(found)]
+    parts += [_of_fence(verdict, names) for verdict in found.fences]
+    parts += said(
+        (verdict.fence, names.within(verdict.note), "dim") for verdict in found.fences if verdict.note
+    )
+    parts += _judged(found, names, details=details)
+    shown = [judgement for judgement in found.properties if judgement.witness is not None]
+    for judgement in shown if details else shown[:1]:
+        parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
+        parts += [
+            indented(_observed(seen, names, places), "") for seen in dict.fromkeys(judgement.witness or ())
+        ]
+    notes = [note for note in found.notes if details or not note.startswith(NOT_USED)]
+    parts += [Text(), *(indented(names.within(note), "yellow") for note in notes)]
+    parts += [_settings(found, names), _build(found, names)]
+    parts.append(_sources(found, names) if details else _few_sources(found, names))
+    if places and (known := places.by_server()):
+        told = ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items())
+        parts.append(Text(clean(f"servers: {told}"), style="dim"))
+    return Group(*parts, *files_written(written))
+
+
+def what_next(found: Report, paths: Sequence[Path], *, details: bool) -> RenderableType:
+    """One or two commands that fit the result."""
+    again = ("replay", *map(str, paths))
+    steps = []
+    if any(judgement.verdict == "violated" for judgement in found.properties):
+        steps.append(Next((*again, "--to", "html", "-o", "incident.html"), "who, when, why"))
+    if not details:
+        steps.append(Next((*again, "--details"), "all of it"))
+    return Group(*next_steps(steps))
+
+
+def _sentence(found: Report) -> Text:
+    """What became of all properties."""
+    outcomes = []
+    for each in found.properties:
+        worst = "" if each.worst_ms is None else f", at worst {each.worst_ms} ms"
+        times = "once" if each.count == 1 else f"{each.count:,} times"
+        measure = f"{times}{worst}" if each.count and each.verdict == "violated" else ""
+        outcomes.append(Outcome(each.property, each.verdict, measure))
+    return sentence("this recording", outcomes)
+
+
+def _of_fence(verdict: FenceVerdict, names: _Names) -> Text:
+    """Whether it is a behaviour of the system under a fence; if not, where it ends, and what refuses it."""
+    told = Text(clean(verdict.fence), style="bold")
+    told.append(": ")
+    if verdict.conforms is not False:
+        told.append_text(_conforms(verdict.conforms, "conforms"))
+        return told.append("." if verdict.conforms else " whether it conforms.")
+    told.append_text(_conforms(False, "does not conform"))
+    there = what_stands_there(verdict)
+    if verdict.stopped_at is not None:
+        revision = "" if verdict.revision is None else f", revision {verdict.revision}"
+        place = names.place(verdict.stopped_at.file, verdict.stopped_at.line)
+        there = f"{place}{revision}: {there}".rstrip(": ")
+    refused = most_telling(verdict)
+    why = (
+        ""
+        if refused is None
+        else f"{refused.transition} of {refused.server or 'etcd'} needs: {refused.guard}"
+    )
+    said_there = " -- ".join(filter(None, (there, why)))
+    return told.append(f" — {said_there}" if said_there else "").append(".")
+
+
+def _judged(found: Report, names: _Names, *, details: bool) -> Iterator[RenderableType]:
+    """A row a property; without ``details``, those that hold and those that nothing tests have a line."""
+    rest = {
+        verdict: [each for each in found.properties if each.verdict == verdict]
+        for verdict in (() if details else ("holds", "vacuous"))
+    }
+    in_lines = {
+        each.property
+        for these in rest.values()
+        for each in these
+        if each.verdict == "vacuous" or not each.note
+    }
     table = columns("property", "verdict", "count", "worst", "from, to (UTC)", "note")
     for judgement in found.properties:
+        if judgement.property in in_lines:
+            continue
         when = "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}"
         table.add_row(
             judgement.property,
@@ -63,32 +143,17 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
             when,
             names.within(judgement.note),
         )
-    parts += [Text(), table]
-    for judgement in found.properties:
-        if judgement.witness is not None:
-            parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
-            parts += [indented(_observed(seen, names), "") for seen in dict.fromkeys(judgement.witness)]
-    parts += [indented(names.within(note), "yellow") for note in found.notes]
-    parts += files_written(written)
-    return Group(*parts)
-
-
-def _said(verdict: FenceVerdict, names: _Names) -> Iterator[tuple[str, str]]:
-    """What is to be said of a fence, and how: what stands where it ends, and the one guard that tells why."""
-    if verdict.note:
-        yield names.within(verdict.note), "dim"
-    if verdict.conforms is not False:
-        return
-    there = what_stands_there(verdict)
-    if verdict.stopped_at is not None:
-        there = f"{names.place(verdict.stopped_at.file, verdict.stopped_at.line)}: {there}".rstrip(": ")
-    refused = most_telling(verdict)
-    why = (
-        ""
-        if refused is None
-        else f"{refused.transition} of {refused.server or 'etcd'} needs: {refused.guard}"
-    )
-    yield " -- ".join(filter(None, (there, why))), "red"
+    if table.row_count:
+        yield Text()
+        yield table
+    for verdict, these in rest.items():
+        told = [
+            each.property + (f" ({names.within(each.note)})" if each.note else "")
+            for each in these
+            if each.property in in_lines
+        ]
+        if told:
+            yield Text(f"{verdict}: ", style=style_of(verdict)).append(clean(", ".join(told)), style="dim")
 
 
 def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
@@ -103,10 +168,22 @@ def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
             )
 
 
-def _sources(found: Report, names: _Names, *, details: bool) -> RenderableType:
+def _few_sources(found: Report, names: _Names) -> RenderableType:
+    """How many files of each kind there are, and from when until when they tell."""
+    kinds = Counter(_kind(source) for source in found.sources)
+    told = ", ".join(f"{many} {kind}" for kind, many in kinds.items())
+    times = [at for source in found.sources for at in (source.from_ns, source.to_ns) if at is not None]
+    when = "" if not times else f"; {_clock(min(times))} to {_clock(max(times))} UTC"
+    return Text(f"files: {told}{when}", style="dim")
+
+
+def _kind(source: Source) -> str:
+    return "etcd watch" if source.kind in WATCHES else source.kind.value
+
+
+def _sources(found: Report, names: _Names) -> RenderableType:
     """What became of each file."""
-    headings = ("file", "what it is", "of", "from, to (UTC)", "read")
-    files = columns(*headings, *(["other"] if details else []))
+    files = columns("file", "what it is", "of", "from, to (UTC)", "read", "other")
     for each in (files.columns[0], files.columns[1], files.columns[3]):
         each.no_wrap = True
     for source in found.sources:
@@ -116,7 +193,7 @@ def _sources(found: Report, names: _Names, *, details: bool) -> RenderableType:
         times = [_clock(at).partition(".")[0] for at in (source.from_ns, source.to_ns) if at is not None]
         files.add_row(
             Text(names.short(source.file), style=style),
-            Text("etcd watch" if source.kind in WATCHES else source.kind.value, style=style),
+            Text(_kind(source), style=style),
             "\n".join(of),
             " ".join(times),
             ", ".join(
@@ -129,9 +206,9 @@ def _sources(found: Report, names: _Names, *, details: bool) -> RenderableType:
                     ),
                 )
             ),
-            *([str(source.other or "")] if details else []),
+            str(source.other or ""),
         )
-        for reason in source.reasons if details else ():
+        for reason in source.reasons:
             files.add_row("", Text(clean(reason), style="dim"))
     return files
 
@@ -181,10 +258,10 @@ def _some(steps: Sequence[int]) -> str:
     return ", ".join(map(str, steps[:_FEW])) + more
 
 
-def _conforms(answer: bool | None) -> Text:
+def _conforms(answer: bool | None, word: str = "") -> Text:
     if answer is None:
         return verdict_text("unknown")
-    return Text("yes", style="green") if answer else Text("no", style="bold red")
+    return Text(word or "yes", style="green") if answer else Text(word or "no", style="bold red")
 
 
 def _clock(ns: int | None) -> str:
@@ -195,13 +272,13 @@ def _clock(ns: int | None) -> str:
     return f"{moment:%H:%M:%S}.{ns // 1_000_000 % 1000:03d}"
 
 
-def _observed(seen: Observation, names: _Names) -> str:
+def _observed(seen: Observation, names: _Names, places: Places | None) -> str:
     """One observation in a line."""
     if isinstance(seen, Call):
         own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
         when = f", {_clock(seen.start_ns)} to {_clock(seen.end_ns)}" if seen.timed else ""
         where = names.place(seen.file, seen.line)
-        at = f" at {seen.endpoint}" if seen.endpoint else ""
+        at = f" at {places.of(seen.endpoint) if places else seen.endpoint}" if seen.endpoint else ""
         return f"{where}: {seen.client}{at} got ({seen.physical}, {own}){when}"
     where = names.place(seen.where.file, seen.where.line)
     if isinstance(seen, KeyEvent):

@@ -16,10 +16,12 @@ from ..judge.judgement import Judgement
 from ..questions.ask import Asked
 from ..runs import files as run_files
 from ..runs.rerun import Rerun
+from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call, KeyEvent, Observation
 from ..sources.offsets import Clock, Span, bounds
 from ..sources.settings import Name, Settings
 from ..sources.trace import Source
+from ..story import show
 from . import documents
 from .answered import answers, terms
 from .stopped import what_stands_there
@@ -74,6 +76,7 @@ def _searched(found: Exploration, written: Written) -> documents.Searched:
 
 
 def _found(found: Exploration, finding: Finding, written: Written) -> documents.Found:
+    told = None if finding.run is None else show.data(finding.run)
     return documents.Found(
         property=finding.property,
         verdict=finding.verdict,
@@ -83,6 +86,9 @@ def _found(found: Exploration, finding: Finding, written: Written) -> documents.
         note=finding.note,
         fairness=list(finding.fairness),
         outside=list(found.outside.get(finding.property, ())),
+        because=None if told is None else told.because,
+        cause=None if told is None else told.cause,
+        forever=None if told is None else told.forever,
     )
 
 
@@ -128,7 +134,7 @@ def _attempted(proof: Proof, written: Written) -> documents.Attempted:
     )
 
 
-def replayed(found: Report, asked: Asked) -> documents.Replayed:
+def replayed(found: Report, asked: Asked, places: Places) -> documents.Replayed:
     """What replay found in a recording."""
     return documents.Replayed(
         version=__version__,
@@ -145,6 +151,9 @@ def replayed(found: Report, asked: Asked) -> documents.Replayed:
         build=documents.Recognised(recognised=list(found.build.builds), why=found.build.why),
         answers=answers(asked),
         terms=terms(asked),
+        servers=[
+            documents.Placed(server=name, addresses=list(urls)) for name, urls in places.by_server().items()
+        ],
         fault=None,
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -20,12 +22,14 @@ _STYLES = {
 }
 
 
-def verdict_text(verdict: str, detail: str = "") -> Text:
-    """A verdict in its colour, and what belongs to it below."""
-    text = Text(verdict, style=_STYLES.get(verdict, "dim"))
-    if detail:
-        text.append(f"\n{detail}", style="dim")
-    return text
+def style_of(verdict: str) -> str:
+    """The colour of a verdict."""
+    return _STYLES.get(verdict, "dim")
+
+
+def verdict_text(verdict: str) -> Text:
+    """A verdict in its colour."""
+    return Text(verdict, style=style_of(verdict))
 
 
 def columns(*headings: str) -> Table:
@@ -44,3 +48,47 @@ def indented(text: str, style: str) -> RenderableType:
 def files_written(written: Mapping[tuple[str, str], str]) -> list[RenderableType]:
     """Where runs were written, a line a file."""
     return [Text(clean(f"run written: {path}"), style="dim") for path in written.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class OneLine:
+    """So many items as the line has room for, and how many more there are; ``rest``: what tells them all."""
+
+    lead: str
+    items: Sequence[str]
+    rest: str = ""
+    style: str = "dim"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        shown = [clean(item) for item in self.items]
+        line = clean(self.lead) + ", ".join(shown)
+        while len(shown) > 1 and cell_len(line) > options.max_width:
+            shown.pop()
+            more = f" and {len(self.items) - len(shown)} more{self.rest and f' ({self.rest})'}"
+            line = clean(self.lead) + ", ".join(shown) + more
+        yield Text(line, style=self.style)
+
+
+@dataclass(frozen=True, slots=True)
+class FewLines:
+    """So many lines of a text; what does not fit is left out."""
+
+    text: Text
+    most: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = self.text.wrap(console, options.max_width)
+        for number, line in enumerate(lines[: self.most], 1):
+            if number == self.most < len(lines):
+                line.truncate(options.max_width - 2)
+                line.rstrip()
+                line.append(" …")
+            yield line
+
+
+def said(lines: Iterable[tuple[str, str, str]]) -> list[RenderableType]:
+    """Lines of (who, text, style), each text once, with all of whom it is said."""
+    who: dict[tuple[str, str], list[str]] = {}
+    for whose, text, style in lines:
+        who.setdefault((text, style), []).append(whose)
+    return [indented(f"{', '.join(names)}: {text}", style) for (text, style), names in who.items()]
