@@ -13,8 +13,14 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
-	$(BIN)/tsofence explore; test $$? -eq 1
-	$(BIN)/tsofence replay tests/recordings/upgrade-fenced; test $$? -eq 1
+	@$(BIN)/tsofence explore; test $$? -eq 1
+	@echo; $(BIN)/tsofence replay tests/recordings/upgrade-unfenced --property unique --property real-time; test $$? -eq 1
+	@printf '%s\n' '' \
+	  'This was a rolling upgrade: every interleaving of it, with the check of pull 10473' \
+	  'off and on, and a real one, without it: the same timestamp twice, 39 times. Try' \
+	  '  $(BIN)/tsofence show last off.unique    # how that happens' \
+	  '  $(BIN)/tsofence explore --scenario tso-restart --fence save-cas --property unique' \
+	  '  $(BIN)/tsofence replay tests/recordings/upgrade-unfenced --to html -o incident.html'
 
 test: $(READY)
 	$(PYTEST) -m "not large"

@@ -1,4 +1,4 @@
-"""The runs of the last search: kept as a whole, shown by name; without a place no verdict is lost."""
+"""The runs of the last search: kept as a whole, shown by name; no place for them costs no verdict."""
 
 from __future__ import annotations
 

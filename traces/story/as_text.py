@@ -29,9 +29,11 @@ class StoryText:
     """What rich prints; as wide as the console allows.  Everything is told without colours as well."""
 
     story: Story
+    #: one line a step, as far as that goes: without what it changes in servers, and what holds of all steps
+    brief: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        story = self.story
+        story = _in_brief(self.story) if self.brief else self.story
         yield Text(story.title, style="bold")
         for fact in story.facts:
             yield Text(fact, style="dim")
@@ -48,6 +50,16 @@ class StoryText:
             yield Text(sentence, style="" if number else "bold red")
         for reason in story.because:
             yield Text("· ", style="dim").append(plain(reason))
+
+
+def _in_brief(story: Story) -> Story:
+    """Only what is done, and what that changes in etcd."""
+    etcd = len(story.lanes) - 1
+    steps = tuple(
+        replace(step, changes=tuple(each if n == etcd else () for n, each in enumerate(step.changes)))
+        for step in story.steps
+    )
+    return replace(story, facts=(), steps=steps)
 
 
 def _table() -> Table:

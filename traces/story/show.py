@@ -11,9 +11,9 @@ from .document import Shown
 from .telling import story_of, take, tell
 
 
-def text(run: Run) -> RenderableType:
-    """The run for a terminal."""
-    return as_text.StoryText(tell(run))
+def text(run: Run, *, brief: bool = False) -> RenderableType:
+    """The run for a terminal; ``brief``: who does what, and what it changes in etcd."""
+    return as_text.StoryText(tell(run), brief)
 
 
 def mermaid(run: Run) -> str:

@@ -38,9 +38,10 @@ def answered(found: Asked, files: Sequence[str], *, details: bool) -> Renderable
         ]
     if open_:
         asked = "; ".join(f"{answer.question.removesuffix('?')}: {answer.text}" for answer in open_)
-        parts += [*([Text()] if details else []), Text(clean(f"Not told: {asked}"), style="yellow")]
+        not_told = Text(clean(f"Not told: {asked}"), style="yellow")
+        parts += [Text(), not_told] if details else [FewLines(not_told, _LINES)]
         commands = dict.fromkeys(answer.decided_by for answer in open_ if answer.decided_by)
-        parts += [indented(f"decide it: {command}", "yellow") for command in commands]
+        parts += [indented(f"decide it: {command}", "yellow") for command in commands if details]
     return Group(*parts)
 
 
@@ -61,8 +62,9 @@ def _told(answer: Answer, names: Names, *, details: bool) -> Iterator[Renderable
 
 
 def _table(terms: Terms, *, details: bool) -> RenderableType:
-    table = columns("server", "elected (UTC)", "revision", "synced", "until", "why it ended")
-    for column in table.columns[1:5]:
+    revision = ["revision"] if details else []
+    table = columns("server", "elected (UTC)", *revision, "synced", "until", "why it ended")
+    for column in table.columns[1:-1]:
         column.no_wrap = True
     shown = terms.terms if details else terms.terms[:_FEW]
     for term in shown:
@@ -73,7 +75,7 @@ def _table(terms: Terms, *, details: bool) -> RenderableType:
         table.add_row(
             clean(term.server.rpartition("://")[2]),
             _at(term.won.at_ns) if term.won else "before",
-            "" if term.revision is None else str(term.revision),
+            *([str(term.revision or "")] if details else []),
             window,
             _at(stop.at_ns) if stop else "not told",
             clean("; ".join(filter(None, (term.why, "" if "refused" in term.why else refused)))),

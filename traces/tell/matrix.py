@@ -37,11 +37,14 @@ class Matrix:
     label: Callable[[str, bool], Text]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for number, block in enumerate(self._blocks(options)):
+        labels = [_widest(self.label(fence, True)) for fence in self.names]
+        # a name of one's own may be as long as it likes
+        side = min(max([*labels, len("fence")]), options.max_width // 2)
+        for number, block in enumerate(self._blocks(options.max_width - side, plain=options.ascii_only)):
             table = Table(box=None, padding=(0, _APART, 0, 0), pad_edge=False)
-            table.add_column("fence", no_wrap=True)
+            table.add_column("fence", width=side, overflow="fold")
             for name in block:
-                table.add_column(_heading(name), no_wrap=True)
+                table.add_column(_heading(name), overflow="fold")
             for fence in self.names:
                 cells = (self.cell(fence, name, options.ascii_only) for name in block)
                 table.add_row(self.label(fence, not number), *cells)
@@ -49,15 +52,12 @@ class Matrix:
                 yield Text()
             yield table
 
-    def _blocks(self, options: ConsoleOptions) -> list[list[str]]:
+    def _blocks(self, room: int, *, plain: bool) -> list[list[str]]:
         """The properties of each table: all in one, or those of safety and of liveness, as many as fit."""
-        labels = [_widest(self.label(fence, True)) for fence in self.names]
-        room = options.max_width - max((*labels, len("fence")))
         widths = {
             name: _APART
             + max(
-                _widest(Text(_heading(name))),
-                *(_widest(self.cell(fence, name, options.ascii_only)) for fence in self.names),
+                map(_widest, (Text(_heading(name)), *(self.cell(each, name, plain) for each in self.names)))
             )
             for name in self.asked
         }
@@ -68,7 +68,7 @@ class Matrix:
         for kind in (False, True):
             left = 0
             for name in (name for name in self.asked if (name in lively) is kind):
-                if not blocks or left < widths[name]:
+                if left < widths[name]:
                     blocks.append([])
                     left = room
                 blocks[-1].append(name)

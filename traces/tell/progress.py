@@ -29,7 +29,7 @@ class Heartbeat:
         self._say = say
         self._between = between
         self._over = Event()
-        self._thread = Thread(target=self._beat, daemon=True)
+        self._thread = Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def _beat(self) -> None:
         while not self._over.wait(self._between):

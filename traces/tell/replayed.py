@@ -25,7 +25,7 @@ from .names import Names as _Names
 from .shown import Next, next_steps
 from .stopped import what_stands_there
 from .summary import Outcome, sentence
-from .tables import columns, files_written, indented, said, style_of, verdict_text
+from .tables import FewLines, columns, files_written, indented, said, style_of, verdict_text
 
 #: how many steps a table lists
 _FEW = 12
@@ -65,8 +65,9 @@ def replayed(
         ]
     notes = [note for note in found.notes if details or not note.startswith(NOT_USED)]
     parts += [Text(), *(indented(names.within(note), "yellow") for note in notes)]
-    parts += [_settings(found, names), _build(found, names)]
-    parts.append(_sources(found, names) if details else _few_sources(found, names))
+    parts.append(_settings(found, names))
+    build = _build(found, names)
+    parts += [build, _sources(found, names)] if details else [FewLines(build, 1), _few_sources(found)]
     if places and (known := places.by_server()):
         told = ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items())
         parts.append(Text(clean(f"servers: {told}"), style="dim"))
@@ -88,7 +89,7 @@ def _sentence(found: Report) -> Text:
     """What became of all properties."""
     outcomes = []
     for each in found.properties:
-        worst = "" if each.worst_ms is None else f", at worst {each.worst_ms} ms"
+        worst = "" if not each.worst_ms else f", at worst {each.worst_ms} ms"
         times = "once" if each.count == 1 else f"{each.count:,} times"
         measure = f"{times}{worst}" if each.count and each.verdict == "violated" else ""
         outcomes.append(Outcome(each.property, each.verdict, measure))
@@ -119,41 +120,32 @@ def _of_fence(verdict: FenceVerdict, names: _Names) -> Text:
 
 
 def _judged(found: Report, names: _Names, *, details: bool) -> Iterator[RenderableType]:
-    """A row a property; without ``details``, those that hold and those that nothing tests have a line."""
-    rest = {
-        verdict: [each for each in found.properties if each.verdict == verdict]
-        for verdict in (() if details else ("holds", "vacuous"))
-    }
-    in_lines = {
-        each.property
-        for these in rest.values()
-        for each in these
-        if each.verdict == "vacuous" or not each.note
-    }
-    table = columns("property", "verdict", "count", "worst", "from, to (UTC)", "note")
+    """A row a property that is violated or open, and what is to be said of it; the others have a line."""
+    rest = () if details else ("holds", "vacuous")
+    table = columns("property", "verdict", "count", "worst", "from, to (UTC)")
     for judgement in found.properties:
-        if judgement.property in in_lines:
+        if judgement.verdict in rest:
             continue
-        when = "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}"
+        times = (_clock(judgement.from_ns), _clock(judgement.to_ns))
         table.add_row(
             judgement.property,
             verdict_text(judgement.verdict),
-            str(judgement.count) if judgement.count else "",
+            f"{judgement.count:,}" if judgement.count else "",
             "" if judgement.worst_ms is None else f"{judgement.worst_ms} ms",
-            when,
-            names.within(judgement.note),
+            " to ".join(filter(None, times)),
         )
     if table.row_count:
         yield Text()
         yield table
-    for verdict, these in rest.items():
-        told = [
-            each.property + (f" ({names.within(each.note)})" if each.note else "")
-            for each in these
-            if each.property in in_lines
-        ]
-        if told:
-            yield Text(f"{verdict}: ", style=style_of(verdict)).append(clean(", ".join(told)), style="dim")
+    told = [each for each in found.properties if each.note and each.verdict not in rest]
+    yield from said((each.property, names.within(each.note), "") for each in told)
+    for verdict in rest:
+        these = [each for each in found.properties if each.verdict == verdict]
+        if these:
+            text = ", ".join(
+                f"{each.property}{each.note and f' ({names.within(each.note)})'}" for each in these
+            )
+            yield Text(f"{verdict}: ", style=style_of(verdict)).append(clean(text), style="dim")
 
 
 def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
@@ -168,13 +160,11 @@ def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
             )
 
 
-def _few_sources(found: Report, names: _Names) -> RenderableType:
+def _few_sources(found: Report) -> Text:
     """How many files of each kind there are, and from when until when they tell."""
     kinds = Counter(_kind(source) for source in found.sources)
     told = ", ".join(f"{many} {kind}" for kind, many in kinds.items())
-    times = [at for source in found.sources for at in (source.from_ns, source.to_ns) if at is not None]
-    when = "" if not times else f"; {_clock(min(times))} to {_clock(max(times))} UTC"
-    return Text(f"files: {told}{when}", style="dim")
+    return Text(f"files: {told}", style="dim")
 
 
 def _kind(source: Source) -> str:
@@ -184,7 +174,7 @@ def _kind(source: Source) -> str:
 def _sources(found: Report, names: _Names) -> RenderableType:
     """What became of each file."""
     files = columns("file", "what it is", "of", "from, to (UTC)", "read", "other")
-    for each in (files.columns[0], files.columns[1], files.columns[3]):
+    for each in (files.columns[1], files.columns[3]):
         each.no_wrap = True
     for source in found.sources:
         style = "" if source.whole and source.unread is None else "yellow"
@@ -208,12 +198,11 @@ def _sources(found: Report, names: _Names) -> RenderableType:
             ),
             str(source.other or ""),
         )
-        for reason in source.reasons:
-            files.add_row("", Text(clean(reason), style="dim"))
-    return files
+    reasons = ((names.short(each.file), reason, "dim") for each in found.sources for reason in each.reasons)
+    return Group(files, *said(reasons))
 
 
-def _settings(found: Report, names: _Names) -> RenderableType:
+def _settings(found: Report, names: _Names) -> Text:
     """The settings, and where each comes from; each server's own where they differ."""
     parts: dict[str, list[str]] = {}
     for name, (text, unit) in _SETTINGS.items():
@@ -226,7 +215,7 @@ def _settings(found: Report, names: _Names) -> RenderableType:
     return Text("; ".join(f"{', '.join(values)} ({source})" for source, values in parts.items()), style="dim")
 
 
-def _build(found: Report, names: _Names) -> RenderableType:
+def _build(found: Report, names: _Names) -> Text:
     """Which builds the logs are of, and what says so."""
     builds = " or ".join(found.build.builds) if found.build.evidence else ""
     return Text(f"build {builds or 'unknown'} ({names.within(found.build.why)})", style="dim")
@@ -249,7 +238,12 @@ def rerun_text(found: Rerun) -> RenderableType:
         forever = ", and on forever" if each.steps and each.property in liveness.known() else ""
         steps = _some(each.steps) + forever
         properties_table.add_row(each.property, verdict_text(each.verdict), steps or each.note)
-    return Group(Text(clean(found.run.title), style="bold"), table, Text(), properties_table)
+    outcomes = [
+        Outcome(each.property, each.verdict, f"in step {each.steps[0]}" if each.steps else "")
+        for each in found.properties
+    ]
+    heading = Text(clean(found.run.title), style="bold")
+    return Group(heading, sentence("this run", outcomes), Text(), table, Text(), properties_table)
 
 
 def _some(steps: Sequence[int]) -> str:

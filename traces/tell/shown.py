@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from ...checker.run import Run
@@ -37,7 +37,7 @@ def one_run(found: Mapping[tuple[str, str], Run], *, kept: bool) -> list[Rendera
     first = shortest(found)
     if first is None:
         return []
-    return [Text(), show.text(found[first]), *others(found, first, kept=kept)]
+    return [Text(), show.text(found[first], brief=True), *others(found, first, kept=kept)]
 
 
 def others(
@@ -72,10 +72,21 @@ def system(name: str) -> tuple[str, ...]:
     return (*(() if build == builds.DEFAULT else ("--build", build)), "--fence", fence)
 
 
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A command, with what it is good for if the line has room for that."""
+
+    command: str
+    good_for: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line, note = Text(f"  {self.command}"), Text(f"  # {self.good_for}", style="dim")
+        yield line.append_text(note) if line.cell_len + note.cell_len <= options.max_width else line
+
+
 def next_steps(steps: Iterable[Next]) -> list[RenderableType]:
     """What to do next, a line a command."""
     parts: list[RenderableType] = []
     for each in steps:
-        line = Text(f"  {clean(shlex.join(['tsofence', *each.command]))}")
-        parts.append(line.append(f"  # {each.good_for}", style="dim"))
+        parts.append(_Command(clean(shlex.join(["tsofence", *each.command])), each.good_for))
     return [Text("\nNext:"), *parts] if parts else []
