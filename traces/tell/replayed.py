@@ -67,7 +67,7 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
     for judgement in found.properties:
         if judgement.witness is not None:
             parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
-            parts += [indented(_observed(seen, names), "") for seen in dict.fromkeys(judgement.witness)]
+            parts += [indented(observed(seen, names), "") for seen in dict.fromkeys(judgement.witness)]
     parts += [indented(names.within(note), "yellow") for note in found.notes]
     parts += files_written(written)
     return Group(*parts)
@@ -195,7 +195,7 @@ def _clock(ns: int | None) -> str:
     return f"{moment:%H:%M:%S}.{ns // 1_000_000 % 1000:03d}"
 
 
-def _observed(seen: Observation, names: _Names) -> str:
+def observed(seen: Observation, names: _Names) -> str:
     """One observation in a line."""
     if isinstance(seen, Call):
         own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
