@@ -515,6 +515,11 @@ _PRINTED: dict[str, Callable[[str], str]] = {
 }
 
 
+def _names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    there = {"scenario": scenario.names(), "schema": tuple(schemas.MEANINGS)}
+    return [name for name in there.get(ctx.params.get("what", ""), ()) if name.startswith(incomplete)]
+
+
 @main.command(
     "list",
     epilog="""\b
@@ -525,7 +530,7 @@ _PRINTED: dict[str, Callable[[str], str]] = {
     """,
 )
 @click.argument("what", type=click.Choice([*LISTS, *_PRINTED]), required=False)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_names)
 def list_names(what: str | None, name: str | None) -> int:
     """Say which scenarios, builds, fences, properties, transitions and schemas there are, or print one.
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -83,6 +84,56 @@ def test_wheel_imports_on_its_own(unpacked: Path) -> None:
     )
     printed = run(sys.executable, "-c", program, cwd=unpacked)
     assert Path(printed.strip()).resolve() == (unpacked / "tsofence" / "__init__.py").resolve()
+
+
+@pytest.fixture
+def installed(unpacked: Path, tmp_path: Path) -> Path:
+    """The commands of a new environment that has the wheel; what that needs is taken from here."""
+    (wheel,) = (unpacked.parent / "dist").glob("*.whl")
+    fresh = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", str(fresh), cwd=tmp_path)
+    into = f"--python={fresh}"
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        into,
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        str(wheel),
+        cwd=tmp_path,
+    )
+    (packages,) = fresh.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return fresh / "bin"
+
+
+def test_it_works_where_nothing_of_the_tree_is(installed: Path, tmp_path: Path) -> None:
+    """The README's commands in a folder that has only what they were told to write."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    shutil.copytree(ROOT / "tests" / "recordings" / "upgrade-fenced", folder / "recording")
+    tsofence = str(installed / "tsofence")
+
+    (folder / "mine.toml").write_text(run(tsofence, "list", "scenario", "tso-restart", cwd=folder))
+    asked = ("explore", "--scenario", "mine.toml", "--fence", "off", "--property", "one-live")
+    found = folder / "found" / "off.one-live.json"
+    ended = subprocess.run([tsofence, *asked, "--runs", "found", "--quiet"], cwd=folder, check=False)
+    assert (ended.returncode, found.is_file()) == (1, True)
+    run(tsofence, "show", str(found), "--to", "html", "-o", "run.html", cwd=folder)
+    assert "<script" in (folder / "run.html").read_text(encoding="utf-8")
+    judged = ("replay", "recording", "--fence", "check-tso-primary", "--property", "session", "--quiet")
+    run(tsofence, *judged, "--to", "html", "-o", "incident.html", cwd=folder)
+    for each in ("scenarios", "fences", "schemas"):
+        run(tsofence, "list", each, cwd=folder)
+    python = str(installed / "python")
+    assert "version" in run(python, "-m", "tsofence", "--version", cwd=folder)
+    place = run(python, "-c", "import tsofence; print(tsofence.__file__)", cwd=folder)
+    assert Path(place.strip()).is_relative_to(installed.parent)
+    (folder / "test_it.py").write_text("def test_it(tsofence_record): pass\n")
+    assert "1 passed" in run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
 
 
 def imported(path: Path, text: str) -> Iterator[tuple[int, str]]:
