@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: axe schema tables matrix guards demo test test-large test-cluster test-all fuzz faults check lock bench clean
+.PHONY: axe site schema tables matrix guards demo test test-large test-cluster test-all fuzz faults check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -64,6 +64,11 @@ LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --gen
 lock:
 	$(LOCK) --output-file requirements/dev.txt
 	$(LOCK) --extra cluster --constraint requirements/dev.txt --output-file requirements/cluster.txt
+
+# The pages of docs/ and what is public, as a site in build/site; a link that leads nowhere ends it.
+SITE := build/site
+site: $(READY)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs $(SITE)
 
 # The JSON Schema of every document, where one has a new key.
 SCHEMAS := explore prove replay show run

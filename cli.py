@@ -540,12 +540,17 @@ _PRINTED: dict[str, Callable[[str], str]] = {
 }
 
 
+def _names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    there = {"scenario": scenario.names(), "schema": tuple(schemas.MEANINGS)}
+    return [name for name in there.get(ctx.params.get("what", ""), ()) if name.startswith(incomplete)]
+
+
 @main.command(
     "list",
     epilog=examples("list"),
 )
 @click.argument("what", type=click.Choice([*LISTS, *_PRINTED]), required=False)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_names)
 def list_names(what: str | None, name: str | None) -> int:
     """Say which names there are, and what they mean; or print one.
 

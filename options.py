@@ -14,9 +14,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from .checker.search.explore import ENGINES
+from .library.asked import systems as systems_of
 from .model.builds import known as builds
 from .model.language.variant import VariantError
-from .model.pd import system
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
 from .traces.explain.replay import DEFAULT_FENCES
@@ -369,13 +369,9 @@ def systems(
     Raises:
         click.BadParameter: a build and a fence that exclude each other, or a guard to drop that there is not.
     """
-    under = fences_asked or ([fences.NONE] if builds_asked else default)
-    names = [fences.of_build(build, fence) for build in builds_asked or [builds.DEFAULT] for fence in under]
-    for name in names:
-        try:
-            system.transitions(fences.whole(name), dropped)
-        except VariantError as error:
-            raise click.BadParameter(f"{name}: {error}", param_hint="--build") from None
-        except KeyError as error:
-            raise click.BadParameter(f"under {name}: {error.args[0]}", param_hint="--drop") from None
-    return list(dict.fromkeys(names))
+    try:
+        return systems_of(builds_asked, fences_asked, default, dropped)
+    except VariantError as error:
+        raise click.BadParameter(str(error), param_hint="--build") from None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--drop") from None

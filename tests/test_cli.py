@@ -295,4 +295,15 @@ def test_shell_completion() -> None:
         _TSOFENCE_COMPLETE="bash_complete", COMP_WORDS="tsofence explore --fence save", COMP_CWORD="3"
     )
     assert "save-cas" in done.stdout
-    assert "_TSOFENCE_COMPLETE" in call(_TSOFENCE_COMPLETE="bash_source").stdout
+    for what, one in (("scenario", "rolling-upgrade"), ("schema", "explore")):
+        words = f"tsofence list {what} {one[:2]}"
+        listed = call(_TSOFENCE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD="3").stdout.split()
+        assert [each.partition(",")[2] for each in listed] == [one]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_be_told_how_to_complete(shell: str) -> None:
+    """As docs/how-to.md says."""
+    told = call(_TSOFENCE_COMPLETE=f"{shell}_source")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert f"_TSOFENCE_COMPLETE={shell}_complete" in told.stdout

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -28,8 +29,10 @@ DATA = (
     "traces/page/templates/*",
 )
 
-# cli -> options -> traces -> checker -> specs -> model: each may import what stands before it.
-LAYERS = ("model", "specs", "checker", "traces", "options", "cli")
+# cli -> options -> library -> traces -> checker -> specs -> model: each may import what stands before it.
+LAYERS = ("model", "specs", "checker", "traces", "library", "options", "cli")
+#: modules of the root that are no layer, and up to which one they may import
+BEYOND = {"cli": "cli", "__main__": "cli", "testing": "library"}
 
 
 def sources() -> list[Path]:
@@ -83,6 +86,56 @@ def test_wheel_imports_on_its_own(unpacked: Path) -> None:
     assert Path(printed.strip()).resolve() == (unpacked / "tsofence" / "__init__.py").resolve()
 
 
+@pytest.fixture
+def installed(unpacked: Path, tmp_path: Path) -> Path:
+    """The commands of a new environment that has the wheel; what that needs is taken from here."""
+    (wheel,) = (unpacked.parent / "dist").glob("*.whl")
+    fresh = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", str(fresh), cwd=tmp_path)
+    into = f"--python={fresh}"
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        into,
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        str(wheel),
+        cwd=tmp_path,
+    )
+    (packages,) = fresh.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return fresh / "bin"
+
+
+def test_it_works_where_nothing_of_the_tree_is(installed: Path, tmp_path: Path) -> None:
+    """The README's commands in a folder that has only what they were told to write."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    shutil.copytree(ROOT / "tests" / "recordings" / "upgrade-fenced", folder / "recording")
+    tsofence = str(installed / "tsofence")
+
+    (folder / "mine.toml").write_text(run(tsofence, "list", "scenario", "tso-restart", cwd=folder))
+    asked = ("explore", "--scenario", "mine.toml", "--fence", "off", "--property", "one-live")
+    found = folder / "found" / "off.one-live.json"
+    ended = subprocess.run([tsofence, *asked, "--runs", "found", "--quiet"], cwd=folder, check=False)
+    assert (ended.returncode, found.is_file()) == (1, True)
+    run(tsofence, "show", str(found), "--to", "html", "-o", "run.html", cwd=folder)
+    assert "<script" in (folder / "run.html").read_text(encoding="utf-8")
+    judged = ("replay", "recording", "--fence", "check-tso-primary", "--property", "session", "--quiet")
+    run(tsofence, *judged, "--to", "html", "-o", "incident.html", cwd=folder)
+    for each in ("scenarios", "fences", "schemas"):
+        run(tsofence, "list", each, cwd=folder)
+    python = str(installed / "python")
+    assert "version" in run(python, "-m", "tsofence", "--version", cwd=folder)
+    place = run(python, "-c", "import tsofence; print(tsofence.__file__)", cwd=folder)
+    assert Path(place.strip()).is_relative_to(installed.parent)
+    (folder / "test_it.py").write_text("def test_it(tsofence_record): pass\n")
+    assert "1 passed" in run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=folder)
+
+
 def imported(path: Path, text: str) -> Iterator[tuple[int, str]]:
     """Line and full name of everything that the module at `path` imports, relative names resolved."""
     package = ["tsofence", *path.parent.parts]
@@ -96,9 +149,12 @@ def imported(path: Path, text: str) -> Iterator[tuple[int, str]]:
 
 
 def wrong_arrows(path: Path, text: str) -> list[str]:
-    """The imports of a module that point upwards; the root `__init__` may point nowhere."""
+    """The imports of a module that point upwards; the root `__init__` may only name the library."""
     own = path.parts[0].removesuffix(".py")
-    may = LAYERS if own in {"cli", "__main__"} else LAYERS[: LAYERS.index(own) + 1] if own in LAYERS else ()
+    if own == "__init__":
+        may: tuple[str, ...] = ("library",)
+    else:
+        may = LAYERS[: LAYERS.index(BEYOND.get(own, own)) + 1]
     return [
         f"{path}:{line}: imports {name}"
         for line, name in imported(path, text)
@@ -120,6 +176,10 @@ def test_arrows_go_one_way(path: Path) -> None:
         ("specs/deep/a.py", "from ...traces import b", True),
         ("traces/a.py", "from tsofence.cli import main", True),
         ("__init__.py", "from .model import a", True),
+        ("__init__.py", "from .library import a", False),
+        ("library/a.py", "from ..options import b", True),
+        ("testing.py", "from . import cli", True),
+        ("testing.py", "from .library import a", False),
         ("model/a.py", "from .specs import b", False),
         ("model/a.py", "from .. import __version__", False),
         ("specs/a.py", "from ..model import b", False),

@@ -19,13 +19,13 @@ from .arrays import Graph, Nodes
 NAME = Graph.__networkx_backend__
 
 
-def register() -> None:
-    """Make networkx know this backend."""
+def register(name: str, module: str) -> None:
+    """Make networkx know a module as the backend of that name."""
     backends: Any = nx.utils.backends  # what is used here has no types
-    if NAME in backends.backends:
+    if name in backends.backends:
         return
-    backends.backends[NAME] = EntryPoint(NAME, __name__, "networkx.backends")
-    backends.backend_info[NAME] = {}
+    backends.backends[name] = EntryPoint(name, module, "networkx.backends")
+    backends.backend_info[name] = {}
     # networkx decides when it is imported, by the entry points of then, whether it looks for backends
     dispatching = backends._dispatchable
     dispatching.__call__ = dispatching._call_if_any_backends_installed
@@ -130,4 +130,4 @@ def can_run(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return None not in given[:nodes] and all(value in (None, False, "dijkstra") for value in given[nodes:])
 
 
-register()
+register(NAME, __name__)

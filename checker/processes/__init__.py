@@ -1,4 +1,4 @@
 """Several fences at once, each searched in a process of its own.
 
-From outside: `matrix`.
+From outside: `matrix`; `alone` is one search in this process.
 """

@@ -53,8 +53,8 @@ ALL = (*SHIPPED, "save-cas+window-lease+wait-out")
 
 #: what a file of somebody's own is
 What = Literal["fence", "build"]
-#: those of somebody's own, and the files that they come from
-_OWN: dict[What, dict[str, tuple[Variant, str]]] = {"fence": {}, "build": {}}
+#: those of somebody's own, and the files that they come from; None: only this process knows them
+_OWN: dict[What, dict[str, tuple[Variant, str | None]]] = {"fence": {}, "build": {}}
 
 
 def known() -> tuple[str, ...]:
@@ -93,7 +93,25 @@ def own_rules() -> tuple[Rule, ...]:
 
 def files(what: What) -> tuple[str, ...]:
     """The files of somebody's own, for another process to `take`."""
-    return tuple(path for _, path in _OWN[what].values())
+    return tuple(path for _, path in _OWN[what].values() if path is not None)
+
+
+def add(variant: Variant, what: What = "fence") -> str:
+    """The name of a variant that this process alone has; it takes the place of an earlier one of that name.
+
+    Raises:
+        ValueError: a name that something else has, or a variant that speaks of what is not there.
+    """
+    _allow(variant.name, "this process", what)
+    system.transitions(variant)  # what it speaks of is there
+    _OWN[what][variant.name] = variant, None
+    return variant.name
+
+
+def is_here(name: str) -> bool:
+    """Does only this process know a part of a name?"""
+    here = {own for of_them in _OWN.values() for own, (_, path) in of_them.items() if path is None}
+    return not here.isdisjoint(name.split("+"))
 
 
 def take(asked: str, what: What = "fence") -> str:
@@ -107,20 +125,22 @@ def take(asked: str, what: What = "fence") -> str:
 
 def _take(path: str, what: What) -> str:
     found = own.variant(path, what)
-    if found.name in (*SHIPPED, *builds.SHIPPED) or "+" in found.name or not found.name.strip():
-        raise OwnError(
-            f"{path}: expected a name of its own for the {what}, not {found.name!r}; choose another"
-        )
-    for other, of_them in _OWN.items():
-        if found.name not in of_them:
-            continue
-        theirs = of_them[found.name][1]
-        if other != what or Path(theirs).resolve() != Path(path).resolve():
-            raise OwnError(f"{path}: {theirs} has a {other} {found.name!r}, too; choose another name")
+    _allow(found.name, path, what)
     with own.blaming(path):
         system.transitions(found)  # what it speaks of is there
     _OWN[what][found.name] = found, path
     return found.name
+
+
+def _allow(name: str, path: str, what: What) -> None:
+    if name in (*SHIPPED, *builds.SHIPPED) or "+" in name or not name.strip():
+        raise OwnError(f"{path}: expected a name of its own for the {what}, not {name!r}; choose another")
+    for other, of_them in _OWN.items():
+        if name not in of_them:
+            continue
+        theirs = of_them[name][1] or "this process"
+        if other != what or Path(theirs).resolve() != Path(path).resolve():
+            raise OwnError(f"{path}: {theirs} has a {other} {name!r}, too; choose another name")
 
 
 def of_build(build: str, fence: str) -> str:

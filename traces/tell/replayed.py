@@ -61,7 +61,7 @@ def replayed(
     for judgement in shown if details else shown[:1]:
         parts.append(Text(f"\n{judgement.property}, as seen:", style="bold"))
         parts += [
-            indented(_observed(seen, names, places), "") for seen in dict.fromkeys(judgement.witness or ())
+            indented(observed(seen, names, places), "") for seen in dict.fromkeys(judgement.witness or ())
         ]
     notes = [note for note in found.notes if details or not note.startswith(NOT_USED)]
     parts += [Text(), *(indented(names.within(note), "yellow") for note in notes)]
@@ -266,7 +266,7 @@ def _clock(ns: int | None) -> str:
     return f"{moment:%H:%M:%S}.{ns // 1_000_000 % 1000:03d}"
 
 
-def _observed(seen: Observation, names: _Names, places: Places | None) -> str:
+def observed(seen: Observation, names: _Names, places: Places | None = None) -> str:
     """One observation in a line."""
     if isinstance(seen, Call):
         own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
