@@ -13,7 +13,7 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, columns, etcd, groups, pdlog, rotated, samples, settings, snapshot, state
+from . import clients, columns, etcd, groups, pdlog, rotated, samples, settings, snapshot, state, tables
 from .calls import Gathering, as_they_come, in_rows
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, KeyEvent, LogEvent, Service, Where
@@ -172,8 +172,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
         if kind is Kind.CLIENT:
             told = _of_calls(columns.decode(file, lines.blocks(), tally, texts, group), gathered.calls, tally)
         elif kind is Kind.SAMPLES:
-            found = samples.decode(file, lines, tally, group)
-            told = _of_calls(in_rows(found, texts), gathered.calls, tally)
+            told = _of_calls(tables.decode(file, lines.blocks(), tally, texts, group), gathered.calls, tally)
             kind = Kind.CLIENT
         elif kind is Kind.LOG:
             logs = pdlog.decode(file, lines, tally, group)
