@@ -11,6 +11,7 @@ Servers have one name throughout, `server`: a PD's is its configured name (`pd1`
 advertised URL (`http://10.0.1.7:3379`), because that is what etcd, logs and clients have in common.
 """
 
+import tempfile
 from dataclasses import dataclass
 from enum import Enum
 
@@ -39,6 +40,12 @@ class BadInput(Exception):
         self.what_to_do = what_to_do
         place = file if line is None else f"{file}:{line}"
         super().__init__(" ".join(f"{place}: expected {expected}; {what_to_do}".split()))
+
+
+def no_room(error: OSError) -> BadInput:
+    """What is said where temporary files cannot be written."""
+    free = f"free some, or name another folder in TMPDIR ({error.strerror})"
+    return BadInput(tempfile.gettempdir(), None, "room for temporary files", free)
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,8 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
             looks_like = unread_kind(begin)
             state = snapshot.told(begin) if looks_like is Unread.WATCH else ""
-            reasons += (state or (_why_ignored(looks_like) if begin else "empty"),)
+            if begin or not lines.damage:
+                reasons += (state or (_why_ignored(looks_like) if begin else "empty"),)
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (

@@ -14,6 +14,7 @@
 | `error` | | text of the failure; then there is no timestamp |
 | `group` | `keyspace_group`, `keyspace_group_id` | the keyspace group asked; 0 |
 
+The same columns of a Parquet file (numbers, text, decimals, times) are a table of which the first row is line 2.
 Capitals and what stands between words do not matter.  Times are numbers in ns, microseconds, ms or s since 1970
 (which, their size tells) or RFC 3339 (without an offset: UTC).  A call of which only one time is told may have
 begun `UNTOLD_NS` before its end, or ended so long after its start.  Without both it has its place in the file
@@ -81,7 +82,7 @@ class Table:
 def recognise(line: bytes, document: Any) -> bool:
     """Whether a line (``document``: what it is in JSON) is a sample, headings of a table, or a timestamp."""
     if isinstance(document, dict):
-        return _tells_a_timestamp(_columns(document))
+        return tells_a_timestamp(meanings(document))
     return headings(line) is not None or _bare(line) is not None
 
 
@@ -91,8 +92,8 @@ def headings(line: bytes) -> Table | None:
     if len(line) > MAX_TEXT or _DIGIT_FIRST.search(text):
         return None
     for delimiter in _DELIMITERS:
-        columns = _columns(_row(text, delimiter))
-        if _tells_a_timestamp(columns):
+        columns = meanings(_row(text, delimiter))
+        if tells_a_timestamp(columns):
             return Table(columns, delimiter)
     return None
 
@@ -148,16 +149,18 @@ def _row(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _columns(names: Iterable[str]) -> tuple[str | None, ...]:
+def meanings(names: Iterable[str]) -> tuple[str | None, ...]:
+    """What columns of these names are; None: nothing that is read."""
     return tuple(_MEANS.get(_SEPARATORS.sub("_", name.strip().lower()).strip("_")) for name in names)
 
 
-def _tells_a_timestamp(columns: Sequence[str | None]) -> bool:
+def tells_a_timestamp(columns: Sequence[str | None]) -> bool:
+    """Whether these columns are enough."""
     return "tso" in columns or {"physical", "logical"} <= set(columns)
 
 
 def _named(document: Mapping[str, Any]) -> dict[str, Any]:
-    found = zip(_columns(document), document.values(), strict=True)
+    found = zip(meanings(document), document.values(), strict=True)
     return {name: value for name, value in found if name and value is not None}
 
 

@@ -107,9 +107,9 @@ def _rows(file: str, number: int, many: int, cells: Mapping[str, Cells], texts: 
     timed = start is not None or end is not None
     rows["line"] = np.arange(number, number + many)
     if start is None:
-        start = np.maximum(0, end - samples.UNTOLD_NS) if timed else rows["line"]
+        start = rows["line"] if end is None else np.maximum(0, end - samples.UNTOLD_NS)
     if end is None:
-        end = start + samples.UNTOLD_NS if timed else rows["line"]
+        end = start + samples.UNTOLD_NS if timed else start
     rows["start"], rows["end"], rows["timed"] = start, end, timed
     can_be = (samples.SINCE_MS <= physical) & (physical < samples.MAX_PHYSICAL)
     can_be &= (0 <= logical) & (logical < 1 << LOGICAL_BITS) & (0 < count) & (count - 1 <= logical)
