@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -45,6 +44,7 @@ def watch(
     """
     from ..live.judge import Violation
     from ..live.metrics import Metrics
+    from ..live.scratch import scratch
     from ..live.watch import Asked
     from ..live.watch import watch as watching
 
@@ -53,7 +53,7 @@ def watch(
         if metrics_at is not None:
             metrics = Metrics(*metrics_at)
             open_.callback(metrics.close)
-        kept = folder or Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="tsofence-")))
+        kept = folder or open_.enter_context(scratch())
         screen = Live(console=console, transient=True, auto_refresh=False)
         if live and console.is_terminal:
             open_.enter_context(screen)
