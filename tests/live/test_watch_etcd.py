@@ -97,7 +97,7 @@ def test_a_violation_is_a_line_and_a_metric_although_etcd_was_killed(tmp_path: P
 @contextmanager
 def having(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that has a folder of its own in this one, for a while."""
-    code = "from tsofence.traces.live import scratch as of\nwith of.scratch() as it: print(it, flush=True), input()"
+    code = "from tsofence.traces.live import scratch as a\nwith a.scratch() as b: print(b, flush=1), input()"
     environment, pipe = os.environ | {"TMPDIR": str(folder)}, subprocess.PIPE
     command = [sys.executable, "-P", "-c", code]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:

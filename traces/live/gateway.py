@@ -29,8 +29,8 @@ from ..sources.observation import BadInput
 
 #: how long an endpoint may take to answer, s
 ANSWER_S = 5.0
-#: no answer, or its end is missing; a handshake of TLS 1.3 is refused while an answer is waited for, and httpx
-#: hands that on as it is
+#: no answer, or its end is missing; TLS 1.3 refuses a client while its answer is waited for, and httpx hands
+#: that on as it is
 UNHEARD = (httpx.TransportError, ssl.SSLError)
 _NO_KEY = b"\0"  # the first of all, which nobody has
 _ALL = b64encode(b"\0").decode()  # as the end of a range: everything from the key on
@@ -108,7 +108,7 @@ class Gateway:
     """The gateways of one cluster: one of them is asked, and where it does not answer, the next."""
 
     def __init__(self, urls: Sequence[str], access: Access | None = None) -> None:
-        self.urls = tuple(dict.fromkeys(_url(url) for url in urls))
+        self.urls = tuple(dict.fromkeys(address(url) for url in urls))
         self._access = access or Access()
         self._at = 0
         self._token: str | None = None
@@ -289,7 +289,7 @@ class Gateway:
         return Unreachable(f"{self.url}: {message or f'status {status}'}")
 
 
-def _url(text: str) -> str:
+def address(text: str) -> str:
     """An address with its scheme, as PD's settings spell it or without.
 
     Raises:

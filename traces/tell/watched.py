@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 #: what etcd's events and logs can decide
 PROPERTIES = ("key-monotone", "single-writer")
+#: what own samples can decide as well
+OF_SAMPLES = ("unique", "real-time")
 
 
 def watch(
     order: Order,
     folder: Path | None,
     *,
-    properties: Sequence[str],
+    asked: Sequence[str],
     fences: Sequence[str],
     builds: Sequence[str],
     must_conform: bool,
@@ -37,7 +39,8 @@ def watch(
     console: Terminal,
     live: bool,
 ) -> int:
-    """Watch a cluster until Ctrl-C; the exit status.  ``must_conform``: to the one build and fence named.
+    """Watch a cluster until Ctrl-C; the exit status.  ``must_conform``: to the one build and fence named;
+    ``asked``: what to judge, all that can be if nothing.
 
     Raises:
         BadInput, KeyboardInterrupt: as for a recording.
@@ -70,7 +73,7 @@ def watch(
             recording, watched = watching(
                 order,
                 kept,
-                Asked(properties, fences, builds),
+                Asked(asked or (*PROPERTIES, *(OF_SAMPLES if order.sample_s else ())), fences, builds),
                 lambda line: console.print(clean(line)),
                 found,
                 lambda found: screen.update(standing(found), refresh=screen.is_started),
