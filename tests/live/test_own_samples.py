@@ -52,10 +52,12 @@ def sampled(
 ) -> list[Call]:
     """What is written while something happens."""
 
+    said: list[str] = []
+
     async def sampling() -> None:
         async with Client([gateway.url]) as client:
             with Lines(folder / "samples.jsonl") as lines:
-                sampler = Sampler(client, pds, access or Access(), lines, [].append, 0.001)
+                sampler = Sampler(client, pds, access or Access(), lines, said.append, 0.001)
                 stop = asyncio.Event()
 
                 async def then_stop() -> None:

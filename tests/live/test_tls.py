@@ -89,7 +89,7 @@ def refused(server: Gateway, folder: Path, capsys: pytest.CaptureFixture[str], *
 def test_a_server_that_nobody_vouches_for(
     ours: Authority, other: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for more in ([], ["--cacert", other.cacert]):
+    for more in ((), ("--cacert", other.cacert)):
         line = refused(etcd(ours.server()), tmp_path, capsys, *more)
         assert REFUSED in line
         assert "certificate verify failed" in line
@@ -107,7 +107,7 @@ def test_a_server_that_asks_who_is_there(
     ours: Authority, other: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cert, key = other.client()
-    for more in ([], ["--cert", cert, "--key", key]):
+    for more in ((), ("--cert", cert, "--key", key)):
         line = refused(etcd(ours.server(asks=True)), tmp_path, capsys, "--cacert", ours.cacert, *more)
         assert REFUSED in line
 

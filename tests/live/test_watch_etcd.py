@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -122,8 +123,8 @@ def test_what_a_killed_watch_leaves_the_next_one_removes(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("what", ["file", "link", "folder"])
 def test_what_is_not_ours_stays(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(scratch.tempfile, "mkdtemp", lambda prefix: _made(tmp_path / f"{prefix}mine"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: _made(tmp_path / f"{prefix}mine"))
     kept = _made(tmp_path / "kept")
     (Path(kept) / "locked").touch()
     place = tmp_path / "tsofence-watch-other"

@@ -140,8 +140,8 @@ async def _record(order: Order, folder: Path, say: Say, beside: Beside | None) -
 
             async def recording() -> None:
                 try:
-                    followed = [recorder, *tails, *([sampler] if sampler else [])]
-                    await together(*(each.follow(stop) for each in followed))
+                    sampling = [sampler.follow(stop)] if sampler else []
+                    await together(recorder.follow(stop), *(tail.follow(stop) for tail in tails), *sampling)
                 except Ended as error:
                     ended.append(str(error))
                     stop.set()

@@ -52,7 +52,9 @@ def main(file: IO[bytes], out: IO[bytes]) -> None:
     names = opened.schema_arrow.names
     means = samples.meanings(names)
     ours = samples.tells_a_timestamp(means)
-    told = {name: mean if ours else name for name, mean in zip(names, means, strict=True) if mean or not ours}
+    told = dict(zip(names, names, strict=True))
+    if ours:
+        told = {name: mean for name, mean in zip(names, means, strict=True) if mean}
     left = opened.metadata.num_rows if ours else _FIRST
     # a number first: a line that begins with text might be taken for something else
     columns = sorted(told, key=lambda name: told[name] not in ("tso", "physical", "logical"))
