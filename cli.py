@@ -437,7 +437,8 @@ def record(*, order: Order, folder: Path, quiet: bool) -> int:
     type=options.PROPERTY,
     multiple=True,
     metavar="NAME",
-    help=f"Repeatable; default: {' and '.join(watching.PROPERTIES)}, which need no client's samples.",
+    help=f"Repeatable; default: {' and '.join(watching.PROPERTIES)}, which need no client's samples; "
+    f"with --sample {' and '.join(watching.OF_SAMPLES)} as well.",
 )
 @click.option(
     "--metrics",
@@ -480,7 +481,7 @@ def watch(
     return watching.watch(
         order,
         folder,
-        properties=asked or watching.PROPERTIES,
+        asked=asked,
         fences=chosen,
         builds=builds,
         must_conform=bool(builds or chosen) and len(names) == 1,

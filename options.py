@@ -26,6 +26,7 @@ from .traces.tell.outlet import Outlet
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_GIB = 1 << 20
 _NS_PER_S = 1_000_000_000
+_OFTENEST_NS = 100_000_000
 _ALL_PROPERTIES = (*properties.NAMES, *liveness.NAMES)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -283,6 +284,17 @@ def _line_of(file: Path) -> str:
         raise click.UsageError(f"{file}: expected a password in UTF-8; check the file") from None
 
 
+def _sampling(ctx: click.Context, param: click.Parameter, every_ns: int | None) -> float | None:
+    """In seconds; more often would be a load."""
+    if every_ns is None:
+        return None
+    if not all(map(find_spec, ("grpc", "google", "google.protobuf"))):
+        raise click.BadParameter("needs grpcio: pip install '.[samples]' in a clone of tsofence")
+    if every_ns < _OFTENEST_NS:
+        raise click.BadParameter(f"expected at least {_OFTENEST_NS // 1_000_000}ms; ask less often")
+    return every_ns / _NS_PER_S
+
+
 def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
     """A cluster that runs, what it wants to see, and its logs; the command gets an `Order` of that name."""
 
@@ -298,6 +310,7 @@ def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
         password_file: Path | None,
         patience: int,
         lasting: int | None,
+        sampled: float | None,
         **given: Any,
     ) -> Any:
         from .traces.live.collect import Order
@@ -312,6 +325,7 @@ def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
             logs,
             patience / _NS_PER_S,
             None if lasting is None else lasting / _NS_PER_S,
+            sampled,
         )
         return command(order=order, **given)
 
@@ -324,6 +338,14 @@ def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
             type=Duration(),
             metavar="TIME",
             help="Stop after that long, such as 10m.  [default: at Ctrl-C]",
+        ),
+        click.option(
+            "--sample",
+            "sampled",
+            type=Duration(),
+            metavar="TIME",
+            callback=_sampling,
+            help="Ask each --pd, and each registered TSO server, for a timestamp that often, such as 1s.",
         ),
         click.option(
             "--patience",

@@ -1,16 +1,19 @@
 """A replay of client samples beside what only unpacks and decodes them, in one run: seconds and peak memory.
 
-The samples are those of the recorded soak, again and again, each time later. Lines are decoded by orjson;
-where it is not installed (it is no dependency), by msgspec.
+The samples are those of the recorded soak, again and again, each time later, as JSON lines and as a table.
+Lines are decoded by orjson; where it is not installed (it is no dependency), by msgspec; tables by csv.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+Sample = dict[str, Any]
 SOAK = Path(__file__).parents[1] / "tests" / "recordings" / "soak"
 #: how often the recording in the repository is repeated: as many calls as the soak had; ten times that
 COPIES = (20, 200)
@@ -30,6 +34,18 @@ for file in sys.argv[1:]:
         for line in lines:
             loads(line)
 """
+_ROWS = """
+import csv, gzip, sys
+for file in sys.argv[1:]:
+    with gzip.open(file, "rt") as lines:
+        for row in csv.reader(lines):
+            pass
+"""
+#: what is told of each sample in a table
+_COLUMNS = (
+    *("client", "kind", "endpoint", "start_unix_ns", "end_unix_ns"),
+    *("physical", "logical", "count", "worker", "error"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +56,56 @@ class Took:
     mib: int
 
 
-def repeated(copies: int, folder: Path) -> tuple[list[Path], int, int]:
-    """The soak's samples so many times; the files, and how many calls and bytes of text they have."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Files, and how many calls and bytes of text they have."""
+
+    files: list[Path]
+    calls: int
+    size: int
+
+
+def repeated(copies: int, folder: Path, packed: Callable[[Iterable[Sample]], Iterable[bytes]]) -> Made:
+    """The soak's samples so many times."""
     calls = size = 0
     files = []
     for file in sorted(SOAK.glob("client-*.gz")):
         samples = [msgspec.json.decode(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
         files.append(folder / file.name)
-        with gzip.open(files[-1], "wb", compresslevel=1) as packed:
-            for copy in range(copies):
-                later = copy * 600 * 10**9
-                for sample in samples:
-                    moved = {name: sample[name] + later for name in ("start_unix_ns", "end_unix_ns")}
-                    if sample["physical"]:
-                        moved["physical"] = sample["physical"] + later // 10**6
-                    size += packed.write(msgspec.json.encode(sample | moved) + b"\n")
+        with gzip.open(files[-1], "wb", compresslevel=1) as out:
+            for text in packed(_later(samples, copies)):
+                size += out.write(text)
         calls += copies * len(samples)
-    return files, calls, size
+    return Made(files, calls, size)
+
+
+def _later(samples: Sequence[Sample], copies: int) -> Iterator[Sample]:
+    for copy in range(copies):
+        later = copy * 600 * 10**9
+        for sample in samples:
+            moved = {name: sample[name] + later for name in ("start_unix_ns", "end_unix_ns")}
+            if sample["physical"]:
+                moved["physical"] = sample["physical"] + later // 10**6
+            yield sample | moved
+
+
+def _as_lines(samples: Iterable[Sample]) -> Iterator[bytes]:
+    for sample in samples:
+        yield msgspec.json.encode(sample) + b"\n"
+
+
+def _as_table(samples: Iterable[Sample]) -> Iterator[bytes]:
+    row = io.StringIO()
+    table = csv.DictWriter(row, _COLUMNS, extrasaction="ignore")
+    table.writeheader()
+    for sample in samples:
+        table.writerow(sample)
+        yield row.getvalue().encode()
+        row.seek(0)
+        row.truncate()
+
+
+FORMS = (("JSON lines", _as_lines, _DECODER, _DECODE), ("a table", _as_table, "csv", _ROWS))
 
 
 def took(*command: str | Path) -> Took:
@@ -67,18 +116,19 @@ def took(*command: str | Path) -> Took:
 
 
 def main(out: Any = sys.stdout) -> None:
-    """Write a line a size."""
-    for copies in COPIES:
-        with tempfile.TemporaryDirectory() as folder:
-            files, calls, size = repeated(copies, Path(folder))
-            decoded = took(sys.executable, "-c", _DECODE, *files)
-            replayed = took(sys.executable, "-m", "tsofence", "replay", *files, "--quiet")
-        out.write(
-            f"{calls:,} calls, {size >> 20} MiB of text: gzip and {_DECODER} {decoded.seconds:.2f} s; "
-            f"replay {replayed.seconds:.2f} s, {replayed.mib} MiB; "
-            f"{replayed.seconds / decoded.seconds:.1f} times\n"
-        )
-        out.flush()
+    """Write a line a form and size."""
+    for form, packed, decoder, decode in FORMS:
+        for copies in COPIES:
+            with tempfile.TemporaryDirectory() as folder:
+                made = repeated(copies, Path(folder), packed)
+                decoded = took(sys.executable, "-c", decode, *made.files)
+                replayed = took(sys.executable, "-m", "tsofence", "replay", *made.files, "--quiet")
+            out.write(
+                f"{made.calls:,} calls as {form}, {made.size >> 20} MiB of text: gzip and {decoder} "
+                f"{decoded.seconds:.2f} s; replay {replayed.seconds:.2f} s, {replayed.mib} MiB; "
+                f"{replayed.seconds / decoded.seconds:.1f} times\n"
+            )
+            out.flush()
 
 
 if __name__ == "__main__":

@@ -90,6 +90,18 @@ def test_one_damaged_file(number: int, tmp_path: Path) -> None:
     each(damaged(seeds(FILES)), number, check)
 
 
+@examples(4, 60)
+def test_a_damaged_parquet_file(number: int, tmp_path: Path) -> None:
+    """Which others read as well, but each in a process of its own."""
+    path = tmp_path / "file"
+
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        oracles.recording([path], FENCED)
+
+    each(damaged([(CORPUS / "files" / "parquet").read_bytes()]), number, check)
+
+
 @examples(3, 100)
 def test_one_damaged_file_beside_others(number: int, tmp_path: Path) -> None:
     def check(damage: tuple[str, bytes]) -> None:

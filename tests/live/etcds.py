@@ -27,7 +27,7 @@ class Member:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self.client, self.peer = (f"http://127.0.0.1:{_free_port()}" for _ in range(2))
+        self.client, self.peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, cluster: Sequence[Member], *more: str) -> None:
@@ -119,7 +119,7 @@ def _operation(event: Event) -> dict[str, Any]:
     return {"request_put": put | ({"lease": str(kv["lease"])} if "lease" in kv else {})}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])

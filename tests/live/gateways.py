@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
@@ -19,10 +20,10 @@ class Gateway:
 
     `told` is the revision up to which watches tell it, `known` that which reads tell (None: the last);
     `broken`: every answer is an error;
-    ``user`` and ``password``: who may read, if not everybody.
+    ``user`` and ``password``: who may read, if not everybody; ``tls``: how it is encrypted, if it is.
     """
 
-    def __init__(self, user: tuple[str, str] | None = None) -> None:
+    def __init__(self, user: tuple[str, str] | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.changed = threading.Condition()
         self.events: list[dict[str, Any]] = []
         self.compacted = 0
@@ -50,7 +51,9 @@ class Gateway:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if tls is not None:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_port}"
 
     @property
     def revision(self) -> int:

@@ -40,7 +40,7 @@ SAMPLES = st.builds(
 
 def decoded(text: str, tally: Tally | None = None) -> list[Call]:
     lines = enumerate((line.encode() for line in text.split("\n")), 1)
-    return list(samples.decode("f", lines, tally or Tally()))
+    return list(samples.Reader("f", tally or Tally()).calls(lines))
 
 
 def row(call: Call, *, packed: bool) -> dict[str, object]:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..sources.observation import BadInput
 from .gateway import Access, Gateway
@@ -18,13 +18,18 @@ from .record import Ended, Recorder, Say
 from .tail import Tail
 from .tasks import first, together
 
+if TYPE_CHECKING:
+    from .samples import Sampler  # needs grpcio, which not everybody has
+
+_SAMPLES = "samples.jsonl"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to record: a cluster by the client URLs of its PDs, and logs by their paths.
 
     `patience_s`: how long nothing may be heard of etcd until the recording ends; `for_s`: how long to record,
-    None until it is stopped.
+    None until it is stopped; `sample_s`: how often each server is asked for a timestamp, None: never.
     """
 
     urls: Sequence[str]
@@ -32,11 +37,12 @@ class Order:
     logs: Sequence[Path]
     patience_s: float
     for_s: float | None = None
+    sample_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was recorded: events of etcd up to a revision, but for the `gaps`.
+    """What was recorded: events of etcd up to a revision, but for the `gaps`, and own samples.
 
     `ended`: why it went no further, empty if somebody stopped it.
     """
@@ -46,6 +52,7 @@ class Recorded:
     revision: int
     gaps: Sequence[tuple[int, int]]
     ended: str
+    samples: int = 0
 
     @property
     def whole(self) -> bool:
@@ -56,18 +63,28 @@ class Recorded:
 class Session:
     """A recording under way, in parts: the last of their `folders` is written until it is `finished`."""
 
-    def __init__(self, place: Path, part: Path, recorder: Recorder, tails: Sequence[Tail]) -> None:
+    def __init__(
+        self, place: Path, part: Path, recorder: Recorder, tails: Sequence[Tail], sampler: Sampler | None
+    ) -> None:
         self.recorder = recorder
         self.folders = [part]
         self.finished = asyncio.Event()
         self._place = place
         self._tails = tails
+        self._sampler = sampler
+
+    @property
+    def samples(self) -> int:
+        """How many own samples there are."""
+        return self._sampler.samples if self._sampler else 0
 
     async def turn(self) -> None:
         """Go on in another folder, from the state of now; in this one, if that cannot be had."""
         folder = _part(self._place, len(self.folders) + 1)
         if await self.recorder.turn(lambda: Lines(_made(folder) / "etcd.jsonl")):
             self.folders.append(folder)
+            if self._sampler:
+                self._sampler.turn(Lines(folder / _SAMPLES))
             for tail in self._tails:
                 tail.turn(Lines(_free(folder, tail.path.name)))
 
@@ -106,6 +123,9 @@ async def _record(order: Order, folder: Path, say: Say, beside: Beside | None) -
             part = _made(_part(place, 1)) if beside else place
             recorder = Recorder(gateway, Lines(part / "etcd.jsonl"), say, order.patience_s)
             files.callback(recorder.close)
+            sampler = _sampler(order, gateway, part, say)
+            if sampler:
+                files.callback(sampler.close)
             tails = [Tail(log, Lines(_free(part, log.name)), say) for log in order.logs]
             for tail in tails:
                 files.callback(tail.close)
@@ -115,19 +135,29 @@ async def _record(order: Order, folder: Path, say: Say, beside: Beside | None) -
             say(f"recording to {place} from revision {recorder.seen} on")
             if order.for_s is not None:
                 asyncio.get_running_loop().call_later(order.for_s, stop.set)
-            session = Session(place, part, recorder, tails)
+            session = Session(place, part, recorder, tails, sampler)
             ended: list[str] = []
 
             async def recording() -> None:
                 try:
-                    await together(recorder.follow(stop), *(tail.follow(stop) for tail in tails))
+                    sampling = [sampler.follow(stop)] if sampler else []
+                    await together(recorder.follow(stop), *(tail.follow(stop) for tail in tails), *sampling)
                 except Ended as error:
                     ended.append(str(error))
                     stop.set()
                 session.finished.set()
 
             await together(recording(), *([beside(session, stop)] if beside else []))
-    return Recorded(place, recorder.events, recorder.seen, recorder.gaps, "".join(ended))
+    why = "".join(ended)
+    return Recorded(place, recorder.events, recorder.seen, recorder.gaps, why, session.samples)
+
+
+def _sampler(order: Order, gateway: Gateway, part: Path, say: Say) -> Sampler | None:
+    if order.sample_s is None:
+        return None
+    from .samples import Sampler
+
+    return Sampler(gateway, gateway.urls, order.access, Lines(part / _SAMPLES), say, order.sample_s)
 
 
 async def _greet(gateway: Gateway, say: Say) -> None:

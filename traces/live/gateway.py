@@ -29,6 +29,9 @@ from ..sources.observation import BadInput
 
 #: how long an endpoint may take to answer, s
 ANSWER_S = 5.0
+#: no answer, or its end is missing; TLS 1.3 refuses a client while its answer is waited for, and httpx hands
+#: that on as it is
+UNHEARD = (httpx.TransportError, ssl.SSLError)
 _NO_KEY = b"\0"  # the first of all, which nobody has
 _ALL = b64encode(b"\0").decode()  # as the end of a range: everything from the key on
 _INVALID, _FORBIDDEN, _OUT_OF_RANGE, _UNAUTHENTICATED = 3, 7, 11, 16  # codes of gRPC
@@ -105,7 +108,7 @@ class Gateway:
     """The gateways of one cluster: one of them is asked, and where it does not answer, the next."""
 
     def __init__(self, urls: Sequence[str], access: Access | None = None) -> None:
-        self.urls = tuple(dict.fromkeys(_url(url) for url in urls))
+        self.urls = tuple(dict.fromkeys(address(url) for url in urls))
         self._access = access or Access()
         self._at = 0
         self._token: str | None = None
@@ -142,7 +145,7 @@ class Gateway:
         for _ in self.urls:
             try:
                 _answer(await self._ask("kv/range", {"key": b64encode(_NO_KEY).decode()}), "kvs")
-            except (httpx.TransportError, Unreachable) as error:
+            except (*UNHEARD, Unreachable) as error:
                 silent.append(_at(self.url, error))
             self.next()
         if len(silent) == len(self.urls):
@@ -173,7 +176,7 @@ class Gateway:
         for _ in self.urls:
             try:
                 return _answer(await self._ask("kv/range", asked), "kvs")
-            except (httpx.TransportError, Unreachable) as error:
+            except (*UNHEARD, Unreachable) as error:
                 why.append(_at(self.url, error))
                 self.next()
         raise Unreachable("; ".join(why))
@@ -197,7 +200,7 @@ class Gateway:
                     await answer.aread()
                     raise self._refusal(answer.status_code, _document(answer.text))
                 yield self._answers(answer)
-        except httpx.TransportError as error:
+        except UNHEARD as error:
             raise Unreachable(_at(self.url, error)) from None
 
     async def _answers(self, answer: httpx.Response) -> AsyncIterator[Answer]:
@@ -286,7 +289,7 @@ class Gateway:
         return Unreachable(f"{self.url}: {message or f'status {status}'}")
 
 
-def _url(text: str) -> str:
+def address(text: str) -> str:
     """An address with its scheme, as PD's settings spell it or without.
 
     Raises:

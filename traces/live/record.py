@@ -40,7 +40,7 @@ _BEHIND_S = 5.0
 _AGAIN_S, _LONG_S = 0.1, 2.0
 #: how often a recording says that nothing happened, s
 _QUIET_S = 10.0
-_CLUSTER_ID = b"/pd/cluster_id"
+CLUSTER_ID = b"/pd/cluster_id"
 
 Say = Callable[[str], None]
 
@@ -133,7 +133,7 @@ class Recorder:
 
     async def _read(self, revision: int) -> tuple[int, bytes]:
         """The state of all keys that concern PD's timestamps, at a revision (0: the present one)."""
-        of = await self._gateway.range(_CLUSTER_ID, revision=revision)
+        of = await self._gateway.range(CLUSTER_ID, revision=revision)
         at = revision or of.revision
         pairs = [*of.pairs]
         for found in of.pairs:

@@ -105,11 +105,11 @@ class _Watching:
 
     async def beside(self, session: Session, stop: asyncio.Event) -> None:
         """Judge while it goes on, and once more when it has ended."""
-        begun, events, judged = time.monotonic(), 0, -1
+        begun, events, judged = time.monotonic(), 0, (-1, -1)
         while not stop.is_set():
             took = 0.0
-            if session.recorder.events != judged:
-                judged, before = session.recorder.events, time.monotonic()
+            if (there := (session.recorder.events, session.samples)) != judged:
+                judged, before = there, time.monotonic()
                 await first(self._judge(session), stop.wait())
                 took = time.monotonic() - before
             self._tell(session)

@@ -59,14 +59,14 @@ def decode(
 
     `blocks` are lines that follow each other, with the number of the first.
     """
-    for number, lines in _larger(blocks):
+    for number, lines in larger(blocks):
         rows = _fast(file, number, lines, texts, group)
         if rows is None:
             rows = texts.rows(clients.decode(file, enumerate(lines, number), tally, group))
         yield rows
 
 
-def _larger(
+def larger(
     blocks: Iterable[tuple[int, Sequence[bytes | None]]],
 ) -> Iterator[tuple[int, Sequence[bytes | None]]]:
     begin, many = 1, list[bytes | None]()
@@ -91,7 +91,7 @@ def _fast(file: str, number: int, lines: Sequence[bytes | None], texts: Texts, g
         for column, of in _NUMBERS.items():
             rows[column] = np.fromiter(map(of, samples), np.int64, len(samples))
         asked = np.fromiter(map(_group, samples), np.int64, len(samples))
-        rows["who"] = np.fromiter(map(_Checked(texts.who).__getitem__, map(_who, samples)), np.int32)
+        rows["who"] = np.fromiter(map(Checked(texts.who).__getitem__, map(_who, samples)), np.int32)
         rows["error"] = np.fromiter(map(texts.errors.__getitem__, map(_error, samples)), np.int32)
     except (msgspec.MsgspecError, RecursionError, OverflowError, ValueError):
         return None
@@ -105,7 +105,7 @@ def _fast(file: str, number: int, lines: Sequence[bytes | None], texts: Texts, g
     return rows if np.all(asked == group) else None
 
 
-class _Checked(dict[tuple[str, str, str, int | None], int]):
+class Checked(dict[tuple[str, str, str, int | None], int]):
     """The numbers of those who ask; a name that is too long raises a ValueError."""
 
     def __init__(self, numbers: Numbers[tuple[str, str, str, int | None]]) -> None:

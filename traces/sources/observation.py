@@ -12,6 +12,7 @@ have in common of a TSO server is its advertised URL (`http://10.0.1.7:3379`); i
 read, and then by its name (`naming.py`).
 """
 
+import tempfile
 from dataclasses import dataclass
 from enum import Enum
 
@@ -40,6 +41,12 @@ class BadInput(Exception):
         self.what_to_do = what_to_do
         place = file if line is None else f"{file}:{line}"
         super().__init__(" ".join(f"{place}: expected {expected}; {what_to_do}".split()))
+
+
+def no_room(error: OSError) -> BadInput:
+    """What is said where temporary files cannot be written."""
+    free = f"free some, or name another folder in TMPDIR ({error.strerror})"
+    return BadInput(tempfile.gettempdir(), None, "room for temporary files", free)
 
 
 @dataclass(frozen=True, slots=True)

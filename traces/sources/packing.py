@@ -1,8 +1,8 @@
-"""Files as they are handed on: packed with gzip, zstd, xz or bzip2, and many in a tar, packed or not.
+"""Files as they are handed on: packed with gzip, zstd, xz or bzip2, many in a tar, packed or not; Parquet.
 
 What a file is packed with, its first bytes say.  A stream that expands more than `MAX_EXPANSION` times
 (recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond `FREE_EXPANSION` bytes, and what is
-damaged or ends early gives all that comes before.
+damaged or ends early gives all that comes before.  A Parquet file is the table in it (`parquet.py`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ import errno
 import io
 import lzma
 import stat
+import subprocess
+import sys
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from io import BufferedReader
 from pathlib import Path
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 import zstandard
 
-from .observation import BadInput
+from .observation import BadInput, no_room
 
 MAX_EXPANSION = 200
 FREE_EXPANSION = 64 << 20
@@ -35,6 +39,9 @@ _STEP = 1 << 16  # zlib drops what it had decoded in the step that finds the dam
 _MAX_WINDOW = 1 << 27  # what a zstd stream may want to look back, in bytes
 _MAX_MEMORY = 1 << 28  # what an xz stream may want, in bytes
 _GZIP, _ZSTD, _XZ, _BZIP2 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh"
+_PARQUET = b"PAR1"
+#: exit status of `parquet.py` when it says why it went no further
+CANNOT_BE_READ = 3
 _TAR_AT, _TAR = 257, b"ustar"
 _TAR_DAMAGED = "the tar ends early, or is damaged"
 
@@ -293,9 +300,55 @@ def _of(
     return pieces
 
 
+def _of_parquet(file: BufferedReader) -> Iterator[bytes]:
+    """The table in it, as another process tells it: what crashes there, or takes too much, ends there."""
+    if find_spec("pyarrow") is None:
+        raise Damaged("Parquet needs pyarrow: pip install '.[parquet]' in a clone of tsofence")
+    measure = _Measure("Parquet")
+    with _seekable(file) as whole:
+        measure.taken = whole.seek(0, io.SEEK_END)
+        whole.seek(0)
+        command = [sys.executable, "-P", "-m", f"{__package__}.parquet"]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=whole, stdout=pipe, stderr=pipe, start_new_session=True)
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            try:
+                while piece := process.stdout.read(_STEP):
+                    yield measure.give(piece)
+                why = process.stderr.read(_STEP).decode(errors="replace").strip()
+                status = process.wait()
+            finally:
+                process.kill()
+    if status:
+        raise Damaged(
+            why if status == CANNOT_BE_READ else "the Parquet file is damaged, or takes too much memory"
+        )
+
+
+def _seekable(file: BufferedReader) -> IO[bytes]:
+    """The file itself, or all that comes out of it in one that has no name.
+
+    Raises:
+        BadInput: there is no room for it.
+    """
+    if isinstance(file.raw, io.FileIO) and file.seekable():
+        return file
+    try:
+        whole = tempfile.TemporaryFile()  # noqa: SIM115  # who asked closes it
+        while piece := file.read1(_STEP):
+            whole.write(piece)
+        whole.flush()
+    except OSError as error:
+        raise no_room(error) from None
+    return whole
+
+
 _UNPACKED: dict[bytes, Callable[[BufferedReader], Iterator[bytes]]] = {
     _GZIP: _of_gzip,
     _ZSTD: _of("zstd", _Zstd, _A_LITTLE),
     _XZ: _of("xz", lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY)),
     _BZIP2: _of("bzip2", bz2.BZ2Decompressor),
+    _PARQUET: _of_parquet,
 }

@@ -13,7 +13,20 @@ from operator import attrgetter
 from os.path import realpath
 from pathlib import Path
 
-from . import clients, columns, etcd, groups, naming, pdlog, rotated, samples, settings, snapshot, state
+from . import (
+    clients,
+    columns,
+    etcd,
+    groups,
+    naming,
+    pdlog,
+    rotated,
+    samples,
+    settings,
+    snapshot,
+    state,
+    tables,
+)
 from .calls import Gathering, as_they_come, in_rows
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, KeyEvent, LogEvent, Service, Where
@@ -182,8 +195,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
         if kind is Kind.CLIENT:
             told = _of_calls(columns.decode(file, lines.blocks(), tally, texts, group), gathered.calls, tally)
         elif kind is Kind.SAMPLES:
-            found = samples.decode(file, lines, tally, group)
-            told = _of_calls(in_rows(found, texts), gathered.calls, tally)
+            told = _of_calls(tables.decode(file, lines.blocks(), tally, texts, group), gathered.calls, tally)
             kind = Kind.CLIENT
         elif kind is Kind.LOG:
             logs = pdlog.decode(file, lines, tally, group)
@@ -209,7 +221,8 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
             looks_like = unread_kind(begin)
             state = snapshot.told(begin) if looks_like is Unread.WATCH else ""
-            reasons += (state or (_why_ignored(looks_like) if begin else "empty"),)
+            if begin or not lines.damage:
+                reasons += (state or (_why_ignored(looks_like) if begin else "empty"),)
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (

@@ -14,6 +14,7 @@
 | `error` | | text of the failure; then there is no timestamp |
 | `group` | `keyspace_group`, `keyspace_group_id` | the keyspace group asked; 0 |
 
+The same columns of a Parquet file (numbers, text, decimals, times) are a table of which the first row is line 2.
 Capitals and what stands between words do not matter.  Times are numbers in ns, microseconds, ms or s since 1970
 (which, their size tells) or RFC 3339 (without an offset: UTC).  A call of which only one time is told may have
 begun `UNTOLD_NS` before its end, or ended so long after its start.  Without both it has its place in the file
@@ -37,6 +38,8 @@ from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Ca
 
 #: how long a call may take whose start or end is not told
 UNTOLD_NS = 60_000_000_000
+#: which client it is, where no column tells
+DEFAULT_KIND = "lib"
 
 _NAMES = {
     "tso": ("tso", "ts", "timestamp", "tso_value", "start_ts", "commit_ts"),
@@ -55,15 +58,17 @@ _NAMES = {
 _MEANS = {name: column for column, names in _NAMES.items() for name in names}
 _DELIMITERS = ",;\t|"
 _SEPARATORS = re.compile(r"[\W_]+")
+#: a cell that begins with a digit, whatever stands between cells: no heading does
+_DIGIT_FIRST = re.compile(rf"(?:^|[{_DELIMITERS}])[\s\"]*\d")
 _NUMBER = re.compile(r"\d{1,20}")
 _NUMERIC = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 #: a timestamp before that is none: TiDB is younger
-_SINCE_MS = 1_420_070_400_000
-_MAX_PHYSICAL = MAX_NS // NS_PER_MS
+SINCE_MS = 1_420_070_400_000
+MAX_PHYSICAL = MAX_NS // NS_PER_MS
 #: units of a time by the size of its number, in ns
-_UNITS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000), (10**8, 1_000_000_000))
+UNITS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000), (10**8, 1_000_000_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,57 +82,64 @@ class Table:
 def recognise(line: bytes, document: Any) -> bool:
     """Whether a line (``document``: what it is in JSON) is a sample, headings of a table, or a timestamp."""
     if isinstance(document, dict):
-        return _tells_a_timestamp(_columns(document))
+        return tells_a_timestamp(meanings(document))
     return headings(line) is not None or _bare(line) is not None
 
 
 def headings(line: bytes) -> Table | None:
     """The line as the headings of a table of samples, if it is that."""
-    if len(line) > MAX_TEXT or _NUMBER.search(line.decode(errors="replace").split(",")[0] or ""):
-        return None
     text = line.decode(errors="replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    if len(line) > MAX_TEXT or _DIGIT_FIRST.search(text):
+        return None
     for delimiter in _DELIMITERS:
-        columns = _columns(_row(text, delimiter))
-        if _tells_a_timestamp(columns):
+        columns = meanings(_row(text, delimiter))
+        if tells_a_timestamp(columns):
             return Table(columns, delimiter)
     return None
 
 
-def decode(
-    file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally, group: int = groups.DEFAULT
-) -> Iterator[Call]:
-    """The samples in the order of the file; `tally` counts what cannot be read, or is of another group."""
-    for number, sample in _rows(lines, tally):
-        if str(sample.get("group", groups.DEFAULT)) == str(group):
-            yield from _call(file, number, sample, tally)
-        else:
-            tally.other += 1
+class Reader:
+    """Reads the samples of a file, line by line; ``table`` are the last headings that it came to."""
+
+    def __init__(self, file: str, tally: Tally, group: int = groups.DEFAULT) -> None:
+        self.table: Table | None = None
+        self._file = file
+        self._tally = tally
+        self._group = group
+
+    def calls(self, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[Call]:
+        """The samples in their order; the tally counts what cannot be read, or is of another group."""
+        for number, sample in self._rows(lines):
+            if str(sample.get("group", groups.DEFAULT)) == str(self._group):
+                yield from _call(self._file, number, sample, self._tally)
+            else:
+                self._tally.other += 1
+
+    def _rows(self, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """By line, what it says by column."""
+        for number, line in lines:
+            if line is None:
+                self._tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
+            elif not line.strip():
+                continue
+            elif line.lstrip()[:1] == b"{":
+                document = json_object(number, line, self._tally)
+                if document is not None:
+                    yield number, _named(document)
+            elif (found := headings(line)) is not None:
+                self.table = found
+            elif (value := _bare(line)) is not None:
+                yield number, {"tso": value}
+            elif self.table is not None:
+                cells = zip(self.table.columns, _row(text_of(line), self.table.delimiter), strict=False)
+                yield number, {name: cell for name, cell in cells if name and cell}
+            else:
+                self._tally.skip(number, "not a sample")
 
 
-def _rows(lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """By line, what it says by column."""
-    table: Table | None = None
-    for number, line in lines:
-        if line is None:
-            tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
-        elif not line.strip():
-            continue
-        elif line.lstrip()[:1] == b"{":
-            document = json_object(number, line, tally)
-            if document is not None:
-                yield number, _named(document)
-        elif (found := headings(line)) is not None:
-            table = found
-        elif (value := _bare(line)) is not None:
-            yield number, {"tso": value}
-        elif table is not None:
-            cells = _row(line.decode(errors="replace"), table.delimiter)
-            yield (
-                number,
-                {name: cell for name, cell in zip(table.columns, cells, strict=False) if name and cell},
-            )
-        else:
-            tally.skip(number, "not a sample")
+def text_of(line: bytes) -> str:
+    """A line as text, whatever bytes it has."""
+    return line.decode(errors="replace")
 
 
 def _row(text: str, delimiter: str) -> list[str]:
@@ -137,16 +149,18 @@ def _row(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _columns(names: Iterable[str]) -> tuple[str | None, ...]:
+def meanings(names: Iterable[str]) -> tuple[str | None, ...]:
+    """What columns of these names are; None: nothing that is read."""
     return tuple(_MEANS.get(_SEPARATORS.sub("_", name.strip().lower()).strip("_")) for name in names)
 
 
-def _tells_a_timestamp(columns: Sequence[str | None]) -> bool:
+def tells_a_timestamp(columns: Sequence[str | None]) -> bool:
+    """Whether these columns are enough."""
     return "tso" in columns or {"physical", "logical"} <= set(columns)
 
 
 def _named(document: Mapping[str, Any]) -> dict[str, Any]:
-    found = zip(_columns(document), document.values(), strict=True)
+    found = zip(meanings(document), document.values(), strict=True)
     return {name: value for name, value in found if name and value is not None}
 
 
@@ -154,13 +168,13 @@ def _bare(line: bytes) -> int | None:
     """A line that is a timestamp and nothing else."""
     text = line.strip()
     value = int(text) if len(text) <= 19 and text.isdigit() else 0
-    return value if value >> LOGICAL_BITS >= _SINCE_MS and value < 1 << 63 else None
+    return value if value >> LOGICAL_BITS >= SINCE_MS and value < 1 << 63 else None
 
 
 def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> Iterator[Call]:
     """The call that a row tells of, if it does."""
     try:
-        start, end = (_time(sample[name]) if name in sample else None for name in ("start", "end"))
+        start, end = (time_ns(sample[name]) if name in sample else None for name in ("start", "end"))
         error = str(sample["error"])[:MAX_TEXT] if sample.get("error") else None
         physical, logical = (0, 0) if error else _parts(sample)
         count = _integer(sample.get("count", 1))
@@ -184,8 +198,13 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     if not timed:
         begin = until = number
     client, kind, endpoint = (name.encode(errors="replace").decode() for name in names)
-    of = client or PurePath(file).name.partition(".")[0], kind or "lib", endpoint, worker
+    of = client or default_client(file), kind or DEFAULT_KIND, endpoint, worker
     yield Call(file, number, *of, begin, until, physical, logical, count, error, timed)
+
+
+def default_client(file: str) -> str:
+    """Who asked, where no column tells."""
+    return PurePath(file).name.partition(".")[0]
 
 
 def _parts(sample: Mapping[str, Any]) -> tuple[int, int]:
@@ -201,7 +220,7 @@ def _parts(sample: Mapping[str, Any]) -> tuple[int, int]:
         physical, logical = value >> LOGICAL_BITS, value & ((1 << LOGICAL_BITS) - 1)
     else:
         raise ValueError("no timestamp")
-    if not (_SINCE_MS <= physical < _MAX_PHYSICAL and logical < 1 << LOGICAL_BITS):
+    if not (SINCE_MS <= physical < MAX_PHYSICAL and logical < 1 << LOGICAL_BITS):
         raise ValueError("a number that is no timestamp")
     return physical, logical
 
@@ -214,7 +233,7 @@ def _integer(value: Any) -> int:
     raise ValueError("field of the wrong type")
 
 
-def _time(value: Any) -> int:
+def time_ns(value: Any) -> int:
     """A time in ns since 1970.
 
     Raises:
@@ -227,7 +246,7 @@ def _time(value: Any) -> int:
             found = (moment - _EPOCH) // _MICROSECOND * 1000
         else:
             number = float(value) if isinstance(value, float) or "." in str(value) else _integer(value)
-            unit = next((unit for least, unit in _UNITS if number >= least), 0)
+            unit = next((unit for least, unit in UNITS if number >= least), 0)
             found = int(number * unit)
     except (ValueError, OverflowError):
         raise ValueError("a time that is none") from None

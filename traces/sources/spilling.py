@@ -10,7 +10,7 @@ from typing import IO, Any, TypeAlias
 
 import numpy as np
 
-from .observation import BadInput
+from .observation import no_room
 
 Rows: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -45,8 +45,7 @@ class Stored:
             try:
                 self._write()
             except OSError as error:
-                free = f"free some, or name another folder in TMPDIR ({error.strerror})"
-                raise BadInput(tempfile.gettempdir(), None, "room for temporary files", free) from None
+                raise no_room(error) from None
 
     def _write(self) -> None:
         if self._file is None:

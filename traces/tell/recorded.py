@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def recorded(found: Recorded, *, kept: bool = True) -> RenderableType:
     """How much it is, what is missing, and what to do with it."""
-    parts = [Text(f"{found.events} events of etcd, up to revision {found.revision}")]
+    samples = f", {found.samples} samples" if found.samples else ""
+    parts = [Text(f"{found.events} events of etcd, up to revision {found.revision}{samples}")]
     parts += [Text(f"revisions {low} to {high} are missing", style="yellow") for low, high in found.gaps]
     parts += [Text(f"it ended by itself: {clean(found.ended)}", style="yellow")] if found.ended else []
     if kept:

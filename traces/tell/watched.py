@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -24,13 +23,15 @@ if TYPE_CHECKING:
 
 #: what etcd's events and logs can decide
 PROPERTIES = ("key-monotone", "single-writer")
+#: what own samples can decide as well
+OF_SAMPLES = ("unique", "real-time")
 
 
 def watch(
     order: Order,
     folder: Path | None,
     *,
-    properties: Sequence[str],
+    asked: Sequence[str],
     fences: Sequence[str],
     builds: Sequence[str],
     must_conform: bool,
@@ -38,13 +39,15 @@ def watch(
     console: Terminal,
     live: bool,
 ) -> int:
-    """Watch a cluster until Ctrl-C; the exit status.  ``must_conform``: to the one build and fence named.
+    """Watch a cluster until Ctrl-C; the exit status.  ``must_conform``: to the one build and fence named;
+    ``asked``: what to judge, all that can be if nothing.
 
     Raises:
         BadInput, KeyboardInterrupt: as for a recording.
     """
     from ..live.judge import Violation
     from ..live.metrics import Metrics
+    from ..live.scratch import scratch
     from ..live.watch import Asked
     from ..live.watch import watch as watching
 
@@ -53,7 +56,7 @@ def watch(
         if metrics_at is not None:
             metrics = Metrics(*metrics_at)
             open_.callback(metrics.close)
-        kept = folder or Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="tsofence-")))
+        kept = folder or open_.enter_context(scratch())
         screen = Live(console=console, transient=True, auto_refresh=False)
         if live and console.is_terminal:
             open_.enter_context(screen)
@@ -70,7 +73,7 @@ def watch(
             recording, watched = watching(
                 order,
                 kept,
-                Asked(properties, fences, builds),
+                Asked(asked or (*PROPERTIES, *(OF_SAMPLES if order.sample_s else ())), fences, builds),
                 lambda line: console.print(clean(line)),
                 found,
                 lambda found: screen.update(standing(found), refresh=screen.is_started),
