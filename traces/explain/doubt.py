@@ -7,8 +7,12 @@ from dataclasses import replace
 from ..judge.judgement import Judgement
 from ..sources.offsets import Clocks
 from .conformance import Tried
+from .impossible import GROWS, ONLY_WRITTEN
 from .steps import NO_SUCH_STEP
 from .timeline import Timeline
+
+#: what refutes by etcd's values alone, whoever it was
+_OF_ETCD = (GROWS, ONLY_WRITTEN)
 
 
 def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
@@ -25,7 +29,9 @@ def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:
     if order.contradicted:
         return order.contradicted[0].transition != "grant"
     refused = tried.verdict.refused_by
-    return bool(refused) and all(each.guard == NO_SUCH_STEP for each in refused)
+    return bool(refused) and all(
+        each.guard == NO_SUCH_STEP or (each.guard in _OF_ETCD and not each.server) for each in refused
+    )
 
 
 def certain(judgement: Judgement, conforms: bool, clocks: Clocks) -> Judgement:
