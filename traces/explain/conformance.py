@@ -175,12 +175,15 @@ def _as_if_lines_were_missing(order: Timeline) -> Timeline:
 
 
 def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]) -> Tried:
-    """What is refuted where logs tell all is unknown where it is explained if lines are missing."""
-    if not other.verdict.conforms:
+    """What is refuted where logs tell all is unknown if missing lines explain it, or may do so."""
+    if other.verdict.conforms is False:
         return one
     logs = " and ".join(order.names[number - 1] for number in sorted(silent))
-    taken = other.verdict.note.removeprefix("explained ")
-    note = f"explained only if lines are missing in the log of {logs}{f': {taken}' if taken else ''}"
+    if other.verdict.conforms:
+        taken = other.verdict.note.removeprefix("explained ")
+        note = f"explained only if lines are missing in the log of {logs}{f': {taken}' if taken else ''}"
+    else:
+        note = f"not explained; if lines are missing in the log of {logs}, {other.verdict.note}"
     return Tried(replace(one.verdict, conforms=None, note=note), one.stage, one.outcome)
 
 

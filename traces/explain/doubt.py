@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..judge.judgement import Judgement
-from ..sources.offsets import Clocks
+from ..sources.observation import NS_PER_MS
+from ..sources.offsets import Clock, Clocks
 from .conformance import Tried
 from .impossible import GROWS, ONLY_WRITTEN
+from .seen import FOREVER, Seen
 from .steps import NO_SUCH_STEP
 from .timeline import Timeline
 
+#: clocks of which nothing tells more are taken to be no further apart
+MOST_NS = 5_000 * NS_PER_MS
 #: what refutes by etcd's values alone, whoever it was
 _OF_ETCD = (GROWS, ONLY_WRITTEN)
 
@@ -22,6 +26,36 @@ def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
         return tried
     note = f"{verdict.note or 'not explained'}, if clocks are as estimated: {doubtful[0]}"
     return replace(tried, verdict=replace(verdict, conforms=None, note=note))
+
+
+def rests_on_times(tried: Tried, order: Timeline) -> bool:
+    """Whether a fence is refuted by a search that compared times."""
+    return (
+        tried.verdict.conforms is False and not order.contradicted and not _whatever_the_clocks(tried, order)
+    )
+
+
+def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, Clock] | None:
+    """The observations as they may be if clocks are apart by what events leave open; None if there is nothing.
+
+    And the clock of which most is open.
+    """
+    by_file = {file: (_open(clock), clock) for clock in clocks.clocks for file in clock.files}
+    if len(clocks.clocks) < 2 or not (most := max((by for by, _ in by_file.values()), default=0)):
+        return None
+
+    def loose(one: Seen) -> Seen:
+        by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
+        return replace(one, earliest=max(one.earliest - by, 0), latest=min(one.latest + by, FOREVER))
+
+    widest = max(by_file.values(), key=lambda each: each[0])[1]
+    return replace(order, seen=tuple(map(loose, order.seen))), widest
+
+
+def _open(clock: Clock) -> int:
+    """How far a clock may be off, as far as events tell, in ns."""
+    low, high = clock.offset or (-MOST_NS, MOST_NS)
+    return min(max(clock.moved_ns - low, high - clock.moved_ns, 0), MOST_NS)
 
 
 def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:

@@ -169,7 +169,7 @@ def _explaining(
         trace.settings,
         tuple(found),
         tuple(each.verdict for each in tried),
-        (*_notes(order, tried, told, trace.clocks), *denied, *cut_logs(trace, order)),
+        (*_retold(trace), *_notes(order, tried, told, trace.clocks), *denied, *cut_logs(trace, order)),
         told,
         trace.clocks,
     )
@@ -189,7 +189,7 @@ def _unexplained(
             for name in asked
         ),
         tuple(undecided(name, why) for name in dict.fromkeys(fences)),
-        (),
+        _retold(trace),
         recognise(trace.versions),
         trace.clocks,
     )
@@ -235,6 +235,11 @@ def _as_written(judgement: Judgement, trace: Trace) -> Judgement:
     return replace(
         judgement, witness=pair(judgement.witness), witnesses=tuple(map(pair, judgement.witnesses))
     )
+
+
+def _retold(trace: Trace) -> tuple[str, ...]:
+    """What is to be said of calls that stand in the files more than once."""
+    return tuple(filter(None, (str(trace.retold),)))
 
 
 def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised, clocks: Clocks) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from .builds import Version
 from .calls import Calls
 from .observation import KeyEvent, LogEvent, Where
 from .offsets import Clocks
+from .retold import Retold
 from .settings import ServerStart, Settings
 from .state import State
 
@@ -98,7 +99,7 @@ class Trace:
     revisions at which a primary of another keyspace group or service was elected. `stretches`: by log file,
     from when until when it has lines that follow each other closely. `state`: what keys held as the watch
     began, if a recorder read it. `clocks`: what is known of those that wrote its times, once they are
-    aligned; else they are taken to agree.
+    aligned; else they are taken to agree. `retold`: the calls among `repeated`.
     """
 
     sources: tuple[Source, ...]
@@ -116,3 +117,4 @@ class Trace:
     stretches: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     state: State | None = None
     clocks: Clocks = field(default_factory=Clocks)
+    retold: Retold = field(default_factory=Retold)
