@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..judge.judgement import Judgement
@@ -36,10 +37,8 @@ def rests_on_times(tried: Tried, order: Timeline) -> bool:
 
 
 def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, Clock] | None:
-    """The observations as they may be if clocks are apart by what events leave open; None if there is nothing.
-
-    And the clock of which most is open.
-    """
+    """The observations as they may be if clocks are apart by what events leave open, and the clock of which
+    least is known; None if nothing is open."""
     by_file = {file: (_open(clock), clock) for clock in clocks.clocks for file in clock.files}
     if len(clocks.clocks) < 2 or not (most := max((by for by, _ in by_file.values()), default=0)):
         return None
@@ -68,9 +67,11 @@ def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:
     )
 
 
-def certain(judgement: Judgement, conforms: bool, clocks: Clocks) -> Judgement:
-    """A property judged on explanations: what breaks it must be part of one that explains everything."""
-    doubtful = clocks.doubtful()
-    if judgement.verdict != "violated" or conforms or not doubtful:
+def certain(judgement: Judgement, conforms: bool, clocks: Sequence[str]) -> Judgement:
+    """A property judged on explanations: what breaks it must be part of one that explains everything.
+
+    ``clocks``: those on which it may depend.
+    """
+    if judgement.verdict != "violated" or conforms or not clocks:
         return judgement
-    return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {doubtful[0]}")
+    return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {clocks[0]}")

@@ -16,6 +16,7 @@ from ..explain.telling import most_telling
 from ..output.terminal import clean
 from ..runs.rerun import Rerun
 from ..sources.observation import Call, KeyEvent, Observation
+from ..sources.offsets import ANYTHING, told
 from ..sources.settings import Name
 from ..sources.trace import WATCHES
 from .names import Names as _Names
@@ -26,6 +27,8 @@ from .tables import columns, files_written, indented, verdict_text
 _FEW = 12
 #: how many servers or clients it names beside a file
 _FEW_HOSTS = 3
+#: how many clocks are compared, at least
+_FEW_CLOCKS = 2
 #: the settings, in words, and how many of their units make a second
 _SETTINGS: dict[Name, tuple[str, float]] = {
     "save_interval_ns": ("save interval", 1e9),
@@ -38,6 +41,7 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
     """What was read, whether it conforms, and which properties it violates."""
     names = _Names([source.file for source in found.sources])
     parts: list[RenderableType] = [*_missing(found, names), _sources(found, names, details=details), Text()]
+    parts += _clocks(found, names)
     parts += [_settings(found, names), _build(found, names), Text()]
     fences_table = columns("fence", "conforms", "explanations", "stopped at")
     for verdict in found.fences:
@@ -47,11 +51,11 @@ def replayed(found: Report, written: Mapping[tuple[str, str], str], *, details: 
             stopped += "" if verdict.revision is None else f", revision {verdict.revision}"
         fences_table.add_row(verdict.fence, _conforms(verdict.conforms), str(verdict.explanations), stopped)
     parts.append(fences_table)
-    told: dict[tuple[str, str], list[str]] = {}
+    said: dict[tuple[str, str], list[str]] = {}
     for verdict in found.fences:
         for text, style in _said(verdict, names):
-            told.setdefault((text, style), []).append(verdict.fence)
-    parts += [indented(f"{', '.join(which)}: {text}", style) for (text, style), which in told.items()]
+            said.setdefault((text, style), []).append(verdict.fence)
+    parts += [indented(f"{', '.join(which)}: {text}", style) for (text, style), which in said.items()]
     table = columns("property", "verdict", "count", "worst", "from, to (UTC)", "note")
     for judgement in found.properties:
         when = "" if judgement.from_ns is None else f"{_clock(judgement.from_ns)}\n{_clock(judgement.to_ns)}"
@@ -134,6 +138,23 @@ def _sources(found: Report, names: _Names, *, details: bool) -> RenderableType:
         for reason in source.reasons if details else ():
             files.add_row("", Text(clean(reason), style="dim"))
     return files
+
+
+def _clocks(found: Report, names: _Names) -> Iterator[RenderableType]:
+    """How far each host's clock is ahead, and how many events tell; nothing where there is one clock."""
+    clocks = found.clocks.clocks
+    if len(clocks) < _FEW_CLOCKS:
+        return
+    table = columns("clock of", "ahead by", "told by")
+    for clock in clocks:
+        style = "yellow" if clock.doubtful else ""
+        reference = clock.name == clock.against
+        ahead = "the others are told against it" if reference else told(clock.offset or ANYTHING)
+        ahead += "" if clock.steady else ", and it was set"
+        events = "" if reference else f"{clock.events} event{'s' * (clock.events != 1)}"
+        table.add_row(Text(clean(names.within(clock.name)), style=style), Text(ahead, style=style), events)
+    yield table
+    yield Text()
 
 
 def _settings(found: Report, names: _Names) -> RenderableType:

@@ -176,6 +176,7 @@ def replay_json(found: Report) -> dict[str, Any]:
                 "host": clock.name,
                 "offset_ms": None if clock.offset is None else _bounds_ms(clock.offset),
                 "from": clock.against,
+                "events": clock.events,
                 "moved_ms": clock.moved_ns / NS_PER_MS,
                 "steady": clock.steady,
                 "files": list(clock.files),
