@@ -17,7 +17,7 @@ from .checker.search.findings import Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
-from .traces.clocks.align import align
+from .traces.clocks.align import on_one_clock
 from .traces.explain import replay as replaying
 from .traces.explain.replay import Report
 from .traces.explain.shrinking import shrink
@@ -353,12 +353,12 @@ def replay(
             witnesses=witnesses or (options.Many.MOST if drawn == "csv" else 0),
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
-    asked_of_it = ask(trace, found.properties, found.build)
+    asked_of_it = ask(on_one_clock(trace, found.clocks), found.properties, found.build)
     places = Places(trace)
     outlet.console.print(replayed(found, written, details=details, places=places))
     if drawn is not None:
         with outlet.held:
-            put(_DRAWN[drawn](align(trace), found), target)
+            put(_DRAWN[drawn](on_one_clock(trace, found.clocks), found), target)
     tried = [each.fence for each in found.fences]
     for judgement in found.properties if shrunk_to else ():
 

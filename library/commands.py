@@ -12,6 +12,7 @@ from ..model.variants import fences
 from ..specs import liveness, scenario
 from ..specs import properties as safety
 from ..specs.scenario import Scenario
+from ..traces.clocks.align import on_one_clock
 from ..traces.explain import replay as replaying
 from ..traces.questions.ask import ask
 from ..traces.runs import files
@@ -196,7 +197,8 @@ def replay(
     trace = reading.read(places, given=settings, group=group)
     found = replaying.replay(trace, chosen, properties=asked or None, dropped=drop, witnesses=witnesses)
     _heed(each.note for each in found.fences)
-    return Replayed(found, ask(trace, found.properties, found.build), Places(trace), here)
+    asked_of_it = ask(on_one_clock(trace, found.clocks), found.properties, found.build)
+    return Replayed(found, asked_of_it, Places(trace), here)
 
 
 def _systems(

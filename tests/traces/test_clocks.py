@@ -9,22 +9,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from io import StringIO
 from itertools import product
 from operator import attrgetter
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from tsofence.traces.clocks.align import align
+from tsofence.traces.clocks.align import align, on_one_clock
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.judge.across import real_time
 from tsofence.traces.judge.exact import judge
+from tsofence.traces.questions.ask import ask
+from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.calls import Calls
 from tsofence.traces.sources.observation import Call, LogEvent
 from tsofence.traces.sources.offsets import ANYTHING, Clocks, Span, told
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.settings import ServerStart
 from tsofence.traces.sources.trace import Trace
+from tsofence.traces.tell.replayed import replayed
 
 from ..amount import some
 
@@ -49,7 +54,7 @@ FENCES = {
     "master-transfer-small": "master-2026-08",
     "r85-transfer-small": "release-8.5",
 }
-SHIFTS_MS = (100, -100, 500, -500, 1_000, -1_000, 5_000, -5_000)
+SHIFTS_MS = (50, -50, 100, -100, 200, -200, 500, -500, 1_000, -1_000, 5_000, -5_000)
 MS = 1_000_000
 #: a kind of clock, and which
 Source = tuple[str, str]
@@ -166,6 +171,41 @@ def test_a_clock_that_is_off_is_found(name: str) -> None:
 def test_a_sample_of_the_table(kind: str, of: str, by_ms: int) -> None:
     source = next(each for each in clocks_of(recorded(SMALL[1])) if each[0] == kind and each[1].endswith(of))
     assert wrong(SMALL[1], source, by_ms) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "by_ms"), [("log", "http://127.0.0.1:27379", 50), ("log", "http://127.0.0.1:27479", -50)]
+)
+def test_what_a_small_offset_leaves_open_is_not_refuted(kind: str, of: str, by_ms: int) -> None:
+    """Where events do not exclude that clocks agree: what refutes must do so however far they are apart."""
+    report = replay(off_by(recorded(SMALL[1]), (kind, of), by_ms * MS), [FENCES[SMALL[1]]])
+    assert report.fences[0].conforms is not False
+    assert not any(each.verdict == "violated" for each in report.properties)
+    named = any(note.startswith("clocks may be apart: ") for note in report.notes)
+    assert report.fences[0].conforms or (named and "if clocks are as estimated" in report.fences[0].note)
+
+
+def test_terms_are_told_on_one_clock() -> None:
+    trace = recorded(SMALL[1])
+    server = "http://127.0.0.1:27479"
+    shifted = off_by(trace, ("log", server), 5_000 * MS)
+    judged_ = [(each, align(each)) for each in (trace, shifted)]
+    true, told_ = (ask(on_one_clock(each, of.clocks), (), recognise(each.versions)) for each, of in judged_)
+    assert [term.server for term in told_.terms.terms] == [term.server for term in true.terms.terms]
+    for one, other in zip(true.terms.terms, told_.terms.terms, strict=True):
+        assert abs(one.first.at_ns - other.first.at_ns) < 200 * MS
+    assert f"the log of {server} less " in told_.clocks
+    assert f"the log of {server} less " not in true.clocks
+
+
+def test_the_report_tells_offsets_and_how_many_events_do() -> None:
+    shown = StringIO()
+    console = Console(width=200, file=shown, color_system=None)
+    console.print(replayed(as_recorded(SMALL[1]), {}, details=True))
+    (line,) = re.findall(r"the log of http://127.0.0.1:27379 .*", shown.getvalue())
+    assert re.search(r"-\d+ ms to \+\d+ ms +\d+ events", line)
+    (clock,) = (each for each in as_recorded(SMALL[1]).clocks.clocks if each.of == "http://127.0.0.1:27379")
+    assert clock.events > 1
 
 
 @pytest.mark.large

@@ -32,8 +32,8 @@ _RANKS = ("client", "server", "log", "recorder")
 _NOTHING: Span = (0, 0)
 
 Line = TypeVar("Line", LogEvent, ServerStart, Version)
-Found = tuple[Span, bool]
-"""How far one clock is ahead of another, and whether that fits most of what both show."""
+Found = tuple[Span, bool, int]
+"""How far one clock is ahead of another, whether that fits most of what both show, and how much that is."""
 
 
 def align(trace: Trace) -> Trace:
@@ -50,7 +50,9 @@ def align(trace: Trace) -> Trace:
             if not steady and (kinds == {"client"} or "server" in kinds):
                 continue  # other servers may have answered, or set their own clocks
             width = high - low + (not steady) * MAX_NS  # what is not steady ties only what nothing else does
-            graph.add_edge(one, other, ahead=one, span=(low, high), steady=steady, width=width)
+            graph.add_edge(
+                one, other, ahead=one, span=(low, high), steady=steady, width=width, events=len(spans)
+            )
     ahead = {clock: _ahead_of(graph, clock) for clock in shown}
     reference = max(ahead, key=lambda each: (_agreeing(ahead[each]), _RANKS.index(each[0])), default=None)
     back = time_goes_back(trace)
@@ -73,6 +75,12 @@ def otherwise(trace: Trace, kinds: Collection[str]) -> Iterator[tuple[Clock, Tra
     for clock in (each for each in trace.clocks.doubtful() if each.kind in kinds):
         for offset in (0, *(clock.offset or ())):
             yield clock, _moved(trace, {(clock.kind, clock.of): offset - clock.moved_ns})
+
+
+def on_one_clock(trace: Trace, clocks: Clocks) -> Trace:
+    """The trace with its times on one clock, as far as is known."""
+    moved = {(clock.kind, clock.of): clock.moved_ns for clock in clocks.clocks}
+    return replace(_moved(trace, moved), clocks=clocks)
 
 
 def as_written(seen: Observation, clocks: Clocks) -> Observation:
@@ -104,7 +112,7 @@ def _lines(trace: Trace) -> Iterable[LogEvent | ServerStart]:
     return chain(trace.starts, trace.logs)
 
 
-def _common(spans: Sequence[Span]) -> Found:
+def _common(spans: Sequence[Span]) -> tuple[Span, bool]:
     """What most of these have in common, or else all that lies between."""
     edges = sorted([(low, 0) for low, _ in spans] + [(high, 1) for _, high in spans])
     depths = [*accumulate(1 if side == 0 else -1 for _, side in edges)]
@@ -121,13 +129,14 @@ def _ahead_of(graph: networkx.Graph[ClockId], reference: ClockId) -> dict[ClockI
     paths = networkx.single_source_dijkstra_path(graph, reference, weight="width")
     found: dict[ClockId, Found] = {}
     for clock, path in paths.items():
-        low = high = 0
+        low = high = events = 0
         steady = True
         for behind, ahead in pairwise(path):
             edge = graph.edges[behind, ahead]
+            events = min(events or edge["events"], edge["events"])
             least, most = edge["span"] if edge["ahead"] == ahead else (-edge["span"][1], -edge["span"][0])
             low, high, steady = low + least, high + most, steady and edge["steady"]
-        found[clock] = (low, high), steady
+        found[clock] = (low, high), steady, events
     return found
 
 
@@ -139,7 +148,8 @@ def _may_agree(low: int, high: int) -> bool:
 def _agreeing(ahead: Mapping[ClockId, Found]) -> int:
     """How many clocks agree with one, as closely as tells anything."""
     return sum(
-        steady and _may_agree(low, high) and high - low <= _CLOSE_NS for (low, high), steady in ahead.values()
+        steady and _may_agree(low, high) and high - low <= _CLOSE_NS
+        for (low, high), steady, _ in ahead.values()
     )
 
 
@@ -147,11 +157,11 @@ def _clock(clock: ClockId, files: tuple[str, ...], reference: ClockId | None, fo
     against = name(*reference) if reference else ""
     if found is None:
         return Clock(*clock, files, against, None)
-    (low, high), steady = found
+    (low, high), steady, events = found
     apart = not _may_agree(low, high)
     near = min((high - low) // 2, QUICK_NS)
     moved = 0 if not apart else low + near if low > 0 else high - near
-    return Clock(*clock, files, against, (low, high), apart, steady, moved)
+    return Clock(*clock, files, against, (low, high), apart, steady, moved, events)
 
 
 def _between(

@@ -16,10 +16,10 @@ from ...checker.run import Run
 from ...specs.properties import Property
 from ..output.faults import Held
 from ..sources.observation import Key, KeyEvent, LogEvent, Where
-from .proposals import Proposals
-from .search import FEW_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search
+from .impossible import Impossible, has_step, impossible
+from .search import FEW_DETOURS, LEAST_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search
 from .seen import NOISE_NS, Granted, Seen
-from .steps import ALIKE, FAULTS, NO_SUCH_STEP, World
+from .steps import ALIKE, FAULTS, World
 from .timeline import Timeline
 from .watched import Contradiction
 
@@ -134,11 +134,12 @@ def try_fences(
             of_this = _from(progress, number * of_each, total)
             memory = MAX_BYTES // len(names)
             world = World(name, order, dropped, asked)
-            one = _try_one(world, order, () if stopped else stages, memory, of_this)
-            if one.verdict.conforms is False and world.silent:
+            never = impossible(world, order)
+            one = _try_one(world, order, () if stopped else stages, memory, of_this, never)
+            if one.verdict.conforms is False and world.silent and never is None:
                 listening = _as_if_lines_were_missing(order)
                 again = World(name, listening, dropped, asked)
-                other = _try_one(again, listening, stages, memory, _untold)
+                other = _try_one(again, listening, stages, memory, _untold, None)
                 one = _by_silence(one, other, order, world.silent)
         tried.append(one)
     if progress:
@@ -174,12 +175,15 @@ def _as_if_lines_were_missing(order: Timeline) -> Timeline:
 
 
 def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]) -> Tried:
-    """What is refuted where logs tell all is unknown where it is explained if lines are missing."""
-    if not other.verdict.conforms:
+    """What is refuted where logs tell all is unknown if missing lines explain it, or may do so."""
+    if other.verdict.conforms is False:
         return one
     logs = " and ".join(order.names[number - 1] for number in sorted(silent))
-    taken = other.verdict.note.removeprefix("explained ")
-    note = f"explained only if lines are missing in the log of {logs}{f': {taken}' if taken else ''}"
+    if other.verdict.conforms:
+        taken = other.verdict.note.removeprefix("explained ")
+        note = f"explained only if lines are missing in the log of {logs}{f': {taken}' if taken else ''}"
+    else:
+        note = f"not explained; if lines are missing in the log of {logs}, {other.verdict.note}"
     return Tried(replace(one.verdict, conforms=None, note=note), one.stage, one.outcome)
 
 
@@ -189,28 +193,46 @@ def _lacking(first: Contradiction) -> str:
 
 
 def _try_one(
-    world: World, order: Timeline, stages: Sequence[Stage], memory: int, progress: Progress
+    world: World,
+    order: Timeline,
+    stages: Sequence[Stage],
+    memory: int,
+    progress: Progress,
+    never: Impossible | None,
 ) -> Tried:
     stage, outcome, rate, done = None, None, 0.0, 0
     for stage in stages:
         started = time.perf_counter()
-        search = Search(world, order, stage.seen, _budget(order, stage), memory)
+        detours = _budget(order, stage) if never is None else LEAST_DETOURS
+        search = Search(world, order, stage.seen, detours, memory)
         outcome = search.run(_from(progress, done, 0))
         rate = outcome.reached / (time.perf_counter() - started)
         done += len(stage.seen)
         if outcome.reached < len(stage.seen):
             break
-    return Tried(_verdict(world, order, stage, outcome, rate), stage, outcome)
+    return Tried(_verdict(world, order, stage, outcome, rate, never), stage, outcome)
 
 
 def _budget(order: Timeline, stage: Stage) -> int:
     """How many steps detours are worth: few where being stuck would decide nothing."""
+    if _lacks_lines(order, stage):
+        return LEAST_DETOURS
     open_ = not order.watched or order.gap_text or order.window_assumed
     return FEW_DETOURS if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
 
 
+def _lacks_lines(order: Timeline, stage: Stage) -> bool:
+    """Whether being stuck decides nothing, for a log that is explained does not tell all."""
+    return bool(order.lacking) and LogEvent in stage.kinds
+
+
 def _verdict(
-    world: World, order: Timeline, stage: Stage | None, outcome: Outcome | None, rate: float
+    world: World,
+    order: Timeline,
+    stage: Stage | None,
+    outcome: Outcome | None,
+    rate: float,
+    never: Impossible | None,
 ) -> FenceVerdict:
     conforms: bool | None = None
     stop: Seen | None = None
@@ -224,10 +246,9 @@ def _verdict(
         doubt = _doubt(world, order, stage, outcome)
         conforms = None if doubt else stop is None
         count, run = len(outcome.explanations), _run(world, order, stage, outcome)
-    impossible = _impossible(world, order)
-    if conforms is None and impossible is not None:
-        conforms, stop, doubt = False, impossible, ""
-        refused = (("refused_by_fence", impossible.server, NO_SUCH_STEP),)
+    if conforms is not False and never is not None:
+        conforms, stop, doubt = False, never.seen, ""
+        refused = (never.refused,)
     note = doubt
     if conforms is False and stage is not None:
         note = f"the {stage.label} refute it"
@@ -245,12 +266,6 @@ def _verdict(
         rate,
         stop.what if stop is not None and isinstance(stop.what, KeyEvent | LogEvent) else None,
     )
-
-
-def _impossible(world: World, order: Timeline) -> Seen | None:
-    """The first line that shows a step the fence does not have, whatever else is missing."""
-    proposals = Proposals(order)
-    return next((one for one in order.seen if not proposals.possible(world, one)), None)
 
 
 def _doubt(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> str:
@@ -271,8 +286,10 @@ def _doubt(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> str
             return _lacking(order.lacking[0])
         return order.mode_text if order.mode_open else ""
     one = stage.seen[outcome.reached]
-    if not Proposals(order).possible(world, one):
+    if not has_step(world, order, one):
         return ""
+    if _lacks_lines(order, stage):
+        return _lacking(order.lacking[0])
     if not outcome.complete:
         return f"a limit ended the search for an explanation of {one.where}"
     if not order.watched:

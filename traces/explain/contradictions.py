@@ -11,6 +11,7 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | SYNC_SAVED | `save` and `last` as values of the timestamp key |
 | WINDOW_LOADED, CLOCK_BEHIND, SYNC_SKIPPED | a value of that key; for a PD, not one it knew to be past |
 | SAVE_REFUSED as not greater | the previous value; and that what was to be saved is not greater |
+| SAVE_REFUSED of a PD as not leader, in a term | that its election key was another's, or gone |
 | SAVE_ATTEMPT | the election key of such a server; that it checks as at other saves of that term |
 
 A SYNC_SAVED agrees with itself: `next` is above `last`, and below `save` by an interval that somebody may
@@ -32,6 +33,7 @@ from ..sources.trace import Trace
 from .answers import Answers
 from .lacking import Lacking
 from .logs import Log, logs_of
+from .seen import LATE_NS
 from .watched import ELECTIONS, Contradiction, Watch
 
 _TRIED = re.compile(r"timestamp (\d{1,19}) is less than or equal to the previous one (\d{1,19})")
@@ -103,6 +105,8 @@ class _Against:
         yield from self._values()
         yield from self._overwritten()
         yield from self._attempts()
+        if self._kind is Kind.PD:
+            yield from self._refused_as_no_leader()
 
     def _certainly_before_the_end(self) -> list[bool]:
         """Of each line, whether it was written before the watch's end."""
@@ -209,6 +213,25 @@ class _Against:
             elif line.step is LogStep.ELECTED and (revision := self._watch.revision_of(line)):
                 known = max(known, self._watch.held_at(revision))
 
+    def _refused_as_no_leader(self) -> Iterator[Contradiction]:
+        """Saves refused in a term, long before its key was another's or gone."""
+        ahead_ns = self._watch.ahead_of_receipts(self._lines)
+        if ahead_ns is None or self._set_back:
+            return
+        of_before, until = 0, 0
+        for line, before_end in zip(self._lines, self._before_end, strict=True):
+            if line.step is LogStep.SERVER_START:
+                of_before = until = 0
+            elif line.step is LogStep.ELECTED and line.revision:
+                until = self._watch.holds_until(self._server, line.revision) or 0
+            elif line.step in _LEADS_NO_MORE:
+                of_before, until = _LATE_TRIES, 0
+            elif line.refusal is Refusal.LEADERSHIP and until:
+                of_before -= 1
+                if of_before < 0 and before_end and line.at_ns - ahead_ns + 2 * LATE_NS < until:
+                    denied = "etcd shows that its election key was its own"
+                    yield self._denied(line, "refused_not_leader", denied)
+
     # --- attempts ------------------------------------------------------------------------------------
 
     def _attempts(self) -> Iterator[Contradiction]:
@@ -238,6 +261,19 @@ def _named(value: str) -> str:
     return value.encode()[2 : 2 + length].decode(errors="replace") if 0 < length < _ONE_BYTE else ""
 
 
+#: after these a server knows of no election key of its own
+_LEADS_NO_MORE = frozenset(
+    {
+        LogStep.STEP_DOWN,
+        LogStep.RESET,
+        LogStep.KEEP_ALIVE_STOPPED,
+        LogStep.ALLOCATOR_CLOSED,
+        LogStep.SERVER_EXIT,
+        LogStep.CAMPAIGN_START,
+    }
+)
+#: a save of a term before is tried so many times more, with as many lines for each
+_LATE_TRIES = 12
 #: what protobuf writes as one byte
 _ONE_BYTE = 1 << 7
 #: these tell what a sync loaded

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..judge.judgement import Judgement
-from ..sources.offsets import Clocks
+from ..sources.observation import NS_PER_MS
+from ..sources.offsets import Clock, Clocks
 from .conformance import Tried
+from .impossible import GROWS, ONLY_WRITTEN
+from .seen import FOREVER, Seen
 from .steps import NO_SUCH_STEP
 from .timeline import Timeline
+
+#: clocks of which nothing tells more are taken to be no further apart
+MOST_NS = 5_000 * NS_PER_MS
+#: what refutes by etcd's values alone, whoever it was
+_OF_ETCD = (GROWS, ONLY_WRITTEN)
 
 
 def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
@@ -20,17 +29,49 @@ def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
     return replace(tried, verdict=replace(verdict, conforms=None, note=note))
 
 
+def rests_on_times(tried: Tried, order: Timeline) -> bool:
+    """Whether a fence is refuted by a search that compared times."""
+    return (
+        tried.verdict.conforms is False and not order.contradicted and not _whatever_the_clocks(tried, order)
+    )
+
+
+def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, Clock] | None:
+    """The observations as they may be if clocks are apart by what events leave open, and the clock of which
+    least is known; None if nothing is open."""
+    by_file = {file: (_open(clock), clock) for clock in clocks.clocks for file in clock.files}
+    if len(clocks.clocks) < 2 or not (most := max((by for by, _ in by_file.values()), default=0)):
+        return None
+
+    def loose(one: Seen) -> Seen:
+        by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
+        return replace(one, earliest=max(one.earliest - by, 0), latest=min(one.latest + by, FOREVER))
+
+    widest = max(by_file.values(), key=lambda each: each[0])[1]
+    return replace(order, seen=tuple(map(loose, order.seen))), widest
+
+
+def _open(clock: Clock) -> int:
+    """How far a clock may be off, as far as events tell, in ns."""
+    low, high = clock.offset or (-MOST_NS, MOST_NS)
+    return min(max(clock.moved_ns - low, high - clock.moved_ns, 0), MOST_NS)
+
+
 def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:
     """Whether no time was compared: with what etcd holds, or with what the fence can do at all."""
     if order.contradicted:
         return order.contradicted[0].transition != "grant"
     refused = tried.verdict.refused_by
-    return bool(refused) and all(each.guard == NO_SUCH_STEP for each in refused)
+    return bool(refused) and all(
+        each.guard == NO_SUCH_STEP or (each.guard in _OF_ETCD and not each.server) for each in refused
+    )
 
 
-def certain(judgement: Judgement, conforms: bool, clocks: Clocks) -> Judgement:
-    """A property judged on explanations: what breaks it must be part of one that explains everything."""
-    doubtful = clocks.doubtful()
-    if judgement.verdict != "violated" or conforms or not doubtful:
+def certain(judgement: Judgement, conforms: bool, clocks: Sequence[str]) -> Judgement:
+    """A property judged on explanations: what breaks it must be part of one that explains everything.
+
+    ``clocks``: those on which it may depend.
+    """
+    if judgement.verdict != "violated" or conforms or not clocks:
         return judgement
-    return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {doubtful[0]}")
+    return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {clocks[0]}")

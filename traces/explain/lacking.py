@@ -12,6 +12,9 @@ rest on its silence.
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended |
 | SAVE_ATTEMPT | what became of the one before |
 | SAVE_ATTEMPT of a PD, SYNC_SAVED | a start in that mode, with that save interval |
+| what only a process that runs does, after its SERVER_EXIT | its start |
+| many saves after STEP_DOWN, or a second one | the campaign that made it leader again |
+| any line long after the SERVER_EXIT of one that serves, in a log that nobody filtered | that it stopped to |
 """  # noqa: E501  # a row of a table is one line
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ...model.language.transition import Kind
-from ..sources.observation import LogEvent, LogStep
+from ..sources.observation import NS_PER_MS, LogEvent, LogStep
 from .logs import Log
 from .watched import ELECTIONS, Contradiction, Watch
 
@@ -50,6 +53,27 @@ _REASONS = frozenset(
 )
 #: within so many lines of it, a process says that it exits
 _SOON = 8
+#: what a process that closes begins no more, once this long after it was told to exit
+_BEGINS = frozenset(
+    {
+        LogStep.CAMPAIGN_START,
+        LogStep.LEASE_GRANTED,
+        LogStep.ELECTED,
+        LogStep.CAMPAIGN_WON,
+        LogStep.SYNC_START,
+        LogStep.SYNC_SAVED,
+        LogStep.READY,
+    }
+)
+_CAMPAIGNS = frozenset({LogStep.CAMPAIGN_START, LogStep.ELECTED, LogStep.CAMPAIGN_WON})
+_CLOSING_NS = 1_000 * NS_PER_MS
+#: that one that serves is told to exit shows in its log within that
+_TOLD_NS = 3_000 * NS_PER_MS
+_STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
+#: a save that is under way is tried so many times, with as many lines for each
+_LATE_TRIES = 12
+_TRIES = frozenset({LogStep.SAVE_ATTEMPT, LogStep.SAVE_REFUSED})
+_BEGAN = {"campaign": "election", "restart": "start"}
 
 
 class Lacking:
@@ -70,6 +94,7 @@ class Lacking:
     ) -> None:
         self._log, self._kind, self._windows, self._watch, self._serves = log, kind, windows, watch, serves
         self._tells_elections = elections
+        self._tells_campaigns = any(line.step in _CAMPAIGNS for line in log.lines)
 
     def places(self) -> Iterator[Contradiction]:
         """Each of them, in no order."""
@@ -79,7 +104,9 @@ class Lacking:
         yield from self._leases()
         yield from self._attempts()
         yield from self._starts()
+        yield from self._ended()
         if self._log.unfiltered:
+            yield from self._exits()
             yield from self._reasons()
             yield from self._ends()
 
@@ -141,6 +168,50 @@ class Lacking:
                 checks = False if self._kind is Kind.TSO else self._serves(line.at_ns)
                 if checks is not None and line.fenced is not checks:
                     yield self._lacks(line, "find_no_primary", "the log would tell of a start in that mode")
+
+    def _ended(self) -> Iterator[Contradiction]:
+        """What a server does that has exited, or leads no more."""
+        ended: LogEvent | None = None
+        tries = 0
+        for line in self._log.lines:
+            if line.step is LogStep.SERVER_START:
+                ended = None
+            elif line.step is LogStep.SERVER_EXIT or (ended is None and line.step is LogStep.STEP_DOWN):
+                ended, tries = line, 0
+            elif ended is None:
+                continue
+            elif line.step is LogStep.STEP_DOWN and ended.step is LogStep.STEP_DOWN:
+                if self._tells_campaigns:
+                    yield self._lacks(line, "campaign", "the log would tell of its election")
+                ended, tries = line, 0
+            elif line.step in _BEGINS:
+                if ended.step is LogStep.STEP_DOWN:
+                    if line.step is LogStep.SYNC_START and self._kind is Kind.PD and self._tells_campaigns:
+                        yield self._lacks(line, "campaign", "the log would tell of its election")
+                    ended = None
+                elif line.at_ns > ended.at_ns + _CLOSING_NS:
+                    yield self._lacks(line, "restart", "the log would tell of its start")
+                    ended = None
+            elif line.step in _TRIES and (tries := tries + 1) > _LATE_TRIES:
+                began = "campaign" if ended.step is LogStep.STEP_DOWN else "restart"
+                yield self._lacks(line, began, f"the log would tell of its {_BEGAN[began]}")
+                ended = None
+
+    def _exits(self) -> Iterator[Contradiction]:
+        """Servers that were told to exit while they served, and say nothing of it long after."""
+        serves = False
+        exited: LogEvent | None = None
+        for line in self._log.lines:
+            if line.step is LogStep.SERVER_EXIT and serves:
+                exited = exited or line
+            elif line.step is LogStep.READY:
+                serves = True
+            elif line.step in _STOPS_TO_SERVE or line.step is LogStep.SERVER_START:
+                if exited is not None and line.at_ns > exited.at_ns + _TOLD_NS:
+                    break
+                serves, exited = False, None
+        if exited is not None and self._log.end_ns > exited.at_ns + _TOLD_NS:
+            yield self._lacks(exited, "stop", "the log goes on and would tell that it stopped to serve")
 
     def _reasons(self) -> Iterator[Contradiction]:
         """Memories of those that serve that are cleared for no reason."""

@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
+from .impossible import ONLY_WRITTEN
 from .seen import FOREVER, Granted, Seen
 from .steps import (
     BEGUN,
@@ -44,7 +45,6 @@ from .steps import (
     NO_JOB,
     SYNC,
     Draft,
-    World,
 )
 from .timeline import Timeline
 
@@ -74,13 +74,6 @@ class Proposals:
                 yield from try_.logged(draft, line)
             case Granted(call, sent_on):
                 yield from try_.granted(draft, call, sent_on=sent_on)
-
-    def possible(self, world: World, seen: Seen) -> bool:
-        """Whether the fence has the step that the observation shows, in a mode that the PD may be in."""
-        refusal = seen.what.refusal if isinstance(seen.what, LogEvent) else None
-        if refusal is None or (SHOWS[refusal], seen.server) in world.index:
-            return True
-        return bool(self._timeline.mode_text) and world.checks
 
     def prepare(self, draft: Draft, seen: Seen) -> Iterator[Draft]:
         """Ways to begin early what the observation shows the end of: others may come in between."""
@@ -201,7 +194,7 @@ class _Try(Hidden):
     def saved(self, draft: Draft, event: KeyEvent) -> Iterator[Draft]:
         """The timestamp key is written, by whoever can have wanted that value."""
         if event.timestamp_ns is None:
-            draft.refuse("commit", 0, "the timestamp key is only ever written")
+            draft.refuse("commit", 0, ONLY_WRITTEN)
             return
         value = event.timestamp_ns
         for n in self._seen.writers or draft.world.servers:

@@ -25,7 +25,7 @@ from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, try_fences, undecided
 from .deduced import judged_on_explanations
-from .doubt import by_its_clocks, certain
+from .doubt import at_other_times, by_its_clocks, certain, rests_on_times
 from .seen import Granted
 from .silence import (
     cut_logs,
@@ -155,11 +155,17 @@ def _explaining(
         tells_attempts=tells_attempts(trace, order, silent),
     )
     own = [specs.named(name) for name in asked if name not in NAMES]
-    tried = try_fences(order, fences, progress, held, dropped, own)
+    open_: dict[str, None] = {}
+
+    def try_(names: Sequence[str]) -> list[Tried]:
+        found = try_fences(order, names, progress, held, dropped, own)
+        return [_whatever_the_offsets(each, order, trace.clocks, held, dropped, own, open_) for each in found]
+
+    tried = try_(fences)
     told, judging = recognise(trace.versions), tried
     denied: tuple[str, ...] = ()
     if not order.contradicted and all(each.verdict.conforms is False for each in tried):
-        more = try_fences(order, others, progress, held, dropped, own)
+        more = try_(others)
         # what a server did is not judged under a build that its own words deny
         judging = tried if told.evidence else [*tried, *more]
         tried = [*tried, *more]
@@ -167,16 +173,45 @@ def _explaining(
             denied = (f"{' and '.join(fitting)}: the logs have words of other builds",)
     tried = [by_its_clocks(each, order, trace.clocks) for each in tried]
     judging = tried[: len(judging)]
-    found = [_judged(name, trace, order, judging, silent, held, witnesses) for name in asked]
+    found = [_judged(name, trace, order, judging, silent, held, witnesses, [*open_]) for name in asked]
     return Report(
         trace.sources,
         trace.settings,
         tuple(found),
         tuple(each.verdict for each in tried),
-        (*_notes(order, tried, told, trace.clocks), *denied, *cut_logs(trace, order)),
+        (
+            *_retold(trace),
+            *_notes(order, tried, told, trace.clocks, [*open_]),
+            *denied,
+            *cut_logs(trace, order),
+        ),
         told,
         trace.clocks,
     )
+
+
+def _whatever_the_offsets(
+    tried: Tried,
+    order: Timeline,
+    clocks: Clocks,
+    held: Held,
+    dropped: Sequence[tuple[str, str]],
+    asked: Sequence[specs.Property],
+    open_: dict[str, None],
+) -> Tried:
+    """A fence that was tried; what refutes it by times must do so however far clocks may be apart.
+
+    If it does not, ``open_`` gets the clock of which least is known.
+    """
+    if not rests_on_times(tried, order) or (other := at_other_times(order, clocks)) is None:
+        return tried
+    loose, clock = other
+    (again,) = try_fences(loose, [tried.verdict.fence], None, held, dropped, asked)
+    if again.verdict.conforms is False:
+        return tried
+    open_[str(clock)] = None
+    note = f"{tried.verdict.note}, if clocks are as estimated: {clock}"
+    return replace(tried, verdict=replace(tried.verdict, conforms=None, note=note))
 
 
 def _unexplained(
@@ -193,7 +228,7 @@ def _unexplained(
             for name in asked
         ),
         tuple(undecided(name, why) for name in dict.fromkeys(fences)),
-        (),
+        _retold(trace),
         recognise(trace.versions),
         trace.clocks,
     )
@@ -214,6 +249,7 @@ def _judged(
     silent: Sequence[str],
     held: Held,
     witnesses: int,
+    open_: Sequence[str],
 ) -> Judgement:
     """A property, on the observations if they tell, else on the explanations."""
     if name in PROPERTIES:
@@ -223,7 +259,7 @@ def _judged(
     with held:
         judgement = judged_on_explanations(name, order, tried, silent, unread_in(trace), witnesses)
         conforms = any(each.verdict.conforms for each in tried)
-        return _as_written(certain(judgement, conforms, trace.clocks), trace)
+        return _as_written(certain(judgement, conforms, [*map(str, trace.clocks.doubtful()), *open_]), trace)
     return Judgement(name, "unknown", note=FAULT)
 
 
@@ -241,7 +277,14 @@ def _as_written(judgement: Judgement, trace: Trace) -> Judgement:
     )
 
 
-def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised, clocks: Clocks) -> tuple[str, ...]:
+def _retold(trace: Trace) -> tuple[str, ...]:
+    """What is to be said of calls that stand in the files more than once."""
+    return tuple(filter(None, (str(trace.retold),)))
+
+
+def _notes(
+    order: Timeline, tried: Sequence[Tried], build: Recognised, clocks: Clocks, open_: Sequence[str]
+) -> tuple[str, ...]:
     """What was taken for granted, what was left out, and what would decide between fences."""
     notes = [
         *clocks.back.values(),
@@ -249,8 +292,9 @@ def _notes(order: Timeline, tried: Sequence[Tried], build: Recognised, clocks: C
         *(
             f"clocks may be apart: {clock}"
             for clock in clocks.suspect()
-            if any(each.verdict.conforms is None for each in tried)
+            if any(each.verdict.conforms is None for each in tried) and str(clock) not in open_
         ),
+        *(f"clocks may be apart: {clock}" for clock in open_),
         *order.assumed,
     ]
     if order.late:

@@ -16,6 +16,7 @@ from heapq import heappop, heappush
 from itertools import count, islice, product
 
 from ...checker.run import Move
+from .impossible import has_step
 from .proposals import Proposals
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import KEPT, LEADER, LISTED, Draft, Refusal, State, World
@@ -28,7 +29,9 @@ MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown
 MAX_DETOURS = 50_000
 #: the same where not finding an explanation would decide nothing
-FEW_DETOURS = 4_000
+FEW_DETOURS = 1_000
+#: the same where whatever is found changes no verdict
+LEAST_DETOURS = 200
 #: what all searches of a replay may keep, in bytes, about
 MAX_BYTES = 512 << 20
 _NODE, _VALUE = 1_200, 16  # bytes of a node with its place in a layer, and of each value of its state
@@ -137,7 +140,7 @@ class Search:
                     self._complete = False
                     break
                 further = self._distinct(self._step(layer, index))
-                if not further and self._proposals.possible(self._world, self._seen[index]):
+                if not further and has_step(self._world, self._timeline, self._seen[index]):
                     further = self._detour(index)
                 elif _least(further) >= _least(layer) + _SURPRISING:
                     # what nobody has seen, if only because the order of two observations was guessed

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.trace import Trace
-from .seen import LATE_NS
+from .seen import FOREVER, LATE_NS
 
 #: clocks differ by less, and lines are written and events received sooner
 LONG_NS = 10_000 * NS_PER_MS
@@ -161,6 +161,19 @@ class Watch:
         ]
         return min(found, default=None)
 
+    def holds_until(self, server: str, elected: int) -> int | None:
+        """When the key of one that was elected at a revision was received to be another's, or gone (ns).
+
+        FOREVER: it is its own until the watch's end. None: nothing tells.
+        """
+        event = self.election(elected)
+        if event is None or event.server != server:
+            return None
+        later = [each for each in self._keys if each.path == event.path and each.revision > elected]
+        if any(gap.last > elected and (not later or gap.first < later[0].revision) for gap in self._gaps):
+            return None
+        return self._received.get(later[0].revision) if later else FOREVER
+
     def before_its_end(self, line: LogEvent, ahead_ns: int | None) -> bool:
         """Whether a line is older than what was received last; `ahead_ns`: see above."""
         if ahead_ns is None:
@@ -202,8 +215,17 @@ class Watch:
     def itself(self) -> Iterator[Contradiction]:
         """What etcd's events deny of each other: leases of elections, versions of keys."""
         yield from self._leases()
+        yield from self._transactions()
         if not self._undecoded:
             yield from self._versions()
+
+    def _transactions(self) -> Iterator[Contradiction]:
+        """Saves that are no transaction of their own."""
+        for save in self.saves:
+            others = [each for each in self._events[save.revision] if each is not save]
+            if others:
+                denied = f"a save writes nothing else, and revision {save.revision} has {others[0].path}"
+                yield Contradiction(save.where, save.revision, "commit", "", denied)
 
     def _versions(self) -> Iterator[Contradiction]:
         """Versions of a key that no write between its events accounts for."""

@@ -17,7 +17,7 @@ from ..sources.calls import as_they_come
 from ..sources.observation import LOGICAL_BITS
 from ..sources.spilling import Rows, Sorted
 from ..sources.trace import Trace
-from .judgement import Judgement, Pair, clean, lower_bound, nothing
+from .judgement import Judgement, Pair, clean, lower_bound, nothing, undecided
 
 #: a range of timestamps that was granted, and where it stands among all calls
 RANGE = np.dtype(
@@ -83,8 +83,15 @@ def ranges(trace: Trace, *, timed: bool = False) -> Iterator[Rows]:
 def unique(trace: Trace, witnesses: int = 0) -> Judgement:
     """No timestamp is granted twice. Counts pairs of calls whose ranges overlap.
 
-    The witness is the pair with the lowest timestamp that was granted twice.
+    The witness is the pair with the lowest timestamp that was granted twice. What may be one call that is
+    told twice, or two, counts as one and leaves it open.
     """
+    judgement = _unique(trace, witnesses)
+    open_ = trace.retold.open_
+    return judgement if judgement.verdict == "violated" else undecided(judgement, open_)
+
+
+def _unique(trace: Trace, witnesses: int) -> Judgement:
     by_first = Sorted(RANGE, "first")
     calls = 0
     for rows in ranges(trace):

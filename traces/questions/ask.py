@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..judge.judgement import Judgement
 from ..sources.builds import Recognised
 from ..sources.trace import Trace
-from .answer import Answer
+from .answer import Answer, seconds
 from .backwards import went_back
 from .bugs import known_bugs
 from .harmless import harmless
@@ -16,13 +16,17 @@ from .outage import why_none
 from .terms import Terms, terms
 from .writers import was_synced, who_wrote
 
+#: where an offset is known less closely, a host's times are its own
+_WIDE_NS = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who led when, and the answers."""
+    """Who led when, and the answers; ``clocks``: by which their times are, empty where one tells all."""
 
     terms: Terms
     answers: tuple[Answer, ...]
+    clocks: str = ""
 
 
 def ask(trace: Trace, judged: Iterable[Judgement], build: Recognised) -> Asked:
@@ -42,4 +46,17 @@ def ask(trace: Trace, judged: Iterable[Judgement], build: Recognised) -> Asked:
             known_bugs(trace, told, build),
             why_none(trace, told),
         ),
+        _by_which_clocks(trace, told),
     )
+
+
+def _by_which_clocks(trace: Trace, told: Terms) -> str:
+    """By which clocks the times of terms are: what was taken off, and which are each host's own."""
+    files = {term.first.where.file for term in told.terms}
+    clocks = [clock for clock in trace.clocks.clocks if not files.isdisjoint(clock.files)]
+    moved = [f"{clock.name} less {seconds(clock.moved_ns)}" for clock in clocks if clock.moved_ns]
+    own = [clock.name for clock in clocks if not clock.moved_ns and clock.width_ns > _WIDE_NS]
+    parts = [f"on the clock of {clocks[0].against}: {', '.join(moved)}"] if moved else []
+    if own and len(clocks) > 1:
+        parts.append(f"by each host's own clock: {', '.join(own)}, which events do not tie closely to others")
+    return "; ".join(parts)

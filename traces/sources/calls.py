@@ -5,6 +5,7 @@ A row has the numbers of a `Call`; what texts it has, tables tell that have each
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
@@ -15,6 +16,7 @@ import numpy as np
 
 from .lines import OBSERVATION
 from .observation import LOGICAL_BITS, Call
+from .retold import Found, Joined, Retold, repeated
 from .spilling import Rows, Sorted, Stored
 
 Thing = TypeVar("Thing", bound=Hashable)
@@ -150,7 +152,7 @@ class Calls(Sequence[Call]):
         for rows in self.chunks():
             timed = rows[rows["timed"] != 0]
             places = np.empty(len(timed), _PLACE)
-            places["place"] = timed["file"].astype(np.int64) << _LINE_BITS | timed["line"]
+            places["place"] = _place(timed)
             places["line"], places["end"] = timed["line"], timed["end"]
             sorted_.add(places)
         for places in sorted_:
@@ -223,45 +225,94 @@ class Gathering:
         self.texts = Texts()
         self._sorted = Sorted(ROW, "start")
         self._rows = 0
+        self._answered = Counter[int]()  # calls that got a timestamp, by file
+        self._told: list[Rows] = []
 
     def add(self, rows: Rows) -> None:
         """Rows of these texts."""
+        self._count(rows)
         self._sorted.add(rows)
+
+    def add_told(self, rows: Rows) -> None:
+        """Rows of these texts, two of each line, that the log of a client tells."""
+        self._count(rows)
+        self._told.append(rows)
+
+    def _count(self, rows: Rows) -> None:
         self._rows += len(rows)
+        files, counts = np.unique(rows["file"][granted(rows)], return_counts=True)
+        self._answered.update(dict(zip(files.tolist(), counts.tolist(), strict=True)))
 
     @property
     def size(self) -> int:
         """How many bytes they take, in memory or in temporary files."""
         return self._rows * ROW.itemsize + self.texts.who.size + self.texts.errors.size
 
-    def once(self) -> tuple[Calls, int]:
-        """The calls by start, without those that another file or line repeats; and how many those are."""
+    def once(self) -> tuple[Calls, Retold]:
+        """The calls by start, without those that another file or line repeats; and what these are."""
+        found = Found([*self.texts.files])
+        if self._told:
+            self._join(found)
         stored = Stored(ROW)
         calls = Calls(stored, self.texts)
-        repeated = 0
+        servers = self._servers()
         waiting = np.empty(0, ROW)  # those that started last: more may have started then
         for rows in self._sorted:
             rows = np.concatenate((waiting, rows))  # noqa: PLW2901
             end = int(np.searchsorted(rows["start"], rows["start"][-1]))
             waiting = rows[end:]
-            repeated += _add_once(rows[:end], calls.askers, stored)
-        repeated += _add_once(waiting, calls.askers, stored)
-        return calls, repeated
+            _add_once(rows[:end], calls.askers, servers, stored, found)
+        _add_once(waiting, calls.askers, servers, stored, found)
+        return calls, found.told(self._answered)
+
+    def _join(self, found: Found) -> None:
+        """Put what the logs of clients tell with the other calls, or with those of them that it is of."""
+        values = np.unique(np.concatenate([last(rows) for rows in self._told]))
+        alike = [rows[granted(rows) & np.isin(last(rows), values)] for rows in self._sorted]
+        pool = np.concatenate((np.empty(0, ROW), *alike))
+        own = len(pool)
+        places = _place(pool)
+        joined = Joined(pool, self._as_another)
+        for told in self._told:
+            clients = Numbers[str]()
+            of = np.array([clients[who[0]] for who in self.texts.who], np.int64)
+            joined.add(told, of, self._servers(), found)
+        instead = sorted(joined.gone | joined.changed)
+        if any(each < own for each in instead):
+            others = Sorted(ROW, "start")
+            for rows in self._sorted:
+                others.add(rows[~np.isin(_place(rows), places[[each for each in instead if each < own]])])
+            self._sorted = others
+        added = {*range(own, len(joined.pool)), *joined.changed} - joined.gone
+        self._sorted.add(joined.pool[sorted(added)])
+
+    def _as_another(self, who: int, client: int) -> int:
+        """One that asks the same server, but is the client, and the worker, of another."""
+        who_is = [*self.texts.who]
+        (_, kind, endpoint, _), (name, _, _, worker) = who_is[who], who_is[client]
+        return self.texts.who[name, kind, endpoint, worker]
+
+    def _servers(self) -> Rows:
+        """Which server each asks, as a number; 0: that is not told."""
+        numbers = Numbers[str]({"": 0})
+        return np.array(
+            [numbers[endpoint.rpartition("://")[2].rstrip("/")] for _, _, endpoint, _ in self.texts.who],
+            np.int64,
+        )
 
 
-def _add_once(rows: Rows, askers: Rows, stored: Stored) -> int:
-    """Store the rows, of calls that are the same the first; how many are left out."""
-    start = rows["start"]
-    ties = start[1:] == start[:-1]
-    tied = np.flatnonzero(np.append(ties, False)[: len(rows)] | np.append(False, ties)[: len(rows)])
-    if len(tied):
-        of = rows[tied]
-        columns = [start[tied], askers[of["who"]], *(of[name] for name in _SAME)]
-        order = np.lexsort(columns)
-        same = np.all([column[order][1:] == column[order][:-1] for column in columns], axis=0)
-        rows = np.delete(rows, tied[order[1:][same]])
-    stored.add(rows)
-    return len(start) - len(rows)
+def _place(rows: Rows) -> Rows:
+    """Where rows stand, as a number."""
+    place: Rows = rows["file"].astype(np.int64) << _LINE_BITS | rows["line"]
+    return place
+
+
+def _add_once(rows: Rows, askers: Rows, servers: Rows, stored: Stored, found: Found) -> None:
+    """Store the rows, of calls that are the same the first."""
+    out, kept, certain = repeated(rows, askers, servers, _SAME)
+    if len(out):
+        found.add(rows[out], rows[kept], certain)
+    stored.add(np.delete(rows, out))
 
 
 def in_rows(calls: Iterable[Call], texts: Texts) -> Iterator[Rows]:

@@ -42,8 +42,9 @@ class Clock:
     in which `files`.
 
     Its readings are ahead of those of `against` by `offset`; None: no event ties them. `apart`: that excludes
-    zero, so that it shows another time; `moved_ns` has then been taken off its readings. `steady`: one offset
-    fits nearly all events that tie it; one that was set while the files were written has none.
+    zero, so that it shows another time; `moved_ns` has then been taken off its readings. `events`: how many
+    tie it, or clocks between, at least. `steady`: one offset fits nearly all events that tie it; one that was
+    set while the files were written has none.
     """
 
     kind: str
@@ -54,11 +55,17 @@ class Clock:
     apart: bool = False
     steady: bool = True
     moved_ns: int = 0
+    events: int = 0
 
     @property
     def doubtful(self) -> bool:
         """Whether its readings can be compared with those of others only within bounds."""
         return self.apart or not self.steady
+
+    @property
+    def width_ns(self) -> int:
+        """How closely its offset is known."""
+        return 2 * MAX_NS if self.offset is None else self.offset[1] - self.offset[0]
 
     @property
     def name(self) -> str:

@@ -93,7 +93,7 @@ def read(
     logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
-    calls, repeated = gathered.calls.once()
+    calls, retold = gathered.calls.once()
     found = state.at(
         chain.from_iterable(watch.states for watch in gathered.watches),
         gaps[0].last if gaps and gaps[0].first == 2 else 1,
@@ -109,7 +109,8 @@ def read(
         starts=starts,
         versions=versions,
         calls=calls,
-        repeated=repeated + repeated_lines,
+        repeated=retold.count + repeated_lines,
+        retold=retold,
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
@@ -203,7 +204,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             gathered.stretches[file] = sorted(stretch for log in logs for stretch in log.stretches)
             told = _of_logs(logs)
             calls = [call for log in logs for call in log.calls]
-            told_by_calls = _of_calls(in_rows(calls, texts), gathered.calls, tally)
+            told_by_calls = _of_calls(in_rows(calls, texts), gathered.calls, tally, of_a_log=True)
             services = {log.service for log in logs}
             kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
             if calls and not told.observations:
@@ -262,15 +263,15 @@ class _Told:
     to_ns: int | None = None
 
 
-def _of_calls(found: Iterable[Rows], gathered: Gathering, tally: Tally) -> _Told:
-    """Gather calls."""
+def _of_calls(found: Iterable[Rows], gathered: Gathering, tally: Tally, *, of_a_log: bool = False) -> _Told:
+    """Gather calls; ``of_a_log``: the log of a client tells of them."""
     observations = 0
     who: dict[int, None] = {}
     since: list[int] = []
     until: list[int] = []
     before = gathered.size
     for rows in found:
-        gathered.add(rows)
+        (gathered.add_told if of_a_log else gathered.add)(rows)
         tally.kept += gathered.size - before
         before = gathered.size
         observations += len(rows)

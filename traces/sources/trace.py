@@ -8,6 +8,7 @@ from .builds import Version
 from .calls import Calls
 from .observation import KeyEvent, LogEvent, Where
 from .offsets import Clocks
+from .retold import Retold
 from .settings import ServerStart, Settings
 from .state import State
 
@@ -99,6 +100,7 @@ class Trace:
     from when until when it has lines that follow each other closely. `state`: what keys held as the watch
     began, if a recorder read it. `clocks`: what is known of those that wrote its times, once they are
     aligned; else they are taken to agree. `addresses`: those of the TSO servers that are called by name here.
+    `retold`: the calls among `repeated`.
     """
 
     sources: tuple[Source, ...]
@@ -117,3 +119,4 @@ class Trace:
     state: State | None = None
     clocks: Clocks = field(default_factory=Clocks)
     addresses: Mapping[str, str] = field(default_factory=dict)
+    retold: Retold = field(default_factory=Retold)

@@ -27,6 +27,8 @@ def answered(found: Asked, files: Sequence[str], *, details: bool) -> Renderable
     parts: list[RenderableType] = []
     if found.terms.terms:
         parts += [Text(), _table(found.terms, details=details)]
+        if found.clocks:
+            parts.append(indented(f"times are {found.clocks}", "yellow"))
     open_: list[Answer] = []
     for answer in found.answers:
         if answer.verdict == "unknown" and not answer.evidence:

@@ -268,6 +268,7 @@ class Offset(Document, kw_only=True):
     host: str
     offset_ms: OpenBounds | None
     from_: Annotated[str, said("whose clock it is compared with")] = field(name="from")
+    events: Annotated[int, said("how many events tie it")]
     moved_ms: Annotated[float, said("what was taken off its readings")]
     steady: Annotated[bool, said("one offset fits nearly all events that tie it")]
     files: Names
@@ -330,6 +331,7 @@ class Replayed(Document, kw_only=True, tag_field="command", tag="replay"):
     clocks: list[Offset]
     build: Recognised
     answers: list[Answered]
+    terms_by_clock: Annotated[str | None, said("whose clock the times of terms are, where they differ")]
     terms: list[Led]
     servers: list[Placed]
     fault: Fault

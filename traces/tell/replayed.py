@@ -19,6 +19,8 @@ from ..output.terminal import clean
 from ..runs.rerun import Rerun
 from ..sources.naming import Places
 from ..sources.observation import Call, KeyEvent, Observation
+from ..sources.offsets import ANYTHING
+from ..sources.offsets import told as ahead_by
 from ..sources.settings import Name
 from ..sources.trace import WATCHES, Source
 from .names import Names as _Names
@@ -31,6 +33,10 @@ from .tables import FewLines, columns, files_written, indented, said, style_of, 
 _FEW = 12
 #: how many servers or clients it names beside a file
 _FEW_HOSTS = 3
+#: how many clocks are compared, at least
+_FEW_CLOCKS = 2
+#: how many clocks are compared, at least
+_FEW_CLOCKS = 2
 #: the settings, in words, and how many of their units make a second
 _SETTINGS: dict[Name, tuple[str, float]] = {
     "save_interval_ns": ("save interval", 1e9),
@@ -68,6 +74,8 @@ def replayed(
     parts.append(_settings(found, names))
     build = _build(found, names)
     parts += [build, _sources(found, names)] if details else [FewLines(build, 1), _few_sources(found)]
+    if details or any(clock.doubtful for clock in found.clocks.clocks):
+        parts += _clocks(found, names)
     if places and (known := places.by_server()):
         told = ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items())
         parts.append(Text(clean(f"servers: {told}"), style="dim"))
@@ -200,6 +208,22 @@ def _sources(found: Report, names: _Names) -> RenderableType:
         )
     reasons = ((names.short(each.file), reason, "dim") for each in found.sources for reason in each.reasons)
     return Group(files, *said(reasons))
+
+
+def _clocks(found: Report, names: _Names) -> Iterator[RenderableType]:
+    """How far each host's clock is ahead, and how many events tell; nothing where there is one clock."""
+    clocks = found.clocks.clocks
+    if len(clocks) < _FEW_CLOCKS:
+        return
+    table = columns("clock of", "ahead by", "told by")
+    for clock in clocks:
+        style = "yellow" if clock.doubtful else ""
+        reference = clock.name == clock.against
+        ahead = "the others are told against it" if reference else ahead_by(clock.offset or ANYTHING)
+        ahead += "" if clock.steady else ", and it was set"
+        events = "" if reference else f"{clock.events} event{'s' * (clock.events != 1)}"
+        table.add_row(Text(clean(names.within(clock.name)), style=style), Text(ahead, style=style), events)
+    yield table
 
 
 def _settings(found: Report, names: _Names) -> Text:

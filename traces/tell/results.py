@@ -150,6 +150,7 @@ def replayed(found: Report, asked: Asked, places: Places) -> documents.Replayed:
         clocks=[_offset(clock) for clock in found.clocks.clocks],
         build=documents.Recognised(recognised=list(found.build.builds), why=found.build.why),
         answers=answers(asked),
+        terms_by_clock=asked.clocks or None,
         terms=terms(asked),
         servers=[
             documents.Placed(server=name, addresses=list(urls)) for name, urls in places.by_server().items()
@@ -243,6 +244,7 @@ def _offset(clock: Clock) -> documents.Offset:
         host=clock.name,
         offset_ms=None if clock.offset is None else _bounds_ms(clock.offset),
         from_=clock.against,
+        events=clock.events,
         moved_ms=clock.moved_ns / NS_PER_MS,
         steady=clock.steady,
         files=list(clock.files),
