@@ -31,7 +31,7 @@ from .traces.sources import groups, reading
 from .traces.sources.settings import given
 from .traces.sources.trace import Trace
 from .traces.story import show as telling
-from .traces.tell import results
+from .traces.tell import certified, results
 from .traces.tell import watched as watching
 from .traces.tell.answered import answered, answers_json
 from .traces.tell.explored import explored
@@ -172,6 +172,14 @@ def explore(
     help=f"Take for granted: {', '.join(each.name for each in assumptions.ASSUMPTIONS)}. Repeatable.",
 )
 @click.option("--details", is_flag=True, help="Show which guards each obligation needs.")
+@click.option(
+    "--certify",
+    "certified_to",
+    type=options.Place(file_okay=False, path_type=Path),
+    metavar="DIR",
+    callback=options.empty,
+    help="Write what is proved as SMT-LIB 2, for verify and any other solver.",
+)
 @options.outlet
 def prove(
     *,
@@ -182,6 +190,7 @@ def prove(
     nodes: str,
     assume: tuple[str, ...],
     details: bool,
+    certified_to: Path | None,
     outlet: Outlet,
 ) -> int:
     """Prove properties for any number of servers and unbounded time; say which constants that takes."""
@@ -209,8 +218,49 @@ def prove(
         {(p.fence, p.property): p.counterexample for p in found if p.counterexample is not None}
     )
     outlet.console.print(proved(found, written, details=details))
-    outlet.finish("prove", {"results": [results.proof_json(proof, written) for proof in found]})
+    certificates: dict[tuple[str, str], str] = {}
+    if certified_to is not None:
+        with outlet.held:
+            certificates = certified.write_certificates(found, certified_to)
+            outlet.console.print(certified.told(certificates, certified_to))
+    told = [results.proof_json(proof, written, certificates) for proof in found]
+    outlet.finish("prove", {"results": told})
     return status(proof.verdict for proof in found)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=options.Place(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--solver",
+    "name",
+    default="cvc5",
+    show_default=True,
+    metavar="NAME",
+    help="cvc5 as a library, or a program that is given a file of SMT-LIB 2: z3, or a path.",
+)
+@options.taken_from(
+    "--build", options.BUILD, "FILE.py", "Where its build comes from, if it is one of your own."
+)
+@options.taken_from("--fence", options.FENCE, "FILE.py", "Likewise its fence.")
+@options.taken_from("--property", options.SAFETY, "FILE.py:NAME", "Likewise what was proved.")
+@options.outlet_without_runs
+def verify(*, folder: Path, name: str, outlet: Outlet) -> int:
+    """Check what prove --certify wrote: with another solver, and none of the code that proved it.
+
+    Every file has to be there as it was written, and to be what the fence and property named have to show.
+
+    Exit status: 0 all of it is verified; 1 some check is refuted; 3 a solver gave no answer, or the fence
+    named is another by now; 2 a file is missing or damaged.
+    """
+    from .checker.certificates.solvers import solver
+    from .checker.certificates.verify import verify as verifying
+
+    chosen = solver(name)
+    with Steps(outlet.console, live=outlet.live) as screen:
+        found = verifying(folder, chosen, screen.task)
+    outlet.console.print(certified.verified(found, chosen))
+    outlet.finish("verify", certified.verified_json(found, chosen))
+    return status({"refuted": "violated"}.get(each.verdict, each.verdict) for each in found)
 
 
 _DRAWN: dict[str, Callable[[Trace, Report], str]] = {

@@ -245,10 +245,21 @@ engine = click.option(
 
 def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where the result goes; the command gets an `Outlet` of that name."""
+    return click.option(
+        "--runs",
+        type=Place(file_okay=False, path_type=Path),
+        metavar="DIR",
+        callback=_folder,
+        help="Write each run found as a file that show and replay read.",
+    )(outlet_without_runs(command))
+
+
+def outlet_without_runs(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that finds no runs."""
 
     @functools.wraps(command)
     def with_outlet(
-        *, json_to: str | None, runs: Path | None, quiet: bool, no_progress: bool, **given: Any
+        *, json_to: str | None, quiet: bool, no_progress: bool, runs: Path | None = None, **given: Any
     ) -> Any:
         return command(outlet=Outlet(json_to=json_to, runs=runs, quiet=quiet, live=not no_progress), **given)
 
@@ -260,13 +271,6 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="FILE|-",
             callback=writable,
             help="Write the result as JSON; - is stdout. Tables go to stderr.",
-        ),
-        click.option(
-            "--runs",
-            type=Place(file_okay=False, path_type=Path),
-            metavar="DIR",
-            callback=_folder,
-            help="Write each run found as a file that show and replay read.",
         ),
         click.option("--quiet", is_flag=True, help="No tables and no runs, only the exit status."),
         click.option("--no-progress", is_flag=True, help="No progress while it works."),

@@ -26,7 +26,7 @@ from ...specs.lemmas import FIRST, Lemma, lemmas
 from ...specs.properties import Property
 from ..interruption import heed
 
-SOLVER = "z3"
+SOLVER, VERSION = "z3", z3.get_version_string()
 #: the name under which the first states stand among the transitions
 FIRST_STATE = "first state"
 #: the name under which the property stands among the lemmas

@@ -17,11 +17,11 @@ from types import MappingProxyType
 from ...model.language.variant import Variant
 from ...specs.assumptions import Assumption, assumption
 from ...specs.constraints import Constraint
-from ...specs.lemmas import enough
+from ...specs.lemmas import Lemma, enough
 from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run
-from .induct import Counterexample, Induction, Obligation
+from .induct import SOLVER, VERSION, Counterexample, Induction, Obligation
 from .witness import confirm, real_run, step_of
 
 #: progress(obligations done, all of them, the one just done)
@@ -50,6 +50,10 @@ class Proof:
     never_fires: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     note: str = ""
+    #: those from which it was to follow; guards that were left out; who proved it: name and version
+    lemmas: tuple[Lemma, ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
+    solver: tuple[str, str] = (SOLVER, VERSION)
 
 
 def prove(
@@ -206,4 +210,6 @@ class _Attempt:
             tuple(name for name, can in possible.items() if can is False),
             tuple(name for name, can in possible.items() if can is None),
             note,
+            self.induction.lemmas,
+            self.dropped,
         )

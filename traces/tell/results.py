@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ...checker.search.findings import Exploration
@@ -72,8 +73,12 @@ def _system_json(name: str) -> dict[str, str]:
     return {"fence": fence, "build": build}
 
 
-def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """One proof in the form that scripts read."""
+def proof_json(
+    proof: Proof,
+    written: Mapping[tuple[str, str], str],
+    certificates: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """One proof in the form that scripts read; ``certificates``: where each was written."""
     return {
         **_system_json(proof.fence),
         "property": proof.property,
@@ -85,6 +90,9 @@ def proof_json(proof: Proof, written: Mapping[tuple[str, str], str]) -> dict[str
         ],
         "note": proof.note,
         "seconds": round(proof.seconds, 3),
+        "solver": dict(zip(("name", "version"), proof.solver, strict=True)),
+        "certificate": certificates.get((proof.fence, proof.property)),
+        "lemmas": [{"name": lemma.name, "meaning": lemma.meaning} for lemma in proof.lemmas],
         "never_fires": list(proof.never_fires),
         "undecided": list(proof.undecided),
         "obligations": [
