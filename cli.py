@@ -39,12 +39,13 @@ from .traces.tell.listing import LISTS, listing
 from .traces.tell.matrix import Exploring
 from .traces.tell.outlet import Outlet, as_json
 from .traces.tell.progress import Steps
-from .traces.tell.proved import proved
+from .traces.tell.proved import lemmas_of, proved
 from .traces.tell.recorded import recorded
 from .traces.tell.replayed import replayed, rerun_text, shrunk_text
 from .traces.tell.witnesses import as_csv
 
 if TYPE_CHECKING:
+    from .specs.lemmas import Lemma
     from .traces.live.collect import Order
 
 #: more than any machine has; what is larger is no number that a search can be given
@@ -173,6 +174,21 @@ def explore(
 )
 @click.option("--details", is_flag=True, help="Show which guards each obligation needs.")
 @click.option(
+    "--lemmas",
+    "given",
+    metavar="FILE.py",
+    callback=options.lemmas,
+    help="From these lemmas, and no others.  [default: those there are; where they prove nothing, some are "
+    "looked for]",
+)
+@click.option(
+    "--keep-lemmas",
+    "kept_in",
+    metavar="FILE.py",
+    callback=options.writable,
+    help="Write the lemmas of what is proved, as --lemmas reads them.",
+)
+@click.option(
     "--certify",
     "certified_to",
     type=options.Place(file_okay=False, path_type=Path),
@@ -190,6 +206,8 @@ def prove(
     nodes: str,
     assume: tuple[str, ...],
     details: bool,
+    given: tuple[Lemma, ...] | None,
+    kept_in: str | None,
     certified_to: Path | None,
     outlet: Outlet,
 ) -> int:
@@ -201,6 +219,7 @@ def prove(
             f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
+    options.said_of(names, given or ())
     with Steps(outlet.console, live=outlet.live) as screen:
         found = prove_all(
             [
@@ -211,6 +230,7 @@ def prove(
             assume=assume,
             dropped=dropped,
             nodes=None if nodes == "any" else int(nodes),
+            lemmas=given,
             progress=screen.task,
             apart=outlet.held,
         )
@@ -218,6 +238,9 @@ def prove(
         {(p.fence, p.property): p.counterexample for p in found if p.counterexample is not None}
     )
     outlet.console.print(proved(found, written, details=details))
+    if kept_in is not None:
+        with outlet.held:
+            put(lemmas_of(found), kept_in)
     certificates: dict[tuple[str, str], str] = {}
     if certified_to is not None:
         with outlet.held:

@@ -18,7 +18,8 @@ from .model.builds import known as builds
 from .model.language.variant import VariantError
 from .model.pd import system
 from .model.variants import fences
-from .specs import assumptions, liveness, own, properties, scenario
+from .specs import assumptions, candidates, liveness, own, properties, scenario
+from .specs.lemmas import Lemma
 from .traces.explain.replay import DEFAULT_FENCES
 from .traces.sources.settings import duration_ns
 from .traces.tell.outlet import Outlet
@@ -211,6 +212,32 @@ def writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str 
     if not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
         raise click.BadParameter(f"{to}: expected a file that may be written; check its permissions")
     return to
+
+
+def lemmas(ctx: click.Context, param: click.Parameter, path: str | None) -> tuple[Lemma, ...] | None:
+    """The lemmas in a file of one's own."""
+    if path is None:
+        return None
+    try:
+        return own.lemmas(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def said_of(names: Iterable[str], given: Iterable[Lemma]) -> None:
+    """Whether lemmas speak of what these systems have.
+
+    Raises:
+        click.BadParameter: one does not.
+    """
+    for name in names:
+        vocabulary = system.vocabulary(fences.whole(name))
+        for lemma in given:
+            if not candidates.is_said_in(vocabulary, lemma.claim):
+                raise click.BadParameter(
+                    f"lemma {lemma.name!r} speaks of a variable that {name} has not; leave it out",
+                    param_hint="--lemmas",
+                )
 
 
 def empty(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:

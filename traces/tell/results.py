@@ -92,6 +92,7 @@ def proof_json(
         "seconds": round(proof.seconds, 3),
         "solver": dict(zip(("name", "version"), proof.solver, strict=True)),
         "certificate": certificates.get((proof.fence, proof.property)),
+        "lemmas_are": proof.lemmas_are,
         "lemmas": [{"name": lemma.name, "meaning": lemma.meaning} for lemma in proof.lemmas],
         "never_fires": list(proof.never_fires),
         "undecided": list(proof.undecided),
