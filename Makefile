@@ -71,7 +71,7 @@ site: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d build/doctrees docs $(SITE)
 
 # The JSON Schema of every document, where one has a new key.
-SCHEMAS := explore prove replay show run
+SCHEMAS := explore prove verify replay show run
 schema: $(READY)
 	for each in $(SCHEMAS); do $(BIN)/tsofence list schema $$each > docs/schema/$$each.json || exit 1; done
 

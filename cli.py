@@ -34,9 +34,9 @@ from .traces.sources.naming import Places
 from .traces.sources.settings import given
 from .traces.sources.trace import Trace
 from .traces.story import show as telling
+from .traces.tell import certified, results, schemas
 from .traces.tell import explored as exploring
 from .traces.tell import proved as proving
-from .traces.tell import results, schemas
 from .traces.tell import watched as watching
 from .traces.tell.answered import answered
 from .traces.tell.examples import examples
@@ -49,6 +49,7 @@ from .traces.tell.replayed import replayed, rerun_text, shrunk_text, what_next
 from .traces.tell.witnesses import as_csv
 
 if TYPE_CHECKING:
+    from .specs.lemmas import Lemma
     from .traces.live.collect import Order
 
 #: more than any machine has; what is larger is no number that a search can be given
@@ -187,6 +188,29 @@ def explore(
     help=f"Take for granted: {', '.join(each.name for each in assumptions.ASSUMPTIONS)}. Repeatable.",
 )
 @click.option("--details", is_flag=True, help="Show which guards each obligation needs.")
+@click.option(
+    "--lemmas",
+    "given",
+    metavar="FILE.py",
+    callback=options.lemmas,
+    help="From these lemmas, and no others.  [default: those there are; where they prove nothing, some are "
+    "looked for]",
+)
+@click.option(
+    "--keep-lemmas",
+    "kept_in",
+    metavar="FILE.py",
+    callback=options.writable,
+    help="Write the lemmas of what is proved, as --lemmas reads them.",
+)
+@click.option(
+    "--certify",
+    "certified_to",
+    type=options.Place(file_okay=False, path_type=Path),
+    metavar="DIR",
+    callback=options.empty,
+    help="Write what is proved as SMT-LIB 2, for verify and any other solver.",
+)
 @options.outlet
 def prove(
     *,
@@ -197,6 +221,9 @@ def prove(
     nodes: str,
     assume: tuple[str, ...],
     details: bool,
+    given: tuple[Lemma, ...] | None,
+    kept_in: str | None,
+    certified_to: Path | None,
     outlet: Outlet,
 ) -> int:
     """Prove properties for any number of servers.
@@ -220,6 +247,7 @@ def prove(
             assume=assume,
             dropped=dropped,
             nodes=None if nodes == "any" else int(nodes),
+            lemmas=given,
             progress=screen.task,
             apart=outlet.held,
         )
@@ -227,8 +255,51 @@ def prove(
     written = outlet.write_runs(runs)
     kept = outlet.keep(runs)
     outlet.console.print(proving.proved(found, written, details=details, kept=kept))
-    outlet.finish(results.proved(found, written))
+    if kept_in is not None:
+        with outlet.held:
+            put(proving.lemmas_of(found), kept_in)
+    certificates: dict[tuple[str, str], str] = {}
+    if certified_to is not None:
+        with outlet.held:
+            certificates = certified.write_certificates(found, certified_to)
+            outlet.console.print(certified.told(certificates, certified_to))
+    outlet.finish(results.proved(found, written, certificates))
     return status(proof.verdict for proof in found)
+
+
+@main.command(epilog=examples("verify"))
+@click.argument("folder", metavar="DIR", type=options.Place(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--solver",
+    "name",
+    default="cvc5",
+    show_default=True,
+    metavar="NAME",
+    help="cvc5 as a library, or a program that is given a file of SMT-LIB 2: z3, or a path.",
+)
+@options.taken_from(
+    "--build", options.BUILD, "FILE.py", "Where its build comes from, if it is one of your own."
+)
+@options.taken_from("--fence", options.FENCE, "FILE.py", "Likewise its fence.")
+@options.taken_from("--property", options.SAFETY, "FILE.py:NAME", "Likewise what was proved.")
+@options.outlet_without_runs
+def verify(*, folder: Path, name: str, outlet: Outlet) -> int:
+    """Check what prove --certify wrote: with another solver, and none of the code that proved it.
+
+    Every file has to be there as it was written, and to be what the fence and property named have to show.
+
+    Exit status: 0 all of it is verified; 1 some check is refuted; 3 a solver gave no answer, or the fence
+    named is another by now; 2 a file is missing or damaged.
+    """
+    from .checker.certificates.solvers import solver
+    from .checker.certificates.verify import verify as verifying
+
+    chosen = solver(name)
+    with Steps(outlet.console, live=outlet.live) as screen:
+        found = verifying(folder, chosen, screen.task)
+    outlet.console.print(certified.verified(found, chosen))
+    outlet.finish(results.verified(found, chosen))
+    return status({"refuted": "violated"}.get(each.verdict, each.verdict) for each in found)
 
 
 _DRAWN: dict[str, Callable[[Trace, Report], str]] = {

@@ -17,8 +17,10 @@ from .checker.search.explore import ENGINES
 from .library.asked import systems as systems_of
 from .model.builds import known as builds
 from .model.language.variant import VariantError
+from .model.pd import system
 from .model.variants import fences
-from .specs import assumptions, liveness, own, properties, scenario
+from .specs import assumptions, candidates, liveness, own, properties, scenario
+from .specs.lemmas import Lemma
 from .traces.explain.replay import DEFAULT_FENCES
 from .traces.sources.settings import duration_ns
 from .traces.tell.outlet import Outlet
@@ -214,6 +216,32 @@ def writable(ctx: click.Context, param: click.Parameter, to: str | None) -> str 
     return to
 
 
+def lemmas(ctx: click.Context, param: click.Parameter, path: str | None) -> tuple[Lemma, ...] | None:
+    """The lemmas in a file of one's own."""
+    if path is None:
+        return None
+    try:
+        return own.lemmas(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def said_of(names: Iterable[str], given: Iterable[Lemma]) -> None:
+    """Whether lemmas speak of what these systems have.
+
+    Raises:
+        click.BadParameter: one does not.
+    """
+    for name in names:
+        vocabulary = system.vocabulary(fences.whole(name))
+        for lemma in given:
+            if not candidates.is_said_in(vocabulary, lemma.claim):
+                raise click.BadParameter(
+                    f"lemma {lemma.name!r} speaks of a variable that {name} has not; leave it out",
+                    param_hint="--lemmas",
+                )
+
+
 def empty(ctx: click.Context, param: click.Parameter, folder: Path | None) -> Path | None:
     """A folder with nothing in it: what lies there would be read with what is written."""
     if folder is not None and folder.is_dir() and any(folder.iterdir()):
@@ -246,10 +274,21 @@ engine = click.option(
 
 def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
     """Where the result goes; the command gets an `Outlet` of that name."""
+    return click.option(
+        "--runs",
+        type=Place(file_okay=False, path_type=Path),
+        metavar="DIR",
+        callback=_folder,
+        help="Write each run found as a file that show and replay read.",
+    )(outlet_without_runs(command))
+
+
+def outlet_without_runs(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that finds no runs."""
 
     @functools.wraps(command)
     def with_outlet(
-        *, json_to: str | None, runs: Path | None, quiet: bool, no_progress: bool, **given: Any
+        *, json_to: str | None, quiet: bool, no_progress: bool, runs: Path | None = None, **given: Any
     ) -> Any:
         return command(outlet=Outlet(json_to=json_to, runs=runs, quiet=quiet, live=not no_progress), **given)
 
@@ -261,13 +300,6 @@ def outlet(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="FILE|-",
             callback=writable,
             help="Write the result as JSON; - is stdout, and tables then go to stderr.",
-        ),
-        click.option(
-            "--runs",
-            type=Place(file_okay=False, path_type=Path),
-            metavar="DIR",
-            callback=_folder,
-            help="Write each run found as a file that show and replay read.",
         ),
         click.option("--quiet", is_flag=True, help="No tables and no runs, only the exit status."),
         click.option("--no-progress", is_flag=True, help="No progress while it works."),

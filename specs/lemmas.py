@@ -384,6 +384,11 @@ _GROUNDS = (
 )
 
 
+def shipped() -> tuple[Lemma, ...]:
+    """Every lemma that some proof rests on, each once."""
+    return tuple({lemma.name: lemma for ground in _GROUNDS for lemma in ground.lemmas}.values())
+
+
 def _grounds(fence: Variant, prop: str) -> Iterator[_Ground]:
     return (ground for ground in _GROUNDS if prop in ground.properties and ground.fits(fence))
 

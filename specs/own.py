@@ -1,11 +1,12 @@
-"""Properties of somebody's own: ``./mine.py:NAME``, a `Property` or a `Liveness` in a Python file."""
+"""Properties of somebody's own: ``./mine.py:NAME``, a `Property` or a `Liveness` in a Python file; lemmas."""
 
 from __future__ import annotations
 
-from ..model.language.expr import condition
+from ..model.language.expr import Expr, condition
 from ..model.variants import fences
 from ..model.variants.own import SUFFIX, OwnError, blaming, module
 from . import liveness, properties
+from .lemmas import Lemma
 from .liveness import Liveness, named_steps
 from .properties import Property
 
@@ -61,6 +62,52 @@ def _try(found: Property | Liveness) -> None:
         for name, judge in judges.items():
             if (said := judge(transition)) is not None:
                 condition(said, f"{name} of {transition.name}")
+
+
+def lemmas(path: str) -> tuple[Lemma, ...]:
+    """The lemmas in a file: every `Lemma` in it, alone or in a tuple or list.
+
+    Raises:
+        ValueError: it cannot be used, or has none, or one of them says nothing of a state; the message is one
+            line.
+    """
+    found: dict[str, Lemma] = {}
+    for value in vars(module(path)).values():
+        for each in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(each, Lemma):
+                with blaming(path):
+                    _says_of_a_state(each)
+                if found.setdefault(each.name, each) is not each:
+                    raise OwnError(
+                        f"{path}: two lemmas are called {each.name!r}; choose another name for one"
+                    )
+    if not found:
+        raise OwnError(f"{path}: no Lemma in it; see docs/lemmas.md")
+    return tuple(found.values())
+
+
+def _says_of_a_state(lemma: Lemma) -> None:
+    """A lemma is true or false in a state, whatever step comes next.
+
+    Raises:
+        ValueError: it speaks of a step, of a server that it has not introduced, or of one that there is for
+            each.
+    """
+    from ..model.language.smt import existing  # it comes with z3, which takes long to import
+
+    condition(lemma.claim, f"lemma {lemma.name!r}")
+    _bound(lemma, lemma.claim, frozenset())
+    existing(lemma.claim)
+    existing(lemma.claim, [False])
+
+
+def _bound(lemma: Lemma, expr: Expr, names: frozenset[str]) -> None:
+    if expr.op in ("forall", "exists"):
+        names |= {expr.name}
+    if expr.op == "input" or (expr.op == "bound" and expr.name not in names):
+        raise ValueError(f"lemma {lemma.name!r} speaks of {expr.name}, which is of a step; say forall(…)")
+    for arg in expr.args:
+        _bound(lemma, arg, names)
 
 
 def known(name: str) -> None:

@@ -26,7 +26,7 @@ from ...specs.lemmas import FIRST, Lemma, lemmas
 from ...specs.properties import Property
 from ..interruption import heed
 
-SOLVER = "z3"
+SOLVER, VERSION = "z3", z3.get_version_string()
 #: the name under which the first states stand among the transitions
 FIRST_STATE = "first state"
 #: the name under which the property stands among the lemmas
@@ -91,22 +91,24 @@ def _constraints_in(core: Iterable[Term]) -> frozenset[Constraint]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """What a solver knows of a state: ``guards`` are literals that turn those of the step on, by label."""
 
     view: View
     solver: z3.Solver
     guards: Mapping[str, Term] = field(default_factory=dict)
 
-    def check(self, constraints: Iterable[Constraint], without: str | None = None) -> z3.CheckSatResult:
-        """Is it possible, under these constraints and without that guard?
+    def check(
+        self, constraints: Iterable[Constraint], without: str | None = None, more: Iterable[Term] = ()
+    ) -> z3.CheckSatResult:
+        """Is it possible, under these constraints, without that guard and with ``more`` literals?
 
         Raises:
             KeyboardInterrupt: see `interruption`.
         """
         heed()
         guards = (guard for label, guard in self.guards.items() if label != without)
-        return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints))
+        return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints), *more)
 
     @contextmanager
     def supposing(self, goal: Term) -> Iterator[None]:
@@ -123,7 +125,7 @@ class _Known:
 class _Refuted:
     """What was shown to be impossible, and constraints under which that is so."""
 
-    known: _Known
+    known: Known
     goal: Term
     constraints: frozenset[Constraint]
 
@@ -138,6 +140,8 @@ class _Refuted:
 class Induction:
     """What is to be shown of a property under a fence, and the lemmas that are to show it.
 
+    ``given``: these lemmas; None: those that the property brings, or that there are for it.
+
     Raises:
         KeyError: a guard to drop that does not exist.
     """
@@ -149,6 +153,7 @@ class Induction:
         assumptions: Sequence[Assumption] = (),
         nodes: int | None = None,
         dropped: Sequence[tuple[str, str]] = (),
+        given: Sequence[Lemma] | None = None,
     ) -> None:
         self.prop = prop
         self.assumptions = tuple(assumptions)
@@ -156,12 +161,14 @@ class Induction:
         self.transitions = system.transitions(fence, dropped)
         self.parameters = parameters(fence)
         meant = self.transitions[0].means
-        known = prop.lemmas or lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
+        known = given
+        if known is None:
+            known = prop.lemmas or lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
         self.lemmas = tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known)
         self.world = World(nodes)
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there
-        self._states: dict[int, tuple[View, list[Term]]] = {}
+        self._states: dict[int, tuple[View, dict[int, Term]]] = {}
         #: what was refuted with the help of constraints
         self._refuted: list[_Refuted] = []
 
@@ -187,23 +194,41 @@ class Induction:
         Raises:
             ValueError: as `decide`.
         """
-        known = self._before(transition)
-        view, step = known.view, transition.step
-        for label, guard in step.guard.items():
-            known.solver.add(z3.Implies(known.guards[label], view.of(guard)))
+        known = self.guarded(transition)
+        view = known.view
         broken_by = self.prop.broken_by(transition)
         if broken_by is not None:
             yield self._decide(known, transition, None, view.of(broken_by))
-        after = view.after(step.effect, self._actor)
+        after = self.after(known, transition)
         for lemma in lemmas:
-            yield self._decide(known, transition, lemma, negated(after, lemma.claim, self._witnesses))
+            yield self._decide(known, transition, lemma, self.failure(after, lemma))
+
+    def guarded(self, transition: Transition, switches: Mapping[int, Term] | None = None) -> Known:
+        """What is known before a step, and of its guards, each with its literal; ``switches`` turn on lemmas,
+        by their number: only these then hold.  None: all hold in any case."""
+        known = self._before(transition, switches)
+        for label, guard in transition.step.guard.items():
+            known.solver.add(z3.Implies(known.guards[label], known.view.of(guard)))
+        return known
+
+    def after(self, known: Known, transition: Transition) -> View:
+        """The state after the step."""
+        return known.view.after(transition.step.effect, self._actor)
+
+    def failure(self, view: View, lemma: Lemma) -> Term:
+        """That a lemma does not hold in a state."""
+        return negated(view, lemma.claim, self._witnesses)
+
+    def first(self, facts: Sequence[Expr] = FIRST) -> Known:
+        """What is known of the first states, of which these are the facts."""
+        view, _ = self._state(self._unnamed + sum(map(existing, facts)))
+        return Known(view, self._solver(view, (view.of(fact) for fact in facts)))
 
     def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
         """The obligations of the first states, of which these are the facts."""
-        view, _ = self._state(self._unnamed + sum(map(existing, facts)))
-        known = _Known(view, self._solver(view, (view.of(fact) for fact in facts)))
+        known = self.first(facts)
         for lemma in self.lemmas:
-            yield self._decide(known, None, lemma, negated(view, lemma.claim, self._witnesses))
+            yield self._decide(known, None, lemma, self.failure(known.view, lemma))
 
     def constraints(self) -> tuple[Constraint, ...]:
         """Constraints on constants that suffice for all that was proved; without any one of them z3 does not
@@ -259,16 +284,16 @@ class Induction:
         failing = (existing(claim, [False]) - spoken_of(claim) for claim in claims)
         return sum(map(existing, claims)) + max(failing, default=0)
 
-    def _state(self, unnamed: int) -> tuple[View, list[Term]]:
+    def _state(self, unnamed: int) -> tuple[View, dict[int, Term]]:
         """A state of which nothing is known, with every server that can matter in its universe; and that
-        all lemmas hold in it."""
+        lemmas hold in it, of those that were asked for."""
         if unnamed not in self._states:
             view = self.world.view(self.vocabulary)
             holders = [view.shared[v.name] for v in self.vocabulary.variables.values() if v.sort == NODE]
             others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
             terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
             view = replace(view, universe=terms).binding(SELF.name, self._actor)
-            self._states[unnamed] = view, [view.of(lemma.claim) for lemma in self.lemmas]
+            self._states[unnamed] = view, {}
         return self._states[unnamed]
 
     def _solver(self, view: View, facts: Iterable[Term]) -> z3.Solver:
@@ -278,7 +303,7 @@ class Induction:
         solver.add(list(facts))
         return solver
 
-    def _before(self, transition: Transition) -> _Known:
+    def _before(self, transition: Transition, switches: Mapping[int, Term] | None = None) -> Known:
         """All lemmas, the kind of the acting server and what is assumed of the step."""
         step = transition.step
         assumed = [guard for each in self.assumptions if (guard := each.guard(transition)) is not None]
@@ -289,16 +314,19 @@ class Induction:
             unnamed += sum(map(existing, stated))
             # An effect may make a lemma true or false.
             unnamed += sum(existing(value, (True, False)) for value in step.effect.values())
-        view, lemmas_hold = self._state(unnamed)
-        solver = self._solver(view, lemmas_hold)
+        view, hold = self._state(unnamed)
+        every = range(len(self.lemmas)) if switches is None else switches
+        hold.update({at: view.of(self.lemmas[at].claim) for at in every if at not in hold})
+        facts = [hold[at] if switches is None else z3.Implies(switches[at], hold[at]) for at in every]
+        solver = self._solver(view, facts)
         solver.add(self._actor != self.world.nobody)
         if transition.rule.kind in (Kind.PD, Kind.TSO):
             solver.add(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
         solver.add([view.of(guard) for guard in assumed])
-        return _Known(view, solver, {label: z3.Bool(f"guard {label}") for label in step.guard})
+        return Known(view, solver, {label: z3.Bool(f"guard {label}") for label in step.guard})
 
     def _decide(
-        self, known: _Known, transition: Transition | None, lemma: Lemma | None, goal: Term
+        self, known: Known, transition: Transition | None, lemma: Lemma | None, goal: Term
     ) -> Decided:
         """Refute ``goal``, the failure of the lemma or of the property."""
         began = time.monotonic()

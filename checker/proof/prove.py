@@ -17,12 +17,13 @@ from types import MappingProxyType
 from ...model.language.variant import Variant
 from ...specs.assumptions import Assumption, assumption
 from ...specs.constraints import Constraint
-from ...specs.lemmas import enough
+from ...specs.lemmas import Lemma, enough
 from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run
-from .induct import Counterexample, Induction, Obligation
-from .witness import confirm, real_run, step_of
+from . import houdini
+from .induct import SOLVER, VERSION, Counterexample, Induction, Obligation
+from .witness import FEW, MANY, confirm, real_run, step_of
 
 #: progress(obligations done, all of them, the one just done)
 ProgressFunction = Callable[[int, int, str], None]
@@ -50,6 +51,12 @@ class Proof:
     never_fires: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     note: str = ""
+    #: those from which it was to follow, and whether they are shipped, given or found; guards that were left
+    #: out; who proved it: name and version
+    lemmas: tuple[Lemma, ...] = ()
+    lemmas_are: str = "shipped"
+    dropped: tuple[tuple[str, str], ...] = ()
+    solver: tuple[str, str] = (SOLVER, VERSION)
 
 
 def prove(
@@ -59,12 +66,13 @@ def prove(
     assume: Sequence[str] = (),
     nodes: int | None = None,
     dropped: Sequence[tuple[str, str]] = (),
+    lemmas: Sequence[Lemma] | None = None,
     progress: ProgressFunction | None = None,
 ) -> Proof:
     """Prove the property, or show what is in the way.  Ctrl-C leaves what was found so far.
 
     ``assume`` names assumptions of `specs.lemmas`; ``dropped`` lists guards (transition, label) to
-    leave out.
+    leave out; ``lemmas``: those from which it is to follow, without any that are known or can be found.
 
     Raises:
         ValueError: an unknown assumption, or less than one server.
@@ -72,7 +80,7 @@ def prove(
     """
     if nodes is not None and nodes < 1:
         raise ValueError(f"a system has at least one server, not {nodes}")
-    attempt = _Attempt(fence, prop, [assumption(name) for name in assume], nodes, tuple(dropped))
+    attempt = _Attempt(fence, prop, [assumption(name) for name in assume], nodes, tuple(dropped), lemmas)
     try:
         return attempt.result(progress)
     except KeyboardInterrupt:
@@ -85,6 +93,7 @@ def prove_all(
     assume: Sequence[str] = (),
     nodes: int | None = None,
     dropped: Sequence[tuple[str, str]] = (),
+    lemmas: Sequence[Lemma] | None = None,
     progress: Callable[[str], ProgressFunction] | None = None,
     apart: AbstractContextManager[None] | None = None,
 ) -> list[Proof]:
@@ -115,7 +124,17 @@ def prove_all(
                 continue
             tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
             with apart or nullcontext():
-                proofs.append(prove(fence, prop, assume=assume, nodes=nodes, dropped=dropped, progress=tell))
+                proofs.append(
+                    prove(
+                        fence,
+                        prop,
+                        assume=assume,
+                        nodes=nodes,
+                        dropped=dropped,
+                        lemmas=lemmas,
+                        progress=tell,
+                    )
+                )
     return proofs
 
 
@@ -128,6 +147,8 @@ class _Attempt:
     assumptions: Sequence[Assumption]
     nodes: int | None
     dropped: tuple[tuple[str, str], ...]
+    given: Sequence[Lemma] | None = None
+    lemmas_are: str = "shipped"
     obligations: list[Obligation] = field(default_factory=list)
     failures: list[Counterexample] = field(default_factory=list)
     doing: str = ""
@@ -135,24 +156,29 @@ class _Attempt:
     induction: Induction = field(init=False)
 
     def __post_init__(self) -> None:
-        self.induction = Induction(self.fence, self.prop, self.assumptions, self.nodes, self.dropped)
+        if self.given is not None:
+            self.lemmas_are = "given"
+        self._begin(self.given)
+
+    def _begin(self, lemmas: Sequence[Lemma] | None) -> None:
+        self.induction = Induction(self.fence, self.prop, self.assumptions, self.nodes, self.dropped, lemmas)
+        self.obligations.clear()
 
     def result(self, progress: ProgressFunction | None) -> Proof:
         """Decide all of it."""
-        for decided in self.induction.decide():
-            self.obligations.append(decided.obligation)
-            if decided.why is not None:
-                self.failures.append(decided.why)
-            if progress is not None:
-                name = f"{decided.obligation.transition}: {decided.obligation.lemma}"
-                progress(len(self.obligations), len(self.induction), name)
-        if all(obligation.result == "proved" for obligation in self.obligations):
+        if self._decided(progress):
             return self._proved()
         taken = [assumed.name for assumed in self.assumptions]
         missing = [f"--assume {name}" for name in enough(self.fence, self.prop.name) if name not in taken]
         hint = f"; to be proved with {' '.join(missing)}" if missing and not self.dropped else ""
-        self.doing = "looking for a run from a first state"
-        run = real_run(self.fence.name, self.prop, self.assumptions, self.nodes, self.dropped)
+        # What does not hold mostly shows soon; lemmas take longer, and a run that is far away longer still.
+        run = self._run(FEW)
+        if run is None:
+            found, instead = self._found(progress)
+            if found is not None:
+                return found
+            run = self._run(MANY)
+            hint = instead + hint
         if run is not None:
             return self._proof("violated", "a run from a first state" + hint, run)
         if not self.failures:
@@ -163,6 +189,41 @@ class _Attempt:
         confirm(run, self.induction.lemmas, why.lemma, self.prop)
         note = f"{run.title}; its first state may be one that no run reaches{hint}"
         return self._proof("unknown", note, run)
+
+    def _decided(self, progress: ProgressFunction | None) -> bool:
+        """Whether every obligation is proved."""
+        for decided in self.induction.decide():
+            self.obligations.append(decided.obligation)
+            if decided.why is not None:
+                self.failures.append(decided.why)
+            if progress is not None:
+                name = f"{decided.obligation.transition}: {decided.obligation.lemma}"
+                progress(len(self.obligations), len(self.induction), name)
+        return all(obligation.result == "proved" for obligation in self.obligations)
+
+    def _run(self, most: int) -> Run | None:
+        self.doing = "looking for a run from a first state"
+        return real_run(self.fence.name, self.prop, self.assumptions, self.nodes, self.dropped, most)
+
+    def _found(self, progress: ProgressFunction | None) -> tuple[Proof | None, str]:
+        """A proof from lemmas that are found; None, and what is to be said of that, if there are none."""
+        if self.given is not None:
+            return None, ""
+        self.doing = "looking for lemmas"
+        tell = (lambda _: None) if progress is None else (lambda name: progress(0, 0, name))
+        try:
+            lemmas = houdini.find(self.fence, self.prop, self.assumptions, self.nodes, self.dropped, tell)
+        except houdini.OutOfTime:
+            return None, "; no lemmas were found in time"
+        if lemmas is None:
+            return None, "; no lemmas were found either"
+        before = self.induction, list(self.obligations), list(self.failures)
+        self._begin(lemmas)
+        self.lemmas_are, self.doing = "found", ""
+        if self._decided(progress):
+            return self._proved(), ""
+        self.induction, self.obligations, self.failures = before
+        return None, "; lemmas were found, but z3 gave up on an obligation"
 
     def interrupted(self) -> Proof:
         """What Ctrl-C leaves."""
@@ -206,4 +267,7 @@ class _Attempt:
             tuple(name for name, can in possible.items() if can is False),
             tuple(name for name, can in possible.items() if can is None),
             note,
+            self.induction.lemmas,
+            self.lemmas_are,
+            self.dropped,
         )

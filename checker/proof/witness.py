@@ -24,7 +24,7 @@ from ..search.explore import explore
 from .induct import Counterexample
 
 #: how many states of each scenario are looked at for a run: first few of each, then more
-_ROUNDS = (40_000, 400_000)
+FEW, MANY = 40_000, 400_000
 #: PD's own figures, in ms (one day for `maxResetTSGap`)
 _FIGURES = {
     "window": 3000,
@@ -90,8 +90,9 @@ def real_run(
     assumptions: Sequence[Assumption],
     nodes: int | None,
     dropped: Sequence[tuple[str, str]],
+    most: int,
 ) -> Run | None:
-    """A run from a first state to a step that breaks the property.
+    """A run from a first state to a step that breaks the property, among ``most`` states of each scenario.
 
     Its steps are found in the small scenarios; times, constants and inputs are then left open and
     solved for, so that it is told in PD's own figures where that is possible.
@@ -99,17 +100,14 @@ def real_run(
     Raises:
         KeyboardInterrupt: see `interruption`.
     """
-    for few in _ROUNDS:
-        for scenario in map(scenarios.load, scenarios.names()):
-            if nodes is not None and scenario.pd + scenario.tso > nodes:
-                continue
-            searched = explore(
-                scenario, fence, [prop], dropped=dropped, max_states=few, stop=noted, wait=False
-            )
-            heed()
-            found = searched.findings[0].run
-            if found is not None and _meets(found, assumptions):
-                return in_figures(found, prop) or found
+    for scenario in map(scenarios.load, scenarios.names()):
+        if nodes is not None and scenario.pd + scenario.tso > nodes:
+            continue
+        searched = explore(scenario, fence, [prop], dropped=dropped, max_states=most, stop=noted, wait=False)
+        heed()
+        found = searched.findings[0].run
+        if found is not None and _meets(found, assumptions):
+            return in_figures(found, prop) or found
     return None
 
 

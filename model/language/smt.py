@@ -92,7 +92,23 @@ class World:
         fields = {name: z3.Function(name, self.node_sort, self.sort(sort)) for name, sort in sorts.items()}
         shared = {v.name: self.constant(v.name, v.sort) for v in variables if not v.per_server}
         now = self.constant("now", TIME)
-        return View(self, {**shared, "now": now}, lambda name, owner: fields[name](owner))
+        return View(self, {**shared, "now": now}, _remembered(lambda name, owner: fields[name](owner)))
+
+
+def _remembered(read: Callable[[str, Term], Term]) -> Callable[[str, Term], Term]:
+    """The same, each term made once: most of the time of a large question goes into making terms."""
+    known: dict[tuple[str, int], tuple[Term, Term]] = {}
+
+    def again(name: str, owner: Term) -> Term:
+        key = name, owner.get_id()
+        if key not in known:
+            known[key] = (
+                read(name, owner),
+                owner,
+            )  # an owner that is forgotten would leave its number to another
+        return known[key][0]
+
+    return again
 
 
 _OPERATORS: dict[str, Callable[..., Term]] = {
@@ -167,7 +183,7 @@ class View:
             # Most often the reader is the actor itself, seen without a solver.
             return changed[name] if z3.eq(owner, actor) else z3.If(owner == actor, changed[name], before)
 
-        return replace(self, shared=shared, read=read)
+        return replace(self, shared=shared, read=_remembered(read))
 
 
 def number(value: Term, sort: Sort) -> int:

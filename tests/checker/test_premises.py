@@ -261,15 +261,15 @@ def test_a_server_for_every_server_is_refused() -> None:
 
 
 def test_guards_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    check = induct._Known.check
+    check = induct.Known.check
 
     def gives_up(
-        known: induct._Known, constraints: tuple[Constraint, ...], without: str | None = None
+        known: induct.Known, constraints: tuple[Constraint, ...], without: str | None = None
     ) -> z3.CheckSatResult:
         return z3.unknown if without is not None else check(known, constraints)
 
     sure = prove(OFF, named("key-monotone"))
-    monkeypatch.setattr(induct._Known, "check", gives_up)
+    monkeypatch.setattr(induct.Known, "check", gives_up)
     found = prove(OFF, named("key-monotone"))
     assert found.verdict == "proved"
     assert not any(obligation.guards_used for obligation in found.obligations)
@@ -294,7 +294,7 @@ def test_steps_that_z3_gives_up_on_are_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_question_that_z3_gives_up_on_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(induct._Known, "check", lambda known, constraints, without=None: z3.unknown)
+    monkeypatch.setattr(induct.Known, "check", lambda known, constraints, without=None: z3.unknown)
     found = induction("off", "key-monotone")
     assert found.is_tested() is None
     assert set(found.possible().values()) == {None}

@@ -173,9 +173,7 @@ def test_a_sample_of_the_table(kind: str, of: str, by_ms: int) -> None:
     assert wrong(SMALL[1], source, by_ms) == []
 
 
-@pytest.mark.parametrize(
-    ("kind", "of", "by_ms"), [("log", "http://127.0.0.1:27379", 50), ("log", "http://127.0.0.1:27479", -50)]
-)
+@pytest.mark.parametrize(("kind", "of", "by_ms"), [("log", "tso1", 50), ("log", "tso2", -50)])
 def test_what_a_small_offset_leaves_open_is_not_refuted(kind: str, of: str, by_ms: int) -> None:
     """Where events do not exclude that clocks agree: what refutes must do so however far they are apart."""
     report = replay(off_by(recorded(SMALL[1]), (kind, of), by_ms * MS), [FENCES[SMALL[1]]])
@@ -187,7 +185,7 @@ def test_what_a_small_offset_leaves_open_is_not_refuted(kind: str, of: str, by_m
 
 def test_terms_are_told_on_one_clock() -> None:
     trace = recorded(SMALL[1])
-    server = "http://127.0.0.1:27479"
+    server = "tso2"
     shifted = off_by(trace, ("log", server), 5_000 * MS)
     judged_ = [(each, align(each)) for each in (trace, shifted)]
     true, told_ = (ask(on_one_clock(each, of.clocks), (), recognise(each.versions)) for each, of in judged_)
@@ -202,9 +200,9 @@ def test_the_report_tells_offsets_and_how_many_events_do() -> None:
     shown = StringIO()
     console = Console(width=200, file=shown, color_system=None)
     console.print(replayed(as_recorded(SMALL[1]), {}, details=True))
-    (line,) = re.findall(r"the log of http://127.0.0.1:27379 .*", shown.getvalue())
+    (line,) = re.findall(r"the log of tso1 .*", shown.getvalue())
     assert re.search(r"-\d+ ms to \+\d+ ms +\d+ events", line)
-    (clock,) = (each for each in as_recorded(SMALL[1]).clocks.clocks if each.of == "http://127.0.0.1:27379")
+    (clock,) = (each for each in as_recorded(SMALL[1]).clocks.clocks if each.of == "tso1")
     assert clock.events > 1
 
 

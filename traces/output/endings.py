@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from ...checker.certificates.manifest import CertificateError
 from ...checker.search.engine import CheckpointError
 from ...specs.scenario import ScenarioError
 from ..sources.observation import BadInput
@@ -43,7 +44,7 @@ class OneLine(click.Group):
             sys.exit(BAD_INPUT)
         except click.ClickException as error:
             _ends(f"{error.format_message()} (tsofence --help says more)", BAD_INPUT)
-        except (BadInput, CheckpointError, ScenarioError, OSError) as error:
+        except (BadInput, CertificateError, CheckpointError, ScenarioError, OSError) as error:
             _ends(error, BAD_INPUT)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not look like a verdict
             click.echo(clean_lines(faults.trace(error)), nl=False, err=True)

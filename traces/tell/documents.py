@@ -113,6 +113,20 @@ class Obliged(Document, kw_only=True):
     seconds: Seconds
 
 
+class SolverUsed(Document, kw_only=True):
+    """A solver, as it names itself."""
+
+    name: str
+    version: str
+
+
+class Lemma(Document, kw_only=True):
+    """What a proof shows on its way to the property."""
+
+    name: str
+    meaning: str
+
+
 class Attempted(Document, kw_only=True):
     """A property proved under one build and fence, or not."""
 
@@ -125,6 +139,10 @@ class Attempted(Document, kw_only=True):
     constraints: list[Needed]
     note: Note
     seconds: Seconds
+    solver: SolverUsed
+    certificate: Annotated[str | None, said("the folder of its certificate, with --certify")]
+    lemmas_are: Annotated[str, one_of("shipped", "given", "found")]
+    lemmas: list[Lemma]
     never_fires: Annotated[Names, said("transitions that the lemmas exclude")]
     undecided: Annotated[Names, said("those of which the solver could not tell")]
     obligations: list[Obliged]
@@ -139,6 +157,44 @@ class Proved(Document, kw_only=True, tag_field="command", tag="prove"):
 
     version: Version
     results: list[Attempted]
+    fault: Fault
+
+
+# --- verify --------------------------------------------------------------------------------------------
+
+
+class Unrefuted(Document, kw_only=True):
+    """A check to which the answer was not unsat."""
+
+    file: str
+    transition: str
+    shows: Annotated[str, one_of("initiation", "consecution", "implication")]
+    lemma: Annotated[str | None, said("null: the property itself")]
+    answer: Annotated[str, said("sat, or why there is no answer")]
+
+
+class Checked(Document, kw_only=True):
+    """A proof of a certificate, checked by a solver."""
+
+    fence: Fence
+    build: Build
+    property: Property
+    verdict: Annotated[str, one_of("verified", "refuted", "unknown")]
+    unsat: Annotated[int, said("how many checks are refuted, as all should be")]
+    checks: Annotated[int, said("of how many")]
+    seconds: Seconds
+    prover: SolverUsed
+    digest: Annotated[str, said("of the system, the property, and what is taken for granted")]
+    note: Note
+    failed: list[Unrefuted]
+
+
+class Verified(Document, kw_only=True, tag_field="command", tag="verify"):
+    """What verify found."""
+
+    version: Version
+    solver: SolverUsed
+    results: list[Checked]
     fault: Fault
 
 
@@ -394,4 +450,4 @@ class Rerun(Document, kw_only=True, tag_field="command", tag="replay"):
 
 
 #: what a command's `--json` is
-Result = Explored | Proved | Replayed | Rerun
+Result = Explored | Proved | Verified | Replayed | Rerun

@@ -14,7 +14,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
             "tsofence prove --fence check-tso-primary --property single-writer \\\n"
             "    --assume service-mode-only --details"
         ),
+        "tsofence prove --fence save-cas --property unique --certify proof",
     ),
+    "verify": ("tsofence verify proof", "tsofence verify proof --solver z3"),
     "replay": (
         "tsofence replay recorded",
         "tsofence replay etcd.jsonl pd*.log tso*.log --build release-8.5",

@@ -109,9 +109,15 @@ class Steps(OnScreen):
         return self._task
 
     def task(self, what: str) -> Callable[[int, int, str], None]:
-        """Something to be proved: called with how many obligations are done, of how many, and which."""
+        """Something to be proved: called with how many obligations are done, of how many, and which; of none
+        while lemmas are looked for."""
         task = self._begin(what)
-        return lambda done, total, name: self._bar.update(task, completed=done, total=total)
+
+        def tell(done: int, total: int, name: str) -> None:
+            said = what if total else f"{what}: {name}"
+            self._bar.update(task, completed=done, total=total or None, description=said)
+
+        return tell
 
     def reading(self, file: str) -> None:
         """A file is read."""

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...checker.run import Run
+from ...specs.kept import as_python
 from .shown import Next, next_steps, one_run, shortest, show_last, system
 from .summary import Outcome, sentence
 from .tables import columns, files_written, indented, said, verdict_text
@@ -47,6 +48,7 @@ def proved(
     parts += said(rests)
     for constraint in dict.fromkeys(each for proof in results for each in proof.constraints):
         parts.append(indented(f"{constraint.formula}: {constraint.meaning}", "dim"))
+    parts += [part for proof in results if proof.lemmas_are == "found" for part in _found(proof)]
     parts += [indented(line, "yellow") for proof in results for line in _undecided(proof)]
     if details:
         parts += [part for proof in results for part in _proof_details(proof)]
@@ -91,6 +93,22 @@ def _next(
         again = ("prove", *system(passed.fence), "--property", passed.property)
         assumed = [word for name in passed.assumptions for word in ("--assume", name)]
         yield Next((*again, *assumed, "--details"), "which guards it needs")
+
+
+def lemmas_of(proofs: Sequence[Proof]) -> str:
+    """The lemmas of what is proved, as a file in Python."""
+    done = [proof for proof in proofs if proof.verdict == "proved"]
+    lemmas = {lemma.name: lemma for proof in done for lemma in proof.lemmas}
+    of = ", ".join(f"{proof.property} under {proof.fence}" for proof in done) or "nothing that is proved"
+    return as_python(tuple(lemmas.values()), f"Lemmas of {of}.")
+
+
+def _found(proof: Proof) -> list[RenderableType]:
+    """The lemmas that nobody gave, in words."""
+    parts: list[RenderableType] = [
+        indented(f"{proof.property} under {proof.fence}, lemmas found, each of them needed:", "dim")
+    ]
+    return parts + [indented(f"· {lemma.name}: {lemma.meaning}", "dim") for lemma in proof.lemmas]
 
 
 def _undecided(proof: Proof) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ... import __version__
@@ -27,10 +28,13 @@ from .answered import answers, terms
 from .stopped import what_stands_there
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
+    from ...checker.certificates.solvers import Solver
+    from ...checker.certificates.verify import Checked
     from ...checker.proof.prove import Proof
 
 #: the files of runs that were written, by system and property
 Written = Mapping[tuple[str, str], str]
+_NONE: Written = MappingProxyType({})
 
 
 def explored(scenario: str, found: Iterable[Exploration], written: Written) -> documents.Explored:
@@ -92,14 +96,14 @@ def _found(found: Exploration, finding: Finding, written: Written) -> documents.
     )
 
 
-def proved(found: Iterable[Proof], written: Written) -> documents.Proved:
-    """What prove found."""
+def proved(found: Iterable[Proof], written: Written, certificates: Written = _NONE) -> documents.Proved:
+    """What prove found; ``certificates``: where each was written."""
     return documents.Proved(
-        version=__version__, results=[_attempted(proof, written) for proof in found], fault=None
+        version=__version__, results=[_attempted(proof, written, certificates) for proof in found], fault=None
     )
 
 
-def _attempted(proof: Proof, written: Written) -> documents.Attempted:
+def _attempted(proof: Proof, written: Written, certificates: Written) -> documents.Attempted:
     build, fence = fences.parted(proof.fence)
     counterexample = proof.counterexample
     return documents.Attempted(
@@ -115,6 +119,10 @@ def _attempted(proof: Proof, written: Written) -> documents.Attempted:
         ],
         note=proof.note,
         seconds=round(proof.seconds, 3),
+        solver=_solver(proof.solver),
+        certificate=certificates.get((proof.fence, proof.property)),
+        lemmas_are=proof.lemmas_are,
+        lemmas=[documents.Lemma(name=each.name, meaning=each.meaning) for each in proof.lemmas],
         never_fires=list(proof.never_fires),
         undecided=list(proof.undecided),
         obligations=[
@@ -132,6 +140,47 @@ def _attempted(proof: Proof, written: Written) -> documents.Attempted:
         counterexample=None if counterexample is None else run_files.document(counterexample),
         run=written.get((proof.fence, proof.property)),
     )
+
+
+def verified(found: Iterable[Checked], solver: Solver) -> documents.Verified:
+    """What verify found."""
+    return documents.Verified(
+        version=__version__,
+        solver=_solver((solver.name, solver.version)),
+        results=[_checked(each) for each in found],
+        fault=None,
+    )
+
+
+def _checked(found: Checked) -> documents.Checked:
+    proof = found.proof
+    return documents.Checked(
+        fence=proof.fence,
+        build=proof.build,
+        property=proof.property,
+        verdict=found.verdict,
+        unsat=found.unsat,
+        checks=found.checks,
+        seconds=round(found.seconds, 3),
+        prover=_solver((proof.solver.name, proof.solver.version)),
+        digest=proof.digest,
+        note=found.note,
+        failed=[
+            documents.Unrefuted(
+                file=each.file,
+                transition=each.transition,
+                shows=each.check.shows,
+                lemma=each.check.lemma,
+                answer=each.answer,
+            )
+            for each in found.failed
+        ],
+    )
+
+
+def _solver(named: tuple[str, str]) -> documents.SolverUsed:
+    name, version = named
+    return documents.SolverUsed(name=name, version=version)
 
 
 def replayed(found: Report, asked: Asked, places: Places) -> documents.Replayed:

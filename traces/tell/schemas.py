@@ -15,6 +15,7 @@ from . import documents
 _TYPES: dict[str, tuple[type[Document], ...]] = {
     "explore": (documents.Explored,),
     "prove": (documents.Proved,),
+    "verify": (documents.Verified,),
     "replay": (documents.Replayed, documents.Rerun),
     "show": (Shown,),
     "run": (RunFile,),
@@ -23,6 +24,7 @@ _TYPES: dict[str, tuple[type[Document], ...]] = {
 MEANINGS = {
     "explore": "explore --json",
     "prove": "prove --json",
+    "verify": "verify --json",
     "replay": "replay --json, of a recording or of run files",
     "show": "show --to json",
     "run": "a run file, as --runs writes it and show and replay read it",

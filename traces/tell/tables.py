@@ -17,6 +17,8 @@ _STYLES = {
     "violated": "bold red",
     "holds": "green",
     "proved": "bold green",
+    "verified": "bold green",
+    "refuted": "bold red",
     "vacuous": "yellow",
     "unknown": "bold yellow",
 }

@@ -1,0 +1,229 @@
+"""Lemmas that are found prove what holds, each of them is needed, and nothing that is wrong is proved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tsofence.checker.certificates.obligations import Task
+from tsofence.checker.proof import houdini
+from tsofence.checker.proof import prove as proving
+from tsofence.checker.proof.houdini import _Search
+from tsofence.checker.proof.induct import Induction
+from tsofence.checker.proof.prove import prove
+from tsofence.checker.run import breaks
+from tsofence.cli import main
+from tsofence.model.language.expr import both, negate
+from tsofence.model.pd import state as s
+from tsofence.model.pd import system
+from tsofence.model.variants import fences
+from tsofence.model.variants.own import OwnError
+from tsofence.specs import candidates, kept, own
+from tsofence.specs.assumptions import assumption
+from tsofence.specs.lemmas import Lemma, lemmas, shipped
+from tsofence.specs.properties import named
+from tsofence.traces.tell.proved import lemmas_of
+
+STAYS = ("first-primary-stays", "service-mode-only", "no-client-syncs", "no-stale-deletes")
+OFF = fences.whole("off")
+FENCES = Path(__file__).parents[2] / "docs" / "own-fence"
+
+
+def quietly(name: str) -> None:
+    pass
+
+
+def names(found: Iterable[Lemma]) -> list[str]:
+    return [lemma.name for lemma in found]
+
+
+def shows(name: str, given: Iterable[Lemma]) -> bool:
+    """Whether these lemmas prove a property of off, by induction and nothing else."""
+    decided = Induction(OFF, named(name), given=tuple(given)).decide()
+    return all(each.obligation.result == "proved" for each in decided)
+
+
+def test_what_is_found_proves_and_all_of_it_is_needed() -> None:
+    found = houdini.find(OFF, named("key-monotone"))
+    assert found is not None
+    assert names(found) == ["save grows"]
+    assert shows("key-monotone", found)
+    assert not shows("key-monotone", ())
+
+
+def test_what_is_not_kept_is_dropped() -> None:
+    """Whatever proves more than is so: nothing was granted, the first states say, and a grant ends it."""
+    grows = lemmas(OFF, "key-monotone")
+    wrong = Lemma("never", "nothing is granted", negate(s.noted))
+    absurd = Lemma("absurd", "no first state is so", both(s.noted, negate(s.noted)))
+    search = _Search(Induction(OFF, named("key-monotone"), given=(wrong, *grows, absurd)), 600)
+    assert search.largest(range(3), quietly) == ({1}, True)
+    assert search.supporting({1}) == {1}
+    search = _Search(Induction(OFF, named("key-monotone"), given=(wrong, absurd)), 600)
+    alive, proving_it = search.largest(range(2), quietly)
+    assert not proving_it
+    assert 1 not in alive
+
+
+def test_superfluous_ones_are_left_out() -> None:
+    more = Lemma("who got what", "", negate(both(s.noted_found, negate(s.noted))))
+    search = _Search(Induction(OFF, named("key-monotone"), given=(*lemmas(OFF, "key-monotone"), more)), 600)
+    assert search.largest(range(2), quietly) == ({0, 1}, True)
+    assert search.least({0, 1}, quietly) == {0}
+
+
+def test_time_is_up() -> None:
+    with pytest.raises(houdini.OutOfTime):
+        houdini.find(OFF, named("key-monotone"), patience=0)
+
+
+@pytest.mark.parametrize(
+    ("raised", "note"),
+    [
+        (KeyboardInterrupt(), "interrupted while looking for lemmas"),
+        (houdini.OutOfTime(), "no lemmas were found in time"),
+        (None, "no lemmas were found either"),
+    ],
+)
+def test_nothing_found_is_said(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None, note: str
+) -> None:
+    def find(*given: object) -> None:
+        if raised is not None:
+            raise raised
+
+    monkeypatch.setattr(houdini, "find", find)
+    monkeypatch.setattr(proving, "real_run", lambda *given: None)
+    prop = named("unique")
+    found = prove(OFF, prop)
+    assert found.verdict == "unknown"
+    assert note in found.note
+
+
+def test_lemmas_that_are_given_are_the_only_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(houdini, "find", lambda *given: pytest.fail("looked for some"))
+    monkeypatch.setattr(proving, "real_run", lambda *given: None)
+    grows = lemmas(OFF, "key-monotone")
+    found = prove(OFF, named("key-monotone"), lemmas=grows)
+    assert (found.verdict, found.lemmas_are, names(found.lemmas)) == ("proved", "given", ["save grows"])
+    assert prove(OFF, named("key-monotone"), lemmas=()).verdict == "unknown"
+    assert lemmas_of([found]).startswith('"""Lemmas of key-monotone under off."""\n')
+
+
+def test_what_is_found_is_proved_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that errs proves nothing."""
+    wrong = Lemma("never", "nothing is granted", negate(s.noted))
+    monkeypatch.setattr(houdini, "find", lambda *given: (wrong,))
+    monkeypatch.setattr(proving, "real_run", lambda *given: None)
+    assert prove(OFF, named("unique")).verdict == "unknown"
+
+
+def test_lemmas_are_read_as_they_were_written(tmp_path: Path) -> None:
+    known = candidates.known(system.vocabulary(OFF))
+    every = (*known, *candidates.guarded(known), *candidates.orders(system.vocabulary(OFF)))
+    assert len({lemma.name for lemma in every}) == len(every)
+    file = tmp_path / "mine.py"
+    file.write_text(kept.as_python(every, 'All, in one "file"'), encoding="utf-8")
+    read = own.lemmas(str(file))
+    task = Task(OFF, named("unique"))
+    assert [task.claim(each.name, each.meaning, each.claim) for each in read] == [
+        task.claim(each.name, each.meaning, each.claim) for each in every
+    ]
+
+
+def test_what_a_build_lacks_is_no_candidate() -> None:
+    everything = {lemma.name for lemma in shipped()}
+    there = {lemma.name for lemma in candidates.known(system.vocabulary(OFF))}
+    assert everything - there == {"the poll syncs", "who has memory sends nothing on"}
+    pull = fences.whole("pull-8780")
+    assert {lemma.name for lemma in candidates.known(system.vocabulary(pull))} == everything
+
+
+HEAD = """
+from tsofence.model.language.expr import *
+from tsofence.model.language.transition import SELF
+from tsofence.model.pd import state as s
+from tsofence.specs.lemmas import Lemma
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no Lemma in it"),
+        ("L = Lemma('a', '', s.initialised[SELF])", "lemma 'a' speaks of n, which is of a step"),
+        ("L = Lemma('a', '', s.NOTE)", "lemma 'a' speaks of note, which is of a step"),
+        ("L = Lemma('a', '', s.timestamp)", "expected a condition"),
+        ("L = [Lemma('a', '', s.noted), Lemma('a', '', TRUE)]", "two lemmas are called 'a'"),
+        (
+            "L = Lemma('a', '', forall(lambda a: exists(lambda b: s.physical[a] < s.physical[b], 'b'), 'a'))",
+            "says of every server that there is another for it",
+        ),
+        ("L = 1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_mistakes_in_a_file_are_one_line(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HEAD + text, encoding="utf-8")
+    with pytest.raises(OwnError) as error:
+        own.lemmas(str(file))
+    assert says in str(error.value)
+    assert str(error.value).startswith(str(file))
+    assert "\n" not in str(error.value)
+
+
+def ends(*args: str | Path) -> object:
+    """The exit status of a command."""
+    with pytest.raises(SystemExit) as end:
+        main([*map(str, args)])
+    return end.value.code
+
+
+def test_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, json_to = tmp_path / "mine.py", tmp_path / "found.json"
+    asked = ("prove", "--fence", "off", "--property", "key-monotone", "--quiet")
+    assert ends(*asked, "--keep-lemmas", file) == 0
+    assert ends(*asked, "--lemmas", file, "--json", json_to) == 0
+    (found,) = json.loads(json_to.read_text(encoding="utf-8"))["results"]
+    assert (found["verdict"], found["lemmas_are"]) == ("proved", "given")
+    assert found["lemmas"][0]["name"] == "save grows"
+    assert ends(*asked, "--lemmas", tmp_path / "none.py") == 2
+    file.write_text(HEAD + "L = Lemma('a', '', Expr('var', BOOL, name='mine'))", encoding="utf-8")
+    assert ends(*asked, "--lemmas", file) == 2
+    missing, strange = capsys.readouterr().err.splitlines()
+    assert "none.py: cannot be read" in missing
+    assert "lemma 'a' speaks of a variable that off has not" in strange
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(
+    ("file", "name", "assume", "verdict"),
+    [
+        ("go_on_from.py", "unique", (), "proved"),
+        ("commit_only.py", "unique", STAYS, "proved"),
+        ("syncs_commit_only.py", "unique", STAYS, "violated"),
+    ],
+)
+def test_fences_that_nobody_has_proved(file: str, name: str, assume: tuple[str, ...], verdict: str) -> None:
+    fence = fences.whole(fences.take(str(FENCES / file)))
+    found = prove(fence, named(name), assume=assume)
+    assert found.verdict == verdict
+    if verdict == "proved":
+        assert found.lemmas_are == "found"
+        assumed = [assumption(each) for each in assume]
+        decided = Induction(fence, named(name), assumed, given=found.lemmas[:-1]).decide()
+        assert any(each.obligation.result != "proved" for each in decided)
+    else:
+        assert found.counterexample is not None
+        assert found.counterexample.reachable
+        assert breaks(found.counterexample, named(name))
+
+
+@pytest.mark.large
+def test_a_guard_that_is_needed_is_not_replaced_by_lemmas() -> None:
+    fence = fences.whole(fences.take(str(FENCES / "go_on_from.py")))
+    found = prove(fence, named("unique"), dropped=[("load_window", "key is as gone on from")])
+    assert found.verdict == "violated"
