@@ -12,7 +12,7 @@ from tsofence.model.pd import system
 from tsofence.model.variants import fences
 from tsofence.specs import liveness, properties, scenario
 
-from .pages import guards, matrix, objections
+from .pages import guards, lemmas, matrix, objections
 from .pages.page import Page
 from .pages.reasons import UNKNOWN, reason
 from .pages.redundant import FAULT, IDLE, IMPLIED, SAME, redundant
@@ -146,3 +146,27 @@ def test_what_stands_above_the_sections_stays(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == (
         "# A page\n\nBy hand.\n\n## first\n\n| a |\n\n## second\n\nnew\n"
     )
+
+
+def test_lemmas_found_are_no_more_than_those_shipped() -> None:
+    """Nor is any cell of the page missing, or without a proof, until `make lemmas` has run."""
+    lines = Page.read(lemmas.PAGE).sections[lemmas.SECTION].splitlines()[2:]
+    cells = [line.strip("| ").split(" | ") for line in lines]
+    assert [each[0] for each in cells] == [f"{fence}, {name}" for fence, name in lemmas.CELLS]
+    for _, shipped, of_shipped, _, found, of_found, *_ in cells:
+        assert int(found) <= int(shipped)
+        assert int(of_found) <= int(of_shipped)
+
+
+def test_a_row_says_what_comes_out() -> None:
+    (line,) = (
+        line
+        for line in Page.read(lemmas.PAGE).sections[lemmas.SECTION].splitlines()
+        if line.startswith("| off, key-monotone |")
+    )
+    cells = line.strip("| ").split(" | ")
+    made = lemmas.row("off", "key-monotone")
+    times = {3, 6, 7}
+    assert [cell for at, cell in enumerate(cells) if at not in times] == [
+        cell for at, cell in enumerate(made) if at not in times
+    ]
