@@ -1,4 +1,4 @@
 """Runs as files: written, read, and judged again.
 
-From outside: `files` and `rerun`.
+From outside: `files`, `folders` and `rerun`.
 """

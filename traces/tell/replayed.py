@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -194,6 +195,13 @@ def rerun_text(found: Rerun) -> RenderableType:
         steps = _some(each.steps) + forever
         properties_table.add_row(each.property, verdict_text(each.verdict), steps or each.note)
     return Group(Text(clean(found.run.title), style="bold"), table, Text(), properties_table)
+
+
+def left_out(files: Sequence[Path]) -> RenderableType:
+    """What stands beside run files, and is neither a run nor a recording."""
+    names = ", ".join(clean(file.name) for file in files[:_FEW])
+    more = f" and {len(files) - _FEW} more" if len(files) > _FEW else ""
+    return Text(f"not read, for they are neither runs nor recordings: {names}{more}", style="yellow")
 
 
 def _some(steps: Sequence[int]) -> str:
