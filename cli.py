@@ -28,6 +28,7 @@ from .traces.page import pages
 from .traces.questions.ask import ask
 from .traces.runs import files as run_files
 from .traces.runs import last
+from .traces.runs.folders import Runs, all_runs
 from .traces.runs.rerun import Rerun, rerun
 from .traces.sources import groups, reading
 from .traces.sources.naming import Places
@@ -45,7 +46,7 @@ from .traces.tell.matrix import Exploring
 from .traces.tell.outlet import Outlet, as_json
 from .traces.tell.progress import Steps
 from .traces.tell.recorded import recorded
-from .traces.tell.replayed import replayed, rerun_text, shrunk_text, what_next
+from .traces.tell.replayed import left_out, replayed, rerun_text, shrunk_text, what_next
 from .traces.tell.witnesses import as_csv
 
 if TYPE_CHECKING:
@@ -382,7 +383,7 @@ def replay(
     Watch streams of etcd, logs of PD, TSO servers and clients, samples of calls, or a run file.
     """
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
-    files = run_files.all_runs(paths)
+    runs = all_runs(paths)
     drawn = form
     if form is None and target is not None:
         drawn = Path(target).suffix.lower().removeprefix(".") or "csv"
@@ -394,7 +395,7 @@ def replay(
         if outlet.to_stdout:
             raise click.UsageError("--json - goes to stdout as well: say where --to goes, with -o FILE")
         outlet.leave_stdout()
-    if files:
+    if runs.files:
         if form is not None:
             raise click.UsageError("--to is for recordings: show RUN.json --to html shows a run")
         if dropped:
@@ -403,7 +404,7 @@ def replay(
             )
         if witnesses or target or shrunk_to:
             raise click.UsageError("--witnesses, --shrink and -o are for recordings: a run file has one run")
-        return _rerun(files, names if builds or chosen else (), asked, outlet)
+        return _rerun(runs, names if builds or chosen else (), asked, outlet)
     # of liveness only availability is judged; a run file may be asked for each
     unheard = set(asked) & set(liveness.known()) - set(replaying.NAMES)
     if unheard:
@@ -451,10 +452,10 @@ def replay(
     return status(verdicts)
 
 
-def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], outlet: Outlet) -> int:
+def _rerun(runs: Runs, chosen: Sequence[str], asked: Sequence[str], outlet: Outlet) -> int:
     """Replay of run files."""
     again: dict[str, Rerun] = {}
-    for file in files:
+    for file in runs.files:
         with outlet.held:
             run = run_files.load(file)
             if set(asked) & set(liveness.known()) and run.cycle_from is None:
@@ -463,6 +464,8 @@ def _rerun(files: Sequence[Path], chosen: Sequence[str], asked: Sequence[str], o
                 )
             again[str(file)] = rerun(run, chosen, asked)
             outlet.console.print(rerun_text(again[str(file)]))
+    if runs.beside:
+        outlet.console.print(left_out(runs.beside))
     outlet.finish(results.rerun(again))
     refused = len(chosen) == 1 and not all(each.fences[0].allows for each in again.values())
     return VIOLATED if refused else status(v.verdict for each in again.values() for v in each.properties)

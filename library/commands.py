@@ -16,6 +16,7 @@ from ..traces.clocks.align import on_one_clock
 from ..traces.explain import replay as replaying
 from ..traces.questions.ask import ask
 from ..traces.runs import files
+from ..traces.runs.folders import all_runs
 from ..traces.runs.rerun import rerun
 from ..traces.sources import groups, reading
 from ..traces.sources.naming import Places
@@ -183,9 +184,9 @@ def replay(
     names, here = _systems(fence, build, replaying.DEFAULT_FENCES, drop)
     chosen = names if fence or build else []
     asked = asking.properties(property, ())
-    runs = files.all_runs(places)
-    if runs:
-        return Rerun({str(file): rerun(files.load(file), chosen, asked) for file in runs})
+    runs = all_runs(places)
+    if runs.files:
+        return Rerun({str(file): rerun(files.load(file), chosen, asked) for file in runs.files})
     unheard = sorted(set(asked) & set(liveness.known()) - set(replaying.NAMES))
     if unheard:
         raise ValueError(f"{', '.join(unheard)}: only a run file can be asked for that")

@@ -173,14 +173,14 @@ def test_a_sample_of_the_table(kind: str, of: str, by_ms: int) -> None:
     assert wrong(SMALL[1], source, by_ms) == []
 
 
-@pytest.mark.parametrize(("kind", "of", "by_ms"), [("log", "tso1", 50), ("log", "tso2", -50)])
-def test_what_a_small_offset_leaves_open_is_not_refuted(kind: str, of: str, by_ms: int) -> None:
+def test_what_a_small_offset_leaves_open_is_not_refuted() -> None:
     """Where events do not exclude that clocks agree: what refutes must do so however far they are apart."""
-    report = replay(off_by(recorded(SMALL[1]), (kind, of), by_ms * MS), [FENCES[SMALL[1]]])
-    assert report.fences[0].conforms is not False
+    shifted = off_by(recorded(SMALL[1]), ("log", "tso1"), 50 * MS)
+    report = replay(shifted, [FENCES[SMALL[1]]])
+    assert report.fences[0].conforms is None
+    assert "if clocks are as estimated" in report.fences[0].note
     assert not any(each.verdict == "violated" for each in report.properties)
-    named = any(note.startswith("clocks may be apart: ") for note in report.notes)
-    assert report.fences[0].conforms or (named and "if clocks are as estimated" in report.fences[0].note)
+    assert any(note.startswith("clocks may be apart: ") for note in report.notes)
 
 
 def test_terms_are_told_on_one_clock() -> None:

@@ -84,14 +84,6 @@ def is_run(path: Path) -> bool:
         return recognise(file.read(4096))
 
 
-def all_runs(paths: Sequence[Path]) -> list[Path]:
-    """The run files that these are, or that stand in these folders; none if something else is among them."""
-    files: list[Path] = []
-    for path in paths:
-        files += sorted(path.iterdir()) if path.is_dir() else [path]
-    return files if all(map(is_run, files)) else []
-
-
 def dumps(run: Run) -> str:
     """The run as JSON, one line a move.
 

@@ -132,6 +132,19 @@ def texts(paths: Iterable[Path | str], progress: Callable[[str], None] | None = 
             yield from file.members()
 
 
+def is_recording(path: Path) -> bool:
+    """Whether there is a watch stream, a log or samples as a client writes them in a file.
+
+    Not: a table, as which much can be read. Raises `BadInput` when it cannot be read.
+    """
+    for text in texts([path]):
+        with text:
+            kind, _ = _recognise(Lines(text, Tally()).ahead())
+        if kind not in (Kind.IGNORED, Kind.SAMPLES, Kind.LEASES):
+            return True
+    return False
+
+
 def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None:
     """Raises `BadInput` where a log is of another cluster than the watch streams, or than other logs."""
     known = (etcd.cluster(keys[0].path) or "", keys[0].where) if keys else None

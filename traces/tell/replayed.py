@@ -270,6 +270,13 @@ def rerun_text(found: Rerun) -> RenderableType:
     return Group(heading, sentence("this run", outcomes), Text(), table, Text(), properties_table)
 
 
+def left_out(files: Sequence[Path]) -> RenderableType:
+    """What stands beside run files, and is neither a run nor a recording."""
+    names = ", ".join(clean(file.name) for file in files[:_FEW])
+    more = f" and {len(files) - _FEW} more" if len(files) > _FEW else ""
+    return Text(f"not read, for they are neither runs nor recordings: {names}{more}", style="yellow")
+
+
 def _some(steps: Sequence[int]) -> str:
     """The first of them, and how many there are."""
     more = f" and {len(steps) - _FEW} more" if len(steps) > _FEW else ""
