@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import grpc
@@ -17,7 +18,6 @@ from tsofence.traces.live import samples
 from tsofence.traces.live.collect import Order, Recorded, record
 from tsofence.traces.live.gateway import Access
 from tsofence.traces.live.gateway import Gateway as Client
-from tsofence.traces.live.lines import Lines
 from tsofence.traces.live.samples import Sampler
 from tsofence.traces.sources.observation import Call
 from tsofence.traces.sources.reading import read
@@ -56,8 +56,9 @@ def sampled(
 
     async def sampling() -> None:
         async with Client([gateway.url]) as client:
-            with Lines(folder / "samples.jsonl") as lines:
-                sampler = Sampler(client, pds, access or Access(), lines, said.append, 0.001)
+            with closing(
+                Sampler(client, pds, access or Access(), folder / "samples.jsonl", said.append, 0.001)
+            ) as sampler:
                 stop = asyncio.Event()
 
                 async def then_stop() -> None:

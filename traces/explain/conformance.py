@@ -133,14 +133,17 @@ def try_fences(
         with held:
             of_this = _from(progress, number * of_each, total)
             memory = MAX_BYTES // len(names)
-            world = World(name, order, dropped, asked)
-            never = impossible(world, order)
-            one = _try_one(world, order, () if stopped else stages, memory, of_this, never)
+            any_ = replace(order, begins=None)
+            world = World(name, any_, dropped, asked)
+            never = impossible(world, any_)
+            one = _try_one(world, any_, () if stopped else stages, memory, of_this, never)
             if one.verdict.conforms is False and world.silent and never is None:
-                listening = _as_if_lines_were_missing(order)
+                listening = _as_if_lines_were_missing(any_)
                 again = World(name, listening, dropped, asked)
                 other = _try_one(again, listening, stages, memory, _untold, None)
                 one = _by_silence(one, other, order, world.silent)
+            if one.verdict.conforms and order.begins:
+                one = _from_what_was_read(one, _try_one(world, order, stages, memory, _untold, never))
         tried.append(one)
     if progress:
         progress(total, total)
@@ -187,6 +190,17 @@ def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]
     return Tried(replace(one.verdict, conforms=None, note=note), one.stage, one.outcome)
 
 
+def _from_what_was_read(one: Tried, other: Tried) -> Tried:
+    """An explanation that begins with the keys that etcd had is shown, if there is one.
+
+    Verdicts rest on all of them: keys do not tell what servers had in memory, or in flight.
+    """
+    if not other.verdict.conforms:
+        return one
+    verdict = replace(one.verdict, run=other.verdict.run, note=other.verdict.note)
+    return Tried(verdict, one.stage, one.outcome)
+
+
 def _lacking(first: Contradiction) -> str:
     what = f"the log of {first.server} lacks lines" if first.server else "the recording lacks events"
     return f"{what}: {first.where} shows {first.transition}, and {first.denied}"
@@ -217,7 +231,7 @@ def _budget(order: Timeline, stage: Stage) -> int:
     """How many steps detours are worth: few where being stuck would decide nothing."""
     if _lacks_lines(order, stage):
         return LEAST_DETOURS
-    open_ = not order.watched or order.gap_text or order.window_assumed
+    open_ = not order.watched or order.gap_text or order.window_assumed or order.begins
     return FEW_DETOURS if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
 
 

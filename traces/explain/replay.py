@@ -299,6 +299,9 @@ def _notes(
     ]
     if order.late:
         notes.append("the watch began late: what etcd held before is one of the states that fit")
+    if order.begins:
+        shown = "an explanation that begins with it is shown, if there is one"
+        notes.append(f"what etcd held at revision {order.begins.revision} was read: {shown}")
     if order.gap_text:
         notes.append(f"{order.gap_text}: taken to be of other keys as far as the trace was explained")
     notes += [f"{NOT_USED}{count} {what}" for what, count in order.unused.items()]

@@ -338,12 +338,13 @@ class _Window:
 def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, int], int]]:
     """What differs from a cluster that was never used, in each state that the trace may begin in.
 
-    A watch that began late may find any server leading, with its memory not set, just saved, or saved long
-    ago.
+    A watch that began late may find any server leading, or those that etcd had then if somebody read it, with
+    its memory not set, just saved, or saved long ago.
     """
     for modes in product(*timeline.api):
         nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
-        yield nobody
+        if timeline.begins is None:
+            yield nobody
         if timeline.late:
             yield from _late_states(world, timeline, nobody)
 
@@ -353,13 +354,17 @@ def _late_states(
 ) -> Iterator[dict[tuple[str, int], int]]:
     """The states in which a watch may begin late: who leads, is listed and expected, with which memory."""
     tsos = [n for n in world.servers if n not in world.pds]
-    registered = product((0, LISTED) if timeline.constants["registry"] else (0,), repeat=len(tsos))
+    windows, pds, primaries = timeline.first_windows, (0, *world.pds), (0, *tsos)
+    registered = [*product((0, LISTED) if timeline.constants["registry"] else (0,), repeat=len(tsos))]
     expected = (0, *tsos) if world.expects else (0,)
-    for held, pd, tso, listed, chosen in product(
-        timeline.first_windows, (0, *world.pds), (0, *tsos), [*registered], expected
-    ):
+    if begins := timeline.begins:
+        windows, pds, primaries = (begins.window_ns,), (begins.leader,), (begins.primary,)
+        if timeline.constants["registry"]:
+            registered = [tuple(LISTED if n in begins.listed else 0 for n in tsos)]
+        expected = (begins.expected,) if world.expects else (0,)
+    for held, pd, tso, listed, chosen in product(windows, pds, primaries, registered, expected):
         led = [n for n in (pd, tso) if n]
-        memories = [(None, held, max(held - timeline.window(n), 1)) for n in led]
+        memories = [(None, held, max(held - timeline.window(n), 1)) if held else (None,) for n in led]
         for saved in product(*memories):
             given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): held}
             given |= {("registration", n): state for n, state in zip(tsos, listed, strict=True)}

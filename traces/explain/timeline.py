@@ -13,6 +13,7 @@ from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, W
 from ..sources.servers import Servers
 from ..sources.settings import GIVEN, Setting
 from ..sources.trace import Gap, Trace
+from .begins import Begins, begins
 from .contradictions import contradictions
 from .logs import logs_of
 from .saves import Saves
@@ -40,7 +41,8 @@ class Timeline:
     that it did, until then. Events may be missing from
     revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
-    first event is not known, `first_windows` are what the timestamp key may have held then. `unused` counts
+    first event is not known, `first_windows` are what the timestamp key may have held then, but for what
+    somebody read of etcd, `begins`. `unused` counts
     observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
     `contradicted`: what one source says and another one denies, whatever the fence; `lacking`: of what a
     log does not tell although it would. `taken`: what is explained by nothing that the trace shows.
@@ -77,6 +79,7 @@ class Timeline:
     tells_loads: bool = True
     telling: Mapping[int, int] = field(default_factory=dict)
     steady: Mapping[int, int] = field(default_factory=dict)
+    begins: Begins | None = None
 
     def window(self, number: int) -> int:
         """The save interval of a server."""
@@ -149,6 +152,7 @@ def timeline(trace: Trace) -> Timeline:
         lacking=said.lacking,
         taken=said.taken,
         telling={log.number: log.end_ns - LATE_NS for log in logs_of(trace, servers) if log.tells_all},
+        begins=begins(trace.state, servers) if late else None,
     )
 
 

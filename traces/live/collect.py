@@ -84,7 +84,7 @@ class Session:
         if await self.recorder.turn(lambda: Lines(_made(folder) / "etcd.jsonl")):
             self.folders.append(folder)
             if self._sampler:
-                self._sampler.turn(Lines(folder / _SAMPLES))
+                self._sampler.turn(folder / _SAMPLES)
             for tail in self._tails:
                 tail.turn(Lines(_free(folder, tail.path.name)))
 
@@ -157,7 +157,7 @@ def _sampler(order: Order, gateway: Gateway, part: Path, say: Say) -> Sampler | 
         return None
     from .samples import Sampler
 
-    return Sampler(gateway, gateway.urls, order.access, Lines(part / _SAMPLES), say, order.sample_s)
+    return Sampler(gateway, gateway.urls, order.access, part / _SAMPLES, say, order.sample_s)
 
 
 async def _greet(gateway: Gateway, say: Say) -> None:

@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..sources.observation import MAX_NAME, MAX_TEXT, BadInput
@@ -39,12 +40,13 @@ class Sampler:
     """
 
     def __init__(
-        self, gateway: Gateway, pds: Sequence[str], access: Access, lines: Lines, say: Say, period_s: float
+        self, gateway: Gateway, pds: Sequence[str], access: Access, file: Path, say: Say, period_s: float
     ) -> None:
         self._gateway = gateway
         self._pds = [("pd", url) for url in pds]
         self._access = access
-        self._lines = lines
+        self._file = file
+        self._lines: Lines | None = None
         self._say = say
         self._period_s = period_s
         self._asked: set[Server] = set()
@@ -58,14 +60,15 @@ class Sampler:
         """
         await first(self._sample(), stop.wait())
 
-    def turn(self, lines: Lines) -> None:
-        """Go on in another file."""
-        self._lines.close()
-        self._lines = lines
+    def turn(self, file: Path) -> None:
+        """Go on in another file, which is made for its first line."""
+        self.close()
+        self._file, self._lines = file, None
 
     def close(self) -> None:
         """Nothing more is written."""
-        self._lines.close()
+        if self._lines is not None:
+            self._lines.close()
 
     async def _sample(self) -> None:
         try:
@@ -123,6 +126,7 @@ class Sampler:
                     "count": 1,
                 }
                 line = json.dumps(told | ({"error": error} if error else {}), separators=(",", ":"))
+                self._lines = self._lines or Lines(self._file)
                 self._lines.write(line.encode() + b"\n")
                 self.samples += 1
                 await asyncio.sleep(max(0.0, due - clock()))

@@ -12,6 +12,7 @@ The messages are few, so they are described here and not generated: those fields
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,7 +84,8 @@ def channel(url: str, access: Access) -> Any:
     target = f"{host}:{address.port or _PORT.get(address.scheme, 0)}"
     if address.scheme != "https":
         return grpc.aio.insecure_channel(target, _OPTIONS)
-    files = [None if file is None else _content(file) for file in (access.cacert, access.key, access.cert)]
+    key = access.key or access.cert  # one file may have both
+    files = [None if file is None else _content(file) for file in (access.cacert, key, access.cert)]
     return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(*files), _OPTIONS)
 
 
@@ -112,7 +114,7 @@ async def ask(connection: Any, kind: str, cluster: int, within_s: float) -> tupl
         answer = await stream.read()
         if answer == grpc.aio.EOF:
             raise Failed(await stream.details() or "the stream ended")
-    except grpc.RpcError as error:
+    except (grpc.RpcError, asyncio.InvalidStateError) as error:  # the latter: it failed before it was asked
         code = error.code() if hasattr(error, "code") else None
         raise Failed(f"{code.name if code else 'failed'}: {_why(error)}") from None
     finally:

@@ -48,7 +48,8 @@ class Servers:
         #: is a PD in API mode at any time?
         self.registry = any(mode for modes in self._modes.values() for _, mode in modes)
         named = (Key.LEADER, Key.PRIMARY, Key.REGISTRY) if self.registry else (Key.LEADER, Key.PRIMARY)
-        for event in trace.keys:
+        held = trace.state.events if trace.state else ()
+        for event in (*held, *trace.keys):
             if event.server and event.key in named:
                 (pds if event.key is Key.LEADER else tsos)[event.server] = None
                 self._endpoints |= dict.fromkeys(map(address, event.urls or (event.server,)), event.server)
@@ -70,7 +71,7 @@ class Servers:
                     (pds if line.service is Service.PD else tsos)[line.server] = None
         if not pds:
             pds[UNNAMED_PD] = None
-        told = any(event.key is Key.PRIMARY for event in trace.keys)
+        told = any(event.key is Key.PRIMARY for event in (*held, *trace.keys))
         if not tsos and (told or any(line.refusal is Refusal.FENCE for line in trace.logs)):
             tsos[UNNAMED_TSO] = None
         if both := next((name for name in pds if name in tsos), None):
@@ -83,7 +84,7 @@ class Servers:
         self._first_lines: dict[str, LogEvent] = {}
         for line in trace.logs:
             self._first_lines.setdefault(line.server, line)
-        led = {event.server for event in trace.keys if event.key is Key.LEADER and event.put}
+        led = {event.server for event in (*held, *trace.keys) if event.key is Key.LEADER and event.put}
         #: PDs that led although no log tells in which mode
         self.untold = tuple(name for name in pds if name in led and name not in self._modes)
 

@@ -1,0 +1,63 @@
+"""A watch that begins late, with what etcd held then: where its explanation begins."""
+
+import gzip
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.sources import state
+from tsofence.traces.sources.reading import read
+
+RECORDED = Path(__file__).parents[1] / "recordings" / "upgrade-fenced" / "etcd.jsonl.gz"
+Pair = dict[str, Any]
+
+
+def name(pair: Pair) -> str:
+    return b64decode(pair["key"]).decode()
+
+
+def from_revision(first: int, folder: Path, of_state: Callable[[Pair], bool] | None = None) -> Report:
+    """The recording from there on, with the state that etcd had then, or a part of it."""
+    held: dict[str, Pair] = {}
+    lines = []
+    for line in gzip.decompress(RECORDED.read_bytes()).splitlines():
+        for event in json.loads(line).get("Events", []):
+            if event["kv"]["mod_revision"] > first:
+                lines.append({"result": {"header": {}, "events": [event]}})
+                continue
+            held.pop(name(event["kv"]), None)
+            held |= {} if event.get("type") else {name(event["kv"]): event["kv"]}
+    pairs = [each for path, each in held.items() if state.concerns(path) and (not of_state or of_state(each))]
+    response = {"header": {"revision": str(first)}, "kvs": pairs}
+    begin = {"recv_unix_ns": 1, "state": True, "response": response}
+    (folder / "etcd.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (begin, *lines)))
+    return replay(read([folder / "etcd.jsonl"]), ["check-tso-primary"])
+
+
+@pytest.mark.parametrize("first", range(3, 40, 6))
+def test_what_is_left_of_a_healthy_recording_conforms(first: int, tmp_path: Path) -> None:
+    found = from_revision(first, tmp_path)
+    (verdict,) = found.fences
+    assert (verdict.conforms, verdict.run is not None) == (True, True), verdict.note
+    assert any(note.startswith(f"what etcd held at revision {first} was read: ") for note in found.notes)
+
+
+def test_an_explanation_begins_with_those_who_held_the_keys(tmp_path: Path) -> None:
+    """The primary's key goes, and no event names who had it."""
+    (verdict,) = from_revision(29, tmp_path).fences
+    run = verdict.run
+    assert run is not None
+    leads, primary = (run.names[run.first[key, 0] - 1] for key in ("leader", "primary"))
+    assert (leads, primary) == ("pd1", "http://127.0.0.1:13379")
+
+
+@pytest.mark.parametrize("key", ["leader", "primary", "timestamp"])
+def test_a_state_that_fits_nothing_refutes_nothing(key: str, tmp_path: Path) -> None:
+    """What servers had in memory, or in flight, the keys do not tell: verdicts do not rest on them."""
+    (verdict,) = from_revision(24, tmp_path, lambda pair: key not in name(pair)).fences
+    assert verdict.conforms is True, verdict.note
