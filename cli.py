@@ -486,9 +486,9 @@ def record(*, order: Order, folder: Path, quiet: bool) -> int:
     """Record what a cluster does, for replay.
 
     It only reads, through PD's client URL: the keys of PD's timestamps as they are when it begins, every
-    event of etcd from there on (of other keys only that there was one), and logs as they grow. With --sample it
-    also asks for timestamps, as clients do. A connection that ends is begun again; what is lost all the same
-    is said, and replay finds it in the recording. Ctrl-C ends it.
+    event of etcd from there on (of other keys only that there was one), and logs as they grow. With --sample
+    it also asks for timestamps, as clients do. A connection that ends is begun again; what is lost all the
+    same is said, and replay finds it in the recording. Ctrl-C ends it.
 
     Exit status: 0 the recording is whole; 3 something is missing, or it ended by itself; 2 nothing can be
     recorded, or written; 130 interrupted before anything was recorded.

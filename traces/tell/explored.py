@@ -15,9 +15,11 @@ from ..output.terminal import clean
 from . import matrix
 from .shown import Next, next_steps, one_run, others, shortest, show_last, system
 from .summary import Outcome, sentence
-from .tables import OneLine, files_written, indented, said
+from .tables import FewLines, OneLine, files_written, indented, said
 
 _JSON = "--json lists them"
+#: of so many fences each has a line, and nobody needs to be told that there are others
+_MANY = 5
 
 
 def runs_of(results: Sequence[Exploration]) -> dict[tuple[str, str], Run]:
@@ -45,7 +47,8 @@ def explored(
     parts: list[RenderableType] = [
         Text(clean(f"{world.name}: {world.description}"), style="bold"),
         Text(),
-        *(_sentence(found) for found in results),
+        # of many, the matrix is the answer
+        *(_sentence(found) if len(results) < _MANY else FewLines(_sentence(found), 1) for found in results),
     ]
     if any(found.findings for found in results):
         asked = dict.fromkeys(finding.property for found in results for finding in found.findings)
@@ -53,7 +56,7 @@ def explored(
     violated = [f for found in results for f in found.findings if f.verdict == "violated" and f.steps]
     if violated:
         least = min(finding.steps or 0 for finding in violated)
-        parts.append(Text(f"✗ {least}: violated, by a run of {least} steps", style="dim"))
+        parts.append(Text(f"{least}: violated, by a run of {least} steps", style="dim"))
     parts.append(Text())
     noted = [(found.fence, *each) for found in results for each in _notes(found)]
     parts += [*_amounts(results), *said(noted)]
@@ -149,10 +152,6 @@ def _next(
         yield Next(("explore", "--scenario", place, "--all-fences"), "which fence keeps what")
     elif not first and results:
         yield Next(("prove", *system(results[0].fence)), "the same for any number of servers")
-
-
-#: of so many fences nobody needs to be told that there are others
-_MANY = 5
 
 
 def _outside(found: Exploration) -> list[str]:
