@@ -25,6 +25,8 @@ html_copy_source = False
 exclude_patterns = ["schema", "bounds", "matrix", "own-fence"]
 #: headings are linked to as a forge does
 myst_heading_anchors = 4
+#: most blocks of code are commands and what they print
+highlight_language = "text"
 #: docstrings write `name`
 default_role = "code"
 autodoc_member_order = "bysource"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -175,6 +176,20 @@ def test_any_networkx_code_runs_on_the_states(tmp_path: Path) -> None:
     assert any(data["leader"] == "pd1" for _, data in graph.nodes(data=True))
     with pytest.raises(nx.NetworkXError, match="Frozen graph"):
         graph.add_edge(0, 1)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("page", ["tutorial", "how-to"])
+def test_what_the_pages_show_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One block after the other, as in a notebook; those with tests need a cluster."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fences, "_OWN", {"fence": {}, "build": {}})
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / f"{page}.md").read_text(), re.S | re.M)
+    cells = [block for block in blocks if "def test_" not in block]
+    assert cells
+    names: dict[str, object] = {}
+    for cell in cells:
+        exec(cell, names)  # noqa: S102  # what readers do
 
 
 def commit_only() -> Fence:
