@@ -16,7 +16,8 @@ from tsofence.model.pd.state import JOB, ROLE
 
 build = Variant(
     "before-9051",
-    "7.1 to 8.5.1: as release-8.5, but a PD is asked for its lease alone, and enabled after its sync",
+    "before pull 9056, 7.1 to 8.5.1 but for 7.5.6 and 7.5.7: as release-8.5, but a PD is asked for its lease "
+    "alone, and enabled after its sync",
     source="tikv/pd aa7a4c6e4e^",
     builds_on=[release_8_5.build],
 )

@@ -113,13 +113,13 @@ def _redundant(system: str, those: Sequence[Guard]) -> list[tuple[str, str, str,
 
 def _searched(found: Found, kept: Kept) -> None:
     """What searches find without a guard."""
-    for place, system in objections.SEARCHES:
-        before = kept.once(f"search {place} {system}", partial(objections.baseline, place, system))
-        busy = {(transition, label) for transition, label in before["busy"]}
+    for search in objections.SEARCHES:
+        before = kept.once(search.name, partial(objections.baseline, search))
+        busy = search.guards if before["busy"] is None else {(name, label) for name, label in before["busy"]}
         for guard in [each for each in found.open() if each in busy]:
-            ask = partial(objections.missed, place, system, guard, before["steps"])
-            if what := kept.once(f"search {place} {system} {':'.join(guard)}", ask):
-                found.noticed[guard] = f"`{place}`, {system}: {what}"
+            ask = partial(objections.missed, search, guard, before)
+            if what := kept.once(f"{search.name} {':'.join(guard)}", ask):
+                found.noticed[guard] = f"`{search.place}`, {search.system}: {what}"
 
 
 def _replayed(found: Found, kept: Kept) -> None:

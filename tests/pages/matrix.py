@@ -21,21 +21,26 @@ from tsofence.model.builds import known as builds
 from tsofence.model.language.transition import Kind
 from tsofence.model.variants import fences
 from tsofence.specs import scenario
+from tsofence.specs.properties import NAMES as PROPERTIES
 
 from .page import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "matrix.md"
 
-#: scenarios that come with tsofence, and some for behaviours that they leave out.  Not asked: those whose
-#: tables of times take minutes for each build (client-sync, tso-pair, mixed-upgrade)
+#: scenarios that come with tsofence, and some for behaviours that they leave out
 SCENARIOS = (
     "rolling-upgrade",
     "tso-restart",
     "pd-failover",
+    "mixed-upgrade",
+    "tso-pair",
+    "client-sync",
     "docs/two-reads.toml",
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "matrix").glob("*.toml"))),
 )
+NOT_SEARCHED = "not searched"
+_NO_TIME = "the table of times takes minutes for each"
 #: where a search is cut: some 20 s
 MOST = 4_000_000
 #: builds from before there were TSO servers: only asked where a scenario has none
@@ -44,6 +49,13 @@ BEFORE_TSO = ("release-6.5",)
 REPAIRED = ("master-2026-08", "release-8.5")
 REPAIRS = ("check-tso-primary", "save-cas", fences.ALL[-1])
 THOROUGH = ("rolling-upgrade", "tso-restart", "pd-failover")
+#: whose tables of times take minutes for each system, but where they come with tsofence: the fences that are
+#: asked all the same, on the base alone
+LARGE: dict[str, tuple[str, ...]] = {
+    "mixed-upgrade": fences.ALL,
+    "tso-pair": (fences.NONE, "check-tso-primary"),
+    "client-sync": (fences.NONE, "check-tso-primary"),
+}
 
 
 def _builds(place: str) -> list[str]:
@@ -53,23 +65,50 @@ def _builds(place: str) -> list[str]:
     return [name for name in builds.SHIPPED if name not in left_out]
 
 
-def _asked(place: str) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    """Builds and fences of each command of a scenario: builds without a fence; fences on the base; in some
-    scenarios what repairs a build, on two of them as well."""
-    yield _builds(place), ()
-    yield (), fences.ALL if place in scenario.names() else (fences.NONE, *REPAIRS)
+@dataclass(frozen=True)
+class Asked:
+    """What one command asks: builds without a fence, fences on the base, or fences on builds."""
+
+    place: str
+    builds: Sequence[str] = ()
+    fences: Sequence[str] = ()
+
+    @property
+    def systems(self) -> list[str]:
+        """The rows that it makes."""
+        return [
+            fences.of_build(build, fence)
+            for build in self.builds or (builds.DEFAULT,)
+            for fence in self.fences or (fences.NONE,)
+        ]
+
+    def __str__(self) -> str:
+        options = [f"--build {name}" for name in self.builds]
+        every = self.fences == fences.ALL
+        options += ["--all-fences"] if every else [f"--fence {name}" for name in self.fences]
+        return f"tsofence explore --scenario {self.place} {' '.join(options)} --max-states {MOST}"
+
+
+def asked(place: str) -> Iterator[Asked]:
+    """The commands that make the table of a scenario."""
+    if place in LARGE:
+        yield Asked(place, fences=LARGE[place])
+        return
+    yield Asked(place, builds=_builds(place))
+    yield Asked(place, fences=fences.ALL if place in scenario.names() else (fences.NONE, *REPAIRS))
     if place in THOROUGH:
-        yield REPAIRED, REPAIRS
+        yield Asked(place, REPAIRED, REPAIRS)
 
 
 def systems(place: str) -> list[str]:
-    """The rows of the table of a scenario."""
-    return [
-        fences.of_build(build, fence)
-        for asked, fenced in _asked(place)
-        for build in asked or (builds.DEFAULT,)
-        for fence in fenced or (fences.NONE,)
-    ]
+    """The rows of the table of a scenario; the last ones are not searched."""
+    searched = [system for each in asked(place) for system in each.systems]
+    return list(dict.fromkeys((*searched, *(REPAIRS if place in LARGE else ()), *_builds(place))))
+
+
+def columns(place: str) -> list[str]:
+    """The columns of the table of a scenario."""
+    return [*PROPERTIES, *scenario.load(place).liveness]
 
 
 @dataclass(frozen=True)
@@ -88,21 +127,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A system: what was found of each property, what cut the search, and seconds of the proofs that allow it
-    to be small, whenever these were made."""
+    """A system: what was found of each property (nothing: it was not searched), what cut the search, and
+    seconds of the proofs that allow it to be small, whenever these were made."""
 
     system: str
     cells: dict[str, Cell]
     cut_by: tuple[str, ...]
     proving: float
 
-
-def commands(place: str) -> Iterator[str]:
-    """The commands that make the table of a scenario."""
-    for asked, fenced in _asked(place):
-        options = ["--all-fences"] if fenced == fences.ALL else [f"--fence {name}" for name in fenced]
-        options[:0] = [f"--build {name}" for name in asked]
-        yield f"tsofence explore --scenario {place} {' '.join(options)} --max-states {MOST}"
+    def told(self, name: str) -> str:
+        """What stands in the column of a property."""
+        return str(self.cells[name]) if name in self.cells else NOT_SEARCHED
 
 
 def explored(command: str) -> list[Row]:
@@ -136,22 +171,24 @@ def _row(found: dict[str, Any]) -> Row:
 
 def section(place: str) -> str:
     """The part of the page that is about a scenario."""
-    asked = tuple(commands(place))
+    commands = [str(each) for each in asked(place)]
     began = time.monotonic()
-    rows = [row for command in asked for row in explored(command)]
+    rows = [row for command in commands for row in explored(command)]
     took = time.monotonic() - began
-    columns = list(rows[0].cells)
+    found = {row.system for row in rows}
+    rows += [Row(name, {}, (), 0.0) for name in systems(place) if name not in found]
+    names = columns(place)
     description = scenario.load(place).description
     lines = [
         f"{description[:1].upper()}{description[1:]}.",
         "",
-        f"| system | {' | '.join(columns)} |",
-        f"|---{'|---' * len(columns)}|",
-        *(f"| {row.system} | {' | '.join(str(row.cells[name]) for name in columns)} |" for row in rows),
+        f"| system | {' | '.join(names)} |",
+        f"|---{'|---' * len(names)}|",
+        *(f"| {row.system} | {' | '.join(row.told(name) for name in names)} |" for row in rows),
         "",
         *_below(rows),
         "```",
-        *asked,
+        *commands,
         "```",
         "",
         (
@@ -166,6 +203,8 @@ def _below(rows: Sequence[Row]) -> Iterator[str]:
     """What makes a verdict worth less, and of which systems it is said."""
     said: dict[str, list[str]] = {}
     for row in rows:
+        if not row.cells:
+            said.setdefault(f"{NOT_SEARCHED}: {_NO_TIME}", []).append(row.system)
         open_ones = [name for name, cell in row.cells.items() if cell.verdict == "unknown"]
         if open_ones:
             why = ", ".join(dict.fromkeys((*row.cut_by, *(row.cells[name].note for name in open_ones))))

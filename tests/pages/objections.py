@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tsofence.checker.liveness.liveness import Cut, States, decide
 from tsofence.checker.proof.induct import Induction
 from tsofence.checker.search.explore import explore
 from tsofence.checker.search.findings import Exploration
 from tsofence.model.builds import known as builds
 from tsofence.model.language.instance import Configuration
 from tsofence.model.pd import system as model
-from tsofence.model.variants import fences
-from tsofence.specs import scenario
+from tsofence.model.variants import fences, own
+from tsofence.specs import liveness, properties, scenario
 from tsofence.specs.assumptions import assumption
 from tsofence.specs.lemmas import enough
-from tsofence.specs.properties import PROPERTIES
+from tsofence.specs.liveness import Liveness
+from tsofence.specs.properties import Property
+from tsofence.specs.scenario import Scenario
 from tsofence.traces.explain.replay import replay
 from tsofence.traces.sources.reading import read
 
@@ -43,12 +47,72 @@ SYSTEMS = (
     *FENCES,
 )
 
-#: where a guard may be missed: scenario and system
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where a guard may be missed: a scenario (a file: below the root) under a system.
+
+    ``asked``: the properties, of safety or of liveness, or a name in specs/history/asked.py; empty: all of
+    safety, of the guards that refuse something there.  ``patient``: without a guard, times are folded as is
+    proved, too, which takes half a minute for each.
+    """
+
+    place: str
+    system: str
+    asked: tuple[str, ...] = ()
+    patient: bool = False
+
+    @property
+    def name(self) -> str:
+        """Under which it is kept."""
+        return f"search {self.place} {self.system}"
+
+    @property
+    def world(self) -> Scenario:
+        """The scenario."""
+        return scenario.load(str(ROOT / self.place) if self.place.endswith(".toml") else self.place)
+
+    @property
+    def guards(self) -> set[Guard]:
+        """Those of its servers."""
+        made = self.world.configuration(fences.parse(self.system))
+        steps = [each for each in made.transitions if made.numbers(each.rule.kind)]
+        return {(each.name, label) for each in steps for label in each.step.guard}
+
+    @property
+    def safety(self) -> list[Property]:
+        """What is asked of steps."""
+        named = [*properties.PROPERTIES, *(each for each in _history() if isinstance(each, Property))]
+        asked = self.asked or properties.NAMES
+        return [each for each in named if each.name in asked]
+
+    @property
+    def runs(self) -> list[Liveness]:
+        """What is asked of runs."""
+        return [each for each in liveness.PROPERTIES if each.name in self.asked]
+
+
+def _history() -> Iterable[object]:
+    return vars(own.module(str(ROOT / "specs" / "history" / "asked.py"))).values()
+
+
+_SMALL = "tests/pages/scenarios/"
 SEARCHES = (
-    ("rolling-upgrade", "check-tso-primary"),
-    ("pd-failover", "off"),
-    ("lost-answer", "save-cas"),
-    ("registry-lag", "pull-8780"),
+    Search("rolling-upgrade", "check-tso-primary"),
+    Search("pd-failover", "off"),
+    Search("lost-answer", "save-cas"),
+    Search("registry-lag", "pull-8780"),
+    Search(f"{_SMALL}one-tso.toml", "off", ("ready",)),
+    Search(f"{_SMALL}one-pd.toml", "first-save-only", ("ready", "availability", "pd-leader")),
+    Search(f"{_SMALL}late-delete.toml", "off", ("one-live",)),
+    Search(f"{_SMALL}client-asks.toml", "off", ("leader-saves", "leader-answers")),
+    Search(f"{_SMALL}client-asks-lost.toml", "off", ("leader-saves",)),
+    Search(f"{_SMALL}two-reads.toml", "off", ("leader-saves",)),
+    Search(f"{_SMALL}two-reads-client.toml", "off", ("leader-saves",)),
+    Search(f"{_SMALL}transfer.toml", "master-2026-08", ("target-wins",)),
+    Search(f"{_SMALL}client-mode.toml", "off", ("session",)),
+    Search(f"{_SMALL}fall-back.toml", "pull-8780", ("real-time",)),
+    Search(f"{_SMALL}client-asks-early.toml", "release-8.5", ("real-time",), patient=True),
 )
 #: recordings, each with a system under which it is refuted
 REFUTED = (
@@ -90,7 +154,7 @@ def proofs(system: str) -> list[tuple[str, str, str]]:
     none.
     """
     made, found = fences.whole(system), []
-    for prop in PROPERTIES:
+    for prop in properties.PROPERTIES:
         assumed = [assumption(name) for name in enough(made, prop.name)]
         needs: set[Guard] = set()
         induction = Induction(made, prop, assumed)
@@ -103,12 +167,15 @@ def proofs(system: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def baseline(place: str, system: str) -> dict[str, Any]:
+def baseline(search: Search) -> dict[str, Any]:
     """What a search finds with all guards: steps by property (None: it holds, or nothing tests it; absent:
-    unknown), and the guards that refused something: without another one the search would be the same."""
-    found = explore(scenario.load(place), system, PROPERTIES, memory=_MEMORY)
+    unknown), how many steps it went through, and, where all of safety is asked, the guards that refused
+    something: without another one the search would be the same."""
+    if search.asked:
+        return _decided(search)
+    found = explore(search.world, search.system, search.safety, memory=_MEMORY)
     idle = set(found.never_refused)
-    made = scenario.load(place).configuration(fences.parse(system))
+    made = search.world.configuration(fences.parse(search.system))
     busy = {
         (each.name, label)
         for each in made.transitions
@@ -116,7 +183,7 @@ def baseline(place: str, system: str) -> dict[str, Any]:
         for label in each.step.guard
         if f"{_who(each.name, number, made)}: {label}" not in idle
     }
-    return {"steps": _steps(found), "busy": sorted(busy)}
+    return {"steps": _steps(found), "depth": found.depth, "busy": sorted(busy)}
 
 
 def _who(name: str, number: int, made: Configuration) -> str:
@@ -129,26 +196,75 @@ def _steps(found: Exploration) -> dict[str, int | None]:
     return {each.property: each.steps for each in found.findings if each.verdict != "unknown"}
 
 
-def missed(place: str, system: str, guard: Guard, before: dict[str, int | None]) -> str:
+def _decided(search: Search) -> dict[str, Any]:
+    """What is asked; no table is looked for where it is safety that would take one."""
+    steps: dict[str, int | None] = {}
+    depth = 0
+    if search.safety:
+        found = explore(
+            search.world,
+            search.system,
+            search.safety,
+            max_states=_MOST,
+            memory=_MEMORY,
+            wait=search.patient,
+        )
+        steps, depth = _steps(found), found.depth
+    if search.runs:
+        states = States(search.world, search.system, max_states=_MOST, memory=_MEMORY)
+        steps |= {
+            each.property: None if each.run is None else len(each.run.moves)
+            for each in (decide(states, asked) for asked in search.runs)
+            if each.verdict != "unknown"
+        }
+    return {"steps": steps, "depth": depth, "busy": None}
+
+
+def missed(search: Search, guard: Guard, before: Mapping[str, Any]) -> str:
     """What a search without the guard finds that one with it does not; nothing: the empty text.
 
     Nothing is proved of how the smaller search folds times: what it finds is a run all the same, which the
     plain interpreter has taken.
     """
-    found = explore(
-        scenario.load(place),
-        system,
-        [prop for prop in PROPERTIES if prop.name in before],
-        dropped=[guard],
-        max_states=_MOST,
-        memory=_MEMORY,
-        wait=False,
-    )
-    for each in found.findings:
-        steps = before[each.property]
-        if each.steps is not None and (steps is None or each.steps < steps):
-            return f"{each.property}: {'holds' if steps is None else steps} → {each.steps}"
+    steps, depth = before["steps"], before["depth"]
+    for name, found in _without(search, guard):
+        if found is None:
+            continue
+        if name in steps and (steps[name] is None or found < steps[name]):
+            return f"{name}: {'holds' if steps[name] is None else steps[name]} → {found}"
+        if name not in steps and found <= depth:
+            return f"{name}: not within {found} steps → {found}"
     return ""
+
+
+def _without(search: Search, guard: Guard) -> Iterator[tuple[str, int | None]]:
+    """What is found of each property without that guard: in how many steps it is violated."""
+    if search.safety:
+        found = explore(
+            search.world,
+            search.system,
+            search.safety,
+            dropped=[guard],
+            max_states=_MOST,
+            memory=_MEMORY,
+            wait=search.patient,
+        )
+        yield from ((each.property, each.steps) for each in found.findings)
+    if search.runs:
+        try:
+            states = States(
+                search.world,
+                search.system,
+                dropped=[guard],
+                max_states=_MOST,
+                memory=_MEMORY,
+                wait=search.patient,
+            )
+        except Cut:
+            return
+        for prop in search.runs:
+            run = decide(states, prop).run
+            yield prop.name, None if run is None else len(run.moves)
 
 
 def refused(recording: str, system: str) -> list[Guard]:

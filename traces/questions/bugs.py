@@ -1,7 +1,8 @@
 """Has this version the bug: those of docs/history.md, the releases that have them, their signs in a trace.
 
 Releases by the commits of the fixes and their picks in tikv/pd's tags; a release that is not listed has the
-fix or not the code. Of a build without a release its code was read (docs/history.md, model/builds).
+fix or not the code. 9.0.0 is two betas: it has what both have. Of a build without a release its code was read
+(docs/history.md, model/builds).
 """
 
 from __future__ import annotations
@@ -84,8 +85,11 @@ def _not_elected(trace: Trace, terms: Terms) -> tuple[str, Where] | None:
     return None
 
 
+_BETA = ((9, 0, 0), (9, 0, 0))
+_MARCH_26 = ((26, 3, 0), (26, 3, 999))
 _SINCE_7_1 = ((7, 1, 0), (8, 5, 999))
-_BUGS = (
+#: those that a release has, by issue
+BUGS = (
     Bug(
         4884,
         "an update under way at a reset sets the memory after it, and the next term answers from it",
@@ -107,7 +111,7 @@ _BUGS = (
     Bug(
         6738,
         "a PD in service mode and a TSO server both serve",
-        (((7, 0, 0), (8, 5, 999)), ((26, 3, 0), (26, 3, 999))),
+        (((7, 0, 0), (8, 5, 999)), _BETA, _MARCH_26),
         ("release-7.5", "release-8.5", "nextgen-8.5.4", "pull-10473-base", "master-2026-08"),
         tso=True,
         sign=_both,
@@ -122,7 +126,7 @@ _BUGS = (
     Bug(
         9051,
         "a PD answers before it is enabled as leader",
-        (((6, 5, 0), (6, 5, 11)), ((6, 6, 0), (7, 4, 999)), ((7, 5, 0), (7, 5, 5)), ((7, 6, 0), (8, 5, 1))),
+        (((4, 0, 0), (6, 5, 11)), ((6, 6, 0), (7, 5, 5)), ((7, 6, 0), (8, 5, 1))),
         ("release-7.5",),
     ),
     Bug(
@@ -135,20 +139,20 @@ _BUGS = (
     Bug(
         10635,
         "a server that finds its own election key deletes it late, and may take its successor's",
-        (((5, 0, 0), (8, 5, 999)), ((26, 3, 0), (26, 3, 999))),
+        (((5, 0, 0), (8, 5, 999)), _BETA, _MARCH_26),
         ("release-6.5", "release-7.5", "release-8.5", "nextgen-8.5.4", "pull-10473-base"),
     ),
     Bug(
         10875,
         "who is expected as primary is read before the campaign: another may win a transfer",
-        (((8, 3, 0), (8, 5, 999)), ((26, 3, 0), (26, 3, 999))),
+        (((8, 3, 0), (8, 5, 999)), _BETA, _MARCH_26),
         ("release-8.5", "nextgen-8.5.4", "pull-10473-base", "master-2026-08"),
         tso=True,
     ),
     Bug(
         10969,
         "a transfer of the primary to itself makes it step down",
-        (((8, 3, 0), (8, 5, 999)), ((26, 3, 0), (26, 3, 999))),
+        (((8, 3, 0), (8, 5, 999)), _BETA, _MARCH_26),
         ("release-8.5", "nextgen-8.5.4", "pull-10473-base", "pull-8780"),
         tso=True,
         sign=_to_itself,
@@ -157,7 +161,7 @@ _BUGS = (
     Bug(
         11086,
         "an update of the last term fails and clears the memory of this one",
-        (((26, 3, 0), (26, 3, 999)),),
+        (_MARCH_26,),
         ("pull-10473-base",),
         tso=True,
         sign=_cleared_primary,
@@ -177,7 +181,7 @@ def known_bugs(trace: Trace, terms: Terms, build: Recognised) -> Answer:
     releases = sorted({version.release for version in trace.versions if version.release})
     numbers = [found for release in releases if (found := _number(release)) is not None]
     shown = [
-        (bug, sign) for bug in (_3423, *_BUGS) if bug.sign and (sign := bug.sign(trace, terms)) is not None
+        (bug, sign) for bug in (_3423, *BUGS) if bug.sign and (sign := bug.sign(trace, terms)) is not None
     ]
     has = _has(numbers, build)
     version = ", ".join(releases) or (" or ".join(build.builds) if build.evidence and build.builds else "")
@@ -212,10 +216,10 @@ def _has(numbers: Iterable[_Number], build: Recognised) -> list[Bug]:
     """The bugs of a release, or of all builds that it may be."""
     numbers = list(numbers)
     if numbers:
-        return [bug for bug in _BUGS if any(low <= n <= high for n in numbers for low, high in bug.releases)]
+        return [bug for bug in BUGS if any(low <= n <= high for n in numbers for low, high in bug.releases)]
     if not build.evidence or not build.builds:
         return []
-    return [bug for bug in _BUGS if set(build.builds) <= set(bug.builds)]
+    return [bug for bug in BUGS if set(build.builds) <= set(bug.builds)]
 
 
 def _likeliest(shown: list[tuple[Bug, tuple[str, Where]]], has: list[Bug]) -> tuple[Bug, tuple[str, Where]]:
