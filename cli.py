@@ -20,6 +20,7 @@ from .traces.clocks.align import align
 from .traces.explain import replay as replaying
 from .traces.explain.replay import Report
 from .traces.explain.shrinking import shrink
+from .traces.export.itf import itf
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean, clean_lines
 from .traces.output.writing import put
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_STATES, _MOST_LEASE_S = 1 << 48, (1 << 31) - 1
 _MOST_SERVERS = 16  # of a proof for so many
+_MOST_TICKS = 1 << 20
 
 
 @click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,14 +65,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option(
-    "--scenario",
-    "place",
-    type=options.SCENARIO,
-    default=scenario.DEFAULT,
-    metavar="NAME|FILE.toml",
-    show_default=True,
-)
+@options.scenario_of
 @options.build
 @options.fence
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
@@ -485,7 +480,11 @@ def watch(
 @options.taken_from("--fence", options.FENCE, "FILE.py", "Likewise its fence.")
 @options.taken_from("--property", options.PROPERTY, "FILE.py:NAME", "Likewise the property that it breaks.")
 @click.option(
-    "--to", "form", type=click.Choice(["text", "mermaid", "html", "json"]), default="text", show_default=True
+    "--to",
+    "form",
+    type=click.Choice(["text", "mermaid", "html", "json", "itf"]),
+    default="text",
+    show_default=True,
 )
 @click.option("-o", "target", type=options.Place(dir_okay=False, path_type=Path), metavar="FILE")
 def show(*, run_file: Path, form: str, target: Path | None) -> int:
@@ -509,7 +508,68 @@ _SHOWN: dict[str, Callable[[Run], str]] = {
     "mermaid": lambda run: clean_lines(telling.mermaid(run)),
     "html": pages.of_run,
     "json": _json,
+    "itf": itf,
 }
+
+
+@main.command(
+    epilog="""\b
+    Examples:
+      tsofence export -o Upgrade.tla
+      tsofence export --scenario tso-restart --build release-8.5 --fence save-cas -o Restart.tla
+      java -jar tla2tools.jar -config Upgrade.cfg Upgrade.tla
+    """
+)
+@click.option(
+    "--to", "form", type=click.Choice(["tla"]), default="tla", show_default=True, help="As a TLA+ module."
+)
+@options.scenario_of
+@options.one_system
+@options.drop
+@options.property_of(options.SAFETY, "all of safety")
+@click.option(
+    "--ticks",
+    type=click.IntRange(0, _MOST_TICKS),
+    default=2,
+    show_default=True,
+    help="How far time goes in the configuration that bounds it.",
+)
+@click.option(
+    "-o",
+    "target",
+    callback=options.writable,
+    metavar="FILE.tla",
+    help="The module; FILE.cfg and FILE_folded.cfg, for TLC, go beside it.  [default: the module to stdout]",
+)
+def export(
+    *,
+    form: str,
+    place: str,
+    builds: tuple[str, ...],
+    chosen: tuple[str, ...],
+    dropped: tuple[tuple[str, str], ...],
+    asked: tuple[str, ...],
+    ticks: int,
+    target: str | None,
+) -> int:
+    """Write a scenario under a build and a fence as a TLA+ module, with configurations for TLC.
+
+    Times are absolute, so that TLC needs a bound on them: FILE.cfg has one. FILE_folded.cfg covers
+    behaviours of any length, by a view of which it is proved that it loses nothing.
+    """
+    from .traces.export.export import written
+
+    world = scenario.load(place)
+    default = [fences.NONE] if builds else world.fences or [options.EXPORTED]
+    names = options.systems(builds, chosen, default, dropped)
+    if len(names) > 1:
+        raise click.UsageError(f"one module is one system, not {len(names)}: name one build and one fence")
+    with Steps(Terminal(stderr=True), live=True) as screen:
+        for file, text in written(
+            world, names[0], asked, dropped=dropped, ticks=ticks, target=target, progress=screen.proving
+        ).items():
+            put(text, file)
+    return 0
 
 
 @main.command("list")

@@ -55,6 +55,10 @@ class Steps(OnScreen):
         task = self._begin(what)
         return lambda done, total, name: self._bar.update(task, completed=done, total=total)
 
+    def proving(self, what: str) -> None:
+        """Something is being proved, nobody knows how much."""
+        self._begin(f"proving {what}")
+
     def reading(self, file: str) -> None:
         """A file is read."""
         self._begin(f"reading {file}")
