@@ -18,6 +18,8 @@ from .words import GROUPS
 
 #: where labels stand
 _LABELS = 56
+#: among the names of variables: what is left of budgets
+_BUDGETS = ""
 
 
 def module(
@@ -98,7 +100,7 @@ def _variables(system: System) -> Iterator[str]:
         for name in names
     ]
     if system.budgets:
-        told.append((system.variable("left"), "by fault and kind of server: how often it may still strike"))
+        told.append((system.left, "by fault and kind of server: how often it may still strike"))
     told.append((system.variable("now"), "the true time, which no server knows"))
     yield "VARIABLES"
     yield from _told(told)
@@ -115,7 +117,7 @@ def _all_groups(system: System) -> list[str]:
             system.names.of("group", group) if len(names) > 1 else system.variable(names[0])
             for group, names in system.groups.items()
         ),
-        *([system.variable("left")] if system.budgets else []),
+        *([system.left] if system.budgets else []),
         system.variable("now"),
     ]
 
@@ -134,7 +136,7 @@ def _definitions(system: System) -> Iterator[str]:
     yield "\\* One condition, not a choice: of disjuncts in an action TLC makes a step each."
     yield "Holds(condition) == condition = TRUE"
     if system.budgets:
-        left = system.variable("left")
+        left = system.left
         yield ""
         yield "\\* Faults: the scenario says how often each may strike."
         yield "Unlimited == -1"
@@ -166,7 +168,7 @@ def _init(system: System) -> Iterator[str]:
             f"{fault} |-> [{', '.join(f'{kind} |-> {most}' for kind, most in kinds.items())}]"
             for fault, kinds in system.budgets.items()
         ]
-        left = f"  /\\ {system.variable('left')} = ["
+        left = f"  /\\ {system.left} = ["
         yield left + f",\n{' ' * len(left)}".join(faults) + "]"
     yield f"  /\\ {system.variable('now')} = Start"
 
@@ -188,7 +190,7 @@ def _action(system: System, action: Action) -> Iterator[str]:
         changed.add(name)
         yield from _changed(system, name, value)
     if action.spends is not None:
-        changed.add("left")
+        changed.add(_BUDGETS)
         yield f"  /\\ Strikes({quoted(action.spends)}, {n})"
     if "now" in changed:
         yield from _labelled([f"  /\\ {system.variable('now')}' <= Start + Ticks"], "the bound for TLC")
@@ -235,8 +237,8 @@ def _unchanged(system: System, changed: set[str]) -> list[str]:
             found.append(system.names.of("group", group))
         else:
             found += map(system.variable, still)
-    if system.budgets and "left" not in changed:
-        found.append(system.variable("left"))
+    if system.budgets and _BUDGETS not in changed:
+        found.append(system.left)
     if "now" not in changed:
         found.append(system.variable("now"))
     return found

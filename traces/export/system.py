@@ -61,9 +61,11 @@ class System:
         self.configuration, self.servers, self.skew = configuration, tuple(servers), skew
         self.names = Names()
         variables = configuration.vocabulary.variables
-        for name in (*variables, "now", "left"):
+        for name in (*variables, "now"):
             self.names.of("variable", name)
         self.n = self.names.of("bound", SELF.name)
+        #: the variable of what is left of faults, which a variant's own may not be mistaken for
+        self.left = self.names.fresh("left")
         self._constants: dict[str, Constant] = {}
         #: facts that are not the same of all servers: operator to the lines of what it means
         self.facts_apart: dict[str, str] = {}

@@ -100,7 +100,7 @@ class View:
             else:
                 yield self._system.variable(variable.name)
         if self._system.budgets:
-            yield self._system.variable("left")
+            yield self._system.left
 
     def _times(self) -> Iterator[str]:
         n = self._system.n
