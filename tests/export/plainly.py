@@ -27,11 +27,11 @@ def search(world: Scenario, fence: str | Variant, ticks: int) -> Found:
     configuration = replace(world.configuration(variant), relative=False)
     machine = Machine(configuration, choose=True)
     place = machine.layout.slots["now", 0]
-    first = set()
+    first: set[State] = set()
     for given in world.first_states(configuration):
-        state = list(given)
-        state[place] = START
-        first.add(tuple(state))
+        values = list(given)
+        values[place] = START
+        first.add(tuple(values))
     steps = [
         (
             index,

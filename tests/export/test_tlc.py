@@ -186,7 +186,18 @@ def test_pinned_numbers_are_those_of_the_plain_interpreter(world: str, name: str
 
 def tlc(folder: Path, configuration: str) -> str:
     (folder / "M.cfg").write_text(configuration)
-    command = ["java", "-XX:+UseSerialGC", "-cp", jar, "tlc2.TLC", "-workers", "1", "-noGenerateSpecTE", "M"]
+    command = [
+        "java",
+        "-Xmx1g",
+        "-XX:+UseSerialGC",
+        "-cp",
+        jar,
+        "tlc2.TLC",
+        "-workers",
+        "1",
+        "-noGenerateSpecTE",
+        "M",
+    ]
     done = subprocess.run(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
