@@ -21,6 +21,7 @@ from .traces.clocks.align import on_one_clock
 from .traces.explain import replay as replaying
 from .traces.explain.replay import Report
 from .traces.explain.shrinking import shrink
+from .traces.export.itf import itf
 from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean, clean_lines
 from .traces.output.writing import put
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_STATES, _MOST_LEASE_S = 1 << 48, (1 << 31) - 1
 _MOST_SERVERS = 16  # of a proof for so many
+_MOST_TICKS = 1 << 20
 
 
 @click.group(
@@ -71,14 +73,7 @@ def main() -> None:
 
 
 @main.command(epilog=examples("explore"))
-@click.option(
-    "--scenario",
-    "place",
-    type=options.SCENARIO,
-    default=scenario.DEFAULT,
-    metavar="NAME|FILE.toml",
-    show_default=True,
-)
+@options.scenario_of
 @options.build
 @options.fence
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
@@ -574,7 +569,11 @@ def watch(
 @options.taken_from("--fence", options.FENCE, "FILE.py", "Likewise its fence.")
 @options.taken_from("--property", options.PROPERTY, "FILE.py:NAME", "Likewise the property that it breaks.")
 @click.option(
-    "--to", "form", type=click.Choice(["text", "mermaid", "html", "json"]), default="text", show_default=True
+    "--to",
+    "form",
+    type=click.Choice(["text", "mermaid", "html", "json", "itf"]),
+    default="text",
+    show_default=True,
 )
 @click.option("-o", "target", type=options.Place(dir_okay=False, path_type=Path), metavar="FILE")
 def show(*, run_file: Path, which: tuple[str, ...], form: str, target: Path | None) -> int:
@@ -605,7 +604,62 @@ _SHOWN: dict[str, Callable[[Run], str]] = {
     "mermaid": lambda run: clean_lines(telling.mermaid(run)),
     "html": pages.of_run,
     "json": lambda run: as_json(telling.data(run)),
+    "itf": itf,
 }
+
+
+@main.command(epilog=examples("export"))
+@click.option(
+    "--to", "form", type=click.Choice(["tla"]), default="tla", show_default=True, help="As a TLA+ module."
+)
+@options.scenario_of
+@options.one_system
+@options.drop
+@options.property_of(options.SAFETY, "all of safety")
+@click.option(
+    "--ticks",
+    type=click.IntRange(0, _MOST_TICKS),
+    default=2,
+    show_default=True,
+    help="How far time goes in the configuration that bounds it.",
+)
+@click.option(
+    "-o",
+    "target",
+    callback=options.writable,
+    metavar="FILE.tla",
+    help="The module; FILE.cfg and FILE_folded.cfg, for TLC, go beside it.  [default: the module to stdout]",
+)
+def export(
+    *,
+    form: str,
+    place: str,
+    builds: tuple[str, ...],
+    chosen: tuple[str, ...],
+    dropped: tuple[tuple[str, str], ...],
+    asked: tuple[str, ...],
+    ticks: int,
+    target: str | None,
+) -> int:
+    """Write a scenario as a TLA+ module.
+
+    It is the system of one build and one fence, and has configurations for TLC beside it. Times are absolute,
+    so that TLC needs a bound on them: FILE.cfg has one. FILE_folded.cfg covers behaviours of any length, by a
+    view of which it is proved that it loses nothing.
+    """
+    from .traces.export.export import written
+
+    world = scenario.load(place)
+    default = [fences.NONE] if builds else world.fences or [options.EXPORTED]
+    names = options.systems(builds, chosen, default, dropped)
+    if len(names) > 1:
+        raise click.UsageError(f"one module is one system, not {len(names)}: name one build and one fence")
+    with Steps(Terminal(stderr=True), live=True) as screen:
+        for file, text in written(
+            world, names[0], asked, dropped=dropped, ticks=ticks, target=target, progress=screen.proving
+        ).items():
+            put(text, file)
+    return 0
 
 
 #: what `list` prints one of, by its name
@@ -620,10 +674,7 @@ def _names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
     return [name for name in there.get(ctx.params.get("what", ""), ()) if name.startswith(incomplete)]
 
 
-@main.command(
-    "list",
-    epilog=examples("list"),
-)
+@main.command("list", epilog=examples("list"))
 @click.argument("what", type=click.Choice([*LISTS, *_PRINTED]), required=False)
 @click.argument("name", required=False, shell_complete=_names)
 def list_names(what: str | None, name: str | None) -> int:

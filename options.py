@@ -156,6 +156,15 @@ PROPERTY = Named(lambda: _ALL_PROPERTIES, own.known, own.take)
 ASSUMPTION = Named(lambda: [each.name for each in assumptions.ASSUMPTIONS], assumptions.assumption)
 SCENARIO = Named(scenario.names, scenario.load)
 
+scenario_of = click.option(
+    "--scenario",
+    "place",
+    type=SCENARIO,
+    default=scenario.DEFAULT,
+    metavar="NAME|FILE.toml",
+    show_default=True,
+)
+
 fence = click.option(
     "--fence",
     "chosen",
@@ -175,6 +184,22 @@ build = click.option(
     help="Which PD it is (tsofence list builds), with the fences put on it; a file is one of your own "
     f"(docs/own-fence.md). Repeatable; default: {builds.DEFAULT}.",
 )
+
+
+#: the fence of a module, where nothing else is asked for
+EXPORTED = "check-tso-primary"
+
+
+def one_system(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A build and a fence: one of each is enough."""
+    for name, kind, text in (
+        ("--fence", FENCE, f"Join several with +.  [default: {EXPORTED}; none where a build is named]"),
+        ("--build", BUILD, f"Which PD it is (tsofence list builds).  [default: {builds.DEFAULT}]"),
+    ):
+        into = "chosen" if kind is FENCE else "builds"
+        option = click.option(name, into, type=kind, multiple=True, metavar="NAME|FILE.py", help=text)
+        command = option(command)
+    return command
 
 
 def taken_from(name: str, kind: Named, metavar: str, text: str) -> Decorator:

@@ -44,6 +44,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "tsofence show last off.unique --to html -o run.html",
         "tsofence show found/off.unique.json --to mermaid",
     ),
+    "export": (
+        "tsofence export -o Upgrade.tla",
+        (
+            "tsofence export --scenario tso-restart --build release-8.5 --fence save-cas \\\n"
+            "    -o Restart.tla"
+        ),
+        "java -jar tla2tools.jar -config Upgrade.cfg Upgrade.tla",
+    ),
     "list": (
         "tsofence list",
         "tsofence list scenario rolling-upgrade > mine.toml",

@@ -119,6 +119,10 @@ class Steps(OnScreen):
 
         return tell
 
+    def proving(self, what: str) -> None:
+        """Something is being proved, nobody knows how much."""
+        self._begin(f"proving {what}")
+
     def reading(self, file: str) -> None:
         """A file is read."""
         self._begin(f"reading {file}")
