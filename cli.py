@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from .checker.search.findings import Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
+from .specs.phrases.sought import FIND
 from .traces.clocks.align import align
 from .traces.explain import replay as replaying
 from .traces.explain.replay import Report
@@ -31,6 +33,7 @@ from .traces.sources import groups, reading
 from .traces.sources.settings import given
 from .traces.sources.trace import Trace
 from .traces.story import show as telling
+from .traces.tell import found as finding_states
 from .traces.tell import results
 from .traces.tell import watched as watching
 from .traces.tell.answered import answered, answers_json
@@ -76,6 +79,12 @@ def main() -> None:
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
 @options.drop
 @options.property_of(options.PROPERTY, "all of safety, and what liveness the scenario is there for")
+@click.option(
+    "--find",
+    metavar="EXPRESSION",
+    help="The shortest run to such a state, in the model's names, as in 'pd1.leader and tso1.serving' "
+    "(docs/stepping.md); in place of properties.  Exit status: 0 reachable, 1 not reachable, 3 unknown.",
+)
 @click.option("--max-states", type=click.IntRange(1, _MOST_STATES), default=MAX_STATES, show_default=True)
 @click.option(
     "--memory",
@@ -106,6 +115,7 @@ def explore(
     all_fences: bool,
     dropped: tuple[tuple[str, str], ...],
     asked: tuple[str, ...],
+    find: str | None,
     max_states: int,
     memory: int | None,
     engine: str,
@@ -121,6 +131,10 @@ def explore(
     if checkpoint is not None and engine == "plain":
         raise click.UsageError("--checkpoint keeps searches in machine code: leave out --engine plain")
     world = scenario.load(place)
+    if find is not None and asked:
+        raise click.UsageError("--find asks for a state, --property for violations: ask one after the other")
+    if engine == "cluster" and find is not None:
+        raise click.UsageError("--find is not sent to a cluster: use another --engine")
     if engine == "cluster" and (fences.files("build") or fences.files("fence") or own.files()):
         raise click.UsageError(
             "a build, fence or property of your own is not sent to a cluster: use another --engine"
@@ -128,9 +142,11 @@ def explore(
     names = options.systems(
         builds, fences.ALL if all_fences else chosen, world.fences or replaying.DEFAULT_FENCES, dropped
     )
-    asked = asked or (*properties.NAMES, *world.liveness)
+    texts = {} if find is None else options.sought(find, world, names, dropped)
+    asked = () if texts else asked or (*properties.NAMES, *world.liveness)
     ended: dict[str, Exploration] = {}
-    with Exploring(outlet.console, world, names, asked, live=outlet.live) as screen, outlet.held:
+    columns = (FIND,) if texts else asked
+    with Exploring(outlet.console, world, names, columns, live=outlet.live) as screen, outlet.held:
 
         def done(found: Exploration) -> None:
             ended[found.fence] = found
@@ -146,15 +162,25 @@ def explore(
             reductions=[name for name in REDUCTIONS if name not in without],
             checkpoint=checkpoint,
             dropped=dropped,
+            find=find or "",
             progress=screen.progress,
             done=done,
         )
     found = [ended[name] for name in names if name in ended]
     findings = [(each.fence, finding) for each in found for finding in each.findings]
     written = outlet.write_runs({(fence, f.property): f.run for fence, f in findings if f.run is not None})
+    if texts:
+        outlet.console.print(finding_states.found(world, found, texts))
     outlet.console.print(explored(world, found, written, tell_runs=not all_fences))
     told = [results.exploration_json(each, written) for each in found]
+    if texts:
+        told = [
+            finding_states.found_json(json, each, written, texts[each.fence])
+            for json, each in zip(told, found, strict=True)
+        ]
     outlet.finish("explore", {"scenario": world.name, "results": told})
+    if texts:
+        return status(finding_states.verdicts(found))
     return status(finding.verdict for _, finding in findings)
 
 
@@ -498,6 +524,36 @@ def show(*, run_file: Path, form: str, target: Path | None) -> int:
     else:
         text = _SHOWN[form](found)
     put(text, target)
+    return 0
+
+
+@main.command(
+    epilog="""\b
+    Examples:
+      tsofence step
+      tsofence step tso-restart --fence check-tso-primary
+      tsofence step found/off.unique.json
+    """
+)
+@click.argument("what", default=scenario.DEFAULT, metavar="[SCENARIO|RUN.json]")
+@options.build
+@options.fence
+@options.drop
+def step(
+    *, what: str, builds: tuple[str, ...], chosen: tuple[str, ...], dropped: tuple[tuple[str, str], ...]
+) -> int:
+    """Step through a scenario, or a run, by hand: what can happen, what refuses the rest, undo, find, save.
+
+    It needs a terminal; ? tells the keys, docs/stepping.md the rest. A scenario is stepped through under the
+    base of pull 10473 without a fence, or what --build and --fence say.
+    """
+    begun = options.start(what, builds, chosen, dropped)
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise click.UsageError("step needs a terminal; show RUN.json tells a run without one")
+    from .traces.stepping.app import stepped
+    from .traces.stepping.session import Session
+
+    stepped(Session(begun))
     return 0
 
 

@@ -10,6 +10,7 @@ Each folder imports only from those above it:
 - `explain`: observations explained by runs of the model, or refuted
 - `runs`: files of runs
 - `story`: a run told step by step
+- `stepping`: a system stepped through by hand
 - `live`: recordings of clusters that run, judged as it comes
 - `page`: pages for a browser
 - `tell`: tables, progress and JSON of every command

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ...checker.search.findings import Exploration, Progress
 from ...specs import liveness
+from ...specs.phrases.sought import FIND
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
 from .progress import OnScreen
@@ -103,7 +104,7 @@ class Exploring(OnScreen):
                 if finding.property == name:
                     return verdict_text(finding.verdict, f"{finding.steps} steps" if finding.steps else "")
         state = self._going.get(fence)
-        if state is not None and name in state.violated:
+        if state is not None and name in state.violated and name != FIND:
             steps = state.violated[name]
             return verdict_text("violated", f"{steps} steps" if steps else "")
         return Text("…", style="dim")

@@ -15,6 +15,8 @@ _STYLES = {
     "violated": "bold red",
     "holds": "green",
     "proved": "bold green",
+    "reachable": "bold green",
+    "unreachable": "bold red",
     "vacuous": "yellow",
     "unknown": "bold yellow",
 }
