@@ -72,7 +72,7 @@ class PhraseError(ValueError):
 
 @cache
 def _grammar() -> Lark:
-    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True, maybe_placeholders=True)
+    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True, maybe_placeholders=False)
 
 
 def read(text: str, names: Names) -> Expr:
@@ -94,9 +94,9 @@ def read(text: str, names: Names) -> Expr:
 
 
 def _unexpected(error: UnexpectedInput, text: str) -> str:
-    at = error.pos_in_stream
-    if (isinstance(error, UnexpectedToken) and error.token.type == "$END") or at is None or at >= len(text):
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         return f"column {len(text) + 1}: expected more, {_EXAMPLE}"
+    at: int = error.pos_in_stream or 0
     odd = text[at]
     hint = f"write {_INSTEAD[odd]}" if odd in _INSTEAD else f"expected {_EXAMPLE}"
     return f"column {at + 1}: {text[at : at + 12]!r} does not belong there; {hint}"
@@ -153,11 +153,12 @@ class _Reading:
         return both(*parts) if node.data == "and_" else either(*parts)
 
     def _quantified(self, node: Tree[Token]) -> Expr:
-        quantifier, name, kind, body = node.children
+        quantifier, name, *kinds, body = node.children
         if self._names.is_taken(str(name)) or name in self._bound:
             _fail(name, f"{str(name)!r} means something already; choose another name for the servers")
-        if kind is not None and kind not in KINDS:
-            _fail(kind, f"expected {' or '.join(KINDS)} after in, not {str(kind)!r}")
+        for kind in kinds:
+            if kind not in KINDS:
+                _fail(kind, f"expected {' or '.join(KINDS)} after in, not {str(kind)!r}")
         # the acting server of transitions has a name that nobody may take
         own = f"{name}_" if name == SELF.name else str(name)
         one = Expr("bound", NODE, name=own)
@@ -165,7 +166,7 @@ class _Reading:
         said = self.condition(body)
         del self._bound[str(name)]
         some = quantifier in ("any", "exists")
-        if kind is not None:
+        for kind in kinds:
             is_tso = said_of(self._names.of_server["is_tso"], SELF.name, one)
             of_kind = is_tso if kind == "tso" else negate(is_tso)
             said = both(of_kind, said) if some else implies(of_kind, said)

@@ -25,6 +25,7 @@ class Sought(Property):
     """A state in which ``condition`` holds; ``text``: as it may be typed."""
 
     __slots__ = ("condition",)
+    condition: Expr
 
     def __init__(self, condition: Expr, text: str) -> None:
         super().__init__(

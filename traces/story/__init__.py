@@ -1,5 +1,5 @@
 """A run told step by step, in PD's words: what happened, where the end comes from, what else was possible.
 
-From outside: `show` (terminal, sequence diagram, JSON); for pages and `stepping`: `telling`, with `because` (its
-sentences), `otherwise` (what else was possible), `spelling` (values) and `words`.
+From outside: `show` (terminal, sequence diagram, JSON); for pages and `stepping`: `telling`, with `because`
+(its sentences), `otherwise` (what else was possible), `spelling` (values) and `words`.
 """
