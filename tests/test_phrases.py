@@ -173,7 +173,8 @@ _SERVERS = st.sampled_from([server(1), server(2)])
 
 @st.composite
 def owners(draw: st.DrawFn, bound: tuple[str, ...]) -> Expr:
-    return draw(st.one_of(_SERVERS, *(st.just(Expr("bound", NODE, name=name)) for name in bound)))
+    found: Expr = draw(st.one_of(_SERVERS, *(st.just(Expr("bound", NODE, name=name)) for name in bound)))
+    return found
 
 
 @st.composite

@@ -96,7 +96,7 @@ def read(text: str, names: Names) -> Expr:
 def _unexpected(error: UnexpectedInput, text: str) -> str:
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         return f"column {len(text) + 1}: expected more, {_EXAMPLE}"
-    at: int = error.pos_in_stream or 0
+    at: int = error.pos_in_stream  # type: ignore[assignment]  # lark declares it as None
     odd = text[at]
     hint = f"write {_INSTEAD[odd]}" if odd in _INSTEAD else f"expected {_EXAMPLE}"
     return f"column {at + 1}: {text[at : at + 12]!r} does not belong there; {hint}"

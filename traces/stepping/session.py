@@ -16,6 +16,7 @@ from ...specs.phrases.reading import read
 from ...specs.phrases.sought import Sought, may_be_asked
 from ...specs.phrases.spelling import spelled
 from ...specs.properties import PROPERTIES, judged
+from ..output.terminal import clean
 from ..runs import files, pairs
 from ..sources.observation import BadInput
 from ..story.otherwise import Option, Options
@@ -90,7 +91,7 @@ class Session:
     @property
     def title(self) -> str:
         """What is stepped through."""
-        return f"{self._start.run.title} under {self._start.run.fence}"
+        return clean(self._start.run.title)
 
     @property
     def time(self) -> str:

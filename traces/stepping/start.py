@@ -38,7 +38,7 @@ def of_scenario(world: Scenario, fence: str, dropped: Sequence[tuple[str, str]] 
         if not any(layout.read(state, "skew", number) for number in servers)
     )
     run = Run(
-        title=f"stepped through {world.name}",
+        title=f"{world.name} under {fence}, stepped through",
         fence=fence,
         kinds=made.kinds,
         names=world.server_names,
