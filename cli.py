@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from .checker.search.findings import Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fences
 from .specs import assumptions, liveness, own, properties, scenario
+from .specs.phrases.sought import FIND
 from .traces.clocks.align import on_one_clock
 from .traces.explain import replay as replaying
 from .traces.explain.replay import Report
@@ -38,6 +40,7 @@ from .traces.sources.trace import Trace
 from .traces.story import show as telling
 from .traces.tell import certified, results, schemas
 from .traces.tell import explored as exploring
+from .traces.tell import found as finding_states
 from .traces.tell import proved as proving
 from .traces.tell import watched as watching
 from .traces.tell.answered import answered
@@ -79,6 +82,12 @@ def main() -> None:
 @click.option("--all-fences", is_flag=True, help="The matrix of all fences.")
 @options.drop
 @options.property_of(options.PROPERTY, "all of safety, and what liveness the scenario is there for")
+@click.option(
+    "--find",
+    metavar="EXPRESSION",
+    help="The shortest run to such a state, in the model's names, as in 'pd1.leader and tso1.serving' "
+    "(docs/stepping.md); in place of properties.  Exit status: 0 reachable, 1 not reachable, 3 unknown.",
+)
 @click.option("--max-states", type=click.IntRange(1, _MOST_STATES), default=MAX_STATES, show_default=True)
 @click.option(
     "--memory",
@@ -110,6 +119,7 @@ def explore(
     all_fences: bool,
     dropped: tuple[tuple[str, str], ...],
     asked: tuple[str, ...],
+    find: str | None,
     max_states: int,
     memory: int | None,
     engine: str,
@@ -129,6 +139,10 @@ def explore(
     if checkpoint is not None and engine == "plain":
         raise click.UsageError("--checkpoint keeps searches in machine code: leave out --engine plain")
     world = scenario.load(place)
+    if find is not None and asked:
+        raise click.UsageError("--find asks for a state, --property for violations: ask one after the other")
+    if engine == "cluster" and find is not None:
+        raise click.UsageError("--find is not sent to a cluster: use another --engine")
     if engine == "cluster" and (fences.files("build") or fences.files("fence") or own.files()):
         raise click.UsageError(
             "a build, fence or property of your own is not sent to a cluster: use another --engine"
@@ -136,9 +150,11 @@ def explore(
     names = options.systems(
         builds, fences.ALL if all_fences else chosen, world.fences or replaying.DEFAULT_FENCES, dropped
     )
-    asked = asked or (*properties.NAMES, *world.liveness)
+    texts = {} if find is None else options.sought(find, world, names, dropped)
+    asked = () if texts else asked or (*properties.NAMES, *world.liveness)
     ended: dict[str, Exploration] = {}
-    with Exploring(outlet.progress, world, names, asked, live=outlet.live) as screen, outlet.held:
+    columns = (FIND,) if texts else asked
+    with Exploring(outlet.progress, world, names, columns, live=outlet.live) as screen, outlet.held:
 
         def done(found: Exploration) -> None:
             ended[found.fence] = found
@@ -154,6 +170,7 @@ def explore(
             reductions=[name for name in REDUCTIONS if name not in without],
             checkpoint=checkpoint,
             dropped=dropped,
+            find=find or "",
             progress=screen.progress,
             done=done,
         )
@@ -163,10 +180,17 @@ def explore(
     kept = outlet.keep(runs)
     outlet.console.print(
         exploring.explored(
-            *(world, found, written), tell_runs=not all_fences, place=place, kept=kept, details=details
+            *(world, found, written),
+            tell_runs=not all_fences,
+            place=place,
+            kept=kept,
+            details=details,
+            sought=texts,
         )
     )
-    outlet.finish(results.explored(world.name, found, written))
+    outlet.finish(results.explored(world.name, found, written, texts))
+    if texts:
+        return status(finding_states.verdicts(found))
     return status(finding.verdict for each in found for finding in each.findings)
 
 
@@ -597,6 +621,30 @@ def show(*, run_file: Path, which: tuple[str, ...], form: str, target: Path | No
     else:
         text = _SHOWN[form](found)
     put(text, target)
+    return 0
+
+
+@main.command(epilog=examples("step"))
+@click.argument("what", default=scenario.DEFAULT, metavar="[SCENARIO|RUN.json]")
+@options.build
+@options.fence
+@options.drop
+def step(
+    *, what: str, builds: tuple[str, ...], chosen: tuple[str, ...], dropped: tuple[tuple[str, str], ...]
+) -> int:
+    """Step through a scenario, or a run, by hand.
+
+    What can happen, what refuses the rest, undo, find, save. It needs a terminal; ? tells the keys,
+    docs/stepping.md the rest. A scenario is stepped through under the base of pull 10473 without a fence, or
+    what --build and --fence say.
+    """
+    begun = options.start(what, builds, chosen, dropped)
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise click.UsageError("step needs a terminal; show RUN.json tells a run without one")
+    from .traces.stepping.app import stepped
+    from .traces.stepping.session import Session
+
+    stepped(Session(begun))
     return 0
 
 

@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from .checker.search.explore import ENGINES
+from .checker.search.reached import sought as as_sought
 from .library.asked import systems as systems_of
 from .model.builds import known as builds
 from .model.language.variant import VariantError
@@ -21,8 +22,12 @@ from .model.pd import system
 from .model.variants import fences
 from .specs import assumptions, candidates, liveness, own, properties, scenario
 from .specs.lemmas import Lemma
+from .specs.phrases.reading import PhraseError
+from .specs.phrases.sought import SoughtError
 from .traces.explain.replay import DEFAULT_FENCES
+from .traces.runs import files as run_files
 from .traces.sources.settings import duration_ns
+from .traces.stepping.start import Start, of_run, of_scenario
 from .traces.tell.outlet import Outlet
 
 #: more than any machine has; what is larger is no number that a search can be given
@@ -454,3 +459,46 @@ def systems(
         raise click.BadParameter(str(error), param_hint="--build") from None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--drop") from None
+
+
+def start(
+    what: str, builds_asked: Sequence[str], chosen: Sequence[str], dropped: tuple[tuple[str, str], ...]
+) -> Start:
+    """Where stepping begins: a run's first state, or a scenario's under one build and fence.
+
+    Raises:
+        click.BadParameter: two of them, or others than the run's own.
+        BadInput: a run that cannot be used.
+        ScenarioError: no such scenario.
+    """
+    if what.endswith(".json"):
+        run = run_files.load(what)
+        build, fence = fences.parted(run.fence)
+        # one's own is named to say in which file it is, as for show
+        if dropped or not {*builds_asked} <= {build} or not {*chosen} <= {fence, *fence.split("+")}:
+            raise click.BadParameter(
+                f"a run says itself what it is of: {build}, {fence}; leave them out",
+                param_hint="--build, --fence, --drop",
+            )
+        return of_run(run)
+    if len(builds_asked) > 1 or len(chosen) > 1:
+        raise click.BadParameter("expected one: one system is stepped through", param_hint="--build, --fence")
+    (name,) = systems(builds_asked, chosen, [fences.NONE], dropped)
+    return of_scenario(scenario.load(what), name, dropped)
+
+
+def sought(
+    text: str, world: scenario.Scenario, names: Iterable[str], dropped: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """By system, the state that somebody wants found, as it may be typed.
+
+    Raises:
+        click.BadParameter: it is none, or the system cannot be asked.
+    """
+    found = {}
+    for name in names:
+        try:
+            found[name] = as_sought(text, world, name, dropped).meaning
+        except (PhraseError, SoughtError) as error:
+            raise click.BadParameter(str(error), param_hint="--find") from None
+    return found

@@ -162,7 +162,7 @@ def repeats(run: Run) -> bool:
         run.kinds,
         run.constants,
         relative=True,
-        domains={**_choices(run), "by": (run.constants["max_reset"] - 1,)},
+        domains={**choices(run), "by": (run.constants["max_reset"] - 1,)},
     )
     machine = Machine(replace(configuration, folding=past.generously(configuration)), choose=True)
     steps = {(i.name, i.number, tuple(sorted(i.inputs.items()))): n for n, i in enumerate(machine.instances)}
@@ -186,7 +186,7 @@ def repeats(run: Run) -> bool:
     return True
 
 
-def _choices(run: Run) -> dict[str, tuple[int, ...]]:
+def choices(run: Run) -> dict[str, tuple[int, ...]]:
     """The inputs that occur in a run."""
     found: dict[str, set[int]] = {}
     for move in run.moves:

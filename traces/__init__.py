@@ -11,6 +11,7 @@ Each folder imports only from those above it:
 - `runs`: files of runs
 - `story`: a run told step by step
 - `export`: runs and systems for the tools of others
+- `stepping`: a system stepped through by hand
 - `live`: recordings of clusters that run, judged as it comes
 - `page`: pages for a browser
 - `tell`: tables, progress and JSON of every command

@@ -45,13 +45,14 @@ def explore_all(
     reductions: Sequence[str] = REDUCTIONS,
     checkpoint: Path | None = None,
     dropped: Sequence[tuple[str, str]] = (),
+    find: str = "",
     progress: Callable[[str, Progress], None],
     done: Callable[[Exploration], None],
 ) -> list[Exploration]:
     """Explore the scenario under each fence, once; ``done`` is called as each search ends.
 
     ``memory`` (in bytes) is shared among those that run at a time; ``max_states`` is for each.
-    ``dropped`` lists guards (transition, label) to leave out.
+    ``dropped`` lists guards (transition, label) to leave out; ``find``: a condition to find a state for.
     ``checkpoint``: a folder with a file for each search, to go on from and to write now and then.
     After Ctrl-C or SIGTERM the searches end with what they found, after another one at once.  A search whose
     process is killed is cut by that.
@@ -81,6 +82,7 @@ def explore_all(
             own_variants.files("build"),
             own_variants.files("fence"),
             own_properties.files(),
+            find,
         )
         for fence in fences
     )
@@ -232,5 +234,5 @@ def _cut(job: Job, cut: str, far: Progress | None = None) -> Exploration:
         (),
         (),
         (),
-        tuple(Finding(name, "unknown") for name in job.properties),
+        tuple(Finding(name, "unknown") for name in job.asked),
     )

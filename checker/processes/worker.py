@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...specs.phrases.sought import FIND
+
 if TYPE_CHECKING:
     from ...specs.scenario import Scenario
     from ..search.findings import Exploration, Progress
@@ -52,6 +54,13 @@ class Job:
     own_builds: tuple[str, ...] = ()
     own_fences: tuple[str, ...] = ()
     own_properties: tuple[str, ...] = ()
+    #: a condition to find a state for, as somebody typed it; empty: none
+    find: str = ""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """By name, everything that something is found out about."""
+        return (*self.properties, *([FIND] if self.find else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,7 @@ def _search(job: Job, watcher: _Watcher) -> None:
     from ...specs.properties import named
     from ..search.explore import explore
     from ..search.findings import INTERRUPTED, Finding
+    from ..search.reached import reached, sought
 
     began = time.monotonic()
     for file in job.own_builds:
@@ -205,10 +215,11 @@ def _search(job: Job, watcher: _Watcher) -> None:
         fences.take(file)
     for asked_for in job.own_properties:
         own.take(asked_for)
+    states = [sought(job.find, job.scenario, job.fence, job.dropped)] if job.find else []
     found = explore(
         job.scenario,
         job.fence,
-        [named(name) for name in job.properties if name not in liveness.known()],
+        [*(named(name) for name in job.properties if name not in liveness.known()), *states],
         dropped=job.dropped,
         max_states=job.max_states,
         memory=job.memory,
@@ -219,6 +230,7 @@ def _search(job: Job, watcher: _Watcher) -> None:
         progress=_now_and_then(watcher.send),
         stop=lambda: watcher.stopped,
     )
+    found = reached(found, states)
     asked = [liveness.named(name) for name in job.properties if name in liveness.known()]
     lively = {prop.name: Finding(prop.name, "unknown", note=INTERRUPTED) for prop in asked}
 

@@ -26,6 +26,7 @@ from ..machine.expand import Expander, Watch
 from ..reductions.folding import UNFOLDED, Folding, derive, of_safety
 from ..reductions.merging import UNMERGED, Merging, prove
 from ..reductions.reduction import Reduction
+from ..reductions.unmoved import looks_at_what_may_move
 from ..run import Run, breaks, told_from
 from .coverage import both, never_fired, never_refused, spent, who
 from .engine import Engine, Plain, WorkerLost
@@ -111,9 +112,10 @@ class _Question:
         """
         made = self.configuration(frozenset())
         first = list(self.scenario.first_states(made))
-        merging = prove(made, self.properties, wait=wait, progress=self._told("merging"))
+        properties = [each for each in self.properties if looks_at_what_may_move(each, made)]
+        merging = prove(made, properties, wait=wait, progress=self._told("merging"))
         made = merging.of(made)
-        asked = of_safety(made, self.properties)
+        asked = of_safety(made, properties)
         folding = derive(made, first, asked, wait=wait, progress=self._told("folding"))
         return replace(self, merging=merging, folding=folding)
 

@@ -7,7 +7,7 @@ Scenarios limit how often a fault may strike; a run does not say how often, so n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ...checker.run import Frame, Move
@@ -70,6 +70,13 @@ class Options:
         further = len(self._machine.instances) - 1 - len(possible) - len(refused)
         refused.sort(key=lambda option: option.guard)
         return Otherwise(tuple(possible), tuple(refused), further)
+
+    def refused(self, state: State) -> Iterator[Option]:
+        """Every step that something refuses, faults as well, with the first guard that does."""
+        for index, inputs in enumerate(self._inputs):
+            labels = self._machine.refused(state, index, inputs)
+            if labels:
+                yield self._option(index, state, labels[0])
 
     def _option(self, index: int, state: State, guard: str) -> Option:
         instance, inputs = self._machine.instances[index], self._inputs[index]

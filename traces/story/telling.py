@@ -124,7 +124,7 @@ def story_of(taken: Taken) -> Story:
     """The story of a run whose steps were taken again."""
     run, machine, say, frames = taken.run, taken.machine, taken.say, taken.frames
     crucial = {why.remembered(run), len(frames) if run.breaks and run.cycle_from is None else None}
-    lanes = _Lanes(say, machine.layout)
+    lanes = Lanes(say, machine.layout)
     steps = [
         _step(run, say, lanes, frame, number, number in crucial) for number, frame in enumerate(frames, 1)
     ]
@@ -171,7 +171,7 @@ def _facts(run: Run, say: Spelling) -> Iterator[str]:
         yield "the first state is one that the lemmas allow; a cluster may never get into it"
 
 
-class _Lanes:
+class Lanes:
     """What changes in each lane; only those are spelled in which anything does, for runs may be long."""
 
     def __init__(self, say: Spelling, layout: Layout) -> None:
@@ -197,7 +197,7 @@ class _Lanes:
         return self._say.server(state, lane + 1) if is_server else self._say.etcd(state)
 
 
-def _step(run: Run, say: Spelling, lanes: _Lanes, frame: Frame, number: int, crucial: bool) -> Step:
+def _step(run: Run, say: Spelling, lanes: Lanes, frame: Frame, number: int, crucial: bool) -> Step:
     move = frame.move
     words = WORDS.get(move.transition) or plain(move.transition)
     return Step(

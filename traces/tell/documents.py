@@ -61,6 +61,16 @@ class Found(Document, kw_only=True):
     forever: Annotated[ForeverTold | None, said("what the run repeats")]
 
 
+class Sought(Document, kw_only=True):
+    """What became of a search for a state, `explore --find`."""
+
+    expression: Annotated[str, said("as it may be typed")]
+    verdict: Annotated[str, one_of("reachable", "unreachable", "unknown")]
+    steps: Annotated[int | None, said("the length of the shortest run to such a state")]
+    run: Written
+    note: Note
+
+
 class Searched(Document, kw_only=True):
     """A scenario explored under one build and fence."""
 
@@ -80,6 +90,7 @@ class Searched(Document, kw_only=True):
     exchanged: Annotated[list[Names], said("servers that counted as equal")]
     merged: Annotated[Names, said("transitions that were taken at once with the step before")]
     properties: list[Found]
+    find: Annotated[Sought | None, said("what --find asked for; then there are no properties")]
 
 
 class Explored(Document, kw_only=True, tag_field="command", tag="explore"):

@@ -7,6 +7,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "tsofence explore",
         "tsofence explore --scenario tso-restart --all-fences",
         "tsofence explore --scenario mine.toml --fence save-cas --property unique",
+        "tsofence explore --find 'pd1.leader and tso1.serving'",
     ),
     "prove": (
         "tsofence prove --fence save-cas --property unique",
@@ -43,6 +44,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "tsofence show last unique",
         "tsofence show last off.unique --to html -o run.html",
         "tsofence show found/off.unique.json --to mermaid",
+    ),
+    "step": (
+        "tsofence step",
+        "tsofence step tso-restart --fence check-tso-primary",
+        "tsofence step found/off.unique.json",
     ),
     "export": (
         "tsofence export -o Upgrade.tla",

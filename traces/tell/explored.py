@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -13,10 +14,12 @@ from ...checker.search.findings import Exploration
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
 from . import matrix
+from .found import sentence as sentence_of_state
 from .shown import Next, next_steps, one_run, others, shortest, show_last, system
 from .summary import Outcome, sentence
 from .tables import FewLines, OneLine, files_written, indented, said
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _JSON = "--json lists them"
 #: of so many fences each has a line, and nobody needs to be told that there are others
 _MANY = 5
@@ -41,16 +44,20 @@ def explored(
     place: str = "",
     kept: bool = True,
     details: bool = False,
+    sought: Mapping[str, str] = _NOTHING,
 ) -> RenderableType:
     """For the terminal; ``tell_runs``: with the shortest run, ``kept``: the others can be shown later;
-    ``place``: the scenario as the user named it."""
+    ``place``: the scenario as the user named it; ``sought``: the state that was asked for, by fence."""
     parts: list[RenderableType] = [
         Text(clean(f"{world.name}: {world.description}"), style="bold"),
         Text(),
         # of many, the matrix is the answer
-        *(_sentence(found) if len(results) < _MANY else FewLines(_sentence(found), 1) for found in results),
+        *(
+            each if len(results) < _MANY else FewLines(each, 1)
+            for each in (_sentence(found, sought.get(found.fence)) for found in results)
+        ),
     ]
-    if any(found.findings for found in results):
+    if not sought and any(found.findings for found in results):
         asked = dict.fromkeys(finding.property for found in results for finding in found.findings)
         parts += [Text(), matrix.done({found.fence: found for found in results}, [*asked])]
     violated = [f for found in results for f in found.findings if f.verdict == "violated" and f.steps]
@@ -69,7 +76,9 @@ def explored(
     )
 
 
-def _sentence(found: Exploration) -> Text:
+def _sentence(found: Exploration, sought: str | None) -> Text:
+    if sought:
+        return sentence_of_state(found, sought)
     by_steps = sorted(found.findings, key=lambda finding: finding.steps or 0)
     steps = "steps"
     outcomes = []

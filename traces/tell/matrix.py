@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ...checker.search.findings import Exploration, Finding, Progress
 from ...specs import liveness
+from ...specs.phrases.sought import FIND
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
 from .progress import OnScreen
@@ -193,7 +194,7 @@ class Exploring(OnScreen):
                 if finding.property == name:
                     return _told(finding, plain)
         state = self._going.get(fence)
-        if state is not None and name in state.violated:
+        if state is not None and name in state.violated and name != FIND:
             return _told(Finding(name, "violated", state.violated[name]), plain)
         return Text(_PENDING, style="dim")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ... import __version__
 from ...checker.search.findings import Exploration, Finding
+from ...checker.search.reached import finding_of
 from ...model.variants import fences
 from ..explain.conformance import FenceVerdict
 from ..explain.replay import Report
@@ -35,19 +36,22 @@ if TYPE_CHECKING:  # it comes with z3, which takes long to import
 #: the files of runs that were written, by system and property
 Written = Mapping[tuple[str, str], str]
 _NONE: Written = MappingProxyType({})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def explored(scenario: str, found: Iterable[Exploration], written: Written) -> documents.Explored:
-    """What explore found."""
+def explored(
+    scenario: str, found: Iterable[Exploration], written: Written, sought: Mapping[str, str] = _NOTHING
+) -> documents.Explored:
+    """What explore found; ``sought``: the state that --find asked for, by system."""
     return documents.Explored(
         version=__version__,
         scenario=scenario,
-        results=[_searched(each, written) for each in found],
+        results=[_searched(each, written, sought.get(each.fence)) for each in found],
         fault=None,
     )
 
 
-def _searched(found: Exploration, written: Written) -> documents.Searched:
+def _searched(found: Exploration, written: Written, sought: str | None) -> documents.Searched:
     build, fence = fences.parted(found.fence)
     return documents.Searched(
         fence=fence,
@@ -75,7 +79,19 @@ def _searched(found: Exploration, written: Written) -> documents.Searched:
         ],
         exchanged=[list(names) for names in found.exchanged],
         merged=list(found.merged),
-        properties=[_found(found, finding, written) for finding in found.findings],
+        properties=[] if sought else [_found(found, finding, written) for finding in found.findings],
+        find=_sought(found, written, sought) if sought else None,
+    )
+
+
+def _sought(found: Exploration, written: Written, text: str) -> documents.Sought:
+    finding = finding_of(found)
+    return documents.Sought(
+        expression=text,
+        verdict=finding.verdict,
+        steps=finding.steps,
+        run=written.get((found.fence, finding.property)),
+        note=finding.note,
     )
 
 

@@ -19,6 +19,8 @@ _STYLES = {
     "proved": "bold green",
     "verified": "bold green",
     "refuted": "bold red",
+    "reachable": "bold green",
+    "unreachable": "bold red",
     "vacuous": "yellow",
     "unknown": "bold yellow",
 }
