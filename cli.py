@@ -304,9 +304,10 @@ def prove(
 @options.taken_from("--property", options.SAFETY, "FILE.py:NAME", "Likewise what was proved.")
 @options.outlet_without_runs
 def verify(*, folder: Path, name: str, outlet: Outlet) -> int:
-    """Check what prove --certify wrote: with another solver, and none of the code that proved it.
+    """Check a certificate with another solver.
 
-    Every file has to be there as it was written, and to be what the fence and property named have to show.
+    That is what prove --certify wrote; none of the code that proved it is used. Every file has to be there as
+    it was written, and to be what the fence and property named have to show.
 
     Exit status: 0 all of it is verified; 1 some check is refuted; 3 a solver gave no answer, or the fence
     named is another by now; 2 a file is missing or damaged.
@@ -626,8 +627,7 @@ def show(*, run_file: Path, which: tuple[str, ...], form: str, target: Path | No
 
 @main.command(epilog=examples("step"))
 @click.argument("what", default=scenario.DEFAULT, metavar="[SCENARIO|RUN.json]")
-@options.build
-@options.fence
+@options.one_system(fences.NONE)
 @options.drop
 def step(
     *, what: str, builds: tuple[str, ...], chosen: tuple[str, ...], dropped: tuple[tuple[str, str], ...]
@@ -635,8 +635,7 @@ def step(
     """Step through a scenario, or a run, by hand.
 
     What can happen, what refuses the rest, undo, find, save. It needs a terminal; ? tells the keys,
-    docs/stepping.md the rest. A scenario is stepped through under the base of pull 10473 without a fence, or
-    what --build and --fence say.
+    docs/stepping.md the rest.
     """
     begun = options.start(what, builds, chosen, dropped)
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
@@ -661,7 +660,7 @@ _SHOWN: dict[str, Callable[[Run], str]] = {
     "--to", "form", type=click.Choice(["tla"]), default="tla", show_default=True, help="As a TLA+ module."
 )
 @options.scenario_of
-@options.one_system
+@options.one_system(f"{options.EXPORTED}; none where a build is named")
 @options.drop
 @options.property_of(options.SAFETY, "all of safety")
 @click.option(
@@ -676,7 +675,7 @@ _SHOWN: dict[str, Callable[[Run], str]] = {
     "target",
     callback=options.writable,
     metavar="FILE.tla",
-    help="The module; FILE.cfg and FILE_folded.cfg, for TLC, go beside it.  [default: the module to stdout]",
+    help="The module; FILE.cfg and FILE_folded.cfg, for TLC, go beside it.  [default: stdout, alone]",
 )
 def export(
     *,

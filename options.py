@@ -195,16 +195,20 @@ build = click.option(
 EXPORTED = "check-tso-primary"
 
 
-def one_system(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A build and a fence: one of each is enough."""
-    for name, kind, text in (
-        ("--fence", FENCE, f"Join several with +.  [default: {EXPORTED}; none where a build is named]"),
-        ("--build", BUILD, f"Which PD it is (tsofence list builds).  [default: {builds.DEFAULT}]"),
-    ):
-        into = "chosen" if kind is FENCE else "builds"
-        option = click.option(name, into, type=kind, multiple=True, metavar="NAME|FILE.py", help=text)
-        command = option(command)
-    return command
+def one_system(default: str) -> Decorator:
+    """A build and a fence: one of each is enough. ``default``: the fence where none is named, in words."""
+
+    def both(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name, kind, text in (
+            ("--fence", FENCE, f"Join several with +.  [default: {default}]"),
+            ("--build", BUILD, f"Which PD it is (tsofence list builds).  [default: {builds.DEFAULT}]"),
+        ):
+            into = "chosen" if kind is FENCE else "builds"
+            option = click.option(name, into, type=kind, multiple=True, metavar="NAME|FILE.py", help=text)
+            command = option(command)
+        return command
+
+    return both
 
 
 def taken_from(name: str, kind: Named, metavar: str, text: str) -> Decorator:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "explore": (
-        "tsofence explore",
         "tsofence explore --scenario tso-restart --all-fences",
         "tsofence explore --scenario mine.toml --fence save-cas --property unique",
         "tsofence explore --find 'pd1.leader and tso1.serving'",
@@ -53,8 +52,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "tsofence export -o Upgrade.tla",
         (
-            "tsofence export --scenario tso-restart --build release-8.5 --fence save-cas \\\n"
-            "    -o Restart.tla"
+            "tsofence export --scenario tso-restart --build release-8.5 \\\n"
+            "    --fence save-cas -o Restart.tla"
         ),
         "java -jar tla2tools.jar -config Upgrade.cfg Upgrade.tla",
     ),
