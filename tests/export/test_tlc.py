@@ -159,6 +159,20 @@ PINNED: dict[tuple[str, str, int], tuple[int, int, int, dict[str, int]]] = {
         32,
         {"single-writer": 7, "one-live": 13, "real-time": 14},
     ),
+    ("tso-restart", "hook", 1): (6_026, 13_976, 33, {"one-live": 14, "real-time": 15, "unique": 20}),
+    ("tso-restart", "wait-out", 1): (
+        3_294,
+        7_726,
+        25,
+        {"single-writer": 7, "one-live": 14, "real-time": 15, "unique": 17},
+    ),
+    ("clock-skew", "off", 0): (
+        11_856,
+        28_365,
+        29,
+        {"single-writer": 7, "one-live": 13, "real-time": 14, "unique": 16},
+    ),
+    ("clock-skew", "check-tso-primary", 0): (6_378, 16_141, 22, {"one-live": 14, "real-time": 15}),
 }
 #: small enough for every day
 _SMALL = 3_000
