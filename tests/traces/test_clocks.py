@@ -200,9 +200,10 @@ def test_terms_are_told_on_one_clock() -> None:
 
 
 def test_the_report_tells_offsets_and_how_many_events_do() -> None:
-    console = Console(width=200, file=StringIO(), color_system=None)
+    out = StringIO()
+    console = Console(width=200, file=out, color_system=None)
     console.print(replayed(as_recorded(SMALL[1]), {}, details=False))
-    (line,) = re.findall(r"the log of http://127.0.0.1:27379 .*", console.file.getvalue())
+    (line,) = re.findall(r"the log of http://127.0.0.1:27379 .*", out.getvalue())
     assert re.search(r"-\d+ ms to \+\d+ ms +\d+ events", line)
     (clock,) = (each for each in as_recorded(SMALL[1]).clocks.clocks if each.of == "http://127.0.0.1:27379")
     assert clock.events > 1
