@@ -128,10 +128,13 @@ def wrong(name: str, source: Source, by_ms: int) -> list[str]:
     words = {True: "yes", False: "no", None: "unknown"}
     pairs["conforms"] = words[before.fences[0].conforms], words[after.fences[0].conforms]
     named = any(re.match(r"clocks (are|may be) apart: ", note) for note in after.notes)
+    told_ = {each.property for each in after.properties if "clock of" in each.note}
     return [
         f"{what}: {now}, was {was}"
         for what, (was, now) in pairs.items()
-        if was != now and not (now == "unknown" and named) and not (was == "unknown" and now == "yes")
+        if was != now
+        and not (now == "unknown" and (named or what in told_))
+        and not (was == "unknown" and now == "yes")
     ]
 
 

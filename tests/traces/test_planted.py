@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.traces.explain import conformance
 from tsofence.traces.explain.conformance import FenceVerdict
 from tsofence.traces.explain.contradictions import contradictions
 from tsofence.traces.explain.replay import replay
@@ -94,6 +95,19 @@ def test_what_no_run_explains(kind: str, name: str, tmp_path: Path) -> None:
     assert folder is not None
     (verdict,) = replay(read([folder]), [BUILDS[name]], properties=()).fences
     assert known(kind, verdict), verdict.note
+
+
+def test_what_a_limit_leaves_open_is_not_refuted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether missing lines would explain it, a search that ended at its limit does not say."""
+    folder = planted("reset-ts", "admin-resets-removed", 0, tmp_path)
+    assert folder is not None
+    budget = conformance._budget
+    monkeypatch.setattr(
+        conformance, "_budget", lambda order, stage: budget(order, stage) if order.steady else 1
+    )
+    (verdict,) = replay(read([folder]), [BUILDS["reset-ts"]], properties=()).fences
+    assert verdict.conforms is None
+    assert "if lines are missing in the log of pd1, a limit ended the search" in verdict.note
 
 
 @pytest.mark.large

@@ -121,6 +121,8 @@ def window(trace: Trace, witnesses: int = 0) -> Judgement:
         )
     if undecided:
         note = f"{undecided} of {calls} calls were answered before the save that covers them was received"
+        if len(trace.clocks.clocks) > 1:
+            note += ", as far as the clock of the watch's recorder tells"
         return Judgement("window", "unknown", undecided, note=note)
     return left_open(clean("window", trace), untimed(trace))
 
