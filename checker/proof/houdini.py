@@ -51,8 +51,12 @@ class _Step:
 class _Search:
     """Candidates by number, and which of them are kept."""
 
-    def __init__(self, induction: Induction, patience: float) -> None:
+    def __init__(
+        self, induction: Induction, patience: float, steps: Sequence[Transition] | None = None
+    ) -> None:
         self._induction = induction
+        #: in the order in which they are asked: what made others drop first, that is soon done
+        self.steps = list(induction.transitions if steps is None else steps)
         self._lemmas = induction.lemmas
         self._speaks_of = [_names(lemma.claim) for lemma in self._lemmas]
         self._switches = [z3.Bool(f"candidate {number}") for number in range(len(self._lemmas))]
@@ -70,12 +74,15 @@ class _Search:
             if self.proves(alive) is None:
                 return alive, False
             dropped = False
-            for transition in self._induction.transitions:
+            for transition in tuple(self.steps):
                 tell(f"{len(alive)} lemmas that may hold: {transition.name}")
                 gone = self._failing(self._step(transition, alive), alive)
+                if not gone:
+                    continue
+                dropped = True
                 alive -= gone
-                dropped |= bool(gone)
-                if gone and self.proves(alive) is None:
+                self.steps = [transition, *(each for each in self.steps if each is not transition)]
+                if self.proves(alive) is None:
                     return alive, False
         return alive, True
 
@@ -194,14 +201,16 @@ def find(
     """
     kept: tuple[Lemma, ...] = ()
     until = time.process_time() + patience
+    steps: Sequence[Transition] | None = None
     for more in _rounds(fence):
         induction = Induction(fence, prop, assumptions, nodes, dropped, (*kept, *more))
-        search = _Search(induction, until - time.process_time())
+        search = _Search(induction, until - time.process_time(), steps)
         alive, proving = search.largest(range(len(induction.lemmas)), tell)
         if proving:
             least = search.least(search.supporting(alive), tell)
             return tuple(induction.lemmas[at] for at in sorted(least))
         kept = tuple(induction.lemmas[at] for at in sorted(alive))
+        steps = search.steps
     return None
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from tsofence import __version__
 from tsofence.checker.certificates import manifest
+from tsofence.checker.certificates import verify as verifying
 from tsofence.checker.certificates.manifest import CertificateError, Claim, Listed, Manifest, Proof
 from tsofence.checker.certificates.obligations import FIRST_STATE, Task
 from tsofence.checker.certificates.smtlib import is_claim
@@ -259,6 +260,14 @@ def test_a_system_that_is_not_the_one_named(tmp_path: Path, changed: dict[str, o
     (found,) = verify(tmp_path, Solver("yes", "", lambda file, text: "unsat\n" * text.count("(check-sat)")))
     assert (found.verdict, found.unsat) == ("unknown", found.checks)
     assert says in found.note
+
+
+def test_ctrl_c_leaves_what_was_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path)
+    monkeypatch.setattr(verifying, "noted", lambda: True)
+    found = checked(tmp_path)
+    assert (found.verdict, found.unsat) == ("unknown", 0)
+    assert found.note == f"interrupted after 0 of {found.checks} checks"
 
 
 @pytest.mark.parametrize(
