@@ -68,7 +68,7 @@ def _fast(
     table = samples.headings(known[0])
     begin = 1 if table else 0
     table = table or reader.table
-    text = b"\n".join(known[begin:])
+    text = b"\n".join(known[begin:]).replace(b"\r\n", b"\n").removesuffix(b"\r")
     if table is None or (b"{" in text and _JSON.search(text)):
         return None
     try:
@@ -82,14 +82,26 @@ def _fast(
 
 def _cells(table: Table, lines: list[str]) -> dict[str, Cells]:
     """The cells of each column that means something and is not empty, with blanks around them."""
-    found = [*csv.reader(lines, delimiter=table.delimiter)]
     means = [name for name in table.columns if name]
-    if len(found) != len(lines) or len(set(means)) < len(means):
+    if len(set(means)) < len(means):
         raise _LeaveIt
-    if found and min(map(len, found)) < len(table.columns):
-        raise _LeaveIt
-    columns = zip(table.columns, zip(*found, strict=False), strict=False)
+    columns = zip(table.columns, _columns(table, lines), strict=False)
     return {name: cells for name, cells in columns if name and any(map(str.strip, cells))}
+
+
+def _columns(table: Table, lines: list[str]) -> Iterable[Cells]:
+    """The cells of each column."""
+    text, delimiter = "\n".join(lines), table.delimiter
+    many = text.partition("\n")[0].count(delimiter) + 1
+    plain = not any(each in text for each in '"\r') and len(table.columns) <= many
+    if plain and {line.count(delimiter) for line in lines} == {many - 1}:  # csv would find the same
+        cells = text.replace("\n", delimiter).split(delimiter)
+        if max(map(len, cells)) <= MAX_TEXT:
+            return [cells[at::many] for at in range(len(table.columns))]
+    found = [*csv.reader(lines, delimiter=delimiter)]
+    if len(found) != len(lines) or (found and min(map(len, found)) < len(table.columns)):
+        raise _LeaveIt
+    return zip(*found, strict=False)
 
 
 def _rows(file: str, number: int, many: int, cells: Mapping[str, Cells], texts: Texts, group: int) -> Rows:
