@@ -87,7 +87,6 @@ def test_a_search_that_is_cut_is_status_3(tiny: Path) -> None:
         ),
         (["explore", "--find", "noted", "--property", "unique"], "--find asks for a state, --property for"),
         (["step"], "step needs a terminal; show RUN.json tells a run without one"),
-        (["step", "nosuch"], "unknown scenario 'nosuch'"),
         (["step", "nosuch.json"], "nosuch.json: expected a run file that can be read"),
         (["step", "--fence", "off", "--fence", "hook"], "expected one: one system is stepped through"),
     ],

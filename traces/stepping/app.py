@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import ClassVar
@@ -13,6 +12,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.events import Key
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option as Line
@@ -43,6 +43,14 @@ class Help(ModalScreen[None]):
         """Close."""
         event.stop()
         self.dismiss()
+
+
+class Looked(Message):
+    """A search has ended; ``why`` there is no answer."""
+
+    def __init__(self, sought: Sought, found: Ahead | None, why: str = "") -> None:
+        super().__init__()
+        self.sought, self.found, self.why = sought, found, why
 
 
 class Stepping(App[None]):
@@ -210,15 +218,15 @@ class Stepping(App[None]):
     @work(thread=True)
     def _search(self, sought: Sought) -> None:
         try:
-            found = self.session.look(sought, stop=self._stop.is_set)
+            looked = Looked(sought, self.session.look(sought, stop=self._stop.is_set))
         except ValueError as error:
-            self.call_from_thread(partial(self._ended, sought, None, str(error)))
-        else:
-            self.call_from_thread(partial(self._ended, sought, found))
+            looked = Looked(sought, None, str(error))
+        self.post_message(looked)  # which nobody hears who has left meanwhile
 
-    def _ended(self, sought: Sought, found: Ahead | None, why: str = "") -> None:
+    def on_looked(self, event: Looked) -> None:
+        """Go there, or say why not."""
+        sought, found, why = event.sought, event.found, event.why
         self._searching = False
-        self._only_refused = False
         if found is None:
             self._say(f"cannot be searched from here: {why}", "bold red")
         elif found.moves is None:
@@ -230,6 +238,7 @@ class Stepping(App[None]):
             self._say(f"this state is so: {sought.meaning}", "bold green")
         else:
             self.session.go(found.moves)
+            self._only_refused = False
             many = len(found.moves)
             said = f"{many} step{'s' * (many != 1)} on: {sought.meaning}; u goes back"
             broken = self.session.broken()
