@@ -124,7 +124,7 @@ def test_what_is_found_is_what_there_is(text: str) -> None:
 
 
 @pytest.mark.large
-@pytest.mark.parametrize("text", {**KNOWN, **UNREACHED})
+@pytest.mark.parametrize("text", [*KNOWN, *UNREACHED])
 def test_reductions_hide_no_state(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = finding_of(find(text, ()))
     # otherwise they only come into play beyond some thousand states
