@@ -115,12 +115,11 @@ def look_for(
     with deferred():
         try:
             system = OpenSystem(configuration, properties)
-        except ValueError as error:
-            shown, note = Shown((), (), 0), str(error)
-        else:
             means = system.transitions[0].means
             claims = {name: means(claim) for name, claim in CLAIMS.items()}
             shown = followed(system, claims, properties, progress)
+        except ValueError as error:
+            shown, note = Shown((), (), 0), str(error)
     known = candidates(happening(configuration), configuration.vocabulary.variables)
     numbers = {_key(each): number for number, each in enumerate(known)}
     used = {each.name for each in shown.steps}

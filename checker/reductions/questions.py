@@ -39,6 +39,16 @@ class _Constants(World):
         super().__init__()
         self._constants = constants
 
+    def literal(self, sort: Sort, value: int) -> Term:
+        """As everywhere, but of servers only nobody.
+
+        Raises:
+            ValueError: a server by number, of which something is asked: servers are symbols here.
+        """
+        if sort == NODE and value:
+            raise ValueError("not shown for what names a server")
+        return super().literal(sort, value)
+
     def parameter(self, expr: Expr) -> Term:
         if expr.sort == BOOL:
             return self.literal(BOOL, self._constants[expr.name])

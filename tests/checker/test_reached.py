@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tsofence.checker.reductions.questions import OpenSystem
 from tsofence.checker.reductions.unmoved import looks_at_what_may_move
 from tsofence.checker.run import follow
 from tsofence.checker.search import explore as exploring
@@ -193,6 +194,14 @@ def test_what_no_reduction_touches_needs_no_proof_of_its_own() -> None:
         "pd1.tries == 1",
     ):
         assert moves(text), text
+
+
+def test_steps_taken_at_once_are_not_proved_for_a_server_by_its_number() -> None:
+    """They are shown for any number of servers, of which none has a number."""
+    made = WORLD.configuration(fences.parse(FENCE))
+    system = OpenSystem(made)
+    with pytest.raises(ValueError, match="names a server"):
+        system.of(system.before, sought("pd1.stage == read", WORLD, FENCE).condition)
 
 
 def test_a_system_in_which_time_may_stand_still_is_not_asked() -> None:

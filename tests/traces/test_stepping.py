@@ -57,7 +57,11 @@ def test_a_step_is_taken_and_what_it_changes_is_marked() -> None:
     ]
     of.take(step)
     pd, tso, etcd = of.shown()
-    assert (pd.values["is"], pd.changed, tso.changed) == ("leader", frozenset({"is", "lease"}), frozenset())
+    assert (pd.values["is"], pd.changed, tso.changed) == (
+        "leader",
+        frozenset({"is", "lease"}),
+        frozenset[str](),
+    )
     assert (etcd.values["leader"], etcd.changed) == ("pd1", frozenset({"leader"}))
     assert of.limits() == {"pd.term": 0, "tso.term": 1}
 
@@ -182,6 +186,10 @@ def lines(app: Stepping) -> list[str]:
     return [str(steps.get_option_at_index(index).prompt) for index in range(steps.option_count)]
 
 
+def helps(app: Stepping) -> bool:
+    return isinstance(app.screen, Help)
+
+
 def said(app: Stepping) -> str:
     return str(app.query_one("#said", Static).content)
 
@@ -233,18 +241,14 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     by_keys(what, folder=tmp_path)
 
 
-def helped(app: Stepping) -> bool:
-    return isinstance(app.screen, Help)
-
-
 def test_the_keys_are_told_and_any_key_closes_that() -> None:
     async def what(app: Stepping, pilot: Pilot[None]) -> None:
         await pilot.press("question_mark")
-        assert helped(app)
+        assert helps(app)
         await pilot.press("space")
-        assert not helped(app)
+        assert not helps(app)
         await pilot.press("question_mark", "escape")
-        assert not helped(app)
+        assert not helps(app)
         await pilot.press("q")
 
     by_keys(what)
