@@ -173,6 +173,42 @@ PINNED: dict[tuple[str, str, int], tuple[int, int, int, dict[str, int]]] = {
         {"single-writer": 7, "one-live": 13, "real-time": 14, "unique": 16},
     ),
     ("clock-skew", "check-tso-primary", 0): (6_378, 16_141, 22, {"one-live": 14, "real-time": 15}),
+    ("rolling-upgrade", "release-8.5", 1): (
+        2_186,
+        4_607,
+        22,
+        {"single-writer": 6, "one-live": 11, "real-time": 12, "unique": 15},
+    ),
+    ("rolling-upgrade", "pull-8780", 1): (
+        2_469,
+        5_228,
+        24,
+        {"single-writer": 7, "one-live": 13, "real-time": 14, "unique": 17},
+    ),
+    ("rolling-upgrade", "master-2026-08", 1): (
+        2_469,
+        5_228,
+        24,
+        {"single-writer": 7, "one-live": 13, "real-time": 14, "unique": 17},
+    ),
+    ("rolling-upgrade", "release-6.5", 1): (
+        2_513,
+        5_225,
+        20,
+        {"single-writer": 5, "key-monotone": 8, "one-live": 9, "unique": 10, "real-time": 10},
+    ),
+    ("rolling-upgrade", "release-7.5", 1): (
+        2_186,
+        4_607,
+        22,
+        {"single-writer": 6, "one-live": 11, "real-time": 12, "unique": 15},
+    ),
+    ("rolling-upgrade", "nextgen-8.5.4", 1): (
+        2_469,
+        5_228,
+        24,
+        {"single-writer": 7, "one-live": 13, "real-time": 14, "unique": 17},
+    ),
 }
 #: small enough for every day
 _SMALL = 3_000
