@@ -83,7 +83,7 @@ def test_a_search_that_is_cut_is_status_3(tiny: Path) -> None:
         ),
         (
             ["explore", "--find", "pd1.leader\x1b[2J\n("],
-            "--find: column 11: '\N{REPLACEMENT CHARACTER}[2J ('",
+            r"--find: column 11: '\x1b[2J\n(' does not belong there",
         ),
         (["explore", "--find", "noted", "--property", "unique"], "--find asks for a state, --property for"),
         (["step"], "step needs a terminal; show RUN.json tells a run without one"),
