@@ -25,7 +25,7 @@ from .traces.explain.replay import Report
 from .traces.explain.shrinking import shrink
 from .traces.export.itf import itf
 from .traces.output.endings import VIOLATED, OneLine, status
-from .traces.output.terminal import Terminal, clean, clean_lines
+from .traces.output.terminal import Terminal, clean, clean_lines, is_closed
 from .traces.output.writing import put
 from .traces.page import pages
 from .traces.questions.ask import ask
@@ -515,9 +515,9 @@ def record(*, order: Order, folder: Path, quiet: bool) -> int:
     """
     from .traces.live.collect import record as recording
 
-    console = Terminal(stderr=True, quiet=quiet)
-    found = recording(order, folder, lambda line: console.print(clean(line)))
-    console.print(recorded(found))
+    progress = Terminal(stderr=True, quiet=quiet)
+    found = recording(order, folder, lambda line: progress.print(clean(line)))
+    Terminal(quiet=quiet or is_closed("stdout")).print(recorded(found))
     return status(["holds" if found.whole else "unknown"])
 
 
@@ -580,7 +580,8 @@ def watch(
         builds=builds,
         must_conform=bool(builds or chosen) and len(names) == 1,
         metrics_at=metrics_at,
-        console=Terminal(stderr=True, quiet=quiet),
+        console=Terminal(quiet=quiet or is_closed("stdout")),
+        progress=Terminal(stderr=True, quiet=quiet),
         live=not no_progress,
     )
 

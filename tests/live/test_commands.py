@@ -25,13 +25,14 @@ def test_what_is_stopped_is_whole(stop: signal.Signals, tmp_path: Path) -> None:
     log.write_text("a line\nhalf")
     command = [str(TSOFENCE), "record", "--pd", etcd.url, "--log", str(log), "-o", str(tmp_path / "recorded")]
     with serving(etcd):
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         assert process.stderr.readline().startswith("recording to ")
         etcd.write(TIMESTAMP, bytes(8))
         process.send_signal(stop)
-        _, said = process.communicate(timeout=600)
-    assert process.returncode == 0, said
+        told, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, told
+    assert "1 events of etcd" in told
     (etcd_file,) = (tmp_path / "recorded").rglob("etcd.jsonl")
     assert [event.revision for event in reading.read([etcd_file]).keys] == [3]
     assert (etcd_file.parent / "pd.log").read_text() == "a line\n"

@@ -194,8 +194,8 @@ def test_a_watch_judges_them(tmp_path: Path) -> None:
         serving(gateway),
         watching(tmp_path, "--pd", gateway.url, "--sample", "100ms") as process,
     ):
-        assert process.stderr is not None
-        assert any(" unique violated: tsofence@127.0.0.1:" in line for line in process.stderr)
+        assert process.stdout is not None
+        assert any(" unique violated: tsofence@127.0.0.1:" in line for line in process.stdout)
         said = stopped(process)
     assert process.returncode == 1, said
 

@@ -46,13 +46,14 @@ def test_a_recording_of_what_was_recorded_is_judged_as_that(name: str, tmp_path:
     """The command itself, stopped as people stop it."""
     with etcd(tmp_path) as (member,):
         command = [str(TSOFENCE), "record", "--pd", member.client, "-o", str(tmp_path / "recorded")]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         assert process.stderr.readline().startswith("recording to ")
         write(member, events(RECORDINGS / name))
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=300)
-    assert (process.returncode, "missing" in said) == (0, False)
+        told, _ = process.communicate(timeout=300)
+    assert (process.returncode, "missing" in told) == (0, False)
+    assert "events of etcd, up to revision" in told
     found = reading.read([tmp_path / "recorded"])
     assert keys(found) == keys(of(name))
     assert (found.gaps, found.api_mode) == ((), of(name).api_mode)

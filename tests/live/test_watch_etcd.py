@@ -31,7 +31,9 @@ def watching(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     folder.mkdir(exist_ok=True)
     command = [str(TSOFENCE), "watch", "--no-progress", *more]
     environment = os.environ | {"TMPDIR": str(folder)}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
     try:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("recording to ")
@@ -44,7 +46,7 @@ def watching(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
 def stopped(process: subprocess.Popen[str]) -> list[str]:
     """Ctrl-C, and what was said since then."""
     process.send_signal(signal.SIGINT)
-    return process.communicate(timeout=600)[1].splitlines()
+    return process.communicate(timeout=600)[0].splitlines()
 
 
 def running(folder: Path) -> list[str]:
@@ -81,8 +83,8 @@ def test_a_violation_is_a_line_and_a_metric_although_etcd_was_killed(tmp_path: P
         member.start([member])
         member.ready()
         write(member, of(range(16, BOTH.stop)))
-        assert process.stderr is not None
-        seen = next(line for line in process.stderr if "violated" in line)
+        assert process.stdout is not None
+        seen = next(line for line in process.stdout if "violated" in line)
         assert "single-writer violated: revision" in seen
         until(lambda: 'tsofence_verdict{property="single-writer"} 2.0' in scraped())
         assert 'tsofence_violations_total{property="single-writer"} 1.0' in scraped()

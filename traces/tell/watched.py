@@ -37,10 +37,12 @@ def watch(
     must_conform: bool,
     metrics_at: tuple[str, int] | None,
     console: Terminal,
+    progress: Terminal,
     live: bool,
 ) -> int:
     """Watch a cluster until Ctrl-C; the exit status.  ``must_conform``: to the one build and fence named;
-    ``asked``: what to judge, all that can be if nothing.
+    ``asked``: what to judge, all that can be if nothing.  Violations, and how it ends, go to ``console``, how
+    things stand until then to ``progress``, unless both are one terminal.
 
     Raises:
         BadInput, KeyboardInterrupt: as for a recording.
@@ -51,14 +53,15 @@ def watch(
     from ..live.watch import Asked
     from ..live.watch import watch as watching
 
+    progress = console if console.is_terminal else progress
     with ExitStack() as open_:
         metrics = None
         if metrics_at is not None:
             metrics = Metrics(*metrics_at)
             open_.callback(metrics.close)
         kept = folder or open_.enter_context(scratch())
-        screen = Live(console=console, transient=True, auto_refresh=False)
-        if live and console.is_terminal:
+        screen = Live(console=progress, transient=True, auto_refresh=False)
+        if live and progress.is_terminal:
             open_.enter_context(screen)
 
         seen: list[Violation] = []
@@ -74,7 +77,7 @@ def watch(
                 order,
                 kept,
                 Asked(asked or (*PROPERTIES, *(OF_SAMPLES if order.sample_s else ())), fences, builds),
-                lambda line: console.print(clean(line)),
+                lambda line: progress.print(clean(line)),
                 found,
                 lambda found: screen.update(standing(found), refresh=screen.is_started),
                 keep=folder is not None,
