@@ -257,6 +257,7 @@ def prove(
             f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
+    options.said_of(names, given or ())
     with Steps(outlet.progress, live=outlet.live) as screen:
         found = prove_all(
             [

@@ -254,7 +254,7 @@ def test_mistakes_are_exceptions(tiny: Path, tmp_path: Path, capfd: pytest.Captu
     ("work", "module", "owner", "method"),
     [
         ("explore('huge.toml', fence='off')", "checker.processes.matrix", "_Searches", "_hear"),
-        ("prove(fence='off')", "checker.proof.induct", "_Known", "check"),
+        ("prove(fence='off')", "checker.proof.induct", "Known", "check"),
         ("replay('recording', fence='off', property='unique')", "traces.explain.search", "Search", "_step"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_client_makes_a_tso_server_sync_beside_its_own_sync() -> None:
     """PUT of the primary key, save, DEL, PUT by one server, which then has nothing left to sync."""
     run = whole("tso-failover", CHECK).fences[0].run
     assert run is not None
-    steps = [move.transition for move in run.moves if run.names[move.server - 1].endswith(":23379")]
+    steps = [move.transition for move in run.moves if run.names[move.server - 1] == "tso2"]
     at = steps.index("client_commit")
     around = [step for step in steps[at - 8 : at + 9] if "find" not in step and "load" not in step]
     assert around[around.index("client_commit") :][:5] == [

@@ -53,7 +53,7 @@ def test_an_explanation_begins_with_those_who_held_the_keys(tmp_path: Path) -> N
     run = verdict.run
     assert run is not None
     leads, primary = (run.names[run.first[key, 0] - 1] for key in ("leader", "primary"))
-    assert (leads, primary) == ("pd1", "http://127.0.0.1:13379")
+    assert (leads, primary) == ("pd1", "tso1")
 
 
 @pytest.mark.parametrize("key", ["leader", "primary", "timestamp"])

@@ -42,5 +42,5 @@ def test_a_folder_of_runs_is_judged(tmp_path: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as ended:
         cli.main(["replay", str(tmp_path)])
     assert ended.value.code == 1
-    told = " ".join(capsys.readouterr().err.split())
+    told = " ".join(capsys.readouterr().out.split())
     assert "neither runs nor recordings: rolling-upgrade.check-tso-primary.real-time.txt" in told

@@ -25,6 +25,7 @@ the same log and in clients' samples (`explain/contradictions.py`, `answers.py`)
 | TRANSFER | | why a memory is cleared |
 | REVOKE_FAILED | | why a memory is cleared |
 | KEEP_ALIVE_SLOW | | why a memory is cleared |
+| KEEP_ALIVE_STOPPED | | that the election key is its own; an exit while it served |
 | PROVIDER_TSO, PROVIDER_PD | that a PD in API mode may switch | |
 | CLOCK_OFFSET | that a clock jumped | answers above every window |
 | ADMIN_RESET | that an admin reset, to which time | answers above every window |
@@ -36,7 +37,6 @@ What binds nothing, and why:
 | CAMPAIGN_SKIPPED | a server may wait as long as it likes |
 | CAMPAIGN_REFUSED | a campaign that changes nothing in etcd is no step |
 | EXPECTED_SET | etcd shows the key itself |
-| KEEP_ALIVE_STOPPED | it is told of every lease that ends, for whatever reason |
 | KEY_DELETED | etcd shows it; the revision is where the watcher was, not that of the deletion |
 | KEY_REMOVED | etcd shows it |
 | HOLDER_CHANGED, FOLLOWING | that others lead, etcd shows |

@@ -36,10 +36,8 @@ def names(keys: Sequence[KeyEvent], logs: Sequence[Log]) -> dict[str, str]:
         [event.server for event in keys if event.server and event.key is not Key.LEADER]
         + sorted(server for server, service in of_logs if service is Service.TSO)
     )
-    others = {
-        *(server for server, _ in of_logs),
-        *(event.server for event in keys if event.key is Key.LEADER),
-    }
+    leaders = {event.server for event in keys if event.key is Key.LEADER}
+    others = {*(server for server, _ in of_logs), *leaders}
     told: defaultdict[str, list[str]] = defaultdict(list)
     for url, name in (*_configured(logs), *_registered(keys), *_filed(logs), *_hosts(urls)):
         told[url].append(name)
@@ -47,7 +45,7 @@ def names(keys: Sequence[KeyEvent], logs: Sequence[Log]) -> dict[str, str]:
     often = Counter(wanted.values())
     found: dict[str, str] = {}
     for url in urls:
-        if "://" not in url:
+        if "://" not in url or url in leaders:  # of whom it is then, no name can tell
             continue
         name = wanted.get(url, "")
         if name and often[name] > 1:

@@ -11,6 +11,7 @@ from rich.text import Text
 from ...checker.reductions.reduction import Reduction
 from ...checker.run import Run
 from ...checker.search.findings import Exploration
+from ...checker.search.reached import REACHABLE, finding_of
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
 from . import matrix
@@ -64,15 +65,19 @@ def explored(
     if violated:
         least = min(finding.steps or 0 for finding in violated)
         parts.append(Text(f"{least}: violated, by a run of {least} steps", style="dim"))
-    parts.append(Text())
-    noted = [(found.fence, *each) for found in results for each in _notes(found)]
-    parts += [*_amounts(results), *said(noted)]
-    for found in results:
+    # a state that is found needs no search of all the others
+    ended = [found for found in results if not sought or finding_of(found).verdict != REACHABLE]
+    parts += [Text()] if ended else []
+    noted = [(found.fence, *each) for found in ended for each in _notes(found)]
+    parts += [*_amounts(ended), *said(noted)]
+    for found in ended:
         parts += _exercised(found, details=details)
     runs = runs_of(results)
     parts += one_run(runs, kept=kept) if tell_runs else others(runs, None, kept=kept)
     return Group(
-        *parts, *files_written(written), *next_steps(_next(place or world.name, results, runs, kept=kept))
+        *parts,
+        *files_written(written),
+        *next_steps(_next(place or world.name, ended, runs, kept=kept, judged=not sought)),
     )
 
 
@@ -147,9 +152,14 @@ def _joined(names: Sequence[str]) -> list[str]:
 
 
 def _next(
-    place: str, results: Sequence[Exploration], runs: Mapping[tuple[str, str], Run], *, kept: bool
+    place: str,
+    results: Sequence[Exploration],
+    runs: Mapping[tuple[str, str], Run],
+    *,
+    kept: bool,
+    judged: bool,
 ) -> Iterator[Next]:
-    """One or two commands that fit the result."""
+    """One or two commands that fit the result; ``judged``: properties were asked for, not a state."""
     first = shortest(runs)
     cut = next((found for found in results if found.cut_by), None)
     if first and kept:
@@ -157,6 +167,8 @@ def _next(
     if cut:
         again = ("explore", "--scenario", place, *system(cut.fence), "--checkpoint", "kept")
         yield Next(again, "keep how far it comes, and go on from there")
+    elif not judged:
+        return
     elif first and len(results) < _MANY:
         yield Next(("explore", "--scenario", place, "--all-fences"), "which fence keeps what")
     elif not first and results:
