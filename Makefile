@@ -22,8 +22,10 @@ demo: $(READY)
 	  '  $(BIN)/tsofence explore --scenario tso-restart --fence save-cas --property unique' \
 	  '  $(BIN)/tsofence replay tests/recordings/upgrade-unfenced --to html -o incident.html'
 
+# TESTS: which of them, all if nothing.
+TESTS ?=
 test: $(READY)
-	$(PYTEST) -m "not large"
+	$(PYTEST) -m "not large" $(TESTS)
 
 # What takes minutes or gigabytes, without what `make test` has.
 test-large: $(READY)
