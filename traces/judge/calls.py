@@ -84,11 +84,24 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
     """No timestamp is granted twice. Counts pairs of calls whose ranges overlap.
 
     The witness is the pair with the lowest timestamp that was granted twice. What may be one call that is
-    told twice, or two, counts as one and leaves it open.
+    told twice, or two, counts as one and leaves it open; so does what a file that says neither who asked nor
+    which server has in common with other files.
     """
     judgement = _unique(trace, witnesses)
-    open_ = trace.retold.open_
-    return judgement if judgement.verdict == "violated" else undecided(judgement, open_)
+    if judgement.witness is None:
+        return undecided(judgement, trace.retold.open_)
+    files, nameless = trace.calls.files(), trace.calls.nameless()
+    if not nameless or len(files) == 1:
+        return judgement
+    for several in (nameless, *([each for each in files if each != one] for one in nameless)):
+        certain = _unique(replace(trace, calls=trace.calls.without(several)), witnesses)
+        if certain.verdict == "violated":
+            return certain
+    one, other = judgement.witness
+    told = f"{one.where} and {other.where} tell of the same timestamp"
+    which = next(file for file in nameless if file in (one.where.file, other.where.file))
+    why = f"{told}; {which} says neither who asked nor which server: one call told twice, or two"
+    return Judgement("unique", "unknown", note=why)
 
 
 def _unique(trace: Trace, witnesses: int) -> Judgement:

@@ -17,6 +17,7 @@ import numpy as np
 from .lines import OBSERVATION
 from .observation import LOGICAL_BITS, Call
 from .retold import Found, Joined, Retold, repeated
+from .samples import default_client
 from .spilling import Rows, Sorted, Stored
 
 Thing = TypeVar("Thing", bound=Hashable)
@@ -139,6 +140,19 @@ class Calls(Sequence[Call]):
         for rows in self.chunks():
             there.update(np.unique(rows["file"]).tolist())
         return [file for number, file in enumerate(self.every_file) if number in there]
+
+    def nameless(self) -> list[str]:
+        """The files that say of no call who asked, or which server: they are called after the file."""
+        named: set[int] = set()
+        for rows in self.chunks():
+            pairs = np.unique(rows["file"].astype(np.int64) << 32 | rows["who"])
+            named.update(
+                pair >> 32
+                for pair in pairs.tolist()
+                if (who := self.who[pair & 0xFFFFFFFF]).endpoint
+                or who.client != default_client(self.every_file[pair >> 32])
+            )
+        return [file for file in self.files() if self.every_file.index(file) not in named]
 
     def by_file(self) -> Iterator[tuple[str, Rows]]:
         """The rows of each file, by start, in pieces."""
