@@ -188,7 +188,7 @@ def explore(
             sought=texts,
         )
     )
-    outlet.finish(results.explored(world.name, found, written, texts))
+    outlet.finish(lambda: results.explored(world.name, found, written, texts))
     if texts:
         return status(finding_states.verdicts(found))
     return status(finding.verdict for each in found for finding in each.findings)
@@ -284,7 +284,7 @@ def prove(
         with outlet.held:
             certificates = certified.write_certificates(found, certified_to)
             outlet.console.print(certified.told(certificates, certified_to))
-    outlet.finish(results.proved(found, written, certificates))
+    outlet.finish(lambda: results.proved(found, written, certificates))
     return status(proof.verdict for proof in found)
 
 
@@ -320,7 +320,7 @@ def verify(*, folder: Path, name: str, outlet: Outlet) -> int:
     with Steps(outlet.console, live=outlet.live) as screen:
         found = verifying(folder, chosen, screen.task)
     outlet.console.print(certified.verified(found, chosen))
-    outlet.finish(results.verified(found, chosen))
+    outlet.finish(lambda: results.verified(found, chosen))
     return status({"refuted": "violated"}.get(each.verdict, each.verdict) for each in found)
 
 
@@ -465,7 +465,7 @@ def replay(
                 outlet.console.print(shrunk_text(judgement.property, shrunk))
     outlet.console.print(answered(asked_of_it, [source.file for source in found.sources], details=details))
     outlet.console.print(what_next(found, paths, details=details))
-    outlet.finish(results.replayed(found, asked_of_it, places))
+    outlet.finish(lambda: results.replayed(found, asked_of_it, places))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:
         conforms = found.fences[0].conforms
@@ -487,7 +487,7 @@ def _rerun(runs: Runs, chosen: Sequence[str], asked: Sequence[str], outlet: Outl
             outlet.console.print(rerun_text(again[str(file)]))
     if runs.beside:
         outlet.console.print(left_out(runs.beside))
-    outlet.finish(results.rerun(again))
+    outlet.finish(lambda: results.rerun(again))
     refused = len(chosen) == 1 and not all(each.fences[0].allows for each in again.values())
     return VIOLATED if refused else status(v.verdict for each in again.values() for v in each.properties)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -68,18 +68,14 @@ class Outlet:
         """Keep runs by fence and property for ``show last``; was there a place for them?"""
         return last.keep(shlex.join(["tsofence", *sys.argv[1:]]), found)
 
-    def finish(self, result: Result) -> None:
-        """Write the result.
+    def finish(self, result: Callable[[], Result]) -> None:
+        """Write the result, if somebody wants it.
 
         Raises:
             BadInput: it cannot be written.
             Exception: a fault that was held back.
         """
-        self._write_json(result)
+        if self._json_to is not None:
+            fault = None if self.held.error is None else one_line(faults.describe(self.held.error))
+            put(as_json(replace(result(), fault=fault)), self._json_to)
         self.held.release()
-
-    def _write_json(self, result: Result) -> None:
-        if self._json_to is None:
-            return
-        fault = None if self.held.error is None else one_line(faults.describe(self.held.error))
-        put(as_json(replace(result, fault=fault)), self._json_to)
