@@ -25,7 +25,7 @@ from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, try_fences, undecided
 from .deduced import judged_on_explanations
-from .doubt import at_other_times, by_its_clocks, certain, rests_on_times
+from .doubt import at_other_times, by_its_clocks, certain, cut_short, rests_on_times
 from .seen import Granted
 from .silence import (
     cut_logs,
@@ -201,11 +201,16 @@ def _whatever_the_offsets(
 ) -> Tried:
     """A fence that was tried; what refutes it by times must do so however far clocks may be apart.
 
-    If it does not, ``open_`` gets the clock of which least is known.
+    If it does not, ``open_`` gets the clock of which least is known; so it does where a limit left open
+    whether it is refuted.
     """
-    if not rests_on_times(tried, order) or (other := at_other_times(order, clocks)) is None:
+    cut = cut_short(tried)
+    if not (cut or rests_on_times(tried, order)) or (other := at_other_times(order, clocks)) is None:
         return tried
     loose, clock = other
+    if cut:
+        open_[str(clock)] = None
+        return tried
     (again,) = try_fences(loose, [tried.verdict.fence], None, held, dropped, asked)
     if again.verdict.conforms is False:
         return tried
