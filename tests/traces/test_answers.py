@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tsofence.traces.explain.conformance import FenceVerdict, Refused
 from tsofence.traces.explain.replay import replay
@@ -19,6 +21,7 @@ from tsofence.traces.questions.ask import Asked, ask
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.observation import BadInput, LogStep
+from tsofence.traces.tell.answered import answered
 from tsofence.traces.tell.stopped import what_stands_there
 
 TESTS = Path(__file__).parents[1]
@@ -111,7 +114,7 @@ def test_a_pd_beside_a_tso_primary() -> None:
     back, who = answer(found, BACK), answer(found, WHO)
     assert back.verdict == "unknown"
     assert back.doubtful is not None
-    assert "for 1.924 s both could grant, pd1 the smaller timestamps until it saved anew" in back.text
+    assert back.text.startswith("it can have: for 1.924 s both could grant, pd1 the smaller timestamps")
     assert "tso1 was the TSO primary, so 182 saves of pd1 did not happen" in who.text
     assert "for 17.838 s" in answer(found, NONE).text
     assert answer(found, SYNCED).verdict == "no"
@@ -442,3 +445,36 @@ def test_takeovers_in_a_row_add_a_save_interval_each(tmp_path: Path) -> None:
     line = answer(asked(path), "is 'system time may be incorrect' harmless?")
     assert line.verdict == "yes"
     assert "each takeover before the last window has passed adds up to a save interval (3 s)" in line.text
+
+
+def shown(found: Asked, width: int = 80) -> str:
+    """What a terminal has of it without details, lines joined."""
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(answered(found, [], details=False))
+    return console.export_text()
+
+
+def test_the_table_of_terms_says_that_windows_are_windows() -> None:
+    """What a sync read and saved are ends of windows: neither is when it synced."""
+    told = shown(asked(REPORTS / "stale-leader"), 120)
+    assert "synced" not in told.splitlines()[1]
+    assert "07:11:27.794 to" in told
+    assert "  to 07:11:21.748  " in told  # nothing was saved before
+
+
+INTERVALS = TESTS / "recordings" / "pr-intervals-differ"
+
+
+def test_a_property_that_calls_violate_shows_the_bug_that_violates_it() -> None:
+    """Both served, of which no line tells; where nothing is violated, none is shown."""
+    trace = reading.read([INTERVALS])
+    pair = (trace.calls[0], trace.calls[1])
+    violated = Judgement("one-live", "violated", 18, pair)
+    build = recognise(trace.versions)
+    bug = answer(ask(trace, [violated], build), BUG)
+    assert bug.verdict == "yes"
+    assert bug.text.startswith(
+        "one-live is violated 18 times: a PD in service mode and a TSO server both serve"
+    )
+    assert bug.evidence == (pair[1].where,)
+    assert "of which no line here shows one" in answer(ask(trace, [], build), BUG).text

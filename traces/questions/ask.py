@@ -43,7 +43,7 @@ def ask(trace: Trace, judged: Iterable[Judgement], build: Recognised) -> Asked:
             who_wrote(trace, told, by_name),
             was_synced(trace, told),
             *harmless(trace, told),
-            known_bugs(trace, told, build),
+            known_bugs(trace, told, build, by_name),
             why_none(trace, told),
         ),
         _by_which_clocks(trace, told),

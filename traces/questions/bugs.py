@@ -8,9 +8,10 @@ fix or not the code. 9.0.0 is two betas: it has what both have. Of a build witho
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from ..judge.judgement import Judgement
 from ..sources.builds import Recognised
 from ..sources.observation import LogStep, Refusal, Service, Where
 from ..sources.trace import Trace
@@ -30,7 +31,8 @@ class Bug:
     """An issue of tikv/pd; `releases`: the first and the last that have it, of each line; `builds`: others.
 
     `tso`: it takes a TSO server. `sign`: how a trace shows it, and where; None: no line does. `plain`: the
-    sign is the bug itself; else it may have another cause.
+    sign is the bug itself; else it may have another cause. `violates`: the property whose violation shows it,
+    in a version that has it; empty: a violation of any may have another cause.
     """
 
     issue: int
@@ -40,6 +42,7 @@ class Bug:
     tso: bool = False
     sign: _Sign | None = None
     plain: bool = False
+    violates: str = ""
 
 
 def _cleared(trace: Trace, terms: Terms) -> tuple[str, Where] | None:
@@ -116,6 +119,7 @@ BUGS = (
         tso=True,
         sign=_both,
         plain=True,
+        violates="one-live",
     ),
     Bug(
         7015,
@@ -176,14 +180,25 @@ _3423 = Bug(
 )
 
 
-def known_bugs(trace: Trace, terms: Terms, build: Recognised) -> Answer:
-    """Those that the trace shows, then those that its version has and that no line would show."""
+def known_bugs(
+    trace: Trace, terms: Terms, build: Recognised, judged: Mapping[str, Judgement] | None = None
+) -> Answer:
+    """Those that the trace shows, then those that its version has and that no line would show.
+
+    ``judged``: the verdicts on properties, by name.
+    """
     releases = sorted({version.release for version in trace.versions if version.release})
     numbers = [found for release in releases if (found := _number(release)) is not None]
     shown = [
         (bug, sign) for bug in (_3423, *BUGS) if bug.sign and (sign := bug.sign(trace, terms)) is not None
     ]
     has = _has(numbers, build)
+    lines = {bug.issue for bug, _ in shown}
+    shown += [
+        (bug, sign)
+        for bug in has
+        if bug.issue not in lines and (sign := _violated(trace, bug, (judged or {}).get(bug.violates)))
+    ]
     version = ", ".join(releases) or (" or ".join(build.builds) if build.evidence and build.builds else "")
     unread = "" if version else VERSION
     if shown:
@@ -210,6 +225,15 @@ def known_bugs(trace: Trace, terms: Terms, build: Recognised) -> Answer:
     listed = "; ".join(f"{bug.issue}: {bug.what}" for bug in concerned)
     text = f"{version} has {many(len(concerned), 'known bug')}, of which no line here shows one ({listed})"
     return Answer(QUESTION, "yes", text, _told_by(trace, build))
+
+
+def _violated(trace: Trace, bug: Bug, found: Judgement | None) -> tuple[str, Where] | None:
+    """What calls show of a bug. A PD in API mode hands over by itself: what it does has other causes."""
+    if found is None or found.verdict != "violated" or found.witness is None:
+        return None
+    if any(start.api_mode for start in trace.starts):
+        return None
+    return f"{bug.violates} is violated {many(found.count, 'time')}", found.witness[1].where
 
 
 def _has(numbers: Iterable[_Number], build: Recognised) -> list[Bug]:

@@ -65,20 +65,18 @@ def _told(answer: Answer, names: Names, *, details: bool) -> Iterator[Renderable
 
 def _table(terms: Terms, *, details: bool) -> RenderableType:
     revision = ["revision"] if details else []
-    table = columns("server", "elected (UTC)", *revision, "synced", "until", "why it ended")
+    table = columns("server", "elected (UTC)", *revision, "window", "until", "why it ended")
     for column in table.columns[1:-1]:
         column.no_wrap = True
     shown = terms.terms if details else terms.terms[:_FEW]
     for term in shown:
-        sync = next(iter(term.syncs), None)
-        window = "" if sync is None else "\n".join(filter(None, map(_at, (sync.last_ns, sync.save_ns))))
         stop = _stop(term)
         refused = f"{many(len(term.refused), 'save')} refused" if term.refused else ""
         table.add_row(
             clean(term.server.rpartition("://")[2]),
             _at(term.won.at_ns) if term.won else "before",
             *([str(term.revision or "")] if details else []),
-            window,
+            _window(next(iter(term.syncs), None)),
             _at(stop.at_ns) if stop else "not told",
             clean("; ".join(filter(None, (term.why, "" if "refused" in term.why else refused)))),
         )
@@ -90,6 +88,14 @@ def _stop(term: Term) -> LogEvent | None:
     """The line with which it stopped to grant; else the one that ends its term."""
     spans = list(term.spans)
     return (spans[-1][1] if spans else None) or term.end
+
+
+def _window(sync: LogEvent | None) -> str:
+    """From the end of the window that it read to the end of the one that it saved: no times of the sync."""
+    read, saved = ("", "") if sync is None else (_at(sync.last_ns), _at(sync.save_ns))
+    if read and saved:
+        return f"{read} to\n{saved}"
+    return f"to {saved}" if saved else read and f"from {read}"
 
 
 def _at(ns: int | None) -> str:
