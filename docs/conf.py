@@ -43,14 +43,19 @@ def _list_all(_: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("   ALL_OTHERS", "\n".join(f"   {name}" for name in others))
 
 
-def _name_folders(_: Sphinx, page: document) -> None:
-    """A link to a folder, which a forge follows, is here only its name, if there is such a folder."""
+def _name_others(_: Sphinx, page: document) -> None:
+    """A link to a folder, or to a page beside the folder of these, is here only its name, if there is such.
+
+    A forge follows them.
+    """
     for link in list(page.findall(pending_xref)):
-        if (Path(page["source"]).parent / link["reftarget"]).is_dir():
+        there = (Path(page["source"]).parent / link["reftarget"]).resolve()
+        page_there = there if there.suffix == ".md" else there.with_name(f"{there.name}.md")
+        if there.is_dir() or (page_there.is_file() and DOCS not in page_there.parents):
             link.replace_self(link.children)
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", _list_all)
-    app.connect("doctree-read", _name_folders)
+    app.connect("doctree-read", _name_others)
