@@ -446,7 +446,8 @@ def replay(
             witnesses=witnesses or (options.Many.MOST if drawn == "csv" else 0),
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
-    asked_of_it = ask(on_one_clock(trace, found.clocks), found.properties, found.build)
+    fitting = [each.fence for each in found.fences if each.conforms]
+    asked_of_it = ask(on_one_clock(trace, found.clocks), found.properties, found.build, fitting)
     places = Places(trace)
     outlet.console.print(replayed(found, written, details=details, places=places))
     if drawn is not None:

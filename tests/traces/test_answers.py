@@ -478,3 +478,28 @@ def test_a_property_that_calls_violate_shows_the_bug_that_violates_it() -> None:
     )
     assert bug.evidence == (pair[1].where,)
     assert "of which no line here shows one" in answer(ask(trace, [], build), BUG).text
+
+
+def test_a_line_is_not_called_harmless_where_time_went_back() -> None:
+    """The window that a TSO server found is a PD's, saved for that PD's own save interval."""
+    trace = reading.read([INTERVALS])
+    line = answer(
+        ask(trace, judge(trace), recognise(trace.versions)), "is 'system time may be incorrect' harmless?"
+    )
+    assert line.verdict == "unknown"
+    assert line.text.startswith("time went back in this recording")
+    assert "a save interval (5 s of pd1)" in line.text
+    assert "order is kept" not in line.text
+
+
+def test_bugs_are_those_of_the_builds_that_explain_the_trace() -> None:
+    """Words of a log tell less than what it did; what a server says of itself tells more."""
+    trace = reading.read([REPORTS / "stale-leader"])
+    told = recognise(trace.versions)
+    bug = answer(ask(trace, (), told, ["release-7.5", "release-8.5"]), BUG)
+    assert bug.text.startswith("release-7.5 or release-8.5 has")
+    assert "9157: " in bug.text
+    assert answer(ask(trace, (), told), BUG).text.startswith("nextgen-8.5.4 or pull-10473-base has")
+    trace = reading.read([INTERVALS])
+    own = answer(ask(trace, (), recognise(trace.versions), ["release-7.5"]), BUG)
+    assert own.text.startswith("pull-10473-base has")

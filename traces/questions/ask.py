@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from ..judge.judgement import Judgement
-from ..sources.builds import Recognised
+from ..sources.builds import BUILDS, Recognised
 from ..sources.trace import Trace
 from .answer import Answer, seconds
 from .backwards import went_back
@@ -18,6 +18,8 @@ from .writers import was_synced, who_wrote
 
 #: where an offset is known less closely, a host's times are its own
 _WIDE_NS = 1_000_000_000
+#: the fences that are told by their own names, and the build that they are of
+_FENCES, _FENCED = ("off", "check-tso-primary"), "pull-10473-base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +31,38 @@ class Asked:
     clocks: str = ""
 
 
-def ask(trace: Trace, judged: Iterable[Judgement], build: Recognised) -> Asked:
+def ask(trace: Trace, judged: Iterable[Judgement], build: Recognised, fitting: Collection[str] = ()) -> Asked:
     """Answer from what the files say by themselves.
 
-    ``judged``: the verdicts on calls; ``build``: what is known of the release.
+    ``judged``: the verdicts on calls; ``build``: what is known of the release; ``fitting``: the builds and
+    fences that explain the trace.
     """
+    build = _that_fit(build, fitting)
     told = terms(trace)
     by_name = {each.property: each for each in judged}
+    back = went_back(trace, told, by_name)
     return Asked(
         told,
         (
-            went_back(trace, told, by_name),
+            back,
             who_wrote(trace, told, by_name),
             was_synced(trace, told),
-            *harmless(trace, told),
+            *harmless(trace, told, back),
             known_bugs(trace, told, build, by_name),
             why_none(trace, told),
         ),
         _by_which_clocks(trace, told),
+    )
+
+
+def _that_fit(build: Recognised, fitting: Collection[str]) -> Recognised:
+    """Of what words tell, the builds that explain the trace; what a server says of itself stands."""
+    if not build.evidence or any(each.own for each in build.evidence):
+        return build
+    of_fences = {_FENCED if name in _FENCES else name for name in fitting}
+    fit = [name for name in BUILDS if name in of_fences]
+    return replace(
+        build, builds=tuple(each for each in build.builds if each in fit) or tuple(fit) or build.builds
     )
 
 

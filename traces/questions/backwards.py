@@ -115,10 +115,10 @@ def _both(old: Term, until: LogEvent | None, stop: int, new: Term, begin: LogEve
     sync = next((each for each in reversed(new.syncs) if each.next_ns is not None), None)
     reached = max(stop, (sync.next_ns or 0) if sync else 0)
     text = (
-        f"it can have, by the servers' clocks: {short(old.server)} had something to grant from until "
-        f"{clock(stop)}{'' if until else ' or later'}, {short(new.server)} from {clock(begin.at_ns)} on, "
-        f"above its window: for {seconds(stop - begin.at_ns)} both could grant, {short(old.server)} the "
-        "smaller timestamps until it saved anew"
+        f"it can have: for {seconds(stop - begin.at_ns)} both could grant, {short(old.server)} the smaller "
+        f"timestamps until it saved anew; by the servers' clocks {short(old.server)} had something to grant "
+        f"from until {clock(stop)}{'' if until else ' or later'}, {short(new.server)} from "
+        f"{clock(begin.at_ns)} on, above its window"
     )
     evidence = (begin.where, (until or old.last).where)
     return Answer(

@@ -27,17 +27,25 @@ from .terms import Terms
 #: PD's longest default
 _SAVE_INTERVAL_NS = 5_000_000_000
 _LEASE_S = 5
+_KEPT = ", so order is kept"
 _Line = Callable[[Trace, Terms, Sequence[LogEvent]], tuple[bool | None, str, LogEvent, str]]
 
 
-def harmless(trace: Trace, terms: Terms) -> list[Answer]:
-    """An answer for each kind of line that is there."""
+def harmless(trace: Trace, terms: Terms, back: Answer) -> list[Answer]:
+    """An answer for each kind of line that is there; ``back``: whether time went back."""
     answers = []
     for step, (message, judge) in _LINES.items():
         lines = [line for line in trace.logs if line.step is step]
         if not lines:
             continue
         fine, text, line, decides = judge(trace, terms, lines)
+        if fine and step is LogStep.CLOCK_BEHIND and back.evidence:
+            fine, decides = None, decides or back.decided_by
+            went = "went back" if back.verdict == "yes" else "can have gone back"
+            text = (
+                f"time {went} in this recording: whoever saved the window may have granted from it after "
+                f"this server began; else {text.replace(_KEPT, '')}"
+            )
         count = f" ({many(len(lines), 'line')})"
         verdict: Verdict = "unknown" if fine is None else "yes" if fine else "no"
         answers.append(Answer(f"is {message!r} harmless?", verdict, text + count, (line.where,), decides))
@@ -47,33 +55,47 @@ def harmless(trace: Trace, terms: Terms) -> list[Answer]:
 def _behind(trace: Trace, _: Terms, lines: Sequence[LogEvent]) -> tuple[bool | None, str, LogEvent, str]:
     """A window reaches a save interval beyond the clock that it was saved by."""
     told = [line for line in lines if line.last_ns is not None and line.next_ns is not None]
-    start = "it starts 1 ms above the window that it loaded, so order is kept"
+    start = f"it starts 1 ms above the window that it loaded{_KEPT}"
     if not told:
         return True, f"the server's clock is behind the window that it loaded: {start}", lines[0], ""
     line = max(told, key=lambda each: (each.last_ns or 0) - (each.next_ns or 0))
     ahead = (line.last_ns or 0) - (line.next_ns or 0)
     whose = f"{short(line.server)} at {clock(line.at_ns)}"
-    interval = trace.settings.save_interval_ns or _SAVE_INTERVAL_NS
+    interval, named = _save_interval(trace)
     if ahead <= interval + NS_PER_MS:
         text = (
-            f"a server that takes over within a save interval ({seconds(interval)}) finds a window that ends "
+            f"a server that takes over within a save interval ({named}) finds a window that ends "
             f"after its clock, at most {seconds(ahead)} here ({whose}): {start}"
         )
         return True, text, line, ""
     if line.at_ns + ahead <= _reached(trace, line.at_ns, interval):
         text = (
             f"{whose} found a window that ends {seconds(ahead)} after its clock: each takeover before the "
-            f"last window has passed adds up to a save interval ({seconds(interval)}), and there were such: "
+            f"last window has passed adds up to a save interval ({named}), and there were such: "
             f"{start}, and the physical part stands still until clocks have caught up"
         )
         return True, text, line, ""
     text = (
         f"{whose} found a window that ends {seconds(ahead)} after its clock, more than a save interval "
-        f"({seconds(interval)}): {start}, but a clock was or is wrong, or timestamps were moved ahead "
+        f"({named}): {start}, but a clock was or is wrong, or timestamps were moved ahead "
         "(reset-ts, calls for more than the clock gives), or there were takeovers that no line tells; the "
         "physical part stands still until clocks have caught up"
     )
     return None, text, line, CLOCKS
+
+
+def _save_interval(trace: Trace) -> tuple[int, str]:
+    """The longest of any server, and whose: the window that a server loads is another's."""
+    own = {
+        server: setting.value
+        for server, setting in trace.settings.own("save_interval_ns").items()
+        if setting.value is not None
+    }
+    if len(set(own.values())) > 1:
+        interval, whose = max((value, server) for server, value in own.items())
+        return interval, f"{seconds(interval)} of {short(whose)}"
+    interval = trace.settings.save_interval_ns or next(iter(own.values()), _SAVE_INTERVAL_NS)
+    return interval, seconds(interval)
 
 
 def _reached(trace: Trace, at_ns: int, interval: int) -> int:
