@@ -22,6 +22,7 @@ from tsofence.traces.sources import reading
 from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.observation import BadInput, LogStep
 from tsofence.traces.tell.answered import answered
+from tsofence.traces.tell.replayed import when_of
 from tsofence.traces.tell.stopped import what_stands_there
 
 TESTS = Path(__file__).parents[1]
@@ -503,3 +504,12 @@ def test_bugs_are_those_of_the_builds_that_explain_the_trace() -> None:
     trace = reading.read([INTERVALS])
     own = answer(ask(trace, (), recognise(trace.versions), ["release-7.5"]), BUG)
     assert own.text.startswith("pull-10473-base has")
+
+
+def test_when_a_call_began_is_told_only_where_somebody_knows() -> None:
+    """A panic line has when answers were received."""
+    first, later = reading.read([REPORTS / "panic-line" / "tidb-0.log"]).calls
+    assert first.untold_start
+    assert when_of(first) == "answered at 23:18:15.177"
+    assert when_of(later) == "answered at 23:18:15.190"
+    assert when_of(replace(first, untold_start=False)) == "23:17:15.177 to 23:18:15.177"

@@ -383,7 +383,8 @@ def call_text(call: Call, places: Places) -> str:
     """A call and its answer, on one line."""
     own = f"{call.logical - call.count + 1} to {call.logical}" if call.count > 1 else f"{call.logical}"
     at = f" at {places.of(call.endpoint)}" if call.endpoint else ""
-    when = f"{clock(call.start_ns)} to {clock(call.end_ns)}"
+    end = clock(call.end_ns)
+    when = f"answered at {end}" if call.untold_start else f"{clock(call.start_ns)} to {end}"
     where = f"{Path(call.file).name}:{call.line}"
     return clean(f"{call.client}{at} got ({call.physical}, {own}), {when} [{where}]")
 

@@ -33,7 +33,7 @@ ROW = np.dtype(
         ("file", np.int32),
         ("who", np.int32),  # see `Who`
         ("error", np.int32),  # 0: none
-        ("timed", np.int32),
+        ("timed", np.int32),  # 0: no, 2: only its end
     ]
 )
 #: where a call stands in a file, and when it ended
@@ -90,7 +90,7 @@ class Texts:
             self.files[call.file],
             self.who[call.client, call.kind, call.endpoint, call.worker],
             self.errors[call.error],
-            call.timed,
+            2 if call.untold_start else call.timed,
         )
 
 
@@ -207,7 +207,7 @@ class Calls(Sequence[Call]):
         start, end, physical, logical, count, line, file, number, error, timed = row.tolist()
         who, text = self.who[number], self._errors[error]
         of = (self.every_file[file], line, who.client, who.kind, who.endpoint, who.worker)
-        return Call(*of, start, end, physical, logical, count, text, bool(timed))
+        return Call(*of, start, end, physical, logical, count, text, bool(timed), timed == 2)
 
     def __len__(self) -> int:
         return len(self._stored)

@@ -72,7 +72,20 @@ def told(
     else:
         times = [(max(0, before - UNTOLD_NS), before), (before + 1, max(until, before + 1))]
     return tuple(
-        Call(file, line, client, "lib", server, None, *when, *parts, 1, None, timed=until is not None)
+        Call(
+            file,
+            line,
+            client,
+            "lib",
+            server,
+            None,
+            *when,
+            *parts,
+            1,
+            None,
+            until is not None,
+            until is not None,
+        )
         for server, when, parts in zip(servers, times, (last, now), strict=True)
     )
 

@@ -231,7 +231,8 @@ class Call:
     failed call has `error` and owns nothing it knows of. `kind` is pd or tso (raw stream to `endpoint`) or
     lib (PD's client library).
 
-    Not `timed`: nothing tells when; `start_ns` and `end_ns` are its place in its file.
+    Not `timed`: nothing tells when; `start_ns` and `end_ns` are its place in its file. `untold_start`: only
+    when it was answered is told, and `start_ns` is as early as it can have been asked for.
     """
 
     file: str
@@ -247,6 +248,7 @@ class Call:
     count: int
     error: str | None
     timed: bool = True
+    untold_start: bool = False
 
     @property
     def where(self) -> Where:

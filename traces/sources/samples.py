@@ -199,7 +199,9 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
         begin = until = number
     client, kind, endpoint = (name.encode(errors="replace").decode() for name in names)
     of = client or default_client(file), kind or DEFAULT_KIND, endpoint, worker
-    yield Call(file, number, *of, begin, until, physical, logical, count, error, timed)
+    yield Call(
+        file, number, *of, begin, until, physical, logical, count, error, timed, timed and start is None
+    )
 
 
 def default_client(file: str) -> str:

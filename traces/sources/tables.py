@@ -118,11 +118,12 @@ def _rows(file: str, number: int, many: int, cells: Mapping[str, Cells], texts: 
     start, end = (_times(cells[name]) if name in cells else None for name in ("start", "end"))
     timed = start is not None or end is not None
     rows["line"] = np.arange(number, number + many)
+    rows["timed"] = 2 if timed and start is None else timed
     if start is None:
         start = rows["line"] if end is None else np.maximum(0, end - samples.UNTOLD_NS)
     if end is None:
         end = start + samples.UNTOLD_NS if timed else start
-    rows["start"], rows["end"], rows["timed"] = start, end, timed
+    rows["start"], rows["end"] = start, end
     can_be = (samples.SINCE_MS <= physical) & (physical < samples.MAX_PHYSICAL)
     can_be &= (0 <= logical) & (logical < 1 << LOGICAL_BITS) & (0 < count) & (count - 1 <= logical)
     # a failure that has neither time nor timestamp looks like headings

@@ -297,11 +297,18 @@ def _clock(ns: int | None) -> str:
     return f"{moment:%H:%M:%S}.{ns // 1_000_000 % 1000:03d}"
 
 
+def when_of(call: Call) -> str:
+    """From when until when a call lasted; where only its answer's time is known, that alone."""
+    if call.untold_start:
+        return f"answered at {_clock(call.end_ns)}"
+    return f"{_clock(call.start_ns)} to {_clock(call.end_ns)}"
+
+
 def observed(seen: Observation, names: _Names, places: Places | None = None) -> str:
     """One observation in a line."""
     if isinstance(seen, Call):
         own = f"{seen.logical - seen.count + 1} to {seen.logical}" if seen.count > 1 else str(seen.logical)
-        when = f", {_clock(seen.start_ns)} to {_clock(seen.end_ns)}" if seen.timed else ""
+        when = f", {when_of(seen)}" if seen.timed else ""
         where = names.place(seen.file, seen.line)
         at = f" at {places.of(seen.endpoint) if places else seen.endpoint}" if seen.endpoint else ""
         return f"{where}: {seen.client}{at} got ({seen.physical}, {own}){when}"
