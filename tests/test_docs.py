@@ -8,10 +8,16 @@ spaces say what comes out, one line a system, each property with its verdict, an
         off: unique violated in 17 steps, session holds
         save-cas: unique holds, session holds (a minute)
 
+Or they are what the command prints, as far as a page quotes it::
+
+    tsofence explore --scenario tso-restart --fence off --property unique --property session  # a minute
+        off: violated — unique in 17 steps; holds session.
+
 A system is called as the tables of the command call it: a fence, a build, or both (``release-8.5+save-cas``).
 Of a recording, a line says ``check-tso-primary: conforms`` or ``off: does not conform``, and one without a
-system what properties come out (``unique violated, window holds``).  Words in parentheses at a line's end say
-how long the command takes: with them, ``make test`` leaves it out.  Commands without such lines are not run.
+system what properties come out (``unique violated, window holds``).  Words in parentheses at a line's end,
+or a comment behind the command, say how long it takes: with them, ``make test`` leaves it out.  Commands
+without such lines are not run.
 """
 
 from __future__ import annotations
@@ -38,6 +44,14 @@ HISTORY = ROOT / "docs" / "history.md"
 _COMMAND = re.compile(r"tsofence (explore|prove|replay) ")
 _OUTCOME = re.compile(r"    (?:(?P<system>\S+): )?(?P<said>[^()]+?)(?: \((?P<time>[^()]+)\))?")
 _PART = re.compile(r"(?P<property>\S+) (?P<verdict>\w+)(?: in (?P<steps>\d+) steps)?")
+#: as the commands print it: an outcome, and the properties that have it
+_PRINTED = re.compile(
+    r"    (?P<system>[^:]+): (?P<said>(?:violated —|unknown —|holds|proved|vacuous) .+?)\.?"
+)
+_PRINTED_PART = re.compile(r"(?P<property>\S+)(?: in (?P<steps>\d+)(?: steps)?| [\d,]+(?: times)?)?")
+_PRINTED_CONFORMS = re.compile(r"    (?P<system>\S+): (?P<said>conforms|does not conform)(?:\.| — .+)")
+#: what the judgement of a recording itself is called
+_RECORDING = "this recording"
 _CONFORMS = {"conforms": True, "does not conform": False}
 
 #: by (system, property): verdict and steps; by (system, ""): whether a recording conforms
@@ -78,9 +92,13 @@ def told(page: str, text: str) -> Iterator[Told]:
 
 
 def _told(page: str, command: str, below: list[str]) -> Told:
+    command, _, takes = command.partition("  # ")
     outcomes: Outcomes = {}
-    long = False
+    long = bool(takes)
     for line in below:
+        if printed := _printed(line):
+            outcomes |= printed
+            continue
         found = _OUTCOME.fullmatch(line)
         if found is None:
             raise Unreadable(f"{page}: {line.strip()!r}")
@@ -95,6 +113,25 @@ def _told(page: str, command: str, below: list[str]) -> Told:
                 raise Unreadable(f"{page}: {line.strip()!r}")
             outcomes[system, said["property"]] = (said["verdict"], int(said["steps"] or 0))
     return Told(page, command, outcomes, long)
+
+
+def _printed(line: str) -> Outcomes:
+    """What a line says that is one of the command's; nothing: it is none."""
+    if conforms := _PRINTED_CONFORMS.fullmatch(line):
+        return {(conforms["system"], ""): _CONFORMS[conforms["said"]]}
+    found = _PRINTED.fullmatch(line)
+    if found is None:
+        return {}
+    system = "" if found["system"] == _RECORDING else found["system"]
+    outcomes: Outcomes = {}
+    for group in found["said"].split("; "):
+        verdict, names = group.replace(" —", "", 1).split(" ", 1)
+        for part in names.split(", "):
+            said = _PRINTED_PART.fullmatch(part)
+            if said is None:
+                raise Unreadable(line.strip())
+            outcomes[system, said["property"]] = (verdict, int(said["steps"] or 0))
+    return outcomes
 
 
 def came_out(command: str, result: dict[str, Any]) -> Outcomes:
@@ -199,6 +236,28 @@ tsofence replay a
     }
     assert second.outcomes == {("off", ""): False, ("", "unique"): ("violated", 0)}
     assert not second.long
+    (third,) = told(
+        "a.md",
+        """
+```
+tsofence replay a --fence off  # half a minute
+    this recording: violated — unique 39 times, real-time 5,008 times
+    off: conforms.
+    save-cas: does not conform — a.gz:11
+    b: violated — unique in 17 steps, session in 18; holds window.
+```
+""",
+    )
+    assert (third.command, third.long) == ("tsofence replay a --fence off", True)
+    assert third.outcomes == {
+        ("", "unique"): ("violated", 0),
+        ("", "real-time"): ("violated", 0),
+        ("off", ""): True,
+        ("save-cas", ""): False,
+        ("b", "unique"): ("violated", 17),
+        ("b", "session"): ("violated", 18),
+        ("b", "window"): ("holds", 0),
+    }
     with pytest.raises(Unreadable, match="nothing at all"):
         list(told("a.md", "```\ntsofence prove \n    nothing at all\n```\n"))
 
