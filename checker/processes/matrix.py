@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from ...specs.scenario import Scenario
 from ..search.findings import INTERRUPTED, Exploration, Finding, Progress
 from ..search.memory import default_bound
 from .worker import SIGNALS, Fault, Job, Worker
+
+#: what comes so soon after a signal is the same: `timeout` signals a process, and then its group
+_ONE_SIGNAL_S = 0.5
 
 #: signals by which a process ends that did something wrong itself
 _WRONG = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
@@ -117,7 +121,7 @@ class _Searches:
     def __init__(self, progress: Callable[[str, Progress], None]) -> None:
         self.running: list[Worker] = []
         self.faults: dict[str, Fault] = {}
-        self.stopped = False
+        self.stopped, self._stopped_at = False, 0.0
         self._progress = progress
         self._heard: dict[str, Exploration] = {}
         self._failed: dict[str, Exception] = {}
@@ -154,11 +158,14 @@ class _Searches:
             os.close(self._ring)
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.stopped and now - self._stopped_at < _ONE_SIGNAL_S:
+            return
         if self.stopped:
             for worker in self.running:
                 worker.kill()
             raise KeyboardInterrupt
-        self.stopped = True
+        self.stopped, self._stopped_at = True, now
         os.write(self._ring, b"!")
 
     def listen(self) -> list[Exploration]:
