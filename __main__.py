@@ -18,16 +18,17 @@ def main() -> None:
     Exit status: that of the command; 2 if something was to go to stdout and could not be written.
     """
     # who asked for Ctrl-C to be ignored (nohup, a shell's background job) keeps that
-    stoppable = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if stoppable:
-        signal.signal(signal.SIGINT, _interrupted)
+    own = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    stoppable = {each: handler for each, handler in own.items() if signal.getsignal(each) is handler}
+    for each in stoppable:
+        signal.signal(each, _interrupted)
     from .traces.output import terminal
 
     terminal.guard()
     from .cli import main as command
 
-    if stoppable:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for each, handler in stoppable.items():
+        signal.signal(each, handler)
     try:
         command()
     except SystemExit as ended:

@@ -287,7 +287,7 @@ import tsofence.__main__ as entry
 class Finder:
     def find_spec(self, name, path=None, target=None):
         if name == {name!r}:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.{kind})
 
 sys.meta_path.insert(0, Finder())
 sys.argv = ["tsofence", "show", {run!r}]
@@ -299,8 +299,9 @@ entry.main()
 @pytest.mark.parametrize(
     "name", ["rich.segment", "click", "tsofence.checker.search.explore", "tsofence.traces.story.show"]
 )
-def test_ctrl_c_before_anything_began(name: str) -> None:
-    program = INTERRUPTED.format(name=name, run=str(RUN), before="")
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_before_anything_began(name: str, kind: str) -> None:
+    program = INTERRUPTED.format(name=name, kind=kind, run=str(RUN), before="")
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=os.environ
     )
@@ -310,7 +311,7 @@ def test_ctrl_c_before_anything_began(name: str) -> None:
 
 def test_ctrl_c_that_is_ignored_stays_ignored() -> None:
     program = INTERRUPTED.format(
-        name="click", run=str(RUN), before="signal.signal(signal.SIGINT, signal.SIG_IGN)"
+        kind="SIGINT", name="click", run=str(RUN), before="signal.signal(signal.SIGINT, signal.SIG_IGN)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0
