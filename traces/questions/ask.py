@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from ...model.variants import fences
 from ..judge.judgement import Judgement
 from ..sources.builds import BUILDS, Recognised
 from ..sources.trace import Trace
@@ -18,8 +19,6 @@ from .writers import was_synced, who_wrote
 
 #: where an offset is known less closely, a host's times are its own
 _WIDE_NS = 1_000_000_000
-#: the fences that are told by their own names, and the build that they are of
-_FENCES, _FENCED = ("off", "check-tso-primary"), "pull-10473-base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def _that_fit(build: Recognised, fitting: Collection[str]) -> Recognised:
     """Of what words tell, the builds that explain the trace; what a server says of itself stands."""
     if not build.evidence or any(each.own for each in build.evidence):
         return build
-    of_fences = {_FENCED if name in _FENCES else name for name in fitting}
+    of_fences = {fences.parted(name)[0] for name in fitting}
     fit = [name for name in BUILDS if name in of_fences]
     return replace(
         build, builds=tuple(each for each in build.builds if each in fit) or tuple(fit) or build.builds
