@@ -317,7 +317,7 @@ def verify(*, folder: Path, name: str, outlet: Outlet) -> int:
     from .checker.certificates.verify import verify as verifying
 
     chosen = solver(name)
-    with Steps(outlet.console, live=outlet.live) as screen:
+    with Steps(outlet.progress, live=outlet.live) as screen:
         found = verifying(folder, chosen, screen.task)
     outlet.console.print(certified.verified(found, chosen))
     outlet.finish(lambda: results.verified(found, chosen))

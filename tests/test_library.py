@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import tsofence
-from tsofence import BadInput, Fence, ScenarioError, explore, load_run, load_scenario, prove, replay
+from tsofence import BadInput, Fence, ScenarioError, explore, library, load_run, load_scenario, prove, replay
 from tsofence.cli import main
 from tsofence.model.language.expr import NOBODY, either
 from tsofence.model.pd import save
@@ -61,6 +61,7 @@ def test_importing_it_is_cheap() -> None:
 
 
 def test_all_that_is_public_is_there_and_says_what_it_is() -> None:
+    assert tsofence.__all__ == library.__all__
     for name in tsofence.__all__:
         assert getattr(tsofence, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

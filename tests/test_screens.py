@@ -6,6 +6,7 @@ before it is kept.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tsofence import cli
 from tsofence.checker.processes import matrix
@@ -25,6 +27,7 @@ from tsofence.model.variants import fences
 from tsofence.specs import properties
 from tsofence.traces.explain import replay
 from tsofence.traces.runs import files
+from tsofence.traces.tell import proved as proving
 from tsofence.traces.tell.examples import EXAMPLES
 
 TESTS = Path(__file__).parent
@@ -167,3 +170,17 @@ def test_examples_are_commands(command: str, tmp_path: Path, monkeypatch: pytest
         assert words[0] == "tsofence"
         sub = cli.main.commands[words[1]]
         sub.make_context(words[1], words[2:])
+
+
+def test_a_step_from_where_nothing_leads_is_no_measure_of_a_violation() -> None:
+    """A counterexample to induction is shorter than any run; what is violated is told, and shown, first."""
+    _, violated = proofs()
+    assert violated.counterexample is not None
+    step = replace(violated.counterexample, moves=violated.counterexample.moves[-1:], reachable=False)
+    unknown = replace(violated, property="real-time", verdict="unknown", counterexample=step)
+    told = io.StringIO()
+    Console(file=told, width=200).print(proving.proved([unknown, violated], {}, details=False))
+    first, *rest = told.getvalue().splitlines()
+    steps = len(violated.counterexample.moves)
+    assert first == f"off: violated — single-writer in {steps} steps; unknown — real-time."
+    assert "single-writer under off" in "\n".join(rest)

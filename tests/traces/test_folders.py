@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tsofence import cli
+from tsofence.traces.runs import folders
 from tsofence.traces.runs.folders import all_runs
+from tsofence.traces.sources.observation import BadInput
 
 RUNS = Path(__file__).parents[1] / "runs"
 RECORDING = Path(__file__).parents[1] / "recordings" / "pr-intervals-differ"
@@ -44,3 +46,9 @@ def test_a_folder_of_runs_is_judged(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert ended.value.code == 1
     told = " ".join(capsys.readouterr().out.split())
     assert "neither runs nor recordings: rolling-upgrade.check-tso-primary.real-time.txt" in told
+
+
+def test_of_so_many_files_none_is_left_out_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_MANY", 6)
+    with pytest.raises(BadInput, match="fewer than 6 files below it; name the runs"):
+        all_runs([RUNS])

@@ -33,7 +33,7 @@ from ..sources.trace import Trace
 from .answers import Answers
 from .lacking import Lacking
 from .logs import Log, logs_of
-from .seen import LATE_NS
+from .seen import LATE_NS, LATE_TRIES
 from .watched import ELECTIONS, Contradiction, Watch
 
 _TRIED = re.compile(r"timestamp (\d{1,19}) is less than or equal to the previous one (\d{1,19})")
@@ -225,7 +225,7 @@ class _Against:
             elif line.step is LogStep.ELECTED and line.revision:
                 until = self._watch.holds_until(self._server, line.revision) or 0
             elif line.step in _LEADS_NO_MORE:
-                of_before, until = _LATE_TRIES, 0
+                of_before, until = LATE_TRIES, 0
             elif line.refusal is Refusal.LEADERSHIP and until:
                 of_before -= 1
                 if of_before < 0 and before_end and line.at_ns - ahead_ns + 2 * LATE_NS < until:
@@ -272,8 +272,6 @@ _LEADS_NO_MORE = frozenset(
         LogStep.CAMPAIGN_START,
     }
 )
-#: a save of a term before is tried so many times more, with as many lines for each
-_LATE_TRIES = 12
 #: what protobuf writes as one byte
 _ONE_BYTE = 1 << 7
 #: these tell what a sync loaded

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, LogEvent, LogStep
 from .logs import Log
+from .seen import LATE_TRIES
 from .watched import ELECTIONS, Contradiction, Watch
 
 #: a refusal, or a server that stops or starts, or gives up what it is about
@@ -70,8 +71,6 @@ _CLOSING_NS = 1_000 * NS_PER_MS
 #: that one that serves is told to exit shows in its log within that
 _TOLD_NS = 3_000 * NS_PER_MS
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
-#: a save that is under way is tried so many times, with as many lines for each
-_LATE_TRIES = 12
 _TRIES = frozenset({LogStep.SAVE_ATTEMPT, LogStep.SAVE_REFUSED})
 _BEGAN = {"campaign": "election", "restart": "start"}
 
@@ -192,7 +191,7 @@ class Lacking:
                 elif line.at_ns > ended.at_ns + _CLOSING_NS:
                     yield self._lacks(line, "restart", "the log would tell of its start")
                     ended = None
-            elif line.step in _TRIES and (tries := tries + 1) > _LATE_TRIES:
+            elif line.step in _TRIES and (tries := tries + 1) > LATE_TRIES:
                 began = "campaign" if ended.step is LogStep.STEP_DOWN else "restart"
                 yield self._lacks(line, began, f"the log would tell of its {_BEGAN[began]}")
                 ended = None

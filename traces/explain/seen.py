@@ -10,6 +10,8 @@ from ..sources.observation import MAX_NS, NS_PER_MS, Call, KeyEvent, LogEvent, W
 NOISE_NS = 5 * NS_PER_MS
 #: how long after its step a line is written, and after its write an event received, at most
 LATE_NS = 1_000 * NS_PER_MS
+#: a save that is under way when a term ends is tried so many times more, with as many lines for each
+LATE_TRIES = 12
 FOREVER = MAX_NS
 
 

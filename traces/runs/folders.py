@@ -11,7 +11,7 @@ from ..sources import reading
 from ..sources.observation import BadInput
 from .files import is_run
 
-#: in a folder with more there is something else
+#: files below a folder that are looked at
 _MANY = 10_000
 
 
@@ -24,7 +24,11 @@ class Runs:
 
 
 def all_runs(paths: Sequence[Path]) -> Runs:
-    """The run files that these are, or that are below these folders; none where there is a recording too."""
+    """The run files that these are, or that are below these folders; none where there is a recording too.
+
+    Raises:
+        BadInput: there are so many files below a folder that some of the runs might be missed.
+    """
     files: list[Path] = []
     beside: list[Path] = []
     for path in paths:
@@ -33,9 +37,12 @@ def all_runs(paths: Sequence[Path]) -> Runs:
                 return Runs()
             files.append(path)
             continue
-        found = [each for each in islice(path.rglob("*"), _MANY) if each.is_file()]
-        for each in sorted(found):
+        below = [*islice(path.rglob("*"), _MANY)]
+        for each in sorted(filter(Path.is_file, below)):
             (files if is_run(each) else beside).append(each)
+        if files and len(below) == _MANY:
+            expected = f"fewer than {_MANY:,} files below it"
+            raise BadInput(str(path), None, expected, "name the runs, or a part")
     if not files or any(map(_is_recording, beside)):
         return Runs()
     return Runs(tuple(files), tuple(beside))

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from . import intervals
@@ -58,7 +58,6 @@ _SEVERAL = "one of those that it started with"
 _FEW = "which few saves suggest"
 
 Name = Literal["save_interval_ns", "update_interval_ns", "lease_s"]
-SETTINGS: tuple[Name, ...] = get_args(Name)
 
 
 @dataclass(frozen=True, slots=True)

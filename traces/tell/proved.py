@@ -59,15 +59,16 @@ def proved(
 
 
 def _sentence(results: Sequence[Proof]) -> Text:
+    """What became of all properties; steps are those of runs, not from where a step breaks a property."""
+    runs = {proof.property: proof.counterexample for proof in results if proof.verdict == "violated"}
     outcomes = []
     steps = "steps"
     for proof in sorted(
-        results, key=lambda proof: len(proof.counterexample.moves) if proof.counterexample else 0
+        results, key=lambda proof: len(run.moves) if (run := runs.get(proof.property)) else 0
     ):
-        measure = ""
-        if proof.counterexample is not None:
-            measure = f"in {len(proof.counterexample.moves)} {steps}".rstrip()
-            steps = ""
+        run = runs.get(proof.property)
+        measure = "" if run is None else f"in {len(run.moves)} {steps}".rstrip()
+        steps = "" if run else steps
         outcomes.append(Outcome(proof.property, proof.verdict, measure))
     return sentence(results[0].fence, outcomes)
 

@@ -35,8 +35,6 @@ _FEW = 12
 _FEW_HOSTS = 3
 #: how many clocks are compared, at least
 _FEW_CLOCKS = 2
-#: how many clocks are compared, at least
-_FEW_CLOCKS = 2
 #: the settings, in words, and how many of their units make a second
 _SETTINGS: dict[Name, tuple[str, float]] = {
     "save_interval_ns": ("save interval", 1e9),

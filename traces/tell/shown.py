@@ -28,8 +28,11 @@ class Next:
 
 
 def shortest(found: Mapping[tuple[str, str], Run]) -> tuple[str, str] | None:
-    """The fence and the property of the shortest run; None: there is none."""
-    return min(found, key=lambda each: len(found[each].moves), default=None)
+    """The fence and the property of the shortest run; None: there is none.
+
+    One that no cluster begins stands behind all others.
+    """
+    return min(found, key=lambda each: (not found[each].reachable, len(found[each].moves)), default=None)
 
 
 def one_run(found: Mapping[tuple[str, str], Run], *, kept: bool) -> list[RenderableType]:
