@@ -196,7 +196,8 @@ def load(name: str) -> Scenario:
         try:
             text = _read(Path(name))
         except (OSError, UnicodeDecodeError) as error:
-            raise ScenarioError(f"{name}: cannot be read ({error}); give a scenario file or a name") from None
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ScenarioError(f"{name}: cannot be read ({why}); give a scenario file or a name") from None
         return parse(text, Path(name).stem, name)
     return parse(text_of(name), name, f"{name}.toml")
 
