@@ -276,10 +276,11 @@ def test_modules_need_each_other_in_no_circle() -> None:
     assert circles(graph) == []
 
 
-def test_the_architecture_names_files_that_are_there() -> None:
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "docs/decisions.md"])
+def test_the_architecture_names_files_that_are_there(page: str) -> None:
     there = {f"/{path.relative_to(ROOT).as_posix()}" for path in map(ROOT.joinpath, sources())}
     there |= {f"/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "tests").rglob("*.py")}
-    named = re.findall(r"`([\w/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    named = re.findall(r"`([\w/]+\.py)`", (ROOT / page).read_text(encoding="utf-8"))
     assert named
     assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
 
