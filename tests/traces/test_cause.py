@@ -15,7 +15,7 @@ from tsofence.specs import properties, scenario
 from tsofence.traces.runs import files
 from tsofence.traces.story import show
 from tsofence.traces.story.because import plain
-from tsofence.traces.story.cause import MAX_LINKS, Cause, Unseen
+from tsofence.traces.story.cause import MAX_LINKS, Cause, Passed, Unseen
 from tsofence.traces.story.telling import Story, tell
 from tsofence.traces.tell.outlet import as_json
 
@@ -46,7 +46,7 @@ def told(found: Story) -> list[str]:
 def test_a_duplicate_is_followed_to_what_was_read_and_to_who_changed_it() -> None:
     run = story("tso-restart.check-tso-primary.unique")
     found = cause_of(run)
-    assert found.steps == (3, 4, 5, 7, 11, 13, 14, 19, 20)
+    assert found.steps == (3, 4, 5, 7, 11, 13, 14, 16, 17, 19, 20)
     by_place = {(link.place, link.step): link for link in found.links}
     chose = by_place[("next", 1), 7]
     read = by_place[("seen", 1), 3]
@@ -64,10 +64,34 @@ def test_a_duplicate_is_followed_to_what_was_read_and_to_who_changed_it() -> Non
             "step 18 compared the two, and passed."
         ),
         (
+            "The guard “no TSO primary” of pd1 passed in step 17 only because primary, tso1 until then, had "
+            "been removed in step 16."
+        ),
+        (
             "tso1 read timestamp none in step 4, chose t+0 by its clock in step 5, saved it in step 11, "
             "moved its physical part to t+1 in step 13 and granted t+1 in step 14."
         ),
     ]
+
+
+def test_a_check_that_passed_because_of_a_removal_is_the_cause_s() -> None:
+    """What compares the key with what was read after the change is no such check: it read the same again."""
+    run = golden("tso-restart.check-tso-primary.unique")
+    (passed,) = cause_of(story("tso-restart.check-tso-primary.unique")).passed
+    assert passed == Passed(17, "no TSO primary", ("primary", 0), 2, 0, 16)
+    assert read_document(as_json(show.data(run)))["cause"]["passed"] == [
+        {
+            "variable": "primary",
+            "server": None,
+            "step": 17,
+            "guard": "no TSO primary",
+            "before": "tso1",
+            "value": "none",
+            "changed": 16,
+        }
+    ]
+    unchecked = cause_of(story("rolling-upgrade.off.unique"))
+    assert unchecked.passed == (), "no guard of that fence looks at what others do"
 
 
 def test_an_answer_from_memory_says_what_changed_since_it_asked() -> None:
@@ -175,7 +199,7 @@ def test_a_step_that_does_not_count_is_told_apart_from_one_that_is_refused() -> 
 def test_json_has_the_cause_as_data() -> None:
     run = golden("tso-restart.check-tso-primary.unique")
     found = read_document(as_json(show.data(run)))
-    assert found["cause"]["steps"] == [3, 4, 5, 7, 11, 13, 14, 19, 20]
+    assert found["cause"]["steps"] == [3, 4, 5, 7, 11, 13, 14, 16, 17, 19, 20]
     assert found["because"][0]["steps"] == [3, 7, 19, 20]
     read = next(link for link in found["cause"]["links"] if link["variable"] == "seen" and link["step"] == 3)
     assert read["unseen"] == {"step": 11, "compared": [{"step": 18, "guard": "window grows"}]}

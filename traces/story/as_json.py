@@ -13,6 +13,7 @@ from .document import (
     LaneTold,
     LinkTold,
     LookedTold,
+    PassedTold,
     PlaceTold,
     RefusedBy,
     SentenceTold,
@@ -90,6 +91,18 @@ def _cause(cause: Cause, say: Spelling) -> CauseTold:
                 changed=each.changed,
             )
             for each in cause.looked
+        ],
+        passed=[
+            PassedTold(
+                variable=each.place[0],
+                server=_server(each.place[1], say),
+                step=each.step,
+                guard=each.guard,
+                before=say.of_variable(each.place[0], each.before),
+                value=say.of_variable(each.place[0], each.value),
+                changed=each.changed,
+            )
+            for each in cause.passed
         ],
         asked=cause.asked or None,
         since=[

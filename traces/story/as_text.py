@@ -42,10 +42,13 @@ class StoryText:
             yield as_table(story)
         else:
             first, last = story.steps[: _MOST // 2], story.steps[-_MOST // 2 :]
+            causal = story.cause.steps if story.cause else ()
+            kept = tuple(step for step in story.steps[_MOST // 2 : -_MOST // 2] if step.number in causal)
             yield as_table(replace(story, steps=first))
             between = f"steps {first[-1].number + 1} to {last[0].number - 1}"
-            yield Text(f"… {between} are left out here; --to html has them …", style="dim italic")
-            yield as_table(replace(story, steps=last))
+            but = ", but for those of the cause" if kept else ""
+            yield Text(f"… {between} are left out here{but}; --to html has them …", style="dim italic")
+            yield as_table(replace(story, steps=(*kept, *last)))
         for number, sentence in enumerate(story.conclusion):
             yield Text(sentence, style="" if number else "bold red")
         for reason in story.because:

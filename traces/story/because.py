@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from .cause import Cause, Link, Looked, Place
+from .cause import Cause, Link, Looked, Passed, Place
 from .spelling import Spelling
 
 _CHOICES = ("next", "client_next")
@@ -57,6 +57,8 @@ class _Told:
         for by, theirs in acting.items():
             yield [*self._deeds(by, theirs), Part(".")]
             yield from ([*self._unseen(link), Part(".")] for link in theirs if link.unseen)
+            if by == self._cause.server:
+                yield from ([*self._passed(each), Part(".")] for each in self._cause.passed[:_MOST])
         yield from ([*self._looked(each), Part(".")] for each in self._cause.looked)
         if self._cause.asked and self._cause.since:
             yield [*self._asked(), Part(".")]
@@ -134,6 +136,16 @@ class _Told:
             yield names_step(step)
         yield Part(" compared the two, and passed")
 
+    def _passed(self, each: Passed) -> Iterator[Part]:
+        """A guard that passed because of what somebody else had done."""
+        value, before = (self._value(each.place, of) for of in (each.value, each.before))
+        yield Part(f"The guard “{each.guard}” of {self._say.names[self._cause.server]} passed in ")
+        yield names_step(each.step)
+        gone = "been removed" if value == _NONE else f"become {value}"
+        had = f"{_name(each.place)}{f', {before} until then,' * (before != _NONE)} had {gone}"
+        yield Part(f" only because {had} in ")
+        yield names_step(each.changed)
+
     def _looked(self, each: Looked) -> Iterator[Part]:
         who = self._say.names[self._cause.server]
         if each.step is None:
@@ -160,8 +172,10 @@ class _Told:
         return self._say.of_variable(place[0], value)
 
 
-#: of what changed since, and of what a server did, so much is named
+#: of what changed since or let guards pass, and of what a server did, so much is named
 _MOST, _MOST_DEEDS = 3, 8
+#: how a key is told that is not there
+_NONE = "none"
 
 
 def _name(place: Place) -> str:

@@ -6,7 +6,8 @@ state before: the branch that is taken, the first part that decides, and, beside
 times with which it was compared (`weighed`).
 
 What was read from etcd may have changed before it is used. `Unseen` says in which step that was, and which
-guards, if any, compared the new value with what had been made of the old one.
+guards, if any, compared the new value with what had been made of the old one. `Passed` says of a guard that
+it passed only because somebody else had changed a key: before that change it would have refused.
 """
 
 from __future__ import annotations
@@ -85,6 +86,21 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A guard that the server of the last step met in ``step`` only because an etcd key had become ``value``.
+
+    It was ``before`` until ``changed``, a step of somebody else; with that the guard refuses.
+    """
+
+    step: int
+    guard: str
+    place: Place
+    before: int
+    value: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A step in which an etcd key became something else."""
 
@@ -98,8 +114,8 @@ class Cause:
     """Where the violation by ``server`` in the last ``step`` comes from; ``saves``: that step is a save.
 
     ``ends``: the links that this step itself reads; ``cut``: there are more links than are kept.
-    ``looked``: see there. ``asked``: the last step in which that server looked at any key (0: never), and
-    ``since`` what others changed in etcd after it.
+    ``looked``, ``passed``: see there. ``asked``: the last step in which that server looked at any key (0:
+    never), and ``since`` what others changed in etcd after it.
     """
 
     step: int
@@ -108,6 +124,7 @@ class Cause:
     links: tuple[Link, ...]
     ends: tuple[int, ...]
     looked: tuple[Looked, ...]
+    passed: tuple[Passed, ...]
     asked: int
     since: tuple[Change, ...]
     cut: bool
@@ -118,6 +135,7 @@ class Cause:
         found = {self.step, *(link.step for link in self.links if link.step)}
         found |= {link.unseen.step for link in self.links if link.unseen}
         found |= {each.changed for each in self.looked} | {each.step for each in self.looked if each.step}
+        found |= {each.step for each in self.passed} | {each.changed for each in self.passed}
         found |= {each.step for each in self.since}
         return tuple(sorted(found))
 
@@ -191,6 +209,7 @@ class _Slice:
             tuple(self._aged(number, end) for number in range(len(self._links))),
             ends,
             tuple(filter(None, (self._looked(place, end) for place in keys))),
+            tuple(self._passed(last.move.server, end)),
             asked,
             tuple(self._changed(asked, end, last.move.server)),
             self._cut,
@@ -374,6 +393,41 @@ class _Slice:
                 places = self._places(guard, step)
                 if key in places and places & held:
                     yield step, label
+
+    def _passed(self, server: int, end: int) -> Iterator[Passed]:
+        """The guards that its steps met only because of what others did to a key since its part began."""
+        begun = min((link.step for link in self._links if link.by == server), default=end)
+        known: set[tuple[str, int]] = set()
+        for step in range(begun + 1, end + 1):
+            frame = self._frames[step - 1]
+            for label, guard in self._instances[step - 1].tests.items() if self._by(step) == server else ():
+                places = self._places(guard, step)
+                for place in sorted(places):
+                    changed = self._changer(place, step) if place[0] in self._keys else 0
+                    if changed <= begun or self._by(changed) == server or (label, changed) in known:
+                        continue
+                    if any(self._reread(each, place, changed, step) for each in places - {place}):
+                        continue
+                    slot, old = self._machine.layout.slots[place], self._frames[changed - 1].before
+                    was = (*frame.before[:slot], old[slot], *frame.before[slot + 1 :])
+                    if not self._machine.value(was, guard, server, frame.move.inputs):
+                        known.add((label, changed))
+                        values = (self._at(state, place) for state in (old, frame.before))
+                        yield Passed(step, label, place, *values, changed)
+
+    def _reread(self, place: Place, key: Place, changed: int, before: int) -> bool:
+        """Was it made of the key after that had changed?  Without the change it would be another."""
+        step, read = self._writer(place, before)
+        return step > changed and key in (*read.values, *read.weighed)
+
+    def _changer(self, place: Place, before: int) -> int:
+        """The last step before that one after which the place had another value; 0: none."""
+        steps = self._wrote[place]
+        for step in reversed(steps[: bisect_left(steps, before)]):
+            frame = self._frames[step - 1]
+            if self._at(frame.before, place) != self._at(frame.after, place):
+                return step
+        return 0
 
     def _asked(self, server: int, end: int) -> int:
         """The last step up to the end in which that server looked at a key."""

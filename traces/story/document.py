@@ -95,6 +95,18 @@ class LookedTold(Document, kw_only=True):
     changed: Annotated[int, said("the step in which somebody else wrote the key")]
 
 
+class PassedTold(Document, kw_only=True):
+    """A guard of the last step's server that passed only because of what somebody else had done to a key."""
+
+    variable: str
+    server: Server
+    step: int
+    guard: str
+    before: Annotated[str, said("with this value the guard refuses")]
+    value: Annotated[str, said("what it read")]
+    changed: Annotated[int, said("the step in which the key became that")]
+
+
 class SinceTold(Document, kw_only=True):
     """What somebody else changed in etcd meanwhile."""
 
@@ -113,6 +125,7 @@ class CauseTold(Document, kw_only=True):
     links: list[LinkTold]
     ends: Annotated[list[int], said("the links that the last step itself reads")]
     looked: list[LookedTold]
+    passed: list[PassedTold]
     asked: Annotated[int | None, said("the last step in which that server looked at any key")]
     since: list[SinceTold]
     cut: Annotated[bool, said("there are more links than are kept")]
