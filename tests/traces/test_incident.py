@@ -24,6 +24,7 @@ from tsofence.traces.page.incident import Incident, incident
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.calls import Calls
 from tsofence.traces.sources.observation import MAX_NS, Call, LogEvent, LogStep, Service, Where
+from tsofence.traces.sources.offsets import Clock, Clocks
 from tsofence.traces.sources.settings import Setting
 from tsofence.traces.sources.settings import Settings as Times
 from tsofence.traces.sources.trace import Trace
@@ -124,6 +125,16 @@ def test_a_sync_that_went_on_from_an_old_window_is_named() -> None:
     )
 
 
+def test_who_went_on_from_a_window_that_it_still_had_is_named() -> None:
+    found = said(shown("pr-intervals-differ"))
+    assert found[0].endswith(": client tso1-a of tso1, client pd1-a of pd1."), "who had asked whom"
+    assert found[2] == (
+        "pd1 granted from its memory: it had saved revision 16 at 20:33:41.515, a window up to "
+        "20:33:46.513, before tso1 was elected at 20:33:41.573; nothing is checked again before its next "
+        "save, at 20:33:46.515."
+    )
+
+
 @pytest.mark.large
 def test_who_answered_from_memory_and_who_waited_is_named() -> None:
     found = said(shown("upgrade-fenced"))
@@ -175,6 +186,65 @@ def test_a_save_beside_a_primary_is_a_place_to_go_to() -> None:
     assert saves[0].text == "pd1 saves revision 24 while tso1 is TSO primary"
     assert [error.number for error in found.errors] == list(range(1, len(found.errors) + 1))
     assert not [error for error in shown("pr-slow-load-small").errors if error.kind == "save"]
+
+
+@pytest.mark.parametrize("name", ["pr-intervals-differ", "upgrade-unfenced", "pr-slow-load-small"])
+def test_whatever_is_violated_is_a_place_to_go_to(name: str) -> None:
+    found = shown(name)
+    kinds = {"unique": "duplicate", "real-time": "regression", "single-writer": "save"}
+    violated = {each.name for each in found.verdicts if each.verdict == "violated"}
+    assert violated
+    assert {kinds.get(each, each) for each in violated} == {error.kind for error in found.errors}
+    page = pages.of_recording(*recorded(name))
+    for error in found.errors:
+        assert page.count(f'id="error{error.number}"') == 1
+
+
+def test_near_equal_places_are_one_that_opens() -> None:
+    kinds = {each.kind: each for each in shown("upgrade-unfenced").by_kind}
+    assert (kinds["duplicate"].count, len(kinds["duplicate"].places)) == (39, 39)
+    page = pages.of_recording(*recorded("upgrade-unfenced"))
+    folded = page[page.index("39 times, first 07:08:31.928, last 07:08:34.815") :]
+    assert folded.index("<details>") < folded.index("All 39 places") < folded.index("</details>")
+    assert folded[: folded.index("</details>")].count('class="error"') == 39
+
+
+def test_nothing_is_green_where_nobody_tells() -> None:
+    trace, report = recorded("pr-intervals-differ")
+    without = replace(trace, calls=Calls.of(()), keys=())
+    (pd1, _) = incident(without, replace(report, fences=())).servers
+    last = max(line.at_ns for line in trace.logs if line.server == "pd1")
+    assert pd1.able == (), "its last line is that it is ready"
+    assert [span.since for span in pd1.untold] == [last]
+    (answering, _) = shown("pr-intervals-differ").servers
+    assert answering.able[-1].until > last + 9_000 * MS, "it answers clients, whatever its log tells"
+    assert answering.able[-1].until <= max(call.end_ns for call in trace.calls)
+
+
+def test_answers_of_the_terminal_are_on_the_page() -> None:
+    asked = {each.name: each for each in shown("pr-intervals-differ").asked}
+    assert asked["Did time go back?"].verdict == "yes"
+    assert "tikv/pd 6738" in asked["Has this version a known bug?"].text
+
+
+def test_files_that_tell_nothing_are_not_called_good() -> None:
+    trace, _ = recorded("upgrade-unfenced")
+    logs = replace(trace, calls=Calls.of(()), keys=())
+    page = pages.of_recording(logs, replay(logs, ["off"], properties=["unique", "key-monotone"]))
+    assert "What was read tells of no property whether it holds." in page
+    assert "Nothing was seen" not in page
+
+
+def test_clocks_that_were_moved_are_named() -> None:
+    trace, report = recorded("pr-slow-load-small")
+    assert (
+        "the clocks of servers, clients and the recorder are taken to agree"
+        in shown("pr-slow-load-small").facts
+    )
+    files = tuple({line.where.file for line in trace.logs if line.server == "pd1"})
+    apart = Clock("log", "pd1", files, "the recorder of the watch", (7 * MS, 7 * MS), True, True, 7 * MS, 9)
+    found = incident(replace(trace, clocks=Clocks((apart,))), report)
+    assert "all times are on one clock, for which these were moved: the log of pd1 by -7 ms" in found.facts
 
 
 def test_what_repeats_is_one_row() -> None:

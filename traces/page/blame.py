@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from operator import attrgetter
 from pathlib import Path
 
 from ..explain.replay import Report
 from ..output.terminal import clean
+from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace
 from .flagged import Flagged, Pair
@@ -24,18 +27,21 @@ class Word:
     at: int | None = None
 
 
+#: of clients, so many are named
+_FEW = 6
 #: a sentence, its pieces one after the other
 Said = tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is known of a recording: the saves, calls that may not be, who was TSO primary, who answered."""
+    """What is known of a recording: the saves, calls that may not be, who was elected, who answered."""
 
     trace: Trace
     report: Report
     saves: Sequence[Save]
     found: Flagged
+    leaders: Sequence[Span]
     primaries: Sequence[Span]
     answers: Mapping[str, Sequence[Call]]
 
@@ -69,7 +75,7 @@ def _counts(fault: Fault) -> Iterator[Said]:
         yield (
             Word(f"{count} pair{'s' * (count > 1)} of calls got the same timestamp, from "),
             *_range(fault.found.twice),
-            Word(f": {_whose(fault.found.twice)}."),
+            Word(f": {_whose(fault, fault.found.twice)}."),
         )
     if fault.found.back and fault.violated("real-time"):
         worst = max(fault.found.back, key=lambda pair: pair.back_ms)
@@ -80,7 +86,7 @@ def _counts(fault: Fault) -> Iterator[Said]:
             *_range(fault.found.back),
             Word(f", up to {worst.back_ms} ms back (at "),
             _when(worst.later.end_ns),
-            Word(f"): {_whose(fault.found.back)}."),
+            Word(f"): {_whose(fault, fault.found.back)}."),
         )
 
 
@@ -88,10 +94,22 @@ def _range(pairs: Sequence[Pair]) -> tuple[Word, ...]:
     return _when(pairs[0].later.end_ns), Word(" to "), _when(pairs[-1].later.end_ns)
 
 
-def _whose(pairs: Sequence[Pair]) -> str:
-    clients = dict.fromkeys(clean(call.client) for pair in pairs for call in (pair.later, pair.earlier))
-    names = list(clients)
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+def _whose(fault: Fault, pairs: Sequence[Pair]) -> str:
+    """Which clients got them, and whom they had asked, as far as that is known."""
+    places = Places(fault.trace)
+    asked: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for call in (call for pair in pairs for call in (pair.earlier, pair.later)):
+        server = places.of(call.endpoint) if call.endpoint else ""
+        asked["" if server == call.client else server][clean(call.client)] = None
+    told = [
+        f"client{'s' * (len(names) > 1)} {_few(sorted(names))}" + (f" of {clean(server)}" if server else "")
+        for server, names in asked.items()
+    ]
+    return _few(told)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
 
 
 def _key_back(fault: Fault) -> Iterator[Said]:
@@ -220,7 +238,49 @@ def _both_answered(fault: Fault) -> Iterator[Said]:
             _when(until),
             Word(f" ({(until - since) // NS_PER_MS} ms)." + _again(len(shared) - 1)),
         )
+        yield from _from_memory(fault, (one, other), since)
         yield from _refused_after(fault, since, until)
+
+
+def _from_memory(fault: Fault, servers: tuple[str, str], since: int) -> Iterator[Said]:
+    """Of two that both answered, the one that was elected first: it still had a window."""
+    begun = [_elected(fault, server, since) for server in servers]
+    if begun[0] is None or begun[1] is None:
+        return
+    old, new = sorted((begun[0], begun[1]), key=attrgetter("since"))
+    own = [save for save in fault.saves if save.writers == (old.what,) and save.value is not None]
+    before = [save for save in own if save.at <= new.since]
+    if old.since == new.since or not before or (before[-1].value or 0) <= since:
+        return
+    window = before[-1]
+    next_ = min(
+        (
+            *(save.at for save in own if save.at > since),
+            *(
+                line.at_ns
+                for line in fault.trace.logs
+                if line.server == old.what and line.step is LogStep.SAVE_REFUSED and line.at_ns > since
+            ),
+        ),
+        default=None,
+    )
+    yield (
+        Word(f"{short(old.what)} granted from its memory: it had saved revision {window.event.revision} at "),
+        _when(window.at),
+        Word(", a window up to "),
+        _when(window.value or 0),
+        Word(f", before {short(new.what)} was elected at "),
+        _when(new.since),
+        Word("; nothing is checked again before its next save"),
+        *(() if next_ is None else (Word(", at "), _when(next_))),
+        Word("."),
+    )
+
+
+def _elected(fault: Fault, server: str, at: int) -> Span | None:
+    """The term in which a server is at a moment."""
+    terms = (span for span in (*fault.leaders, *fault.primaries) if span.what == server)
+    return next((span for span in terms if span.since <= at <= span.until), None)
 
 
 def _again(more: int) -> str:

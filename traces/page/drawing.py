@@ -29,6 +29,8 @@ _STEPS_MS = (
     *(60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 86_400_000),
 )
 _TICKS = 8
+#: so many letters of a name are shown
+_LABEL = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """``y`` and ``height`` in pixels; ``area``, ``line`` and ``dense`` are paths over `COLUMNS`."""
+    """``y`` and ``height`` in pixels; ``area``, ``line`` and ``dense`` are paths over `COLUMNS`; a client
+    ``asks`` servers."""
 
     name: str
     note: str
@@ -69,6 +72,12 @@ class Lane:
     colour: int | None = None
     zero: float = 0
     scale: str = ""
+    asks: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, as much of it as there is room for."""
+        return self.name if len(self.name) <= _LABEL else f"{self.name[: _LABEL - 6]}…{self.name[-5:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,15 @@ def _server(lane: ServerLane, axis: _Axis, y: int, colour: int) -> Lane:
         axis.bar(span.since, span.until, "able", f"{lane.name} able to grant {_from(span.since, span.until)}")
         for span in lane.able
     ]
+    bars += [
+        axis.bar(
+            span.since,
+            span.until,
+            "untold",
+            f"{lane.name} was able to grant, and nothing tells of it {_from(span.since, span.until)}",
+        )
+        for span in lane.untold
+    ]
     leads = np.array([lead.ahead for lead in (*lane.granted, *lane.saved)] or [0])
     low, high = min(int(leads.min()), 0), max(int(leads.max()), NS_PER_MS)
     room = (high - low) / (_CHART - _EDGE)
@@ -180,7 +198,7 @@ def _server(lane: ServerLane, axis: _Axis, y: int, colour: int) -> Lane:
         dense,
         colour,
         round(high / room, 1),
-        f"up to {_span(high)} ahead of the clock",
+        f"up to {_span(high)} ahead" if lane.granted or lane.saved else "",
     )
 
 
@@ -274,7 +292,7 @@ def _saves(found: Incident, axis: _Axis, y: int, colours: dict[str, int]) -> Lan
     wrong = [
         Point(axis.x(error.at), "wrong", f"{clock(error.at)} {error.text}", error.number)
         for error in found.errors
-        if error.kind in ("save", "key")
+        if not error.clients
     ]
     return Lane("timestamp key", "etcd", "key", y, KEY, (), (*points, *wrong))
 
@@ -294,8 +312,9 @@ def _client(lane: ClientLane, found: Incident, axis: _Axis, y: int) -> Lane:
         for span in lane.without
     )
     points = tuple(_wrong(lane, found, axis))
-    note = f"{len(lane.answered)} of {lane.calls} calls answered"
-    return Lane(lane.name, note, "client", y, CLIENT, bars, points, area, "", dense)
+    note = f"{len(lane.answered)} of {lane.calls} answered"
+    asks = "" if lane.asks == lane.name else lane.asks
+    return Lane(lane.name, note, "client", y, CLIENT, bars, points, area, "", dense, asks=asks)
 
 
 def _wrong(lane: ClientLane, found: Incident, axis: _Axis) -> Iterable[Point]:

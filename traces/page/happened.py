@@ -68,6 +68,13 @@ def happened(
     return kept
 
 
+def observed(one: KeyEvent | LogEvent) -> str:
+    """A line, or an event, on one line."""
+    row = _line(one) if isinstance(one, LogEvent) else _event(one, 0, None)
+    when = f"{clock(row.at)} " if row.at else ""
+    return f"{when}{row.who}: {row.text} [{row.where}]"
+
+
 def _line(line: LogEvent) -> Happened:
     refused = line.refusal
     why = refused.value if refused not in (None, Refusal.OTHER) else line.text

@@ -7,7 +7,7 @@ Times are those of the clocks that wrote them, which are taken to agree; those o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
@@ -15,14 +15,15 @@ from pathlib import Path
 
 from ..explain.replay import Report
 from ..output.terminal import clean
+from ..questions.ask import ask
 from ..sources.naming import Places
-from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Service
+from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Observation, Service
 from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
 from . import blame, spans
 from .blame import Fault, Said
 from .flagged import Flagged, Pair, flagged
-from .happened import ADMIN, FAULTS, Happened, happened
+from .happened import ADMIN, FAULTS, Happened, happened, observed
 from .spans import Explained, Save, Span
 from .wording import clock, short
 
@@ -32,6 +33,8 @@ _TOGETHER_NS = 1_000_000_000
 _ALONE = 100
 #: a client that waits longer than this for an answer, while it asks, is shown as being without
 _WITHOUT_NS = 300 * NS_PER_MS
+#: an answer names so many places
+_EVIDENCE = 3
 #: of what happened, so many rows are told
 _MOST_ROWS = 1_500
 
@@ -55,12 +58,16 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class ServerLane:
-    """A server: when it was ``elected`` and ``able`` to grant, what it granted and saved by the clock."""
+    """A server: when it was ``elected`` and ``able`` to grant, what it granted and saved by the clock.
+
+    ``untold``: it could grant when it was last heard of, and nothing tells of later.
+    """
 
     name: str
     kind: str
     elected: tuple[Span, ...]
     able: tuple[Span, ...]
+    untold: tuple[Span, ...]
     granted: tuple[Lead, ...]
     saved: tuple[Lead, ...]
     marks: tuple[Mark, ...]
@@ -88,10 +95,10 @@ class ClientLane:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Something that may not be: ``kind`` is ``duplicate``, ``regression``, ``save`` (beside a primary) or
-    ``key`` (the timestamp key goes back).
+    """Something that may not be: ``kind`` is ``duplicate``, ``regression``, ``save`` (beside a primary),
+    ``key`` (the timestamp key goes back), or a property that is violated.
 
-    ``count`` of them from ``at`` to ``until``; ``calls``: the two that show it, if it is about calls.
+    ``count`` of them from ``at`` to ``until``; ``calls``: the two, or other observations, that show it.
     """
 
     number: int
@@ -102,6 +109,15 @@ class Error:
     text: str
     clients: tuple[str, ...]
     calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """All errors of a kind, by time, and in how many places the recording has them."""
+
+    kind: str
+    count: int
+    places: tuple[Error, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +145,7 @@ class Incident:
     said: tuple[Said, ...]
     verdicts: tuple[Verdict, ...]
     fences: tuple[Verdict, ...]
+    asked: tuple[Verdict, ...]
     happened: tuple[Happened, ...]
     left_out: int
     flagged: Flagged
@@ -136,6 +153,18 @@ class Incident:
     def offset(self, at: int) -> float:
         """A moment in ms from the start, cut to the microsecond."""
         return (at - self.start) // 1000 / 1000
+
+    @property
+    def by_kind(self) -> Iterator[Errors]:
+        """The errors of each kind, the kind that came first before the others."""
+        for kind in dict.fromkeys(error.kind for error in self.errors):
+            own = tuple(error for error in self.errors if error.kind == kind)
+            yield Errors(kind, sum(error.count for error in own), own)
+
+    @property
+    def judged(self) -> bool:
+        """Is anything known of any property?"""
+        return any(each.verdict in ("holds", "violated") for each in self.verdicts)
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -168,6 +197,7 @@ def incident(trace: Trace, report: Report) -> Incident:
         report,
         saves,
         found,
+        key_lanes[0].holders,
         key_lanes[1].holders,
         answers,
     )
@@ -184,6 +214,7 @@ def incident(trace: Trace, report: Report) -> Incident:
         tuple(blame.told(facts)),
         tuple(map(_judged, report.properties)),
         tuple(_fences(report)),
+        tuple(_asked(trace, report)),
         tuple(rows[:_MOST_ROWS]),
         max(0, len(rows) - _MOST_ROWS),
         found,
@@ -206,7 +237,7 @@ def _facts(trace: Trace, report: Report) -> Iterator[str]:
     read = [source for source in trace.sources if source.observations]
     counts = f"{len(trace.keys)} events of etcd, {len(trace.logs)} log lines, {len(trace.calls)} calls"
     yield f"{counts} in {len(read)} files"
-    yield "the clocks of servers, clients and the recorder are taken to agree"
+    yield from _clocks(trace)
     if known := Places(trace).by_server():
         yield clean("servers: " + ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items()))
     builds = " or ".join(report.build.builds) if report.build.evidence else ""
@@ -218,6 +249,16 @@ def _facts(trace: Trace, report: Report) -> Iterator[str]:
         if source.unread is not None or not source.whole:
             yield clean(f"{Path(source.file).name} was not read whole: {'; '.join(source.reasons)}")
     yield from map(clean, report.notes)
+
+
+def _clocks(trace: Trace) -> Iterator[str]:
+    """Which times were moved, and by how much."""
+    moved = [clock for clock in trace.clocks.clocks if clock.moved_ns]
+    if not moved:
+        yield "the clocks of servers, clients and the recorder are taken to agree"
+        return
+    told = (f"{clock.name} by {-clock.moved_ns / NS_PER_MS:+,.0f} ms" for clock in moved)
+    yield clean(f"all times are on one clock, for which these were moved: {', '.join(told)}")
 
 
 # --- lanes -------------------------------------------------------------------------------------------
@@ -260,11 +301,21 @@ def _servers(
             for each in explained.faults
             if each.server == name
         ]
+        heard = max(
+            (
+                *(line.at_ns for line in lines[name]),
+                *(call.end_ns for call in answers.get(name, ())),
+                *(save.at for save in own),
+            ),
+            default=0,
+        )
+        shown, untold = spans.told_until(able.get(name, ()), heard)
         yield ServerLane(
             short(name),
             "TSO server" if name in tso else "PD",
             tuple(span for span in elected if span.what == name),
-            tuple(able.get(name) or ()) or tuple(spans.answering(answers.get(name, []))),
+            shown or tuple(spans.answering(answers.get(name, []))),
+            untold,
             tuple(
                 Lead(call.end_ns, call.physical * NS_PER_MS - call.end_ns) for call in answers.get(name, ())
             ),
@@ -351,11 +402,52 @@ def _errors(found: Flagged, facts: Fault, places: Places) -> Iterator[Error]:
         if save.back:
             text = f"the timestamp key goes back at revision {save.event.revision}"
             told.append(Error(0, "key", save.at, save.at, 1, text, ()))
+    told += _violated(facts.report, {each.kind for each in told}, places)
     told.sort(key=attrgetter("at"))
     for number, error in enumerate(told, 1):
         yield Error(
             number, error.kind, error.at, error.until, error.count, error.text, error.clients, error.calls
         )
+
+
+#: the property that an error of a kind violates
+_PROPERTY = {
+    "duplicate": "unique",
+    "regression": "real-time",
+    "save": "single-writer",
+    "key": "key-monotone",
+}
+_BROKEN = {
+    "window": "a call got a timestamp beyond the saved window",
+    "session": "a client of PD's library saw its timestamps go back",
+    "one-live": "two servers are able to grant at once",
+    "two-of-a-kind": "two servers of a kind are able to grant at once",
+    "availability": "a client of PD's library got no timestamp while a server answered others",
+}
+
+
+def _violated(report: Report, kinds: Collection[str], places: Places) -> Iterator[Error]:
+    """What is violated and has no place of its own yet, where it is known when."""
+    placed = {_PROPERTY[kind] for kind in kinds}
+    for each in report.properties:
+        if each.verdict != "violated" or each.property in placed or each.from_ns is None:
+            continue
+        pair = each.witness or ()
+        yield Error(
+            0,
+            each.property,
+            each.from_ns,
+            each.from_ns if each.to_ns is None else each.to_ns,
+            max(each.count, 1),
+            _BROKEN.get(each.property, f"{each.property} is violated")
+            + (f", {each.count} times" if each.count > 1 else ""),
+            tuple(clean(one.client) for one in reversed(pair) if isinstance(one, Call)),
+            tuple(dict.fromkeys(_observed(one, places) for one in pair)),
+        )
+
+
+def _observed(one: Observation, places: Places) -> str:
+    return call_text(one, places) if isinstance(one, Call) else observed(one)
 
 
 def _grouped(pairs: Sequence[Pair], within: int) -> Iterator[list[Pair]]:
@@ -398,6 +490,19 @@ def _judged(judgement: object) -> Verdict:
     )
     parts = [f"{count}" if count else "", "" if worst is None else f"worst {worst} ms", note]
     return Verdict(name, verdict, clean("; ".join(filter(None, parts))))
+
+
+def _asked(trace: Trace, report: Report) -> Iterator[Verdict]:
+    """What people ask, and the answers; what asks why or who has no yes or no."""
+    fitting = [each.fence for each in report.fences if each.conforms]
+    for each in ask(trace, report.properties, report.build, fitting).answers:
+        says_who = each.question.startswith(("why", "who")) and each.verdict != "unknown"
+        evidence = ", ".join(f"{Path(place.file).name}:{place.line}" for place in each.evidence[:_EVIDENCE])
+        yield Verdict(
+            clean(each.question[0].upper() + each.question[1:]),
+            "" if says_who else each.verdict,
+            clean(f"{each.text}.{f' [{evidence}]' if evidence else ''}"),
+        )
 
 
 def _fences(report: Report) -> Iterator[Verdict]:

@@ -17,8 +17,8 @@ from .rendering import alone, render
 from .run_page import RunPage, run_page
 from .wording import clock, short
 
-#: of what may not be, so many places are told one by one
-_MOST_ERRORS = 400
+#: of a kind of what may not be, so many places stand alone, and so many can be opened
+_FEW_ERRORS, _MOST_ERRORS = 3, 400
 
 
 def of_run(run: Run) -> str:
@@ -52,6 +52,7 @@ def of_recording(trace: Trace, report: Report) -> str:
         data=_moments(found),
         drawing=drawings.drawing(found),
         columns=drawings.COLUMNS,
+        few=_FEW_ERRORS,
         most=_MOST_ERRORS,
         clock=clock,
         offset=found.offset,
@@ -84,7 +85,14 @@ def _moments(found: Incident) -> dict[str, Any]:
             for lane in found.keys
         ],
         "able": [
-            [lane.name, [[offset(span.since), offset(span.until)] for span in lane.able]]
+            [
+                lane.name,
+                [
+                    [offset(span.since), offset(span.until), told]
+                    for spans, told in ((lane.able, True), (lane.untold, False))
+                    for span in spans
+                ],
+            ]
             for lane in found.servers
         ],
         "saves": [

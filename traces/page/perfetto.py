@@ -73,7 +73,7 @@ def _events(trace: Trace, found: Incident) -> Iterator[_Event]:
     for number, lane in enumerate(found.keys, 2):
         yield from slices(pid, number, lane.holders)
     pid += 1
-    yield from _named(pid, "what may not be", ("duplicate", "regression", "save"))
+    yield from _named(pid, "what may not be", ("duplicate", "regression", "other"))
     places = Places(trace)
     for kind, pairs in ((1, found.flagged.twice), (2, found.flagged.back)):
         for pair in pairs:
@@ -84,7 +84,7 @@ def _events(trace: Trace, found: Incident) -> Iterator[_Event]:
             }
             yield instant(pid, kind, pair.later.end_ns, name, **both)
     for error in found.errors:
-        if error.kind in ("save", "key"):
+        if error.kind not in ("duplicate", "regression"):
             yield instant(pid, 3, error.at, error.text)
     yield from _calls(trace.calls, pid, found.start)
 

@@ -138,6 +138,15 @@ def able(
     return found
 
 
+def told_until(spans: Sequence[Span], last: int) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """What of ``spans`` something shows, up to the ``last`` sign of the server, and what nobody tells of."""
+    shown = tuple(replace(span, until=min(span.until, max(last, span.since))) for span in spans)
+    untold = (replace(span, since=max(last, span.since)) for span in spans)
+    return tuple(span for span in shown if span.since < span.until), tuple(
+        span for span in untold if span.since < span.until
+    )
+
+
 def answering(calls: Sequence[Call]) -> list[Span]:
     """When answers followed each other closely."""
     found: list[Span] = []

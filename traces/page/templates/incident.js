@@ -7,8 +7,8 @@
   const cursor = document.getElementById("cursor");
   const panel = document.getElementById("moment");
   const rows = [...document.querySelectorAll(".happened tr[data-at]")];
-  const errors = [...document.querySelectorAll(".error")];
   const timeOf = (element) => Number(element.dataset.at);
+  const errors = [...document.querySelectorAll(".error")].sort((a, b) => timeOf(a) - timeOf(b));
   document.documentElement.classList.add("js");
   let moment = null;
   let stop = null;
@@ -45,7 +45,10 @@
       const held = holder(spans, at);
       say(name, held ? `${held[2]} (since ${clock(held[0])})` : "nobody");
     }
-    for (const [name, spans] of data.able) if (holder(spans, at)) say("able to grant", name);
+    for (const [name, spans] of data.able) {
+      const held = holder(spans, at);
+      if (held) say("able to grant", held[2] ? name : `${name}, when it was last heard of`);
+    }
     const save = last(data.saves, at);
     if (save >= 0) {
       const [when, who, value, revision] = data.saves[save];
@@ -56,6 +59,8 @@
     const during = (each) => timeOf(each) <= at && at <= Number(each.dataset.until);
     const wrong = chosen && chosen.classList.contains("error") ? chosen : errors.find(during);
     for (const each of errors) each.classList.toggle("here", each === wrong);
+    const folded = chosen && chosen.closest("details");
+    if (folded) folded.open = true;
     if (wrong) {
       const said = [...wrong.childNodes].filter((node) => node.nodeName !== "UL").map((node) => node.textContent);
       const calls = element("ul");
@@ -136,5 +141,6 @@
     stop = target;
   };
   addEventListener("hashchange", follow);
+  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details")) each.open = true; });
   follow();
 })();
