@@ -38,6 +38,7 @@ from .traces.sources.naming import Places
 from .traces.sources.settings import given
 from .traces.sources.trace import Trace
 from .traces.story import show as telling
+from .traces.story.explained import first_explanation
 from .traces.tell import certified, results, schemas
 from .traces.tell import explored as exploring
 from .traces.tell import found as finding_states
@@ -447,7 +448,13 @@ def replay(
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
     fitting = [each.fence for each in found.fences if each.conforms]
-    asked_of_it = ask(on_one_clock(trace, found.clocks), found.properties, found.build, fitting)
+    asked_of_it = ask(
+        on_one_clock(trace, found.clocks),
+        found.properties,
+        found.build,
+        fitting,
+        lambda: first_explanation(found).writers,
+    )
     places = Places(trace)
     outlet.console.print(replayed(found, written, details=details, places=places))
     if drawn is not None:

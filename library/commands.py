@@ -21,6 +21,7 @@ from ..traces.runs.rerun import rerun
 from ..traces.sources import groups, reading
 from ..traces.sources.naming import Places
 from ..traces.sources.settings import duration_ns, given
+from ..traces.story.explained import first_explanation
 from . import asked as asking
 from . import tables
 from .asked import Named
@@ -198,7 +199,13 @@ def replay(
     trace = reading.read(places, given=settings, group=group)
     found = replaying.replay(trace, chosen, properties=asked or None, dropped=drop, witnesses=witnesses)
     _heed(each.note for each in found.fences)
-    asked_of_it = ask(on_one_clock(trace, found.clocks), found.properties, found.build)
+    asked_of_it = ask(
+        on_one_clock(trace, found.clocks),
+        found.properties,
+        found.build,
+        [each.fence for each in found.fences if each.conforms],
+        lambda: first_explanation(found).writers,
+    )
     return Replayed(found, asked_of_it, Places(trace), here)
 
 

@@ -21,6 +21,7 @@ from tsofence.traces.questions.ask import Asked, ask
 from tsofence.traces.sources import reading
 from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.observation import BadInput, LogStep
+from tsofence.traces.story.explained import first_explanation
 from tsofence.traces.tell.answered import answered
 from tsofence.traces.tell.replayed import when_of
 from tsofence.traces.tell.stopped import what_stands_there
@@ -38,6 +39,19 @@ def asked(*paths: Path, judged: Sequence[Judgement] | None = None) -> Asked:
 
 def answer(found: Asked, question: str) -> Answer:
     return next(each for each in found.answers if each.question == question)
+
+
+def test_who_wrote_as_only_an_explanation_tells() -> None:
+    """Without logs: both save, and no line says so."""
+    folder = TESTS / "recordings" / "upgrade-unfenced"
+    trace = reading.read([folder / name for name in ("etcd-recv.jsonl.gz", "client-tso1-a.jsonl.gz")])
+    report = replay(trace, ["off"])
+    told = ask(trace, report.properties, report.build, ["off"], lambda: first_explanation(report).writers)
+    found = answer(told, WHO)
+    assert found.verdict == "yes"
+    assert "as off explains it, revision 24 is a save of pd1 while tso1 was the TSO primary" in found.text
+    without = answer(ask(trace, report.properties, report.build, ["off"]), WHO)
+    assert without.verdict == "unknown"
 
 
 def log(folder: Path, name: str, *lines: str) -> Path:

@@ -30,7 +30,7 @@ from .decoding import NAMES, numbered
         st.sampled_from(["pd", "tso", "lib"]),
         NAMES,
         st.one_of(st.none(), st.integers(0, 9)),
-        st.integers(0, MAX_NS // 2),
+        st.integers(10**18, MAX_NS // 2),
         st.integers(MAX_NS // 2, MAX_NS - 1),
         st.integers(1, MAX_NS // NS_PER_MS - 1),
         st.integers(100, (1 << 18) - 1),
@@ -92,6 +92,7 @@ GOOD = {
         {"count": 0},
         {"count": 6},
         {"count": {}},
+        {"physical": 1_795_417_000_000},  # of 2026, and the times are not
         {"error": 0},
         {"worker": "1"},
     ],

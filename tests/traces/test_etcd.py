@@ -114,6 +114,8 @@ def events(draw: st.DrawFn) -> tuple[KeyEvent, bytes]:
         put=put,
         lease=draw(st.integers(1, (1 << 63) - 1)) if put and key is not Key.TIMESTAMP else None,
         version=draw(st.integers(1, 1000)) if put else None,
+        created=draw(st.none() | st.integers(1, (1 << 63) - 1)) if put else None,
+        etcd_at=5,
         **meaning,
     )
     return event, value
@@ -129,6 +131,8 @@ def pair(event: KeyEvent, value: bytes, number: Callable[[int], Any]) -> dict[st
         made |= {"version": number(event.version or 0), "value": b64encode(value).decode()}
     if event.lease:
         made["lease"] = number(event.lease)
+    if event.created:
+        made["create_revision"] = number(event.created)
     return made
 
 

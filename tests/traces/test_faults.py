@@ -18,7 +18,13 @@ from tsofence.traces.explain.search import LEAST_DETOURS, Outcome, Search
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.sources.reading import read
 
-from .. import planting_calls, planting_more  # noqa: F401  # their kinds are noted where they are imported
+from .. import (  # noqa: F401  # their kinds are noted where they are imported
+    planting_calls,
+    planting_etcd,
+    planting_files,
+    planting_lines,
+    planting_more,
+)
 from ..amount import seeds, some
 from ..planting import KINDS, Kind, Recording, load
 from .test_planted import BUILDS, RECORDINGS
@@ -78,8 +84,8 @@ def tried(name: str, kind: str, seed: int, folder: Path) -> bool | None:
 
 
 def test_there_are_kinds_of_everything() -> None:
-    assert len(KINDS) >= 60
-    assert len(VISIBLE) >= 50
+    assert len(KINDS) >= 135
+    assert len(VISIBLE) >= 85
 
 
 @pytest.mark.parametrize("kind", [kind for kind in VISIBLE if not KINDS[kind].clients])

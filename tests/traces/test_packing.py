@@ -7,12 +7,14 @@ import lzma
 import random
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from tsofence.traces.sources import packing
+from tsofence.traces.sources.observation import Where
 from tsofence.traces.sources.packing import opened
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.trace import Kind, Unread
@@ -35,6 +37,26 @@ def text_of(path: Path) -> tuple[bytes, str | None]:
         while piece := text.read(1000):
             pieces.append(piece)
         return b"".join(pieces), text.damage
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "\ufeff".encode() + LOG,
+        LOG.decode().encode("utf-16"),
+        LOG.decode().replace("\n", "\r\n").encode("utf-16"),
+        gzip.compress(LOG.decode().encode("utf-16")),
+        b"\0" * 100_000 + LOG,
+    ],
+)
+def test_text_as_others_write_it(written: bytes, tmp_path: Path) -> None:
+    (tmp_path / "plain.log").write_bytes(LOG)
+    (tmp_path / "other.log").write_bytes(written)
+    plain, other = (read([tmp_path / name]) for name in ("plain.log", "other.log"))
+    assert other.sources[0].whole
+    assert [*other.logs] == [
+        replace(line, where=Where(str(tmp_path / "other.log"), line.where.line)) for line in plain.logs
+    ]
 
 
 @pytest.mark.parametrize("how", PACKED)

@@ -15,6 +15,8 @@ from tsofence.traces.sources.lines import Tally
 from tsofence.traces.sources.observation import Call
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.trace import Kind, Trace
+from tsofence.traces.tell.replayed import when_of
+from tsofence.traces.tell.witnesses import as_csv
 
 REPORTS = Path(__file__).parents[1] / "reports"
 MS = 1_000_000
@@ -140,6 +142,49 @@ def test_nothing_raises(text: str) -> None:
 
 def judged(path: Path) -> dict[str, tuple[str, int]]:
     return {each.property: (each.verdict, each.count) for each in judge(read([path]))}
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [("start", "asked at 23:18:15.177"), ("end", "answered at 23:18:15.177")],
+)
+def test_a_time_that_is_not_told_is_not_made_up(told: str, text: str, tmp_path: Path) -> None:
+    """Of the second call, which is below the first one, only one time is known."""
+    first = {"tso": (PHYSICAL + 9) << 18, "start": AT - 2 * 10**11, "end": AT - 10**11}
+    (tmp_path / "a.jsonl").write_text(
+        "".join(json.dumps(each) + "\n" for each in (first, {"tso": PHYSICAL << 18, told: AT}))
+    )
+    trace = read([tmp_path])
+    call = next(each for each in trace.calls if each.line == 2)
+    assert (call.started, call.ended) == ((AT, None) if told == "start" else (None, AT))
+    assert when_of(call) == text
+    assert trace.sources[0].to_ns == AT
+    judgement = next(each for each in judge(trace, witnesses=1) if each.property == "session")
+    assert judgement.verdict == "violated"
+    assert judgement.to_ns == AT
+    (row,) = csv.DictReader(io.StringIO(as_csv([judgement])))
+    other = "end" if told == "start" else "start"
+    assert (row[f"later_{told}_unix_ns"], row[f"later_{other}_unix_ns"]) == (str(AT), "")
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [("2026-03-10 23:18:15.177", True), ("2026-03-10T23:18:15", True), ("2026-03-10", True)]
+    + [(f"2026-03-10T23:18:15.5{zone}", False) for zone in ("Z", "+00:00", "-08:00", "+0530")]
+    + [(str(AT), False)],
+)
+@pytest.mark.parametrize("table", [True, False])
+def test_a_time_without_a_zone_is_said_to_be_taken_for_utc(
+    time: str, said: bool, table: bool, tmp_path: Path
+) -> None:
+    row = {"tso": str(PHYSICAL << 18), "end": time}
+    text = f"{','.join(row)}\n{','.join(row.values())}\n" if table else json.dumps(row) + "\n"
+    (tmp_path / "a.txt").write_text(text)
+    (source,) = read([tmp_path]).sources
+    assert source.observations == 1
+    assert source.whole
+    assert bool(source.assumed) is said
+    assert (samples.NO_ZONE in source.reasons) is said
 
 
 def test_values_alone_are_judged_on_values_and_their_order(tmp_path: Path) -> None:

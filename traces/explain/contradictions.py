@@ -12,17 +12,19 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | WINDOW_LOADED, CLOCK_BEHIND, SYNC_SKIPPED | a value of that key; for a PD, not one it knew to be past |
 | SAVE_REFUSED as not greater | the previous value; and that what was to be saved is not greater |
 | SAVE_REFUSED of a PD as not leader, in a term | that its election key was another's, or gone |
+| several SYNC_SAVED of one value | as many writes of it |
 | SAVE_ATTEMPT | the election key of such a server; that it checks as at other saves of that term |
 
 A SYNC_SAVED agrees with itself: `next` is above `last`, and below `save` by an interval that somebody may
-have set. A SYNC_SKIPPED loaded what the server had saved last. And etcd agrees with itself (`watched.py`).
+have set. A SYNC_SKIPPED loaded what the server had saved last. A lease
+is granted to one server. And etcd agrees with itself (`watched.py`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,6 +72,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
     denied = [
         each for log in logs for each in _Against(log, servers.kinds[log.number - 1], watch).contradictions()
     ]
+    denied += _of_two(logs, watch)
     answers = Answers(trace, servers, watch, logs)
     taken = f"calls above every window after the watch's end ({answers.beyond})"
     return Found(
@@ -87,6 +90,26 @@ def _dumped_windows(trace: Trace) -> dict[str, frozenset[int]]:
     return {
         server: frozenset(v for v in values if v) for server, values in found.items() if None not in values
     }
+
+
+def _of_two(logs: Sequence[Log], watch: Watch) -> Iterator[Contradiction]:
+    """What several lines tell, of one or more servers, and only one of them can have done."""
+    leases: dict[int, LogEvent] = {}
+    syncs: defaultdict[int, list[LogEvent]] = defaultdict(list)
+    for line in sorted((line for log in logs for line in log.lines), key=lambda line: line.at_ns):
+        if line.step is LogStep.LEASE_GRANTED and line.lease:
+            owner = leases.setdefault(line.lease, line)
+            if owner.server != line.server:
+                denied = f"etcd grants each lease once, and granted this one to {owner.server}"
+                yield Contradiction(line.where, None, "campaign", line.server, denied)
+        elif line.step is LogStep.SYNC_SAVED and line.save_ns:
+            syncs[line.save_ns // NS_PER_MS].append(line)
+    for lines in syncs.values():
+        first, *more = lines
+        many = watch.writes_of(first.save_ns or 0)
+        for line in more[max(many - 1, 0) :] if many else ():
+            denied = f"etcd shows that this was saved once, and {first.where} tells who saved it"
+            yield Contradiction(line.where, None, "commit", line.server, denied)
 
 
 class _Against:
@@ -127,6 +150,7 @@ class _Against:
     def _elections(self) -> Iterator[Contradiction]:
         granted: LogEvent | None = None
         first: dict[int, LogEvent] = {}
+        highest = 0
         for line in self._lines:
             if line.step is LogStep.LEASE_GRANTED and line.key in ELECTIONS:
                 granted = line
@@ -134,6 +158,9 @@ class _Against:
                     yield self._denied(line, "campaign", "etcd grants each lease once")
             elif line.step is LogStep.ELECTED and line.revision:
                 campaign = granted is not None and self._one_campaign(granted, line, line.revision)
+                if line.revision < highest and not self._set_back:
+                    yield self._denied(line, "campaign", f"it was elected at revision {highest} before")
+                highest = max(highest, line.revision)
                 yield from self._elected(line, line.revision, granted.lease if granted and campaign else None)
                 granted = None
 

@@ -7,6 +7,8 @@ rest on its silence.
 | line | what the same log would tell before it |
 |---|---|
 | CAMPAIGN_WON | ELECTED, where logs have such lines |
+| READY, in a log that tells of campaigns | the campaign, since the start or the last STEP_DOWN |
+| READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign |
 | ELECTED | the grant of the lease that its key has in etcd |
 | RESET after READY, in a log that nobody filtered | why: refused saves, an allocator closed, a role or a process that ended |
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended |
@@ -67,6 +69,7 @@ _BEGINS = frozenset(
     }
 )
 _CAMPAIGNS = frozenset({LogStep.CAMPAIGN_START, LogStep.ELECTED, LogStep.CAMPAIGN_WON})
+_SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
 _CLOSING_NS = 1_000 * NS_PER_MS
 #: that one that serves is told to exit shows in its log within that
 _TOLD_NS = 3_000 * NS_PER_MS
@@ -101,6 +104,7 @@ class Lacking:
             return  # that is known
         yield from self._elections()
         yield from self._leases()
+        yield from self._ready()
         yield from self._attempts()
         yield from self._starts()
         yield from self._ended()
@@ -139,6 +143,24 @@ class Lacking:
                 if granted and event and event.lease not in (None, granted.lease):
                     yield self._lacks(line, "campaign", "the log would tell of the grant of that lease")
                 granted = None
+
+    def _ready(self) -> Iterator[Contradiction]:
+        """Servers that serve and, as far as the log tells, were not elected, or have not synced."""
+        tells_syncs = self._kind is Kind.TSO and any(line.step in _SYNCED for line in self._log.lines)
+        leads = synced = True  # a log may begin in the middle of a term
+        for line in self._log.lines:
+            if line.step in (LogStep.SERVER_START, LogStep.STEP_DOWN):
+                leads = False
+            elif line.step in _CAMPAIGNS:
+                synced &= leads
+                leads = True
+            elif line.step in _SYNCED:
+                synced = True
+            elif line.step is LogStep.READY:
+                if self._tells_campaigns and not leads:
+                    yield self._lacks(line, "campaign", "the log would tell of its election")
+                elif tells_syncs and not synced:
+                    yield self._lacks(line, "sync_load", "the log would tell of its sync")
 
     def _attempts(self) -> Iterator[Contradiction]:
         """Attempts to save of which nothing came."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -94,6 +94,13 @@ class Watch:
         """Whether the timestamp key held a value, to the millisecond."""
         at = bisect_right(self._in_ms, value_ns // NS_PER_MS)
         return at > 0 and self._in_ms[at - 1] == value_ns // NS_PER_MS
+
+    def writes_of(self, value_ns: int) -> int:
+        """How often the timestamp key was written with values of a millisecond; 0 if some may be missing."""
+        ms = value_ns // NS_PER_MS
+        if not self.unbroken:
+            return 0
+        return bisect_right(self._in_ms, ms) - bisect_left(self._in_ms, ms)
 
     def had_exactly(self, value_ns: int) -> bool:
         return value_ns in self._values
@@ -216,8 +223,10 @@ class Watch:
         """What etcd's events deny of each other: leases of elections, versions of keys."""
         yield from self._leases()
         yield from self._transactions()
+        yield from self._revisions()
         if not self._undecoded:
             yield from self._versions()
+            yield from self._held()
 
     def _transactions(self) -> Iterator[Contradiction]:
         """Saves that are no transaction of their own."""
@@ -235,15 +244,53 @@ class Watch:
             before[event.path] = event
             if last is None or not event.put or event.version is None or (last.put and last.version is None):
                 continue
-            if any(gap.first < event.revision and gap.last > last.revision for gap in self._gaps):
+            if self._between(last, event):
                 continue
             if (
                 event.revision != last.revision
                 and event.version != (last.version or 0 if last.put else 0) + 1
             ):
                 denied = f"no revision since {last.revision} is missing, and its version counts other writes"
-                transition = "commit" if event.key is Key.TIMESTAMP else "campaign"
-                yield Contradiction(event.where, event.revision, transition, event.server or "", denied)
+                yield _of(event, denied)
+
+    def _revisions(self) -> Iterator[Contradiction]:
+        """Events whose own revisions cannot be together."""
+        for event in self._keys:
+            if event.etcd_at and event.etcd_at < event.revision:
+                yield _of(event, f"etcd sent it, and says that it was at revision {event.etcd_at}")
+            if not event.put or event.created is None:
+                continue
+            if event.created > event.revision:
+                yield _of(event, f"its key was created later, at revision {event.created}")
+            elif event.version and (event.version == 1) is not (event.created == event.revision):
+                denied = f"it is write {event.version} of a key that was created at revision {event.created}"
+                yield _of(event, denied)
+            elif event.key in ELECTIONS and event.created < event.revision:
+                yield _of(event, "an election is won only where nobody has the key")
+
+    def _held(self) -> Iterator[Contradiction]:
+        """What an event says of its key before it, and the event before denies."""
+        before: dict[str, KeyEvent] = {}
+        for event in self._keys:
+            last = before.get(event.path)
+            before[event.path] = event
+            if last is None or self._between(last, event):
+                continue
+            if event.put and last.put and event.created != last.created and event.created and last.created:
+                yield _of(event, f"its key was created at revision {last.created}, and not deleted since")
+            if not event.put and not last.put:
+                yield _of(event, f"its key was gone since revision {last.revision}")
+            held = event.held
+            if held is None or not last.put:
+                continue
+            if held.revision != last.revision or held.version not in (None, last.version):
+                yield _of(event, f"its key was written last at revision {last.revision}, not {held.revision}")
+            elif held.timestamp_ns != last.timestamp_ns:
+                yield _of(event, f"its key held another value, as revision {last.revision} shows")
+
+    def _between(self, last: KeyEvent, event: KeyEvent) -> bool:
+        """Whether an event between two of one key may be missing."""
+        return any(gap.first < event.revision and gap.last > last.revision for gap in self._gaps)
 
     def _leases(self) -> Iterator[Contradiction]:
         """Election keys without a lease, or with that of another; saved values with one."""
@@ -270,3 +317,9 @@ class Watch:
     @staticmethod
     def _elected(event: KeyEvent, denied: str) -> Contradiction:
         return Contradiction(event.where, event.revision, "campaign", event.server or "", denied)
+
+
+def _of(event: KeyEvent, denied: str) -> Contradiction:
+    """An event that another one, or itself, denies."""
+    transition = "commit" if event.key is Key.TIMESTAMP else "campaign"
+    return Contradiction(event.where, event.revision, transition, event.server or "", denied)

@@ -36,6 +36,8 @@ def availability(trace: Trace, witnesses: int = 0) -> Judgement:
     by_tso = calls.told(lambda who: who.kind == "tso") != 0
     if not any(bool(np.any(by_library[rows["who"]] & (rows["timed"] != 0))) for rows in calls.chunks()):
         return nothing(AVAILABILITY, trace, "no client of PD's library")
+    if calls.unended:
+        return nothing(AVAILABILITY, trace, f"when {calls.unended} calls were answered is not told")
     answers = _Stretches(_ANSWERED_NS)
     for rows in timed(trace):
         answers.add(rows[by_tso[rows["who"]]])

@@ -55,7 +55,7 @@ class Span:
         if not len(rows):
             return
         self.count += len(rows)
-        since, until = int(rows["start"].min()), int(rows["end"].max())
+        since, until = columns.told_since(rows), columns.told_until(rows)
         self.since = since if self.since is None else min(self.since, since)
         self.until = until if self.until is None else max(self.until, until)
         self.timed = self.timed and bool(np.all(rows["timed"]))

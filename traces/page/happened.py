@@ -10,7 +10,8 @@ from pathlib import Path
 from ..output.terminal import clean
 from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace
-from .spans import Explained, Save
+from ..story.explained import Explained
+from .spans import Save
 from .wording import clock, short
 
 #: what somebody did to a server, and what goes wrong there

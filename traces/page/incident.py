@@ -20,11 +20,12 @@ from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Observation, Service
 from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
+from ..story.explained import Explained, first_explanation
 from . import blame, spans
 from .blame import Fault, Said
 from .flagged import Flagged, Pair, flagged
 from .happened import ADMIN, FAULTS, Happened, happened, observed
-from .spans import Explained, Save, Span
+from .spans import Save, Span
 from .wording import clock, short
 
 #: errors that follow each other within this are one, where there are many
@@ -177,7 +178,8 @@ def incident(trace: Trace, report: Report) -> Incident:
     times = spans.times_of(trace)
     calls = [call for call in trace.calls if call.timed]
     moments = [*times.values(), *(line.at_ns for line in trace.logs)]
-    moments += [call.start_ns for call in calls[:1]] + [max((call.end_ns for call in calls), default=0)]
+    told = [each for call in calls for each in (call.started, call.ended) if each is not None]
+    moments += [min(told, default=0), max(told, default=0)]
     moments = [each for each in moments if each] or [0]
     start, end = _within(moments)
     key_lanes = tuple(
@@ -185,7 +187,7 @@ def incident(trace: Trace, report: Report) -> Incident:
         for key in (Key.LEADER, Key.PRIMARY, Key.EXPECTED_PRIMARY)
     )
     elected = sorted((*key_lanes[0].holders, *key_lanes[1].holders), key=attrgetter("since"))
-    explained = spans.explained(report)
+    explained = first_explanation(report)
     saves = spans.saves(trace, explained.writers, times, elected)
     found = flagged(trace)
     rows = happened(trace, times, saves, explained)
@@ -475,8 +477,9 @@ def call_text(call: Call, places: Places) -> str:
     """A call and its answer, on one line."""
     own = f"{call.logical - call.count + 1} to {call.logical}" if call.count > 1 else f"{call.logical}"
     at = f" at {places.of(call.endpoint)}" if call.endpoint else ""
-    end = clock(call.end_ns)
-    when = f"answered at {end}" if call.untold_start else f"{clock(call.start_ns)} to {end}"
+    start, end = clock(call.start_ns), clock(call.end_ns)
+    when = f"answered at {end}" if call.untold_start else f"{start} to {end}"
+    when = f"asked at {start}" if call.untold_end else when
     where = f"{Path(call.file).name}:{call.line}"
     return clean(f"{call.client}{at} got ({call.physical}, {own}), {when} [{where}]")
 

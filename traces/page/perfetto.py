@@ -110,14 +110,18 @@ def _calls(calls: Sequence[Call], before: int, start: int) -> Iterator[_Event]:
             yield from _named(pids[call.client], f"client {call.client}", ())
         pid = pids[call.client]
         lanes = free.setdefault((pid, call.worker), [])
-        lane = next((i for i, end in enumerate(lanes) if end <= call.start_ns), len(lanes))
-        lanes[lane : lane + 1] = [call.end_ns]
+        one = call.ended if call.started is None else call.started
+        since, until = (
+            (one, one) if one and None in (call.started, call.ended) else (call.start_ns, call.end_ns)
+        )
+        lane = next((i for i, end in enumerate(lanes) if end <= since), len(lanes))
+        lanes[lane : lane + 1] = [until]
         event: _Event = {
             "ph": "X",
             "pid": pid,
             "tid": (call.worker or 0) * 1000 + lane,
-            "ts": (call.start_ns - start) / 1000,
-            "dur": (call.end_ns - call.start_ns) / 1000,
+            "ts": (since - start) / 1000,
+            "dur": (until - since) / 1000,
             "name": "failed" if call.error is not None else "answered",
         }
         if call.error is not None:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from ...checker.run import RunError
-from ..explain.replay import Report
 from ..explain.timeline import timeline
 from ..sources.calls import Calls
 from ..sources.observation import Call, Key, KeyEvent, LogEvent, LogStep
 from ..sources.servers import Unclear
 from ..sources.trace import Trace
-from ..story.telling import take, words_of
-from ..story.words import WORDS
+from ..story.explained import Supposed
 
 #: a server is said to answer while its answers follow each other within this
 ANSWERS_NS = 1_000_000_000
 
-#: of the faults in an explanation, those that leave a trace of their own: a key that goes, a term that ends
-_FAULTS = ("crash", "lease_runs_out", "raft_moves", "registration_lapses")
 _SYNCED = (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED)
 #: what ends that a server can grant; of these, what only clears its memory: once it has synced, it is ready
 _FORGETS = (LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
@@ -55,16 +50,6 @@ class Save:
     value: int | None
     writers: tuple[str, ...]
     back: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Supposed:
-    """A fault of a ``server`` that an explanation needs and no line tells of, about then."""
-
-    at: int
-    server: str
-    transition: str
-    text: str
 
 
 def times_of(trace: Trace) -> dict[tuple[int, str], int]:
@@ -156,40 +141,6 @@ def answering(calls: Sequence[Call]) -> list[Span]:
         else:
             found.append(Span("answers", call.start_ns, call.end_ns))
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """What the first explanation of the whole recording says: who saved which value, and which faults there
-    were; ``under`` which fence, empty if nothing explains it."""
-
-    under: str = ""
-    writers: Mapping[int, str] = field(default_factory=dict)
-    faults: tuple[Supposed, ...] = ()
-
-
-def explained(report: Report) -> Explained:
-    """Take the first explanation again. Of its clock jumps only those count that its verdict names."""
-    verdict = next((each for each in report.fences if each.conforms and each.run is not None), None)
-    if verdict is None or verdict.run is None:
-        return Explained()
-    try:
-        taken = take(verdict.run)
-    except RunError:
-        return Explained()
-    writers: dict[int, str] = {}
-    faults = []
-    for frame in taken.frames:
-        before, after = (taken.say.read(state, "timestamp") for state in (frame.before, frame.after))
-        name = frame.move.transition
-        server = verdict.run.names[frame.move.server - 1] if frame.move.server else ""
-        if after != before and server:
-            writers[after] = server
-        words = WORDS.get(name)
-        if server and words and words.fault and (name in _FAULTS or name in verdict.note):
-            now = taken.say.read(frame.after, "now")
-            faults.append(Supposed(now, server, name, words_of(taken, frame)))
-    return Explained(verdict.fence, writers, tuple(faults))
 
 
 def certainly_answering(calls: Sequence[Call]) -> list[Span]:

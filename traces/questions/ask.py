@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...model.variants import fences
@@ -30,12 +30,20 @@ class Asked:
     clocks: str = ""
 
 
-def ask(trace: Trace, judged: Iterable[Judgement], build: Recognised, fitting: Collection[str] = ()) -> Asked:
+def ask(
+    trace: Trace,
+    judged: Iterable[Judgement],
+    build: Recognised,
+    fitting: Collection[str] = (),
+    writers: Callable[[], Mapping[int, str]] = dict,
+) -> Asked:
     """Answer from what the files say by themselves.
 
     ``judged``: the verdicts on calls; ``build``: what is known of the release; ``fitting``: the builds and
-    fences that explain the trace.
+    fences that explain the trace; ``writers``: who saved which value of the timestamp key (ns), as the first
+    of them explains it; it is only asked where no line shows another writer.
     """
+    by = next(iter(fitting), "")
     build = _that_fit(build, fitting)
     told = terms(trace)
     by_name = {each.property: each for each in judged}
@@ -44,7 +52,7 @@ def ask(trace: Trace, judged: Iterable[Judgement], build: Recognised, fitting: C
         told,
         (
             back,
-            who_wrote(trace, told, by_name),
+            who_wrote(trace, told, by_name, by, writers),
             was_synced(trace, told),
             *harmless(trace, told, back),
             known_bugs(trace, told, build, by_name),

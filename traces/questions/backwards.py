@@ -68,7 +68,8 @@ def _by_calls(found: Judgement, places: Places) -> Answer:
 
 def _got(call: Call, places: Places) -> str:
     server = places.of(call.endpoint) if call.endpoint else "a server that is not named"
-    at = f" at {clock(call.end_ns)}" if call.timed else ""
+    at = f" at {clock(call.ended)}" if call.ended is not None else ""
+    at = f" asked for at {clock(call.start_ns)}" if call.untold_end else at
     return f"{server} gave ({call.physical}, {call.logical}) to {call.client}{at}"
 
 

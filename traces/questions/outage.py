@@ -138,6 +138,8 @@ def _last_sign(trace: Trace, line: LogEvent, of: Term, successor: Term, until: i
 
 def _unanswered(trace: Trace, terms: Terms) -> Iterator[_Found]:
     """Times in which calls failed and none was answered."""
+    if trace.calls.unended:
+        return
     by_end = Sorted(ROW, "end")
     for rows in trace.calls.chunks():
         by_end.add(rows[rows["timed"] != 0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from ..judge.judgement import Judgement
@@ -40,8 +40,17 @@ _BESIDE_NS = 1_000_000_000
 _PREVIOUS = re.compile(r"saving timestamp (\d{1,19}) is less than or equal to the previous one (\d{1,19})")
 
 
-def who_wrote(trace: Trace, terms: Terms, judged: Mapping[str, Judgement]) -> Answer:
-    """Another server, as refusals, loaded windows and etcd's events show; else whom a refusal names."""
+def who_wrote(
+    trace: Trace,
+    terms: Terms,
+    judged: Mapping[str, Judgement],
+    under: str = "",
+    writers: Callable[[], Mapping[int, str]] = dict,
+) -> Answer:
+    """Another server, as refusals, loaded windows and etcd's events show; else whom a refusal names.
+
+    Where none does: who saved which value (`writers`), as what happened is explained `under` a fence.
+    """
     shown = (_not_greater(trace, terms), _before_the_sync(trace, terms), _not_what_was_saved(terms))
     for found in chain(*shown, _strays(terms)):
         return found
@@ -69,8 +78,32 @@ def who_wrote(trace: Trace, terms: Terms, judged: Mapping[str, Judgement]) -> An
         return Answer(
             WRITERS, "no", "each write of the timestamp key is explained as the leader's (single-writer)"
         )
+    others = _while_another_led(trace, writers())
+    if others:
+        (event, who, led), more = others[0], f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+        text = (
+            f"no line tells; as {under} explains it, revision {event.revision} is a save of {short(who)} "
+            f"while {led}{more}"
+        )
+        sure = single is not None and single.verdict == "violated"
+        return Answer(WRITERS, "yes" if sure else "unknown", text, (event.where,), "" if sure else LOGS)
     text = "no line shows another writer; saves that succeed are not logged"
     return Answer(WRITERS, "unknown", text, (), WATCH)
+
+
+def _while_another_led(trace: Trace, writers: Mapping[int, str]) -> list[tuple[KeyEvent, str, str]]:
+    """Saves of a server while another one was the TSO primary or, where there was none, led; and who was."""
+    holds: dict[Key, str | None] = {}
+    found = []
+    for event in trace.keys if writers else ():
+        if event.key in (Key.LEADER, Key.PRIMARY):
+            holds[event.key] = event.server if event.put else None
+        elif event.key is Key.TIMESTAMP:
+            who, primary = writers.get(event.timestamp_ns or 0), holds.get(Key.PRIMARY)
+            led = primary or holds.get(Key.LEADER)
+            if who and led and who != led:
+                found.append((event, who, f"{short(led)} {'was the TSO primary' if primary else 'led'}"))
+    return found
 
 
 def _refused(trace: Trace, *reasons: Refusal) -> list[LogEvent]:

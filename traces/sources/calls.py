@@ -22,6 +22,7 @@ from .spilling import Rows, Sorted, Stored
 
 Thing = TypeVar("Thing", bound=Hashable)
 
+ONLY_END, ONLY_START = 2, 3
 ROW = np.dtype(
     [
         ("start", np.int64),
@@ -33,7 +34,7 @@ ROW = np.dtype(
         ("file", np.int32),
         ("who", np.int32),  # see `Who`
         ("error", np.int32),  # 0: none
-        ("timed", np.int32),  # 0: no, 2: only its end
+        ("timed", np.int32),  # 0: no, 1: yes, else which of its times alone is told
     ]
 )
 #: where a call stands in a file, and when it ended
@@ -90,8 +91,18 @@ class Texts:
             self.files[call.file],
             self.who[call.client, call.kind, call.endpoint, call.worker],
             self.errors[call.error],
-            2 if call.untold_start else call.timed,
+            ONLY_END if call.untold_start else ONLY_START if call.untold_end else call.timed,
         )
+
+
+def told_since(rows: Rows) -> int:
+    """The earliest time that is told of timed calls."""
+    return int(np.where(rows["timed"] == ONLY_END, rows["end"], rows["start"]).min())
+
+
+def told_until(rows: Rows) -> int:
+    """The latest time that is told of timed calls."""
+    return int(np.where(rows["timed"] == ONLY_START, rows["start"], rows["end"]).max())
 
 
 class Calls(Sequence[Call]):
@@ -119,6 +130,11 @@ class Calls(Sequence[Call]):
     def chunks(self) -> Iterator[Rows]:
         """All rows, in pieces."""
         return iter(self._stored)
+
+    @cached_property
+    def unended(self) -> int:
+        """Of how many it is told when they were asked for, and not when they were answered."""
+        return sum(int(np.sum(rows["timed"] == ONLY_START)) for rows in self.chunks())
 
     @cached_property
     def untimed(self) -> int:
@@ -199,7 +215,8 @@ class Calls(Sequence[Call]):
         """Other rows that stand for the same texts."""
         other = copy(self)
         other._stored = stored
-        vars(other).pop("untimed", None)
+        for counted in ("untimed", "unended"):
+            vars(other).pop(counted, None)
         return other
 
     def call(self, row: Any) -> Call:
@@ -207,7 +224,8 @@ class Calls(Sequence[Call]):
         start, end, physical, logical, count, line, file, number, error, timed = row.tolist()
         who, text = self.who[number], self._errors[error]
         of = (self.every_file[file], line, who.client, who.kind, who.endpoint, who.worker)
-        return Call(*of, start, end, physical, logical, count, text, bool(timed), timed == 2)
+        told = bool(timed), timed == ONLY_END, timed == ONLY_START
+        return Call(*of, start, end, physical, logical, count, text, *told)
 
     def __len__(self) -> int:
         return len(self._stored)

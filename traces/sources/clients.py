@@ -18,8 +18,11 @@ from typing import Any
 from . import groups
 from .lines import Tally, json_object
 from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Call
+from .samples import SINCE_MS
 
 _FIELDS = ("client", "kind", "endpoint", "start_unix_ns", "end_unix_ns", "physical", "logical", "count")
+#: a call that got a timestamp of PD's was made later; a time in another unit is before that
+LEAST_NS = SINCE_MS * NS_PER_MS >> 1
 _MAX_PHYSICAL = MAX_NS // NS_PER_MS
 _MAX_LOGICAL = 1 << LOGICAL_BITS
 
@@ -69,6 +72,8 @@ def decode(
             tally.skip(number, "call that ends before it starts")
         elif error is None and not (0 < physical < _MAX_PHYSICAL and 0 < count <= logical + 1):
             tally.skip(number, "impossible range of timestamps")
+        elif error is None and physical >= SINCE_MS and start < LEAST_NS:
+            tally.skip(number, "times that are no ns since 1970: long before the timestamp")
         elif error is None and logical >= _MAX_LOGICAL:
             tally.skip(number, f"a logical part that does not fit {LOGICAL_BITS} bits")
         else:

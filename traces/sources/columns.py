@@ -17,6 +17,7 @@ from . import calls, clients, groups
 from .calls import ROW, Numbers, Texts
 from .lines import Tally
 from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS
+from .samples import SINCE_MS
 from .spilling import Rows
 
 
@@ -98,6 +99,7 @@ def _fast(file: str, number: int, lines: Sequence[bytes | None], texts: Texts, g
     start, end, physical, logical, count = (rows[column] for column in _NUMBERS)
     can_be = (0 < physical) & (physical < MAX_NS // NS_PER_MS) & (0 < count) & (count - 1 <= logical)
     granted = can_be & (logical < 1 << LOGICAL_BITS)
+    granted &= (physical < SINCE_MS) | (start >= clients.LEAST_NS)
     if not np.all((0 <= start) & (start <= end) & (end < MAX_NS) & ((rows["error"] != 0) | granted)):
         return None
     rows["line"] = np.arange(number, number + len(known))

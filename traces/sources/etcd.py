@@ -7,11 +7,13 @@ are read everywhere.
 
 | field in the file | observation | source |
 |---|---|---|
-| `header.revision` | end of `Watch.seen` that the events must reach | etcd `ResponseHeader.revision` |
+| `header.revision` | `etcd_at`; how far the events of `Watch.seen` must reach | `ResponseHeader.revision` |
 | `recv_unix_ns` | `latest_ns` | the recorder's clock |
 | `events[].type` absent, 0, `PUT` / 1, `DELETE` | `put` | etcd `mvccpb.Event.EventType` |
 | `kv.key` (base64) | `key`, `path`; for the registry `url` | `pkg/utils/keypath` |
+| `header.cluster_id` | none: one for all streams | etcd `ResponseHeader.cluster_id` |
 | `kv.mod_revision`, `kv.version`, `kv.lease` | `revision`, `version`, `lease` | etcd `mvccpb.KeyValue` |
+| `kv.create_revision`, `prev_kv` | `created`, `held` | the same; with `--prev-kv` |
 | value of `leader` | `name` (1), `urls` (4, `client_urls`) | `pdpb.Member` |
 | value of `primary`, `expected_primary` | `name` (1), `urls` (3, `listen_urls`) | `tsopb.Participant` |
 | value of `expected_primary` after a transfer | `url` | `mcs/utils/expected_primary.go`: the bare URL |
@@ -27,7 +29,7 @@ from typing import Any
 
 from . import groups, state
 from .lines import Tally, json_object
-from .observation import MAX_NAME, MAX_NS, MAX_TEXT, Key, KeyEvent, Where
+from .observation import MAX_NAME, MAX_NS, MAX_TEXT, Held, Key, KeyEvent, Where
 
 _KEYS = {
     "leader": Key.LEADER,
@@ -51,6 +53,7 @@ class Watch:
     revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
     writes of protocol keys whose value cannot be decoded. `other_elections`: at which revisions a primary of
     another keyspace group or service may have been elected. `states`: what a recorder read, by revision.
+    `clusters`: the etcd clusters that sent responses, and where the first of each stands.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
@@ -60,6 +63,7 @@ class Watch:
     undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
     other_elections: set[int] = field(default_factory=set)
     states: list[state.State] = field(default_factory=list)
+    clusters: dict[str, Where] = field(default_factory=dict)
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -89,7 +93,12 @@ def decode(
         if answer is None:
             tally.skip(number, "not a watch response")
             continue
-        watch.reached = max(watch.reached, _integer(_get(answer, "header").get("revision")) or 0)
+        header = _get(answer, "header")
+        at = _integer(header.get("revision"))
+        watch.reached = max(watch.reached, at or 0)
+        of = str(header.get("cluster_id", ""))[:MAX_NAME]
+        if of.isdigit():  # an uint64, as a number or as text
+            watch.clusters.setdefault(of, Where(file, number))
         received = _integer(document.get("recv_unix_ns"))
         latest = received if received is None or received < MAX_NS else None
         events = _get(answer, "events") or []
@@ -99,7 +108,7 @@ def decode(
         if (held := state.pairs(document)) is not None:
             _decode_state(answer, held, Where(file, number), watch, tally, group)
         for event in events:
-            _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group))
+            _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group), at)
         if not events:
             tally.other += 1
     return watch
@@ -179,7 +188,13 @@ def _decode_state(
 
 
 def _decode_event(
-    event: Any, where: Where, latest: int | None, watch: Watch, tally: Tally, paths: re.Pattern[str]
+    event: Any,
+    where: Where,
+    latest: int | None,
+    watch: Watch,
+    tally: Tally,
+    paths: re.Pattern[str],
+    etcd_at: int | None = None,
 ) -> None:
     event = event if isinstance(event, dict) else {}
     pair = event.get("kv")
@@ -221,9 +236,22 @@ def _decode_event(
             lease=_integer(pair.get("lease")) or None,
             version=_integer(pair.get("version")),
             latest_ns=latest,
+            created=_integer(pair.get("create_revision")) or None,
+            held=_held(protocol_key, event.get("prev_kv")),
+            etcd_at=etcd_at,
             **meaning,
         )
     )
+
+
+def _held(key: Key, pair: Any) -> Held | None:
+    """What an event says that its key held before, as far as that can be read."""
+    revision = _integer(pair.get("mod_revision")) if isinstance(pair, dict) else None
+    if not revision:
+        return None
+    value = _base64(pair.get("value", "")) if key is Key.TIMESTAMP else None
+    saved = int.from_bytes(value, "big") if value is not None and len(value) == 8 else None
+    return Held(revision, _integer(pair.get("version")), saved)
 
 
 def _key(found: re.Match[str]) -> Key:

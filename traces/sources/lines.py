@@ -24,13 +24,15 @@ class Tally:
     """What became of a file's lines that gave no observation.
 
     `kept` is about how many bytes the observations take, with those of files before; `other` counts what is
-    well formed and says nothing about the protocol; `skipped` what could not be read, by reason.
+    well formed and says nothing about the protocol; `skipped` what could not be read, by reason. `assumed` is
+    what was taken for granted of what could.
     """
 
     def __init__(self, kept: int = 0) -> None:
         self.kept = kept
         self.other = 0
         self.skipped = 0
+        self.assumed = ""
         self._skipped: dict[str, tuple[int, int]] = {}
 
     def keep(self, *texts: str | None) -> None:

@@ -79,6 +79,15 @@ class Key(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What an event says that its key held before: written at ``revision``, as the ``version``-th write."""
+
+    revision: int
+    version: int | None
+    timestamp_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyEvent:
     """One write or deletion of a protocol key, as etcd applied it.
 
@@ -92,6 +101,8 @@ class KeyEvent:
     has no value; only for the registry does the path still say whose entry went. `text` is the value as it
     stands, for the registry and for values that name no server. `timestamp_ns` is the saved end of the
     window. `version` counts the writes since the key was created, from 1; 0 or `None` for a deletion.
+    `created` is the revision that created the key, `held` what it held before (`--prev-kv`), `etcd_at` the
+    revision that etcd was at when it sent the event; `None` where the stream does not tell.
     """
 
     where: Where
@@ -107,6 +118,9 @@ class KeyEvent:
     version: int | None = None
     latest_ns: int | None = None
     urls: tuple[str, ...] = ()
+    created: int | None = None
+    held: Held | None = None
+    etcd_at: int | None = None
 
     @property
     def server(self) -> str | None:
@@ -232,7 +246,9 @@ class Call:
     lib (PD's client library).
 
     Not `timed`: nothing tells when; `start_ns` and `end_ns` are its place in its file. `untold_start`: only
-    when it was answered is told, and `start_ns` is as early as it can have been asked for.
+    when it was answered is told, and `start_ns` is as early as it can have been asked for; `untold_end`: only
+    when it was asked for, and `end_ns` is as late as it can have been answered. `started` and `ended` are
+    what is told.
     """
 
     file: str
@@ -249,6 +265,17 @@ class Call:
     error: str | None
     timed: bool = True
     untold_start: bool = False
+    untold_end: bool = False
+
+    @property
+    def started(self) -> int | None:
+        """When it was asked for (ns), if that is told."""
+        return self.start_ns if self.timed and not self.untold_start else None
+
+    @property
+    def ended(self) -> int | None:
+        """When it was answered (ns), if that is told."""
+        return self.end_ns if self.timed and not self.untold_end else None
 
     @property
     def where(self) -> Where:

@@ -1,5 +1,8 @@
 """Files as they are handed on: packed with gzip, zstd, xz or bzip2, many in a tar, packed or not; Parquet.
 
+Text may be UTF-16, as PowerShell redirects it, have a byte order mark, or begin with the zeros that a log has
+which was emptied while its server wrote on.
+
 What a file is packed with, its first bytes say.  A stream that expands more than `MAX_EXPANSION` times
 (recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond `FREE_EXPANSION` bytes, and what is
 damaged or ends early gives all that comes before.  A Parquet file is the table in it (`parquet.py`).
@@ -8,6 +11,7 @@ damaged or ends early gives all that comes before.  A Parquet file is the table 
 from __future__ import annotations
 
 import bz2
+import codecs
 import errno
 import io
 import lzma
@@ -345,10 +349,36 @@ def _seekable(file: BufferedReader) -> IO[bytes]:
     return whole
 
 
+def _of_utf_16(file: BufferedReader) -> Iterator[bytes]:
+    """As UTF-8; what is no text in it is replaced."""
+    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+    while piece := file.read1(_STEP):
+        yield decoder.decode(piece).encode(errors="replace")
+    yield decoder.decode(b"", final=True).encode(errors="replace")
+
+
+def _without(begin: bytes) -> Callable[[BufferedReader], Iterator[bytes]]:
+    """The text behind what it begins with, however often that stands there."""
+
+    def pieces(file: BufferedReader) -> Iterator[bytes]:
+        begun = False
+        while piece := file.read1(_STEP):
+            rest = piece if begun else piece.lstrip(begin)
+            begun = bool(rest)
+            if rest:
+                yield rest
+
+    return pieces
+
+
 _UNPACKED: dict[bytes, Callable[[BufferedReader], Iterator[bytes]]] = {
     _GZIP: _of_gzip,
     _ZSTD: _of("zstd", _Zstd, _A_LITTLE),
     _XZ: _of("xz", lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY)),
     _BZIP2: _of("bzip2", bz2.BZ2Decompressor),
     _PARQUET: _of_parquet,
+    codecs.BOM_UTF16_LE: _of_utf_16,
+    codecs.BOM_UTF16_BE: _of_utf_16,
+    codecs.BOM_UTF8: _without(codecs.BOM_UTF8),
+    b"\0": _without(b"\0"),
 }

@@ -27,7 +27,7 @@ from . import (
     state,
     tables,
 )
-from .calls import Gathering, as_they_come, in_rows
+from .calls import Gathering, as_they_come, in_rows, told_since, told_until
 from .lines import Lines, Tally, json_object
 from .observation import BadInput, KeyEvent, LogEvent, Service, Where
 from .packing import Text, opened
@@ -40,6 +40,7 @@ _PEEK_BYTES = 16 << 20
 _MANY_FILES = 10_000
 #: of a lease, as polled from etcd: nothing is concluded from it
 _LEASE_FIELDS = {"lease", "granted_ttl_s", "keys"}
+_NOWHERE = Where("", 0)
 _LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
 
 
@@ -160,15 +161,14 @@ def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None
 
 def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
     """Leave out the lines that another file has as well, and say how many; a log's own all happened."""
-    nowhere = Where("", 0)
     known: set[LogEvent | settings.ServerStart] = set()
     dropped = 0
     for log in logs:
-        own = {event: replace(event, where=nowhere) for event in log.events}
+        own = {event: replace(event, where=_NOWHERE) for event in log.events}
         kept = [event for event in log.events if own[event] not in known]
-        starts = [start for start in log.starts if replace(start, where=nowhere) not in known]
+        starts = [start for start in log.starts if replace(start, where=_NOWHERE) not in known]
         dropped += len(log.events) - len(kept)
-        known.update(own.values(), (replace(start, where=nowhere) for start in log.starts))
+        known.update(own.values(), (replace(start, where=_NOWHERE) for start in log.starts))
         log.events, log.starts = kept, starts
     return dropped
 
@@ -247,6 +247,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
         truncated = (cut or lines.damage is not None) and not (kind is Kind.IGNORED and _is_other(peeked))
         if kind is Kind.IGNORED and truncated:
             looks_like = Unread.ANYTHING
+        reasons += (tally.assumed,) if tally.assumed else ()
         gathered.sources.append(
             Source(
                 file,
@@ -261,6 +262,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
                 told.from_ns,
                 told.to_ns,
                 looks_like,
+                tally.assumed,
             )
         )
 
@@ -290,8 +292,8 @@ def _of_calls(found: Iterable[Rows], gathered: Gathering, tally: Tally, *, of_a_
         observations += len(rows)
         who |= dict.fromkeys(as_they_come(rows["who"]))
         timed = rows[rows["timed"] != 0]
-        since += [int(timed["start"].min())] if len(timed) else []
-        until += [int(timed["end"].max())] if len(timed) else []
+        since += [told_since(timed)] if len(timed) else []
+        until += [told_until(timed)] if len(timed) else []
     names = [*gathered.texts.who]
     hosts = tuple(dict.fromkeys(names[number][0] for number in who))
     return _Told(observations, hosts, (), min(since, default=None), max(until, default=None))
@@ -359,6 +361,11 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
     """The events of all streams, each once with its earliest receipt, and the revisions none of them has."""
     events: dict[tuple[int, str], KeyEvent] = {}
     cluster: tuple[str, KeyEvent] | None = None
+    etcds = {of: where for watch in reversed(watches) for of, where in watch.clusters.items()}
+    if len(etcds) > 1:
+        (one, first), (other, where) = sorted(etcds.items(), key=lambda each: str(each[1]))[:2]
+        expected = f"responses of the etcd cluster {one} as in {first}, not of {other}"
+        raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
     for event in chain.from_iterable(watch.events for watch in watches):
         of = etcd.cluster(event.path) or ""
         cluster = cluster or (of, event)
@@ -366,14 +373,20 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
             expected = f"keys of cluster {cluster[0]} as in {cluster[1].where}, not of {of}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one cluster")
         known = events.setdefault((event.revision, event.path), event)
-        if replace(event, where=known.where, latest_ns=known.latest_ns) != known:
+        if _what_happened(event) != _what_happened(known):
             expected = f"revision {event.revision} of {event.path} as in {known.where}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
         if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):
-            events[event.revision, event.path] = replace(known, latest_ns=event.latest_ns)
+            known = replace(known, latest_ns=event.latest_ns)
+        events[event.revision, event.path] = replace(known, held=known.held or event.held)
     seen = set[int]().union(*(watch.seen for watch in watches))
     reached = max((watch.reached for watch in watches), default=0)
     return tuple(sorted(events.values(), key=attrgetter("revision"))), _gaps(seen, reached)
+
+
+def _what_happened(event: KeyEvent) -> KeyEvent:
+    """An event without what streams say of it each in their way."""
+    return replace(event, where=_NOWHERE, latest_ns=None, held=None, etcd_at=None)
 
 
 def _gaps(seen: set[int], reached: int) -> tuple[Gap, ...]:

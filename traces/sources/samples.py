@@ -62,9 +62,12 @@ _SEPARATORS = re.compile(r"[\W_]+")
 _DIGIT_FIRST = re.compile(rf"(?:^|[{_DELIMITERS}])[\s\"]*\d")
 _NUMBER = re.compile(r"\d{1,20}")
 _NUMERIC = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
+_ZONE = re.compile(r"[Tt ].*(?:[Zz]|[+-]\d\d(?::?\d\d){0,2})$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 #: a timestamp before that is none: TiDB is younger
+#: what is said where a time has no zone
+NO_ZONE = "times without a zone are read as UTC; if they are not, write their offset behind them (+08:00)"
 SINCE_MS = 1_420_070_400_000
 MAX_PHYSICAL = MAX_NS // NS_PER_MS
 #: units of a time by the size of its number, in ns
@@ -104,26 +107,26 @@ class Reader:
     def __init__(self, file: str, tally: Tally, group: int = groups.DEFAULT) -> None:
         self.table: Table | None = None
         self._file = file
-        self._tally = tally
+        self.tally = tally
         self._group = group
 
     def calls(self, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[Call]:
         """The samples in their order; the tally counts what cannot be read, or is of another group."""
         for number, sample in self._rows(lines):
             if str(sample.get("group", groups.DEFAULT)) == str(self._group):
-                yield from _call(self._file, number, sample, self._tally)
+                yield from _call(self._file, number, sample, self.tally)
             else:
-                self._tally.other += 1
+                self.tally.other += 1
 
     def _rows(self, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """By line, what it says by column."""
         for number, line in lines:
             if line is None:
-                self._tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
+                self.tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
             elif not line.strip():
                 continue
             elif line.lstrip()[:1] == b"{":
-                document = json_object(number, line, self._tally)
+                document = json_object(number, line, self.tally)
                 if document is not None:
                     yield number, _named(document)
             elif (found := headings(line)) is not None:
@@ -134,7 +137,7 @@ class Reader:
                 cells = zip(self.table.columns, _row(text_of(line), self.table.delimiter), strict=False)
                 yield number, {name: cell for name, cell in cells if name and cell}
             else:
-                self._tally.skip(number, "not a sample")
+                self.tally.skip(number, "not a sample")
 
 
 def text_of(line: bytes) -> str:
@@ -174,7 +177,9 @@ def _bare(line: bytes) -> int | None:
 def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> Iterator[Call]:
     """The call that a row tells of, if it does."""
     try:
-        start, end = (time_ns(sample[name]) if name in sample else None for name in ("start", "end"))
+        times = [sample.get(name) for name in ("start", "end")]
+        start, end = (None if each is None else time_ns(each) for each in times)
+        tally.assumed = tally.assumed or (NO_ZONE if any(map(without_zone, times)) else "")
         error = str(sample["error"])[:MAX_TEXT] if sample.get("error") else None
         physical, logical = (0, 0) if error else _parts(sample)
         count = _integer(sample.get("count", 1))
@@ -200,7 +205,18 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     client, kind, endpoint = (name.encode(errors="replace").decode() for name in names)
     of = client or default_client(file), kind or DEFAULT_KIND, endpoint, worker
     yield Call(
-        file, number, *of, begin, until, physical, logical, count, error, timed, timed and start is None
+        file,
+        number,
+        *of,
+        begin,
+        until,
+        physical,
+        logical,
+        count,
+        error,
+        timed,
+        timed and start is None,
+        timed and end is None,
     )
 
 
@@ -233,6 +249,11 @@ def _integer(value: Any) -> int:
     if isinstance(value, str) and _NUMBER.fullmatch(value) and int(value) < 1 << 63:
         return int(value)
     raise ValueError("field of the wrong type")
+
+
+def without_zone(value: Any) -> bool:
+    """Whether a time is a text that does not say in which zone it is."""
+    return isinstance(value, str) and not _NUMERIC.fullmatch(value) and not _ZONE.search(value)
 
 
 def time_ns(value: Any) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import groups, samples
-from .calls import ROW, Texts
+from .calls import ONLY_END, ONLY_START, ROW, Texts
 from .columns import Checked, larger
 from .lines import Tally
 from .observation import LOGICAL_BITS, MAX_NS, MAX_TEXT
@@ -77,7 +77,14 @@ def _fast(
     except (_LeaveIt, ValueError, OverflowError, csv.Error):
         return None
     reader.table = table
+    if not reader.tally.assumed and any(_no_zone(cells[name]) for name in ("start", "end") if name in cells):
+        reader.tally.assumed = samples.NO_ZONE
     return rows
+
+
+def _no_zone(cells: Cells) -> bool:
+    """Whether one of these times does not say in which zone it is."""
+    return not _digits(cells) and any(map(samples.without_zone, map(str.strip, cells)))
 
 
 def _cells(table: Table, lines: list[str]) -> dict[str, Cells]:
@@ -118,7 +125,7 @@ def _rows(file: str, number: int, many: int, cells: Mapping[str, Cells], texts: 
     start, end = (_times(cells[name]) if name in cells else None for name in ("start", "end"))
     timed = start is not None or end is not None
     rows["line"] = np.arange(number, number + many)
-    rows["timed"] = 2 if timed and start is None else timed
+    rows["timed"] = ONLY_END if timed and start is None else ONLY_START if timed and end is None else timed
     if start is None:
         start = rows["line"] if end is None else np.maximum(0, end - samples.UNTOLD_NS)
     if end is None:

@@ -50,7 +50,8 @@ class Source:
     file visibly goes on or was damaged, so an unknown number of observations is missing; one cut between two
     lines cannot be told. `hosts`: the servers or clients of which it tells, `releases` what its lines say of
     their builds, `from_ns` to `to_ns` when its observations happened, by the clock of whoever wrote them.
-    `unread`: what an ignored file looks like; None: like nothing that could be about the protocol.
+    `unread`: what an ignored file looks like; None: like nothing that could be about the protocol. `assumed`:
+    what was taken for granted where it was read, empty if nothing was.
     """
 
     file: str
@@ -65,6 +66,7 @@ class Source:
     from_ns: int | None = None
     to_ns: int | None = None
     unread: Unread | None = None
+    assumed: str = ""
 
     @property
     def whole(self) -> bool:

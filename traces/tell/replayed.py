@@ -69,6 +69,7 @@ def replayed(
         ]
     notes = [note for note in found.notes if details or not note.startswith(NOT_USED)]
     parts += [Text(), *(indented(names.within(note), "yellow") for note in notes)]
+    parts += _assumed(found, names)
     parts.append(_settings(found, names))
     build = _build(found, names)
     parts += [build, _sources(found, names)] if details else [FewLines(build, 1), _few_sources(found)]
@@ -164,6 +165,13 @@ def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
             yield Text(
                 f"{name} was not read whole: {'; '.join(map(clean, source.reasons))}", style="bold yellow"
             )
+
+
+def _assumed(found: Report, names: _Names) -> Iterator[RenderableType]:
+    """What was taken for granted where files were read, a line for each."""
+    for source in found.sources:
+        if source.assumed:
+            yield indented(f"{names.short(source.file)}: {source.assumed}", "yellow")
 
 
 def _few_sources(found: Report) -> Text:
@@ -296,9 +304,11 @@ def _clock(ns: int | None) -> str:
 
 
 def when_of(call: Call) -> str:
-    """From when until when a call lasted; where only its answer's time is known, that alone."""
+    """From when until when a call lasted; where only one of them is known, that alone."""
     if call.untold_start:
         return f"answered at {_clock(call.end_ns)}"
+    if call.untold_end:
+        return f"asked at {_clock(call.start_ns)}"
     return f"{_clock(call.start_ns)} to {_clock(call.end_ns)}"
 
 

@@ -328,8 +328,8 @@ def _seen(seen: Observation) -> documents.Seen:
             line=seen.line,
             client=seen.client,
             endpoint=seen.endpoint,
-            start_unix_ns=seen.start_ns if seen.timed else None,
-            end_unix_ns=seen.end_ns if seen.timed else None,
+            start_unix_ns=seen.started,
+            end_unix_ns=seen.ended,
             physical=seen.physical,
             logical=[seen.logical - seen.count + 1, seen.logical],
         )

@@ -14,9 +14,9 @@ _NS = 1_000_000_000
 _TIMES, _VALUES = ("start_unix_ns", "end_unix_ns"), ("first", "last")
 _OF_EACH = ("file", "line", "at", "client", "server", *_TIMES, *_VALUES, "revision")
 COLUMNS = ("property", *(f"{which}_{name}" for which in ("earlier", "later") for name in _OF_EACH))
-"""`at`: the wall clock, in UTC, of whoever wrote the line: when a call began, an event was received or a log
-line was written. `first` to `last`: the 64-bit timestamps that a call got; of an event the saved time in ns.
-What an observation does not have is empty."""
+"""`at`: the wall clock, in UTC, of whoever wrote the line: when a call began (or, where that is not
+told, was answered), an event was received or a log line was written. `first` to `last`: the 64-bit timestamps
+that a call got; of an event the saved time in ns. What an observation does not have is empty."""
 
 
 def as_csv(judgements: Iterable[Judgement]) -> str:
@@ -33,8 +33,9 @@ def as_csv(judgements: Iterable[Judgement]) -> str:
 def _cells(seen: Observation) -> list[str | int | None]:
     of: list[str | int | None] = [seen.where.file, seen.where.line]
     if isinstance(seen, Call):
-        times = [seen.start_ns, seen.end_ns] if seen.timed else [None, None]
-        return [*of, _clock(times[0]), seen.client, seen.endpoint, *times, seen.first, seen.last, None]
+        times = [seen.started, seen.ended]
+        when = next((each for each in times if each is not None), None)
+        return [*of, _clock(when), seen.client, seen.endpoint, *times, seen.first, seen.last, None]
     if isinstance(seen, KeyEvent):
         saved = seen.timestamp_ns
         return [*of, _clock(seen.latest_ns), None, seen.server, None, None, saved, saved, seen.revision]
