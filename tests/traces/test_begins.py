@@ -21,7 +21,9 @@ def name(pair: Pair) -> str:
     return b64decode(pair["key"]).decode()
 
 
-def from_revision(first: int, folder: Path, of_state: Callable[[Pair], bool] | None = None) -> Report:
+def from_revision(
+    first: int, folder: Path, of_state: Callable[[Pair], bool] | None = None, *, by_hand: bool = False
+) -> Report:
     """The recording from there on, with the state that etcd had then, or a part of it."""
     held: dict[str, Pair] = {}
     lines = []
@@ -35,8 +37,18 @@ def from_revision(first: int, folder: Path, of_state: Callable[[Pair], bool] | N
     pairs = [each for path, each in held.items() if state.concerns(path) and (not of_state or of_state(each))]
     response = {"header": {"revision": str(first)}, "kvs": pairs}
     begin = {"recv_unix_ns": 1, "state": True, "response": response}
-    (folder / "etcd.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (begin, *lines)))
-    return replay(read([folder / "etcd.jsonl"]), ["check-tso-primary"])
+    (folder / "etcd.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    text = json.dumps(response if by_hand else begin, indent=2 if by_hand else None)
+    (folder / "etcd-get.json").write_text(text + "\n")
+    return replay(read([folder]), ["check-tso-primary"])
+
+
+def test_a_state_that_somebody_read_by_hand(tmp_path: Path) -> None:
+    found = from_revision(29, tmp_path, by_hand=True)
+    (verdict,) = found.fences
+    assert (verdict.conforms, verdict.run is not None) == (True, True), verdict.note
+    assert any(note.startswith("what etcd held at revision 29 was read: ") for note in found.notes)
+    assert any("--rev=30" in reason for source in found.sources for reason in source.reasons)
 
 
 @pytest.mark.parametrize("first", range(3, 40, 6))

@@ -250,7 +250,6 @@ def test_events_that_cannot_be_read_are_skipped_and_not_seen(event: Any) -> None
     "line",
     [
         None,
-        b"",
         b"{",
         b"\xff\xfe",
         b"[]",

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import random
 import tarfile
@@ -57,6 +58,36 @@ def test_text_as_others_write_it(written: bytes, tmp_path: Path) -> None:
     assert [*other.logs] == [
         replace(line, where=Where(str(tmp_path / "other.log"), line.where.line)) for line in plain.logs
     ]
+
+
+WATCH = gzip.decompress((RECORDING / "etcd-recv.jsonl.gz").read_bytes())
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("array", [True, False])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_json_as_others_print_it(indent: int | None, array: bool, end: str, tmp_path: Path) -> None:
+    documents = [json.loads(line) for line in WATCH.splitlines()]
+    parts = [documents] if array else documents
+    text = "\n".join(json.dumps(each, indent=indent) for each in parts) + end
+    (tmp_path / "plain.jsonl").write_bytes(WATCH)
+    (tmp_path / "other.json").write_text(text)
+    plain, other = (read([tmp_path / name]) for name in ("plain.jsonl", "other.json"))
+    assert other.sources[0].whole
+    assert [replace(event, where=plain.keys[0].where) for event in other.keys] == [
+        replace(event, where=plain.keys[0].where) for event in plain.keys
+    ]
+    if indent:
+        first = text.splitlines()[other.keys[-1].where.line - 1]
+        assert first.strip() == "{"
+
+
+def test_json_that_ends_early_gives_what_comes_before(tmp_path: Path) -> None:
+    text = json.dumps([json.loads(line) for line in WATCH.splitlines()], indent=1)
+    (tmp_path / "a.json").write_text(text[: len(text) // 2])
+    trace = read([tmp_path])
+    assert trace.keys
+    assert not trace.sources[0].whole
 
 
 @pytest.mark.parametrize("how", PACKED)

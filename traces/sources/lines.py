@@ -139,9 +139,11 @@ class Lines:
 
 
 def json_object(number: int, line: bytes | None, tally: Tally) -> dict[str, Any] | None:
-    """The JSON object on a line; anything else is counted and `None`."""
+    """The JSON object on a line; anything else is counted and `None`, but for a line that is blank."""
     if line is None:
         tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
+        return None
+    if not line.strip():
         return None
     try:
         document = json.loads(str(line, "utf-8"))

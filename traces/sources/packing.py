@@ -1,7 +1,7 @@
 """Files as they are handed on: packed with gzip, zstd, xz or bzip2, many in a tar, packed or not; Parquet.
 
 Text may be UTF-16, as PowerShell redirects it, have a byte order mark, or begin with the zeros that a log has
-which was emptied while its server wrote on.
+which was emptied while its server wrote on.  JSON has a document a line (`relining.py`).
 
 What a file is packed with, its first bytes say.  A stream that expands more than `MAX_EXPANSION` times
 (recordings: 10 to 60 times; zlib's limit: 1032) is not followed beyond `FREE_EXPANSION` bytes, and what is
@@ -29,6 +29,7 @@ from typing import IO, Protocol, Self
 
 import zstandard
 
+from . import relining
 from .observation import BadInput, no_room
 
 MAX_EXPANSION = 200
@@ -129,10 +130,12 @@ class Text:
         """Take off what it is packed in."""
         for _ in range(_MAX_LAYERS):
             try:
-                begin = self._file.peek(6)
+                begin = self._file.peek(relining.PEEK)
             except (Damaged, OSError):  # said when it is read
                 return
             unpacked = next((how for sign, how in _UNPACKED.items() if begin.startswith(sign)), None)
+            if unpacked is None and relining.BEGIN.match(begin[: relining.PEEK]):
+                self._file = io.BufferedReader(_Stream(relining.documents(self._file)), _STEP)
             if unpacked is None:
                 return
             self._file = io.BufferedReader(_Stream(unpacked(self._file)), _STEP)

@@ -73,12 +73,10 @@ def read(
     gathered = _Gathered([], [], [], {}, Gathering())
     for text in texts(paths, progress):
         _read_text(text, gathered, group)
-    if all(source.kind is Kind.IGNORED for source in gathered.sources):
+    states = [source for source in gathered.sources if source.reasons[:1] and "--rev=" in source.reasons[0]]
+    if all(source.kind is Kind.IGNORED or source in states for source in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         expected = "an etcd watch stream, a PD or TSO log, or client samples"
-        states = [
-            source for source in gathered.sources if source.reasons[:1] and "--rev=" in source.reasons[0]
-        ]
         if states:
             raise BadInput(states[0].file, None, expected, states[0].reasons[0])
         why = "; ".join(gathered.sources[0].reasons[-1:]) if gathered.sources else ""
@@ -95,10 +93,8 @@ def read(
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
     calls, retold = gathered.calls.once()
-    found = state.at(
-        chain.from_iterable(watch.states for watch in gathered.watches),
-        gaps[0].last if gaps and gaps[0].first == 2 else 1,
-    )
+    read_then = chain.from_iterable(watch.states for watch in gathered.watches if keys)
+    found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
     return Trace(
         sources=tuple(
             replace(source, hosts=tuple(named.get(host, host) for host in source.hosts))
@@ -201,7 +197,7 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
 def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
     file = text.name
     tally = Tally(gathered.kept)
-    told = _Told()
+    told, states = _Told(), ""
     with text:
         lines = Lines(text, tally)
         kind, peeked = _recognise(lines.ahead())
@@ -226,10 +222,12 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             watch = etcd.decode(file, lines, tally, group)
             gathered.watches.append(watch)
             told = _of_watch(watch)
+            if watch.states and not watch.seen:
+                states = snapshot.told([line for _, line in peeked])
         elif kind is Kind.LEASES:
             tally.other += sum(1 for _ in lines)
         gathered.kept = tally.kept
-        reasons = tally.reasons
+        reasons = ((states,) if states else ()) + tally.reasons
         looks_like = None
         if kind is Kind.IGNORED:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]

@@ -1,8 +1,9 @@
-"""The state of a cluster's timestamp oracle in etcd: which keys it is made of, and one that a recorder read.
+"""The state of a cluster's timestamp oracle in etcd: which keys it is made of, and one that somebody read.
 
 A recorder writes it as the answer to a range read, in a line of its own, before the events that follow it:
 `{"recv_unix_ns": n, "state": true, "response": {"header": {"revision": …}, "kvs": […]}}`.  It has every key
-of the oracle that was there at the revision in the header, so what it does not have was absent.
+of the oracle that was there at the revision in the header, so what it does not have was absent.  By hand it
+is what `etcdctl get --prefix '' -w json` prints, or the gateway's answer to a range read.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ def ranges(cluster: int) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def pairs(document: Any) -> list[Any] | None:
-    """The keys in one parsed line with their values; `None` if it is no state that a recorder read."""
-    if not isinstance(document, dict) or document.get("state") is not True:
+    """The keys in one parsed line with their values; `None` if it is no state that somebody read."""
+    if not isinstance(document, dict):
         return None
-    response = document.get("response")
+    by_hand = isinstance(document.get("kvs"), list) and not document.get("more")
+    response = document.get("response") if document.get("state") is True else document if by_hand else None
     if not isinstance(response, dict) or not isinstance(response.get("header"), dict):
         return None
     found = response.get("kvs", [])
