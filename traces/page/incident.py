@@ -216,7 +216,7 @@ def incident(trace: Trace, report: Report) -> Incident:
         tuple(blame.told(facts)),
         tuple(map(_judged, report.properties)),
         tuple(_fences(report)),
-        tuple(_asked(trace, report)),
+        tuple(_asked(trace, report, explained)),
         tuple(rows[:_MOST_ROWS]),
         max(0, len(rows) - _MOST_ROWS),
         found,
@@ -495,10 +495,11 @@ def _judged(judgement: object) -> Verdict:
     return Verdict(name, verdict, clean("; ".join(filter(None, parts))))
 
 
-def _asked(trace: Trace, report: Report) -> Iterator[Verdict]:
+def _asked(trace: Trace, report: Report, explained: Explained) -> Iterator[Verdict]:
     """What people ask, and the answers; what asks why or who has no yes or no."""
     fitting = [each.fence for each in report.fences if each.conforms]
-    for each in ask(trace, report.properties, report.build, fitting).answers:
+    asked = ask(trace, report.properties, report.build, fitting, lambda: explained.writers)
+    for each in asked.answers:
         says_who = each.question.startswith(("why", "who")) and each.verdict != "unknown"
         evidence = ", ".join(f"{Path(place.file).name}:{place.line}" for place in each.evidence[:_EVIDENCE])
         yield Verdict(
