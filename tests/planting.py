@@ -482,7 +482,7 @@ def elected_is_another(recording: Recording, chance: random.Random) -> Recording
     return with_pair(recording, one, value=other.pair["value"])
 
 
-@kind()
+@kind(doubted=True)
 def another_value_saved(recording: Recording, chance: random.Random) -> Recording | None:
     """The key holds an hour more than anybody's clock gives."""
     found = [event for event in events_of(recording, "timestamp") if event.put]

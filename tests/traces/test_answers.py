@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 from collections.abc import Sequence
@@ -398,6 +399,16 @@ def test_pieces_that_name_two_servers_are_left_as_they_are(tmp_path: Path) -> No
 def test_words_of_the_releases(tmp_path: Path, message: str, step: LogStep) -> None:
     trace = reading.read([log(tmp_path, "pd", f"01.000|{message}")])
     assert [line.step for line in trace.logs] == [step]
+
+
+def test_a_log_that_is_cut_says_nothing_of_what_came_later(tmp_path: Path) -> None:
+    """The PD goes on beside the TSO server, which its log that was cut does not tell."""
+    folder = TESTS / "recordings" / "upgrade-unfenced"
+    whole = gzip.decompress((folder / "pd-pd1.log.gz").read_bytes())
+    cut = b"".join(whole.splitlines(keepends=True)[:100])[:-30]
+    (tmp_path / "pd-pd1.log").write_bytes(cut)
+    found = answer(asked(tmp_path / "pd-pd1.log", folder / "tso-tso1.log.gz"), NONE)
+    assert (found.verdict, found.evidence) == ("unknown", ())
 
 
 def test_a_state_of_etcd_says_what_to_collect_from_there_on() -> None:

@@ -97,26 +97,40 @@ def _between(trace: Trace, terms: Terms) -> Iterator[_Found]:
     reached: tuple[LogEvent, bool, Term] | None = None
     for begin, stop, term in spans:
         if reached is not None and begin.at_ns - reached[0].at_ns >= _LONG_NS:
-            line, told, of = reached
-            sign = line.at_ns if told else _last_sign(trace, line, of, term, begin.at_ns)
-            if begin.at_ns - sign < _LONG_NS:
-                continue
-            if told:
-                text = (
-                    f"for {seconds(begin.at_ns - line.at_ns)}, from {clock(line.at_ns)} to "
-                    f"{clock(begin.at_ns)}: {short(of.server)} ended ({of.why or 'nothing tells why'}), "
-                    f"{short(term.server)} could grant then"
-                )
-            else:
-                text = (
-                    f"for at most {seconds(begin.at_ns - sign)}: the last sign of {short(of.server)} is "
-                    f"of {clock(sign)} ({of.why or 'nothing tells when or why it ended'}), "
-                    f"{short(term.server)} could grant from {clock(begin.at_ns)}"
-                )
-            yield begin.at_ns - sign, text, (line.where, begin.where)
+            yield from _until(trace, *reached, term, begin)
         end = stop or term.last
         if reached is None or end.at_ns > reached[0].at_ns:
             reached = end, stop is not None, term
+
+
+def _until(
+    trace: Trace, line: LogEvent, told: bool, of: Term, successor: Term, begin: LogEvent
+) -> Iterator[_Found]:
+    """From a term's last line, which tells its end or does not, to where another server can grant."""
+    if not told and of.end is None and of.service is not successor.service:
+        return  # it may go on after its log ends: the two are elected apart
+    sign = line.at_ns if told else _last_sign(trace, line, of, successor, begin.at_ns)
+    if begin.at_ns - sign < _LONG_NS:
+        return
+    if told:
+        text = (
+            f"for {seconds(begin.at_ns - line.at_ns)}, from {clock(line.at_ns)} to "
+            f"{clock(begin.at_ns)}: {short(of.server)} ended ({of.why or 'nothing tells why'}), "
+            f"{short(successor.server)} could grant then"
+        )
+    else:
+        text = (
+            f"for at most {seconds(begin.at_ns - sign)}: the last sign of {short(of.server)} is "
+            f"of {clock(sign)} ({of.why or _untold(trace, of)}), "
+            f"{short(successor.server)} could grant from {clock(begin.at_ns)}"
+        )
+    yield begin.at_ns - sign, text, (line.where, begin.where)
+
+
+def _untold(trace: Trace, term: Term) -> str:
+    """Why nothing tells when or why a term ended."""
+    cut = any(source.truncated for source in trace.sources if source.file == term.last.where.file)
+    return "its log is cut off there" if cut else "nothing tells when or why it ended"
 
 
 def _last_sign(trace: Trace, line: LogEvent, of: Term, successor: Term, until: int) -> int:
