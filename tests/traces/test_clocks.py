@@ -17,8 +17,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tsofence.model.language.transition import Kind
 from tsofence.traces.clocks.align import align, on_one_clock
+from tsofence.traces.explain import conformance, search
+from tsofence.traces.explain.impossible import _answers_from_saves, unanswered
 from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.explain.seen import Granted
+from tsofence.traces.explain.steps import World
+from tsofence.traces.explain.timeline import timeline
 from tsofence.traces.judge.across import real_time
 from tsofence.traces.judge.exact import judge
 from tsofence.traces.questions.ask import ask
@@ -184,6 +190,35 @@ def test_what_a_small_offset_leaves_open_is_not_refuted() -> None:
     assert "if clocks are as estimated" in report.fences[0].note
     assert not any(each.verdict == "violated" for each in report.properties)
     assert any(note.startswith("clocks may be apart: ") for note in report.notes)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_no_save_can_explain_is_not_searched(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that begins after its server's memory was cleared: whatever came before, no run has it."""
+    monkeypatch.setattr(conformance, "MAX_DETOURS", 1_000)
+    if not known:
+        monkeypatch.setattr(search, "unanswered", lambda *_: False)
+    report = replay(off_by(recorded(SMALL[1]), ("log", "tso1"), -50 * MS), [FENCES[SMALL[1]]])
+    assert report.fences[0].conforms is None
+    assert ("a limit ended the search" in report.fences[0].note) is not known
+    assert ("if clocks are as estimated" in report.fences[0].note) is known
+
+
+@pytest.mark.parametrize("name", FENCES)
+def test_whatever_was_answered_has_a_save(name: str) -> None:
+    order = timeline(align(recorded(name)))
+    world = World(FENCES[name], order)
+    calls = [at for at, one in enumerate(order.seen) if isinstance(one.what, Granted)]
+    some_of_them = calls[:: max(1, len(calls) // 100)]
+    assert not any(unanswered(world, order, order.seen, at) for at in some_of_them)
+
+
+def test_a_memory_that_is_kept_may_answer() -> None:
+    """Pull 8780 clears nothing where it closes the allocator of a PD: there a search has to tell."""
+    order = timeline(align(recorded("pr8780")))
+    world = World("pull-8780", order)
+    asked = [_answers_from_saves(world, number) for number in world.servers]
+    assert asked == [kind is Kind.TSO for kind in world.kinds]
 
 
 def test_terms_are_told_on_one_clock() -> None:

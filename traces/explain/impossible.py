@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..sources.observation import Key, KeyEvent, LogEvent
+from ...model.language.instance import Instance
+from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep
 from .hidden import SHOWS
-from .seen import Seen
+from .seen import FOREVER, Granted, Seen
 from .steps import NO_SUCH_STEP, Refusal, World
 from .timeline import Timeline
 
@@ -16,6 +18,10 @@ _AS_READ = "timestamp key is as read"
 _READS = ("load_window", "client_load_window")
 _COMMITS = ("commit", "commit_answer_lost", "client_commit", "client_commit_answer_lost")
 ONLY_WRITTEN = "the timestamp key is only ever written"
+_IN_MEMORY, _ROOM = "memory is set", "window has room"
+#: where an explanation of these lines ends, the server has nothing in memory
+_CLEARED = (LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
+_CLEAR = ("stop", "stop_allocator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,77 @@ def impossible(world: World, order: Timeline) -> Impossible | None:
                     return Impossible(one, (_READS[0], 0, GROWS))
                 before = event
     return None
+
+
+def unanswered(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> bool:
+    """Whether an answer needs a save of its server's own that nothing shows: no other order explains it.
+
+    It is above all windows that the server can have saved before, or comes after a line that tells that the
+    server cleared its memory, with no save between.
+    """
+    goal = seen[index]
+    if not isinstance(goal.what, Granted) or goal.what.sent_on or not order.watched:
+        return False
+    if not _answers_from_saves(world, goal.server):
+        return False
+    events = ((at, one) for at, one in enumerate(seen) if not one.stream)
+    saves = [
+        (number, at, one)
+        for number, (at, one) in enumerate(events)
+        if _saves(one, goal.server) and number < goal.before and (at < index or one.earliest <= goal.latest)
+    ]
+    least_ns = goal.what.call.physical * NS_PER_MS
+    if not order.late and not any(_value(one) > least_ns for _, _, one in saves):
+        return True
+    cleared = _last_cleared(goal, seen)
+    return cleared is not None and all(
+        number < seen[cleared].after or (at < cleared and one.latest < seen[cleared].earliest)
+        for number, at, one in saves
+    )
+
+
+def _answers_from_saves(world: World, server: int) -> bool:
+    """Whether a memory is set, and its window moved on, with a save only, and answers stay within that.
+
+    It may be cleared otherwise, and is so where its server stops.
+    """
+    own = [each for each in world.machine.instances if each.number == server]
+    saves = [each for each in own if ("timestamp", 0) in each.effect]
+    others = [each for each in own if each not in saves]
+    return (
+        all(_IN_MEMORY in each.tests for each in own if each.name == "grant")
+        and all(_clears(each, name) for each in others for name in ("initialised", "saved"))
+        and all(_ROOM in each.tests or _clears(each, "physical") for each in others)
+        and all(("initialised", server) in each.effect for each in own if each.name in _CLEAR)
+    )
+
+
+def _clears(step: Instance, name: str) -> bool:
+    """Whether a step sets a variable of its server to nothing, or not at all."""
+    value = step.effect.get((name, step.number))
+    return value is None or (value.op == "literal" and not value.value)
+
+
+def _saves(event: Seen, server: int) -> bool:
+    """Whether an event may be a save of that server."""
+    puts = isinstance(event.what, KeyEvent) and event.what.key is Key.TIMESTAMP and event.what.put
+    return puts and (not event.writers or server in event.writers)
+
+
+def _value(save: Seen) -> int:
+    told = save.what.timestamp_ns if isinstance(save.what, KeyEvent) else None
+    return FOREVER if told is None else told
+
+
+def _last_cleared(goal: Seen, seen: Sequence[Seen]) -> int | None:
+    """Where the last line stands that tells that the goal's server cleared its memory, and certainly before."""
+    cleared, latest = None, 0
+    for at, one in enumerate(seen):
+        if isinstance(one.what, LogEvent) and one.server == goal.server:
+            latest = max(latest, one.latest)  # of the lines so far: they come in this order
+            if one.what.step in _CLEARED and latest < goal.earliest:
+                cleared = at
+    return cleared
 
 
 def has_step(world: World, order: Timeline, seen: Seen) -> bool:

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from itertools import count, islice, product
 
 from ...checker.run import Move
-from .impossible import has_step
+from .impossible import has_step, unanswered
 from .proposals import Proposals
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import KEPT, LEADER, LISTED, Draft, Refusal, State, World
@@ -140,7 +140,7 @@ class Search:
                     self._complete = False
                     break
                 further = self._distinct(self._step(layer, index))
-                if not further and has_step(self._world, self._timeline, self._seen[index]):
+                if not further and self._may_be_found(index):
                     further = self._detour(index)
                 elif _least(further) >= _least(layer) + _SURPRISING:
                     # what nobody has seen, if only because the order of two observations was guessed
@@ -159,6 +159,12 @@ class Search:
         found = sorted(layer.values(), key=_cost)
         refused = self._refusals(found, reached) if stuck else ()
         return Outcome(tuple(found), reached, stuck, self._complete, self._interrupted, refused, self._steps)
+
+    def _may_be_found(self, index: int) -> bool:
+        """Whether another order, or wider proposals, may explain what nothing explains so far."""
+        return has_step(self._world, self._timeline, self._seen[index]) and not unanswered(
+            self._world, self._timeline, self._seen, index
+        )
 
     def _keep(self, layer: Layer) -> None:
         """Keep a layer for detours, and forget the oldest where there is no room for more."""

@@ -101,10 +101,12 @@ def _columns(table: Table, lines: list[str]) -> Iterable[Cells]:
     text, delimiter = "\n".join(lines), table.delimiter
     many = text.partition("\n")[0].count(delimiter) + 1
     plain = not any(each in text for each in '"\r') and len(table.columns) <= many
-    if plain and {line.count(delimiter) for line in lines} == {many - 1}:  # csv would find the same
-        cells = text.replace("\n", delimiter).split(delimiter)
-        if max(map(len, cells)) <= MAX_TEXT:
-            return [cells[at::many] for at in range(len(table.columns))]
+    if plain and lines:
+        cells = text.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
+        breaks = cells[many :: many + 1]
+        as_many = len(cells) == len(lines) * (many + 1) - 1 and breaks == ["\n"] * (len(lines) - 1)
+        if as_many and max(map(len, cells)) <= MAX_TEXT:  # csv would find the same
+            return [cells[at :: many + 1] for at in range(len(table.columns))]
     found = [*csv.reader(lines, delimiter=delimiter)]
     if len(found) != len(lines) or (found and min(map(len, found)) < len(table.columns)):
         raise _LeaveIt
@@ -116,8 +118,8 @@ def _rows(file: str, number: int, many: int, cells: Mapping[str, Cells], texts: 
     if {*map(str.strip, cells.get("group", (str(groups.DEFAULT),)))} != {str(group)} and many:
         raise _LeaveIt
     none = ("",) * many
-    errors = [error.strip()[:MAX_TEXT] or None for error in cells.get("error", none)]
-    rows["error"] = np.fromiter(map(texts.errors.__getitem__, errors), np.int32, many)
+    errors = _Errors(texts)
+    rows["error"] = np.fromiter(map(errors.__getitem__, cells.get("error", none)), np.int32, many)
     failed = rows["error"] != 0
     physical, logical = _parts(cells, many)
     rows["physical"], rows["logical"] = np.where(failed, 0, physical), np.where(failed, 0, logical)
@@ -161,13 +163,18 @@ def _numbers(cells: Cells, empty: str = "") -> Any:
         cells = [cell.strip() or empty for cell in cells]
     if not _digits(cells) or max(map(len, cells)) > _DIGITS:
         raise _LeaveIt
-    return np.fromiter(map(int, cells), np.int64, len(cells))
+    return _whole_numbers(cells)
 
 
 def _digits(cells: Cells) -> bool:
     """Whether each of them is digits, and at least one."""
     whole = "".join(cells)
-    return whole.isascii() and whole.isdigit() and all(cells)
+    return whole.isascii() and not whole.encode().translate(None, b"0123456789") and all(cells)
+
+
+def _whole_numbers(cells: Cells) -> Any:
+    """Digits as numbers; one that is too large as the largest that there is."""
+    return np.fromstring(",".join(cells), np.int64, sep=",")
 
 
 def _times(cells: Cells) -> Any:
@@ -176,11 +183,22 @@ def _times(cells: Cells) -> Any:
         cells = [*map(str.strip, cells)]
     if not _digits(cells) or min(map(len, cells)) < _FEWEST_DIGITS:
         return np.fromiter(map(samples.time_ns, cells), np.int64, len(cells))
-    numbers = np.fromiter(map(int, cells), np.int64, len(cells))
+    numbers = _whole_numbers(cells)
     unit = np.select([numbers >= least for least, _ in samples.UNITS], [by for _, by in samples.UNITS])
     if not np.all((unit > 0) & (numbers < MAX_NS // np.maximum(unit, 1))):
         raise _LeaveIt
     return numbers * unit
+
+
+class _Errors(dict[str, int]):
+    """The numbers of what went wrong, by what cells say; 0: nothing."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._numbers = texts.errors
+
+    def __missing__(self, told: str) -> int:
+        self[told] = found = self._numbers[told.strip()[:MAX_TEXT] or None]
+        return found
 
 
 class _Who(dict[tuple[str, ...], int]):
