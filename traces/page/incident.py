@@ -83,7 +83,10 @@ class KeyLane:
 
 @dataclass(frozen=True, slots=True)
 class ClientLane:
-    """A client: when its calls were answered, when they failed, and when it was ``without`` answers."""
+    """A client: when its calls were answered, when they failed, and when it was ``without`` answers.
+
+    ``library``: it is of PD's library, which looks for a server that answers; others ask the one they know.
+    """
 
     name: str
     asks: str
@@ -91,6 +94,7 @@ class ClientLane:
     failed: tuple[int, ...]
     without: tuple[Span, ...]
     calls: int
+    library: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +370,7 @@ def _clients(calls: Sequence[Call], places: Places) -> Iterator[ClientLane]:
             tuple(sorted(call.end_ns for call in own if call.error is not None)),
             tuple(Span("without", since, until) for since, until in silent if until - since > _WITHOUT_NS),
             len(own),
+            any(call.kind == "lib" for call in own),
         )
 
 
