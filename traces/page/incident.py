@@ -240,7 +240,7 @@ def _title(trace: Trace) -> str:
 def _facts(trace: Trace, report: Report) -> Iterator[str]:
     read = [source for source in trace.sources if source.observations]
     counts = f"{len(trace.keys)} events of etcd, {len(trace.logs)} log lines, {len(trace.calls)} calls"
-    yield f"{counts} in {len(read)} files"
+    yield f"{counts} in {len(read)} file{'s' * (len(read) != 1)}"
     yield from _clocks(trace)
     if known := Places(trace).by_server():
         yield clean("servers: " + ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items()))
@@ -472,8 +472,8 @@ def _text(kind: str, group: Sequence[Pair], worst: Pair) -> str:
         return f"{many} of {clean(worst.earlier.client)} and {clean(worst.later.client)}" + (
             " got the same timestamp" if len(group) == 1 else ""
         )
-    many = "calls that started after another was answered got" if len(group) > 1 else "call got"
-    return f"{len(group)} {many} less than it, up to {worst.back_ms} ms back"
+    many = f"{len(group)} call{'s' * (len(group) > 1)} that started after another was answered got"
+    return f"{many} {f'less, up to {worst.back_ms} ms back' if worst.back_ms else 'no larger timestamp'}"
 
 
 def call_text(call: Call, places: Places) -> str:
