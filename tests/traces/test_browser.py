@@ -172,6 +172,42 @@ def test_keys_go_from_error_to_error_and_from_line_to_line(tab: Browser, page: P
     assert tab.run("document.documentElement.scrollWidth <= innerWidth"), "only the picture scrolls sideways"
 
 
+def test_a_folded_place_opens_where_a_key_or_a_link_leads_into_it(tab: Browser, page: Path) -> None:
+    page.write_text(of_recording())
+    opened = "document.querySelector('.errors details').open"
+    tab.open(page)
+    assert not tab.run(opened)
+    tab.press("n", "n", "n")
+    assert tab.run(opened)
+    tab.open(page, "#error9")
+    assert tab.run(opened)
+    assert tab.run("document.querySelector('.error.here').id") == "error9"
+
+
+_CUT = """(() => {
+  const edge = document.querySelector(".names").getBoundingClientRect().right;
+  const texts = [...document.querySelectorAll(".names text")];
+  return texts.filter((text) => text.getBoundingClientRect().right > edge).map((text) => text.textContent);
+})()"""
+_NARROW = """[...document.querySelectorAll("td")].filter(
+  (cell) => cell.textContent.length > 20 && cell.clientWidth < 120).length"""
+
+
+def test_an_incident_fits_a_narrow_screen(tab: Browser, page: Path) -> None:
+    page.write_text(of_recording())
+    for width in (390, 700):
+        tab.look(width, 800)
+        tab.open(page)
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth"), "nothing to scroll sideways"
+        assert tab.run(_CUT) == [], "no label is cut"
+        first, axis = (
+            tab.run(f"document.querySelector('{each}').getBoundingClientRect().left")
+            for each in ("#drawing .time", "#axis")
+        )
+        assert first >= axis, "nor is the first time"
+        assert tab.run(_NARROW) == 0, "no column of single letters"
+
+
 def test_the_parts_of_the_cause_lead_to_their_moments(tab: Browser, page: Path) -> None:
     page.write_text(of_recording())
     tab.open(page)
@@ -193,9 +229,10 @@ def test_the_parts_of_the_cause_lead_to_their_moments(tab: Browser, page: Path) 
 
 @pytest.mark.large
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here: make axe")
-def test_everybody_can_read_what_happened(tab: Browser, page: Path) -> None:
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
+def test_everybody_can_read_what_happened(width: int, dark: bool, tab: Browser, page: Path) -> None:
     page.write_text(of_recording())
-    assert_accessible(tab, page, 1280, dark=True)
+    assert_accessible(tab, page, width, dark=dark)
 
 
 @pytest.mark.large
@@ -210,6 +247,7 @@ def assert_accessible(tab: Browser, page: Path, width: int, *, dark: bool) -> No
     tab.look(width, 900, dark=dark)
     tab.open(page)
     tab.press("j", "o", "e")
+    tab.run("document.querySelectorAll('details').forEach(each => each.open = true)")
     tab.run(AXE.read_text(encoding="utf-8") + ";0")
     found = tab.run("axe.run().then(result => JSON.stringify(result.violations))")
     told = [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in json.loads(found)]

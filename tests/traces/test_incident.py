@@ -138,9 +138,10 @@ def test_who_went_on_from_a_window_that_it_still_had_is_named() -> None:
 @pytest.mark.large
 def test_who_answered_from_memory_and_who_waited_is_named() -> None:
     found = said(shown("upgrade-fenced"))
+    assert found[2].startswith("pd1 granted from its memory: it had saved revision ")
     assert (
         "pd1 answered from memory until its next save, which was refused at 07:09:28.483: a TSO primary "
-        in (found[2])
+        in found[3]
     )
     assert found[-1].startswith("A client of PD's library got no timestamp from 07:09:28.642 to 07:09:46.586")
 
@@ -157,6 +158,18 @@ def test_what_nothing_explains_is_said() -> None:
     refuted = [replace(each, conforms=False) for each in report.fences]
     found = incident(trace, replace(report, fences=tuple(refuted), properties=()))
     assert said(found)[-1].startswith("Nothing explains it under off")
+
+
+def test_one_pair_is_told_as_one() -> None:
+    trace = trace_of([call(0, MS, 7, 1, "a"), call(5 * MS, MS, 7, 1, "b")])
+    report = replay(trace, ["off"], properties=["unique", "real-time"])
+    assert said(incident(trace, report)) == [
+        "1 pair of calls got the same timestamp, at 22:13:20.006: clients a, b of x:1.",
+        (
+            "1 call got no larger timestamp than one that had ended before, at 22:13:20.006: "
+            "clients a, b of x:1."
+        ),
+    ]
 
 
 # --- lanes -----------------------------------------------------------------------------------------------

@@ -53,6 +53,22 @@ def test_the_steps_of_a_save_are_one_row_that_opens() -> None:
     assert [row.step.number for row in example().rows] == list(range(1, 21)), "each step once, in order"
 
 
+def test_a_folded_save_names_the_steps_that_the_cause_names() -> None:
+    found = example()
+    named = {part.step for sentence in found.because for part in sentence if part.step is not None}
+    for group in found.groups:
+        hidden = {row.step.number for row in group.rows[:-1]} if group.folded else set()
+        assert {row.step.number for row in group.within} >= hidden & named
+    page = pages.rendered(found)
+    assert '<a href="#step7">step 7</a> sync: next = t+1 (its clock)' in page
+
+
+def test_the_steps_of_the_conclusion_are_links() -> None:
+    (_, grants) = example().conclusion
+    assert [part.step for part in grants if part.step is not None] == [20, 14]
+    assert "".join(part.text for part in grants).startswith("pd1 grants (t+1, 1) in step 20; ")
+
+
 def test_arrows_say_what_is_lost() -> None:
     run = loaded(EXAMPLE)
 

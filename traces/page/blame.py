@@ -73,25 +73,37 @@ def _counts(fault: Fault) -> Iterator[Said]:
     count = next((each.count for each in fault.report.properties if each.property == "unique"), 0)
     if fault.found.twice and count:
         yield (
-            Word(f"{count} pair{'s' * (count > 1)} of calls got the same timestamp, from "),
+            Word(f"{count} pair{'s' * (count > 1)} of calls got the same timestamp, "),
             *_range(fault.found.twice),
             Word(f": {_whose(fault, fault.found.twice)}."),
         )
     if fault.found.back and fault.violated("real-time"):
+        many = len(fault.found.back)
         worst = max(fault.found.back, key=lambda pair: pair.back_ms)
         yield (
             Word(
-                f"{len(fault.found.back)} calls got less than one that had ended before they started, from "
+                f"{many} call{'s' * (many > 1)} got no larger timestamp than one that had ended before, "
+                if worst.back_ms == 0
+                else f"{many} call{'s' * (many > 1)} got less than one that had ended before, "
             ),
             *_range(fault.found.back),
-            Word(f", up to {worst.back_ms} ms back (at "),
-            _when(worst.later.end_ns),
-            Word(f"): {_whose(fault, fault.found.back)}."),
+            *_worst(worst, many),
+            Word(f": {_whose(fault, fault.found.back)}."),
         )
 
 
-def _range(pairs: Sequence[Pair]) -> tuple[Word, ...]:
-    return _when(pairs[0].later.end_ns), Word(" to "), _when(pairs[-1].later.end_ns)
+def _range(pairs: Sequence[Pair]) -> Iterator[Word]:
+    """When they ended."""
+    first, last = (_when(pair.later.end_ns) for pair in (pairs[0], pairs[-1]))
+    yield from (Word("at "), first) if first.text == last.text else (Word("from "), first, Word(" to "), last)
+
+
+def _worst(worst: Pair, many: int) -> Iterator[Word]:
+    """By how much, if the physical part went back."""
+    if worst.back_ms:
+        yield Word(f", up to {worst.back_ms} ms back")
+        if many > 1:
+            yield from (Word(" (at "), _when(worst.later.end_ns), Word(")"))
 
 
 def _whose(fault: Fault, pairs: Sequence[Pair]) -> str:

@@ -305,9 +305,10 @@ def _client(lane: ClientLane, found: Incident, axis: _Axis, y: int) -> Lane:
     )
     failed = axis.columns(lane.failed)
     dense = (("failed", "".join(f"M{column} 21v4" for column in np.flatnonzero(failed))),)
+    without = "without" if lane.library else "without alone"
     bars = tuple(
         axis.bar(
-            span.since, span.until, "without", f"{lane.name} without answers {_from(span.since, span.until)}"
+            span.since, span.until, without, f"{lane.name} without answers {_from(span.since, span.until)}"
         )
         for span in lane.without
     )

@@ -84,7 +84,10 @@ class KeyLane:
 
 @dataclass(frozen=True, slots=True)
 class ClientLane:
-    """A client: when its calls were answered, when they failed, and when it was ``without`` answers."""
+    """A client: when its calls were answered, when they failed, and when it was ``without`` answers.
+
+    ``library``: it is of PD's library, which looks for a server that answers; others ask the one they know.
+    """
 
     name: str
     asks: str
@@ -92,6 +95,7 @@ class ClientLane:
     failed: tuple[int, ...]
     without: tuple[Span, ...]
     calls: int
+    library: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +242,7 @@ def _title(trace: Trace) -> str:
 def _facts(trace: Trace, report: Report) -> Iterator[str]:
     read = [source for source in trace.sources if source.observations]
     counts = f"{len(trace.keys)} events of etcd, {len(trace.logs)} log lines, {len(trace.calls)} calls"
-    yield f"{counts} in {len(read)} files"
+    yield f"{counts} in {len(read)} file{'s' * (len(read) != 1)}"
     yield from _clocks(trace)
     if known := Places(trace).by_server():
         yield clean("servers: " + ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items()))
@@ -368,6 +372,7 @@ def _clients(calls: Sequence[Call], places: Places) -> Iterator[ClientLane]:
             tuple(sorted(call.end_ns for call in own if call.error is not None)),
             tuple(Span("without", since, until) for since, until in silent if until - since > _WITHOUT_NS),
             len(own),
+            any(call.kind == "lib" for call in own),
         )
 
 
@@ -469,8 +474,8 @@ def _text(kind: str, group: Sequence[Pair], worst: Pair) -> str:
         return f"{many} of {clean(worst.earlier.client)} and {clean(worst.later.client)}" + (
             " got the same timestamp" if len(group) == 1 else ""
         )
-    many = "calls that started after another was answered got" if len(group) > 1 else "call got"
-    return f"{len(group)} {many} less than it, up to {worst.back_ms} ms back"
+    many = f"{len(group)} call{'s' * (len(group) > 1)} that started after another was answered got"
+    return f"{many} {f'less, up to {worst.back_ms} ms back' if worst.back_ms else 'no larger timestamp'}"
 
 
 def call_text(call: Call, places: Places) -> str:

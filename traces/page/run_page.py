@@ -25,6 +25,7 @@ _SHORT = 6
 #: of the steps that break a property, so many are named
 _FEW = 12
 _ABLE = s.able_to_grant(SELF)
+_STEP = re.compile(r"\b(step [0-9]{1,9})\b")
 _TOKEN = re.compile(r"\w+(?:[+.-]\w+)*|\W")
 
 
@@ -102,6 +103,11 @@ class Group:
     rows: tuple[Row, ...]
     folded: Row | None
 
+    @property
+    def within(self) -> Iterator[Row]:
+        """What the cause names of the steps that folding hides; the last one is there anyhow."""
+        return (row for row in self.rows[:-1] if row.causal or row.step.crucial)
+
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
@@ -115,7 +121,7 @@ class RunPage:
     facts: tuple[str, ...]
     lanes: tuple[Lane, ...]
     groups: tuple[Group, ...]
-    conclusion: tuple[str, ...]
+    conclusion: tuple[Sentence, ...]
     because: tuple[Sentence, ...]
     repeats_from: int | None
     defaults: tuple[dict[str, str], ...]
@@ -165,7 +171,7 @@ def run_page(run: Run, judged: Sequence[Judged] = ()) -> RunPage:
     """
     taken = take(run)
     story = story_of(taken)
-    causal = set(story.cause.steps) if story.cause else set()
+    causal = {*story.cause.steps, *_named(story.because)} if story.cause else set()
     broken = {step for each in judged for step in each.steps}
     short = len(taken.frames) <= MOST_STEPS
     options = Options(taken.machine, run.constants["unit"], lambda frame: words_of(taken, frame))
@@ -196,12 +202,24 @@ def run_page(run: Run, judged: Sequence[Judged] = ()) -> RunPage:
         story.facts,
         story.lanes,
         tuple(_groups(rows, frames, taken)),
-        story.conclusion,
+        tuple(tuple(_linked(text, len(story.steps))) for text in story.conclusion),
         (*story.because, *(tuple(_violated(each)) for each in judged if each.steps)),
         None if run.cycle_from is None else run.cycle_from + 1,
         _states(taken, unused),
         _states(taken, unused if rows and rows[0].step.number == 0 else begin),
     )
+
+
+def _named(sentences: Iterable[Sentence]) -> Iterator[int]:
+    """The steps that sentences name."""
+    return (part.step for sentence in sentences for part in sentence if part.step is not None)
+
+
+def _linked(text: str, last: int) -> Iterator[Part]:
+    """A sentence, the steps that it names as parts of their own."""
+    for part in _STEP.split(text):
+        number = int(part.removeprefix("step ")) if _STEP.fullmatch(part) else 0
+        yield names_step(number) if 0 < number <= last else Part(part)
 
 
 def _violated(judged: Judged) -> Iterator[Part]:
