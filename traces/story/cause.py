@@ -412,8 +412,8 @@ class _Slice:
                     was = (*frame.before[:slot], old[slot], *frame.before[slot + 1 :])
                     if not self._machine.value(was, guard, server, frame.move.inputs):
                         known.add((label, changed))
-                        values = (self._at(state, place) for state in (old, frame.before))
-                        yield Passed(step, label, place, *values, changed)
+                        before, value = self._at(old, place), self._at(frame.before, place)
+                        yield Passed(step, label, place, before, value, changed)
 
     def _reread(self, place: Place, key: Place, changed: int, before: int) -> bool:
         """Was it made of the key after that had changed?  Without the change it would be another."""
