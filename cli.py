@@ -52,9 +52,12 @@ from .traces.tell.outlet import Outlet, as_json
 from .traces.tell.progress import Steps
 from .traces.tell.recorded import recorded
 from .traces.tell.replayed import left_out, replayed, rerun_text, shrunk_text, what_next
+from .traces.tell.shown import Next
 from .traces.tell.witnesses import as_csv
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from .specs.lemmas import Lemma
     from .traces.live.collect import Order
 
@@ -86,7 +89,7 @@ def main() -> None:
 @click.option(
     "--find",
     metavar="EXPRESSION",
-    help="The shortest run to such a state, in the model's names, as in 'pd1.leader and tso1.serving' "
+    help="The shortest run to such a state, in the model's names, as in 'pd1.leader and tso1.able_to_grant' "
     "(docs/stepping.md); in place of properties.  Exit status: 0 reachable, 1 not reachable, 3 unknown.",
 )
 @click.option("--max-states", type=click.IntRange(1, _MOST_STATES), default=MAX_STATES, show_default=True)
@@ -276,15 +279,18 @@ def prove(
     runs = proving.runs_of(found)
     written = outlet.write_runs(runs)
     kept = outlet.keep(runs)
-    outlet.console.print(proving.proved(found, written, details=details, kept=kept))
-    if kept_in is not None:
-        with outlet.held:
-            put(proving.lemmas_of(found), kept_in)
     certificates: dict[tuple[str, str], str] = {}
+    more: list[RenderableType] = []
+    then: list[Next] = []
     if certified_to is not None:
         with outlet.held:
             certificates = certified.write_certificates(found, certified_to)
-            outlet.console.print(certified.told(certificates, certified_to))
+            more.append(certified.told(certificates, certified_to))
+            then += certified.checked_by(certificates, certified_to)
+    outlet.console.print(proving.proved(found, written, details=details, kept=kept, more=more, then=then))
+    if kept_in is not None:
+        with outlet.held:
+            put(proving.lemmas_of(found), kept_in)
     outlet.finish(lambda: results.proved(found, written, certificates))
     return status(proof.verdict for proof in found)
 
@@ -614,10 +620,20 @@ def watch(
 def show(*, run_file: Path, which: tuple[str, ...], form: str, target: Path | None) -> int:
     """Tell a run step by step, and where its end comes from.
 
-    One column a server, one for etcd.
-
     The runs that explore or prove found last are kept: "last" and the property that one breaks name it, with
     its fence where several break that.
+
+    \b
+    Columns: the step, its time (t+2: two units after the start), one a server,
+    and etcd's keys. A step stands where who takes it has its column, and below
+    it what it changes.
+      ► the end is about it   ⚡ a fault   ↻ repeats forever
+      is        follower, leader (PD), primary (TSO server), resigning, down
+      lease     kept: keep-alives get through; else when it ends
+      save      what it is for (sync, update), what it loaded, up to which time,
+                what its transaction has seen: own key, no primary, read
+      window    up to which time it may grant; etcd's timestamp is what was saved
+      physical, logical   the two parts of the timestamp that it grants from
     """
     if str(run_file) == last.LAST:
         found = last.load(which)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from ..model.language.choice import no_such
 from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, exists, negate
 from ..model.language.transition import SELF, Transition, speaks_of_self
 from ..model.pd import state as s
@@ -157,7 +158,7 @@ def named(name: str) -> Liveness:
         ValueError: there is none; the message lists what there is.
     """
     if name not in _KNOWN:
-        raise ValueError(f"unknown property {name!r}; choose from {', '.join(_KNOWN)}")
+        raise ValueError(no_such("property", name, _KNOWN, "tsofence list properties"))
     prop = _KNOWN[name]
     # A fence of somebody's own is as fair as the others are.
     own = {rule.name: Fairness.WEAK for rule in fences.own_rules() if rule.budget in _NO_FAULTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..model.language.choice import no_such
 from ..model.language.expr import Expr, condition
 from ..model.variants import fences
 from ..model.variants.own import SUFFIX, OwnError, blaming, module
@@ -118,4 +119,5 @@ def known(name: str) -> None:
     """
     there = (*properties.known(), *liveness.known())
     if name not in there:
-        raise ValueError(f"unknown property {name!r}; choose from {', '.join(there)}, or give ./mine.py:NAME")
+        said = no_such("property", name, there, "tsofence list properties")
+        raise ValueError(f"{said}; one of your own is ./mine.py:NAME")

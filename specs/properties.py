@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..model.language.choice import no_such
 from ..model.language.expr import NOBODY, TRUE, ZERO, Expr, both, condition, either, exists, negate
 from ..model.language.layout import State
 from ..model.language.python import Machine
@@ -195,5 +196,5 @@ def named(name: str) -> Property:
         ValueError: there is none; the message lists what there is.
     """
     if name not in _KNOWN:
-        raise ValueError(f"unknown property {name!r}; choose from {', '.join(_KNOWN)}")
+        raise ValueError(no_such("property", name, _KNOWN, "tsofence list properties"))
     return _KNOWN[name]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model.behaviours import known as behaviours
+from ..model.language.choice import no_such
 from ..model.language.instance import Configuration
 from ..model.language.transition import Kind
 from ..model.language.variant import Variant
@@ -210,7 +211,7 @@ def text_of(name: str) -> str:
     """
     if name not in names():
         raise ScenarioError(
-            f"unknown scenario {name!r}; choose from {', '.join(names())}, or give a .toml file"
+            f"{no_such('scenario', name, names(), 'tsofence list scenarios')}; your own is a .toml file"
         )
     return resources.files(__package__).joinpath("scenarios", f"{name}.toml").read_text(encoding="utf-8")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tsofence.checker.processes import matrix
@@ -24,6 +25,7 @@ from tsofence.checker.search.explore import explore
 from tsofence.checker.search.findings import INTERRUPTED, Exploration, Progress
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
+from tsofence.traces.output.endings import OneLine
 
 from .documents import read_document
 from .worlds import TINY
@@ -169,13 +171,14 @@ def test_a_signal_while_searches_begin_ends_them(huge: Path, tmp_path: Path) -> 
         running.until("started")
         os.killpg(running.process.pid, signal.SIGINT)
         status, errors = running.end()
-    assert errors.strip() == ""
     if (tmp_path / "json").exists():  # one was quick enough to find something
         assert status in (1, 3)
+        assert errors.strip() == ""
         results = read_document((tmp_path / "json").read_text())["results"]
         assert {cut for result in results for cut in result["cut_by"]} == {"interrupted"}
     else:
         assert status == 130
+        assert errors.strip().startswith("tsofence: interrupted: nothing decided after 0 states")
 
 
 @needs_proc
@@ -344,10 +347,14 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             assert (who, kind) in (("command", "SIGKILL"), ("group", "SIGKILL"))
             continue
         assert status in (1, 3, 130), (what, status, errors)
-        assert errors.strip() == "", (what, errors)
         if status == 130:
             assert who in ("command", "group")
+            assert errors.strip() == "" or errors.strip().startswith("tsofence: interrupted: "), (
+                what,
+                errors,
+            )
             continue
+        assert errors.strip() == "", (what, errors)
         results = read_document(told.read_text())["results"]
         assert [result["fence"] for result in results] == more[1::2]
         verdicts = [prop["verdict"] for result in results for prop in result["properties"]]
@@ -373,3 +380,22 @@ def test_a_stop_while_a_table_is_looked_for_keeps_what_was_found(monkeypatch: py
     assert "violated" in verdicts
     assert "holds" not in verdicts
     assert told[-1].violated.keys() == {f.property for f in found.findings if f.verdict == "violated"}
+
+
+@pytest.mark.parametrize("doing", ["", "folding: 3 distances found"])
+def test_an_interruption_says_that_nothing_is_decided(doing: str, capfd: pytest.CaptureFixture[str]) -> None:
+    searches = matrix._Searches(lambda _fence, _progress: None)
+    searches._far["off"] = Progress(7, 0, 0, 0, None, 1.0, 0, 0, {}, doing)
+    how_far = searches.undecided(7)
+
+    @click.command()
+    def stopped() -> None:
+        raise KeyboardInterrupt(how_far)
+
+    group = OneLine(commands={"stopped": stopped})
+    with pytest.raises(SystemExit) as ended:
+        group.main(["stopped"])
+    assert ended.value.code == 130
+    began = f" (not begun yet: {doing})" if doing else ""
+    said = capfd.readouterr().err.strip()
+    assert said == f"tsofence: interrupted: nothing decided after 7 states{began}"

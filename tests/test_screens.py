@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 
 from tsofence import cli
 from tsofence.checker.processes import matrix
@@ -26,9 +26,17 @@ from tsofence.checker.search.findings import Exploration, Finding
 from tsofence.model.variants import fences
 from tsofence.specs import properties
 from tsofence.traces.explain import replay
+from tsofence.traces.explain.conformance import FenceVerdict, Refused
+from tsofence.traces.explain.telling import most_telling
 from tsofence.traces.runs import files
+from tsofence.traces.sources.observation import Where
 from tsofence.traces.tell import proved as proving
+from tsofence.traces.tell import replayed as telling
 from tsofence.traces.tell.examples import EXAMPLES
+from tsofence.traces.tell.names import Names
+from tsofence.traces.tell.shown import Next, next_steps
+from tsofence.traces.tell.stopped import why_it_stops
+from tsofence.traces.tell.summary import Outcome, sentence
 
 TESTS = Path(__file__).parent
 SCREENS = TESTS / "screens"
@@ -184,3 +192,45 @@ def test_a_step_from_where_nothing_leads_is_no_measure_of_a_violation() -> None:
     steps = len(violated.counterexample.moves)
     assert first == f"off: violated — single-writer in {steps} steps; unknown — real-time."
     assert "single-writer under off" in "\n".join(rest)
+
+
+@pytest.mark.parametrize("width", [30, 80, 120])
+def test_a_command_is_never_broken_by_wrapping(width: int) -> None:
+    """What is printed is what a shell takes, whatever the width."""
+    folder = "recorded in a folder/2026-11-27"
+    command = ["replay", folder, "--build", "release-8.5", "--to", "html", "-o", "incident.html"]
+    told = io.StringIO()
+    Console(file=told, width=width).print(Group(*next_steps([Next(command, "who, when, why")])))
+    lines = told.getvalue().split("Next:\n")[1]
+    assert max(map(len, lines.splitlines())) <= width
+    assert shlex.split(lines.replace("\\\n", ""), comments=True) == ["tsofence", *command]
+
+
+def test_fences_that_are_refuted_alike_have_one_line() -> None:
+    where = Where("etcd.jsonl", 11)
+    refused = (Refused("find_no_primary", "pd1", "no TSO primary"), Refused("grant", "pd1", "serving"))
+    one = FenceVerdict("check-tso-primary", False, where, 24, refused, 0, None, "", 0.0)
+    other = replace(one, fence="save-cas")
+    conforms = replace(one, fence="off", conforms=True)
+    told = [line.plain for line in telling._of_fences([one, conforms, other], Names(["etcd.jsonl"]))]
+    assert told[1:] == ["off: conforms."]
+    assert told[0].startswith("check-tso-primary, save-cas: do not conform — etcd.jsonl:11, revision 24")
+    assert told[0].endswith("It takes “finds no TSO primary” of pd1, which needs “no TSO primary”.")
+
+
+def test_the_guard_that_a_fence_adds_says_why_it_is_refuted() -> None:
+    added = Refused("find_no_primary", "pd1", "no TSO primary")
+    log = Refused("commit_answer_lost", "pd1", "the server's log would tell of it")
+    verdict = FenceVerdict("check-tso-primary", False, None, None, (log, added), 0, None, "", 0.0)
+    assert most_telling(verdict) == added
+    alone = replace(verdict, fence="off")
+    assert most_telling(alone) == log
+    step = "“etcd applies the save up to …, but the answer is lost” of pd1"
+    assert why_it_stops(alone) == f"It takes {step}, but pd1's log would tell of it."
+
+
+def test_long_lists_of_properties_are_counts() -> None:
+    many = [Outcome(f"p{number}", "vacuous") for number in range(5)]
+    many += [Outcome(f"q{number}", "unknown") for number in range(5)]
+    assert sentence("off", many).plain == "off: unknown — 5 of 10; vacuous 5 of 10."
+    assert sentence("off", many[:2]).plain == "off: vacuous p0, p1."

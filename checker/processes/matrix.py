@@ -65,7 +65,8 @@ def explore_all(
         CheckpointError: a file in that folder that cannot be used.
         OSError: no process can be started, or no cluster.
         SearchFault: a search failed, after ``done`` was called for each.
-        KeyboardInterrupt: Ctrl-C or SIGTERM came before anything was found, or twice.
+        KeyboardInterrupt: Ctrl-C or SIGTERM came before anything was found (it says how far that was), or
+            twice.
     """
     # a cluster takes every core that it may have for one search
     fences = tuple(dict.fromkeys(fences))
@@ -111,7 +112,7 @@ def explore_all(
         error.add_note(fault.trace)
         raise error
     if searches.stopped and not any(found.transitions for found in results.values()):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(searches.undecided(sum(found.states for found in results.values())))
     return [results[fence] for fence in fences]
 
 
@@ -167,6 +168,11 @@ class _Searches:
             raise KeyboardInterrupt
         self.stopped, self._stopped_at = True, now
         os.write(self._ring, b"!")
+
+    def undecided(self, states: int) -> str:
+        """How far the searches were that found nothing in so many states."""
+        doing = "; ".join(dict.fromkeys(far.doing for far in self._far.values() if far.doing))
+        return f"nothing decided after {states:,} states{doing and f' (not begun yet: {doing})'}"
 
     def listen(self) -> list[Exploration]:
         """Wait for what the searches say; those that have ended.

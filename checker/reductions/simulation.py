@@ -178,12 +178,14 @@ class Simulation:
 
     # --- questions -----------------------------------------------------------------------------------
 
-    def failures(self) -> Iterator[Failure]:
-        """What is not shown, the first things that fail first."""
+    def failures(self, progress: Callable[[int, int], None]) -> Iterator[Failure]:
+        """What is not shown, the first things that fail first; ``progress``: how many steps were gone
+        through, of how many."""
         # those that have most to do with saves tell most
-        for transition in sorted(
-            self.system.transitions, key=lambda each: -len(self._private & set(each.step.effect))
+        for number, transition in enumerate(
+            sorted(self.system.transitions, key=lambda each: -len(self._private & set(each.step.effect)))
         ):
+            progress(number, len(self.system.transitions))
             yield from self._followed(transition)
         yield from self._closed()
         yield from self._through()
@@ -377,9 +379,10 @@ def followed(
         return [narrower]
 
     waiting = candidates(system.transitions, system.variables)
+    many, tries = len(waiting), 0
     while waiting:
         candidate = waiting.pop(0)
-        progress(f"{candidate.name} by itself")
+        progress(f"{candidate.name} by itself, {many - len(waiting)} of {many}")
         asked += 1
         if never(system, known, candidate):
             continue
@@ -390,9 +393,11 @@ def followed(
         else:
             waiting[:0] = narrow(candidate)
     while left:
-        progress(f"{len(left)} steps together")
+        tries += 1
+        together = f"{len(left)} steps together, try {tries}"
         simulation = Simulation(system, left, list(kept.values()), properties)
-        failure = next(simulation.failures(), None)
+        told = simulation.failures(lambda done, of: progress(f"{together}: {done} of {of}"))  # noqa: B023
+        failure = next(told, None)
         asked += simulation.asked
         if failure is None:
             break

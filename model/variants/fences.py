@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..behaviours import known as behaviours
 from ..builds import known as builds
+from ..language.choice import no_such
 from ..language.transition import Rule, Transition
 from ..language.variant import Variant
 from ..pd import system
@@ -165,7 +166,7 @@ def build(name: str) -> Variant:
     there = known_builds()
     if name not in there:
         raise ValueError(
-            f"unknown build {name!r}; choose from {', '.join(there)}; one of your own is a file: "
+            f"{no_such('build', name, there, 'tsofence list builds')}; one of your own is a file: "
             "--build ./mine.py"
         )
     return there[name]
@@ -199,7 +200,7 @@ def _fences(name: str) -> list[Variant]:
     unknown = [part for part in parts if part not in there]
     if unknown:
         raise ValueError(
-            f"unknown fence {unknown[0]!r}; choose from {', '.join(there)}, or join several with +; one of "
+            f"{no_such('fence', unknown[0], there, 'tsofence list fences')}; join several with +; one of "
             "your own is a file: --fence ./mine.py"
         )
     if len(parts) > 1 and NONE in parts:

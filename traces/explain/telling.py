@@ -1,11 +1,15 @@
 """Of the guards that refuse what would explain an observation, the one that tells most.
 
 A search notes every guard that refuses a step which would explain it.  Most of them say only that it is
-another step's turn.
+another step's turn.  What the fence itself adds says why this fence is refuted, and the build alone is not.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
+from ...model.pd import system
+from ...model.variants import fences
 from .conformance import FenceVerdict, Refused
 from .steps import NO_SUCH_STEP
 
@@ -42,13 +46,27 @@ def most_telling(verdict: FenceVerdict) -> Refused | None:
     """The guard to show; None: there is none but of turns."""
     told = [each for each in verdict.refused_by if each.guard not in _TURN]
     own = verdict.seen.server if verdict.seen is not None else None
+    added = _added(verdict.fence)
 
-    def rank(each: Refused) -> tuple[bool, bool, bool, bool]:
+    def rank(each: Refused) -> tuple[bool, bool, bool, bool, bool]:
         return (
             each.guard != NO_SUCH_STEP,
+            (each.transition, each.guard) not in added,
             not each.guard.startswith(_OF_LOGS),
             each.guard in _ROLE,
             bool(own) and each.server != own,
         )
 
     return min(told, key=rank, default=None)
+
+
+@cache
+def _added(fence: str) -> frozenset[tuple[str, str]]:
+    """The guards that a build has only under that fence, by transition."""
+
+    def guards(name: str) -> frozenset[tuple[str, str]]:
+        steps = system.transitions(fences.whole(name))
+        return frozenset((each.name, label) for each in steps for label in each.step.guard)
+
+    build, _ = fences.parted(fence)
+    return guards(fence) - guards(fences.of_build(build, fences.NONE))

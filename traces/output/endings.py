@@ -37,8 +37,9 @@ class OneLine(click.Group):
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was found is told then, too
         try:
             sys.exit(super().main(*args, **extra))
-        except click.exceptions.Abort:
-            sys.exit(INTERRUPTED)
+        except click.exceptions.Abort as error:  # click has turned KeyboardInterrupt into it
+            how_far = str(error.__cause__ or "") or "nothing decided"
+            _ends(f"interrupted: {how_far}", INTERRUPTED)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(BAD_INPUT)

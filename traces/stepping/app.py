@@ -28,7 +28,7 @@ from .session import Choice, Session
 
 _FIND, _SAVE = "find", "save"
 _ASKS = {
-    _FIND: "a state to find, such as pd1.leader and tso1.serving",
+    _FIND: "a state to find, such as pd1.leader and tso1.able_to_grant",
     _SAVE: "a file for the steps so far, such as step.json",
 }
 

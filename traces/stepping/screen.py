@@ -31,6 +31,7 @@ q          leave
 In conditions the model's names count, of servers with a dot: pd1.leader and
 tso1.serving · any s in tso: s.able_to_grant · primary != none · pd1.physical >
 now - 2 · all s: s.role == leader implies s.lease == kept · pd1.stage == read
+serving: elected, and its lease runs; able_to_grant: it has synced as well
 
 Behind what the last step changed stands a *. ⚡ marks what no server wants.
 Any key closes this."""

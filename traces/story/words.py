@@ -1,5 +1,6 @@
 """How a PD engineer would tell each step; a template per transition, filled in by `telling.py`."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import Enum
 
@@ -28,6 +29,15 @@ class Words:
 def plain(name: str) -> Words:
     """For a transition that has no words here: its name."""
     return Words(name.replace("_", " ").replace("{", "{{").replace("}", "}}"))
+
+
+#: what stands for a value where none is known
+_UNTOLD = defaultdict(lambda: "…", key="election", leaves="leaves")
+
+
+def in_general(name: str) -> str:
+    """A transition in words, whatever its values are; one that has no words by its name."""
+    return (WORDS.get(name) or plain(name)).text.format_map(_UNTOLD)
 
 
 #: by transition; the fields are those of `telling._values`

@@ -16,6 +16,7 @@ from ...checker.certificates.write import certificate
 from ...model.variants import fences
 from ...specs import properties
 from ..output.writing import write
+from .shown import Next
 from .tables import columns, indented, verdict_text
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
@@ -55,11 +56,16 @@ def write_certificates(proofs: Sequence[Proof], folder: Path) -> dict[tuple[str,
 
 
 def told(written: dict[tuple[str, str], str], folder: Path) -> RenderableType:
-    """Where they are, and how to check them."""
+    """How many there are, and where."""
     if not written:
         return indented("no certificate: nothing is proved", "yellow")
     said = "1 certificate" if len(written) == 1 else f"{len(written)} certificates"
-    return indented(f"{said} written: tsofence verify {folder} checks with another solver", "dim")
+    return indented(f"{said} written to {folder}", "dim")
+
+
+def checked_by(written: dict[tuple[str, str], str], folder: Path) -> list[Next]:
+    """How to check them."""
+    return [Next(("verify", str(folder)), "with another solver")] if written else []
 
 
 def verified(found: Sequence[Checked], solver: Solver) -> RenderableType:

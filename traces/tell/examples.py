@@ -6,7 +6,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "explore": (
         "tsofence explore --scenario tso-restart --all-fences",
         "tsofence explore --scenario mine.toml --fence save-cas --property unique",
-        "tsofence explore --find 'pd1.leader and tso1.serving'",
+        "tsofence explore --find 'pd1.able_to_grant and tso1.able_to_grant'",
     ),
     "prove": (
         "tsofence prove --fence save-cas --property unique",

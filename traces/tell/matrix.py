@@ -154,7 +154,7 @@ class Exploring(OnScreen):
     def line(self) -> str:
         """Which search is how far, and how many have ended or wait."""
         going = [(fence, state) for fence, state in [*self._going.items()] if fence not in self._done]
-        parts = [f"exploring {fence}: {state.doing or _far(state)}" for fence, state in going]
+        parts = [f"exploring {fence}: {_doing(state) or _far(state)}" for fence, state in going]
         waiting = len(self._fences) - len(self._done) - len(going)
         parts += [f"{len(self._done)} done"] if self._done else []
         parts += [f"{waiting} waiting"] if waiting else []
@@ -175,7 +175,7 @@ class Exploring(OnScreen):
         elif fence in self._going:
             state = self._going[fence]
             if state.doing:
-                return text.append(f"\n{state.doing}", style="cyan")
+                return text.append(f"\n{_doing(state)}", style="cyan")
             text.append(f"\n{_amount(state.states)} states", style="cyan")
             text.append(f"\n{_amount(state.transitions)} steps", style="cyan")
             text.append(f"\n{_amount(int(_rate(state)))} states/s", style="cyan")
@@ -205,6 +205,11 @@ def _rate(state: Progress) -> float:
 
 def _left(state: Progress) -> str:
     return f"~{state.left / _rate(state):.0f} s left" if state.left is not None and _rate(state) else ""
+
+
+def _doing(state: Progress) -> str:
+    """What is done before the search begins, and for how long by now."""
+    return f"{state.doing}, {state.seconds:.0f} s" if state.doing else ""
 
 
 def _far(state: Progress) -> str:

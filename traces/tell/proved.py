@@ -28,9 +28,16 @@ def runs_of(results: Sequence[Proof]) -> dict[tuple[str, str], Run]:
 
 
 def proved(
-    results: Sequence[Proof], written: Mapping[tuple[str, str], str], *, details: bool, kept: bool = True
+    results: Sequence[Proof],
+    written: Mapping[tuple[str, str], str],
+    *,
+    details: bool,
+    kept: bool = True,
+    more: Sequence[RenderableType] = (),
+    then: Sequence[Next] = (),
 ) -> RenderableType:
-    """For the terminal; ``kept``: runs that are not shown here can be shown later."""
+    """For the terminal; ``kept``: runs that are not shown here can be shown later; ``more``: what else was
+    done with it, and ``then`` what that makes worth doing next."""
     systems = list(dict.fromkeys(proof.fence for proof in results))
     parts: list[RenderableType] = [_sentence([p for p in results if p.fence == name]) for name in systems]
     table = columns(*(["fence"] if len(systems) > 1 else []), "property", "verdict", "obligations", "seconds")
@@ -54,8 +61,8 @@ def proved(
         parts += [part for proof in results for part in _proof_details(proof)]
     runs = runs_of(results)
     parts += one_run(runs, kept=kept)
-    parts += files_written(written)
-    return Group(*parts, *next_steps(_next(results, runs, details=details, kept=kept)))
+    parts += [*files_written(written), *more]
+    return Group(*parts, *next_steps([*_next(results, runs, details=details, kept=kept), *then]))
 
 
 def _sentence(results: Sequence[Proof]) -> Text:

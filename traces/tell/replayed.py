@@ -14,7 +14,6 @@ from ...specs import liveness
 from ..explain.conformance import FenceVerdict
 from ..explain.replay import NOT_USED, Report
 from ..explain.shrinking import Shrunk
-from ..explain.telling import most_telling
 from ..output.terminal import clean
 from ..runs.rerun import Rerun
 from ..sources.naming import Places
@@ -25,7 +24,7 @@ from ..sources.settings import Name
 from ..sources.trace import WATCHES, Source
 from .names import Names as _Names
 from .shown import Next, next_steps
-from .stopped import what_stands_there
+from .stopped import what_stands_there, why_it_stops
 from .summary import Outcome, sentence
 from .tables import FewLines, columns, files_written, indented, said, style_of, verdict_text
 
@@ -35,6 +34,13 @@ _FEW = 12
 _FEW_HOSTS = 3
 #: how many clocks are compared, at least
 _FEW_CLOCKS = 2
+#: kinds of files, where there are several
+_MANY = {
+    "etcd watch": "etcd watches",
+    "PD log": "PD logs",
+    "TSO log": "TSO logs",
+    "client log": "client logs",
+}
 #: the settings, in words, and how many of their units make a second
 _SETTINGS: dict[Name, tuple[str, float]] = {
     "save_interval_ns": ("save interval", 1e9),
@@ -56,7 +62,7 @@ def replayed(
     """
     names = _Names([source.file for source in found.sources])
     parts: list[RenderableType] = [*_missing(found, names), _sentence(found)]
-    parts += [_of_fence(verdict, names) for verdict in found.fences]
+    parts += _of_fences(found.fences, names)
     parts += said(
         (verdict.fence, names.within(verdict.note), "dim") for verdict in found.fences if verdict.note
     )
@@ -103,27 +109,36 @@ def _sentence(found: Report) -> Text:
     return sentence("this recording", outcomes)
 
 
-def _of_fence(verdict: FenceVerdict, names: _Names) -> Text:
-    """Whether it is a behaviour of the system under a fence; if not, where it ends, and what refuses it."""
-    told = Text(clean(verdict.fence), style="bold")
-    told.append(": ")
-    if verdict.conforms is not False:
-        told.append_text(_conforms(verdict.conforms, "conforms"))
-        return told.append("." if verdict.conforms else " whether it conforms.")
-    told.append_text(_conforms(False, "does not conform"))
+def _of_fences(verdicts: Sequence[FenceVerdict], names: _Names) -> Iterator[Text]:
+    """Whether it is a behaviour of the system under each fence; if not, where it ends, and what refuses it.
+
+    Fences that are refuted alike have one line.
+    """
+    refuted: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.conforms is False:
+            refuted.setdefault(_where_it_ends(verdict, names), []).append(verdict.fence)
+    for verdict in verdicts:
+        if verdict.conforms is not False:
+            told = Text(clean(verdict.fence), style="bold").append(": ")
+            told.append_text(_conforms(verdict.conforms, "conforms"))
+            yield told.append("." if verdict.conforms else " whether it conforms.")
+            continue
+        where = _where_it_ends(verdict, names)
+        if alike := refuted.pop(where, []):
+            told = Text(clean(", ".join(alike)), style="bold").append(": ")
+            told.append_text(_conforms(False, "does not conform" if len(alike) == 1 else "do not conform"))
+            yield told.append(f" — {where}" if where else ".")
+
+
+def _where_it_ends(verdict: FenceVerdict, names: _Names) -> str:
+    """The observation that nothing explains, and why not."""
     there = what_stands_there(verdict)
     if verdict.stopped_at is not None:
         revision = "" if verdict.revision is None else f", revision {verdict.revision}"
         place = names.place(verdict.stopped_at.file, verdict.stopped_at.line)
         there = f"{place}{revision}: {there}".rstrip(": ")
-    refused = most_telling(verdict)
-    why = (
-        ""
-        if refused is None
-        else f"{refused.transition} of {refused.server or 'etcd'} needs: {refused.guard}"
-    )
-    said_there = " -- ".join(filter(None, (there, why)))
-    return told.append(f" — {said_there}" if said_there else "").append(".")
+    return clean(" ".join(filter(None, (there and f"{there}.", why_it_stops(verdict)))))
 
 
 def _judged(found: Report, names: _Names, *, details: bool) -> Iterator[RenderableType]:
@@ -149,10 +164,9 @@ def _judged(found: Report, names: _Names, *, details: bool) -> Iterator[Renderab
     for verdict in rest:
         these = [each for each in found.properties if each.verdict == verdict]
         if these:
-            text = ", ".join(
-                f"{each.property}{each.note and f' ({names.within(each.note)})'}" for each in these
-            )
-            yield Text(f"{verdict}: ", style=style_of(verdict)).append(clean(text), style="dim")
+            text = ", ".join(each.property for each in these)
+            why = " (--details says why)" if any(each.note for each in these) else ""
+            yield Text(f"{verdict}: ", style=style_of(verdict)).append(clean(text) + why, style="dim")
 
 
 def _missing(found: Report, names: _Names) -> Iterator[RenderableType]:
@@ -177,7 +191,7 @@ def _assumed(found: Report, names: _Names) -> Iterator[RenderableType]:
 def _few_sources(found: Report) -> Text:
     """How many files of each kind there are, and from when until when they tell."""
     kinds = Counter(_kind(source) for source in found.sources)
-    told = ", ".join(f"{many} {kind}" for kind, many in kinds.items())
+    told = ", ".join(f"{many} {kind if many == 1 else _MANY.get(kind, kind)}" for kind, many in kinds.items())
     return Text(f"files: {told}", style="dim")
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
@@ -75,21 +76,51 @@ def system(name: str) -> tuple[str, ...]:
     return (*(() if build == builds.DEFAULT else ("--build", build)), "--fence", fence)
 
 
+#: at the end of a line after which a command goes on, and what such a line needs beside its words
+_GOES_ON = " \\"
+_INDENT = 4 + len(_GOES_ON)
+
+
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """A command, with what it is good for if the line has room for that."""
+    """A command that can be copied, with what it is good for if the line has room for that."""
 
-    command: str
+    words: Sequence[str]
     good_for: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        line, note = Text(f"  {self.command}"), Text(f"  # {self.good_for}", style="dim")
-        yield line.append_text(note) if line.cell_len + note.cell_len <= options.max_width else line
+        *before, line = self._lines(options.max_width)
+        yield from map(Text, before)
+        last, note = Text(line), Text(f"  # {self.good_for}", style="dim")
+        yield last.append_text(note) if last.cell_len + note.cell_len <= options.max_width else last
+
+    def _lines(self, room: int) -> list[str]:
+        """The command, broken as a shell takes it."""
+        lines, line = [], f"  {self.words[0]}"
+        for word in self.words[1:]:
+            first, *more = _pieces(word, room)
+            if cell_len(f"{line} {first}") + len(_GOES_ON) > room:
+                lines.append(line + _GOES_ON)
+                line = f"    {first}"
+            else:
+                line += f" {first}"
+            for piece in more:  # right at the margin: a space would end the word
+                lines.append(f"{line}\\")
+                line = piece
+        return [*lines, line]
+
+
+def _pieces(word: str, room: int) -> list[str]:
+    """A word as a shell takes it; one that no line has room for in pieces, each of them quoted by itself."""
+    whole, most = clean(shlex.quote(word)), max(1, room // 2)
+    if cell_len(whole) + _INDENT <= room:
+        return [whole]
+    return [clean(shlex.quote(word[at : at + most])) for at in range(0, len(word), most)]
 
 
 def next_steps(steps: Iterable[Next]) -> list[RenderableType]:
     """What to do next, a line a command."""
     parts: list[RenderableType] = []
     for each in steps:
-        parts.append(_Command(clean(shlex.join(["tsofence", *each.command])), each.good_for))
+        parts.append(_Command(("tsofence", *each.command), each.good_for))
     return [Text("\nNext:"), *parts] if parts else []

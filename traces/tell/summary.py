@@ -11,6 +11,8 @@ from ..output.terminal import clean
 from .tables import style_of
 
 _PASSED = ("holds", "proved")
+#: of more, how many there are is said
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ def sentence(system: str, outcomes: Sequence[Outcome]) -> Text:
     for verdict in ("violated", "unknown"):
         which = [each for each in outcomes if each.verdict == verdict]
         if which:
-            names = ", ".join(clean(f"{each.property} {each.measure}".strip()) for each in which)
+            told_each = [clean(f"{each.property} {each.measure}".strip()) for each in which]
+            if verdict == "unknown" and len(which) > _FEW:
+                told_each = [f"{len(which)} of {len(outcomes)}"]
+            names = ", ".join(told_each)
             parts.append(
                 Text(verdict, style=style_of(verdict)).append(f" — {names}", style="not bold default")
             )
@@ -43,5 +48,8 @@ def sentence(system: str, outcomes: Sequence[Outcome]) -> Text:
             parts.append(Text(verdict, style=style_of(verdict)).append(of, style="not bold default"))
     vacuous = [each.property for each in outcomes if each.verdict == "vacuous"]
     if vacuous:
-        parts.append(Text("vacuous", style=style_of("vacuous")).append(f" {', '.join(map(clean, vacuous))}"))
+        these = (
+            ", ".join(map(clean, vacuous)) if len(vacuous) <= _FEW else f"{len(vacuous)} of {len(outcomes)}"
+        )
+        parts.append(Text("vacuous", style=style_of("vacuous")).append(f" {these}"))
     return told.append_text(Text("; ").join(parts)).append(".")
