@@ -1,5 +1,6 @@
 """The part of a recording that still shows a violation is a recording, and is judged as the whole was."""
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,22 @@ def test_of_a_table_the_headings_stay(tmp_path: Path) -> None:
     again = CliRunner().invoke(main, [*command, str(tmp_path / "part")])
     assert again.exit_code == 2
     assert "expected an empty folder" in again.stderr
+
+
+def test_of_a_line_only_its_place_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shrinking, "_ROOM", 1 << 16)
+    many = 100_000
+    (tmp_path / "samples").write_text("".join(f'{{"tso": 1, "client": "{at:0100}"}}\n' for at in range(many)))
+    tracemalloc.start()
+    with shrinking._Recording([tmp_path], {(str(tmp_path / "samples"), many)}) as recording:
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(recording.lines) == many
+        assert recording.shown.tolist() == [many - 1]
+        recording.write(recording.with_headings, tmp_path / "part")
+    lines = (tmp_path / "part" / "samples").read_text().splitlines()
+    assert [line[-8:] for line in lines] == ['000000"}', '099999"}']
+    assert most < 12 << 20  # the text is 12 MiB, and was some 30 as lines in a table
 
 
 def test_where_no_part_shows_it(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def _value(save: Seen) -> int:
 
 
 def _last_cleared(goal: Seen, seen: Sequence[Seen]) -> int | None:
-    """Where the last line stands that says that the goal's server cleared its memory, for certain before."""
+    """Where the last line stands by which the goal's server had cleared its memory, certainly before it."""
     cleared, latest = None, 0
     for at, one in enumerate(seen):
         if isinstance(one.what, LogEvent) and one.server == goal.server:

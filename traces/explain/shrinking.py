@@ -8,14 +8,19 @@ What is left needs each of its lines, or `MAX_TRIES` are over.
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import IO, Any, Self, TypeAlias
+
+import numpy as np
 
 from ..judge.judgement import Judgement
 from ..sources.lines import Lines
-from ..sources.observation import BadInput
+from ..sources.observation import BadInput, no_room
+from ..sources.packing import Text
 from ..sources.reading import texts
 
 #: how often the property is judged at most: what needs the model takes a second each time
@@ -24,8 +29,10 @@ _PACKED = {".gz", ".zst", ".xz", ".bz2"}
 
 #: whether the recording in a folder shows the violation
 Shows = Callable[[Path], bool]
-#: a file by number, and a line of it
-_Line = tuple[int, int]
+#: some of all lines, by number, in order
+_Part: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+#: more bytes than that are not held in memory
+_ROOM = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +50,108 @@ def shrink(paths: Iterable[Path | str], judgement: Judgement, shows: Shows, fold
     Raises:
         BadInput: a path cannot be read, or the folder cannot be written.
     """
-    recording = _Recording(paths)
     places = {(seen.where.file, seen.where.line) for seen in judgement.witness or ()}
-    shown = {(file, line) for file, line in recording.lines if (recording.files[file], line) in places}
-    headings = {(file, 1) for file, _ in shown}  # of a table
-    with tempfile.TemporaryDirectory(prefix="tsofence-") as aside:
+    with _Recording(paths, places) as recording, tempfile.TemporaryDirectory(prefix="tsofence-") as aside:
         tries = _Tries(recording, shows, Path(aside))
-        for begin in (shown, shown | headings, {*recording.lines}):
+        for begin in (recording.shown, recording.with_headings, recording.lines):
             if tries.show(begin):
-                kept = tries.fewest(sorted(begin))
+                kept = tries.fewest(begin)
                 recording.write(kept, folder)
                 return Shrunk(folder, len(kept), len(recording.lines))
     return None
 
 
 class _Recording:
-    """The lines of all files."""
+    """The lines of all files, in one temporary file; `shown` are those at some places.
 
-    def __init__(self, paths: Iterable[Path | str]) -> None:
+    Of each line only where it begins is in memory.
+    """
+
+    def __init__(self, paths: Iterable[Path | str], places: set[tuple[str, int]]) -> None:
         self.files: list[str] = []
-        self.lines: dict[_Line, bytes] = {}
-        for text in texts(paths):
-            with text:
-                lines = Lines(text)
-                found = [(number, line) for number, line in lines if line is not None]
-                found += [lines.unfinished] if lines.unfinished else []
-                self.lines |= {(len(self.files), number): line for number, line in found}
-                self.files.append(text.name)
+        self._text: IO[bytes] = tempfile.SpooledTemporaryFile(_ROOM, prefix="tsofence-")  # noqa: SIM115  # see _close
+        self._first = array("q")  # line of each file
+        self._headed: list[bool] = []  # whether that is line 1
+        self._begins = array("q", [0])
+        shown = array("q")
+        try:
+            for text in texts(paths):
+                with text:
+                    self._add(text, places, shown)
+        except BaseException:
+            self._close()
+            raise
+        self.lines: _Part = np.arange(len(self._begins) - 1)
+        self.shown: _Part = np.array(shown, np.int64)
 
-    def write(self, kept: Iterable[_Line], folder: Path) -> None:
+    def _add(self, text: Text, places: set[tuple[str, int]], shown: array[int]) -> None:
+        self.files.append(text.name)
+        self._first.append(len(self._begins) - 1)
+        self._headed.append(False)
+        lines = Lines(text)
+        for number, line in lines:
+            if line is not None:
+                self._put(number, line, places, shown)
+        if lines.unfinished:
+            self._put(*lines.unfinished, places, shown)
+        try:
+            self._text.flush()
+        except OSError as error:
+            raise no_room(error) from None
+
+    def _put(self, number: int, line: bytes, places: set[tuple[str, int]], shown: array[int]) -> None:
+        """Put a line behind the others.
+
+        Raises:
+            BadInput: there is no room for temporary files.
+        """
+        if (self.files[-1], number) in places:
+            shown.append(len(self._begins) - 1)
+        self._headed[-1] = self._headed[-1] or number == 1
+        try:
+            self._text.write(line)
+        except OSError as error:
+            raise no_room(error) from None
+        self._begins.append(self._begins[-1] + len(line))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        with suppress(OSError):  # on a full disk it was said when it was written
+            self._text.close()
+
+    @property
+    def with_headings(self) -> _Part:
+        """What is shown, with the first lines of these files: those of a table."""
+        headings = [self._first[of] for of in np.unique(self.file_of(self.shown)) if self._headed[of]]
+        return np.union1d(self.shown, np.array(headings, np.int64))
+
+    def file_of(self, part: _Part) -> _Part:
+        """In which file each line is, by number."""
+        found: _Part = np.searchsorted(np.array(self._first, np.int64), part, "right") - 1
+        return found
+
+    def write(self, kept: _Part, folder: Path) -> None:
         """Write a part of it, a file for each."""
-        of: defaultdict[int, list[bytes]] = defaultdict(list)
-        for line in sorted(kept):
-            of[line[0]].append(self.lines[line])
         folder.mkdir(parents=True, exist_ok=True)
-        names = [self._name(number) for number in of]
-        for number, name in zip(of, names, strict=True):
-            unlike = name if names.count(name) == 1 else f"{number}-{name}"
-            text = b"".join(line + b"\n" for line in of[number])
+        of = self.file_of(kept)
+        names = {number: self._name(number) for number in np.unique(of).tolist()}
+        for number, name in names.items():
+            unlike = name if [*names.values()].count(name) == 1 else f"{number}-{name}"
             try:
-                (folder / unlike).write_bytes(text)
+                with (folder / unlike).open("wb") as file:
+                    file.writelines(self._read(line) + b"\n" for line in kept[of == number].tolist())
             except OSError as error:
                 what_to_do = f"check the path and its disk ({error.strerror})"
                 raise BadInput(str(folder / unlike), None, "a file that can be written", what_to_do) from None
+
+    def _read(self, line: int) -> bytes:
+        self._text.seek(self._begins[line])
+        return self._text.read(self._begins[line + 1] - self._begins[line])
 
     def _name(self, number: int) -> str:
         """What a file is called without what it was packed with: a client may be called after it."""
@@ -104,10 +170,9 @@ class _Tries:
         self._aside = aside
         self._left = MAX_TRIES
 
-    def show(self, part: Iterable[_Line]) -> bool:
+    def show(self, part: _Part) -> bool:
         """Whether this part shows the violation; False when there were too many tries."""
-        part = [*part]
-        if not part or not self._left:
+        if not len(part) or not self._left:
             return False
         self._left -= 1
         folder = self._aside / str(self._left)
@@ -121,10 +186,10 @@ class _Tries:
                 file.unlink()
             folder.rmdir()
 
-    def fewest(self, part: Sequence[_Line]) -> Sequence[_Line]:
+    def fewest(self, part: _Part) -> _Part:
         """A part of this part of which no line can be left out."""
-        for file in {line[0] for line in part}:
-            part = self._without(part, [line for line in part if line[0] == file])
+        for file in np.unique(self._recording.file_of(part)).tolist():
+            part = self._without(part, part[self._recording.file_of(part) == file])
         size = len(part) // 2
         while size and self._left:
             before = len(part)
@@ -134,13 +199,12 @@ class _Tries:
                 size //= 2
         return part
 
-    def _without(self, part: Sequence[_Line], some: Sequence[_Line]) -> Sequence[_Line]:
-        left_out = {*some}
-        fewer = [line for line in part if line not in left_out]
+    def _without(self, part: _Part, some: _Part) -> _Part:
+        fewer: _Part = part[~np.isin(part, some)]
         return fewer if self.show(fewer) else part
 
 
-def _pieces(part: Sequence[_Line], size: int) -> Iterator[Sequence[_Line]]:
+def _pieces(part: _Part, size: int) -> Iterator[_Part]:
     """The last ones first: what comes after a violation is not needed for it."""
     for begin in range((len(part) - 1) // size * size, -1, -size):
         yield part[begin : begin + size]
