@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: axe site schema tables matrix guards lemmas demo test test-large test-cluster test-all fuzz faults check lock bench clean
+.PHONY: axe site schema tables matrix guards lemmas demo test test-large test-cluster test-all fuzz fuzz-proofs faults check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 demo: $(READY)
@@ -44,6 +44,11 @@ test-all:
 EXAMPLES ?= 10000
 fuzz: $(READY)
 	TSOFENCE_FUZZ=$(EXAMPLES) $(PYTEST) -m large tests/fuzz
+
+# Random systems, proved and searched, others each time: so many, 64 pairs each.
+SYSTEMS ?= 40
+fuzz-proofs: $(READY)
+	TSOFENCE_FUZZ_PROOFS=$(SYSTEMS) $(BIN)/pytest -s -m large tests/checker/test_proof_fuzz.py
 
 # Every kind of planted fault, hole and shifted clock in every recording: hours. `make test-large` tries a part.
 faults: $(READY)

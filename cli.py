@@ -17,7 +17,7 @@ from .checker.search.explore import MAX_STATES
 from .checker.search.findings import Exploration
 from .model.language.instance import REDUCTIONS
 from .model.variants import fences
-from .specs import assumptions, liveness, own, properties, scenario
+from .specs import assumptions, liveness, own, properties, ranks, scenario
 from .specs.phrases.sought import FIND
 from .traces.clocks.align import on_one_clock
 from .traces.explain import replay as replaying
@@ -202,7 +202,7 @@ def explore(
 @options.build
 @options.fence
 @options.drop
-@options.property_of(options.SAFETY)
+@options.property_of(options.PROVABLE, "all of safety")
 @click.option("--nodes", default="any", metavar="any|N", help="How many servers.", show_default=True)
 @click.option(
     "--assume",
@@ -260,12 +260,18 @@ def prove(
         raise click.BadParameter(
             f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
+    lasting = [name for name in asked if name in ranks.NAMES]
+    if lasting and (given is not None or kept_in is not None or certified_to is not None):
+        raise click.UsageError(
+            f"{lasting[0]} is of liveness, which follows from a rank: expected no --lemmas, --keep-lemmas or "
+            "--certify beside it; ask for it by itself"
+        )
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     options.said_of(names, given or ())
     with Steps(outlet.progress, live=outlet.live) as screen:
         found = prove_all(
             [
-                (fences.whole(fence), properties.named(name))
+                (fences.whole(fence), ranks.provable(name))
                 for fence in names
                 for name in asked or properties.NAMES
             ],

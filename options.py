@@ -20,7 +20,7 @@ from .model.builds import known as builds
 from .model.language.variant import VariantError
 from .model.pd import system
 from .model.variants import fences
-from .specs import assumptions, candidates, liveness, own, properties, scenario
+from .specs import assumptions, candidates, liveness, own, properties, ranks, scenario
 from .specs.lemmas import Lemma
 from .specs.phrases.reading import PhraseError
 from .specs.phrases.sought import SoughtError
@@ -157,6 +157,7 @@ class Guard(click.ParamType[tuple[str, str]]):
 BUILD = Named(lambda: builds.SHIPPED, fences.build, functools.partial(fences.take, what="build"))
 FENCE = Named(lambda: fences.SHIPPED, fences.parse, fences.take)
 SAFETY = Named(lambda: properties.NAMES, properties.named, own.take)
+PROVABLE = Named(lambda: (*properties.NAMES, *ranks.NAMES), ranks.provable, own.take)
 PROPERTY = Named(lambda: _ALL_PROPERTIES, own.known, own.take)
 ASSUMPTION = Named(lambda: [each.name for each in assumptions.ASSUMPTIONS], assumptions.assumption)
 SCENARIO = Named(scenario.names, scenario.load)

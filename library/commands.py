@@ -9,7 +9,7 @@ from ..checker.search.explore import MAX_STATES
 from ..model.language.instance import REDUCTIONS
 from ..model.language.variant import Variant
 from ..model.variants import fences
-from ..specs import liveness, scenario
+from ..specs import liveness, ranks, scenario
 from ..specs import properties as safety
 from ..specs.scenario import Scenario
 from ..traces.clocks.align import on_one_clock
@@ -136,7 +136,8 @@ def prove(
     """Prove properties for any number of servers and unbounded time.
 
     ``assume``: what to take for granted, by name (`tsofence prove --help` lists them). ``nodes``: for so many
-    servers only. The others as for `explore`; properties are those of safety.
+    servers only. The others as for `explore`; properties are those of safety; of liveness ``ready`` can be
+    asked for.
 
     Raises:
         ValueError: something of that name is not there, or ``nodes`` is less than one.
@@ -147,7 +148,7 @@ def prove(
     names, here = _systems(fence, build, replaying.DEFAULT_FENCES, drop)
     asked = asking.properties(property, safety.NAMES)
     found = prove_all(
-        [(fences.whole(name), safety.named(prop)) for name in names for prop in asked],
+        [(fences.whole(name), ranks.provable(prop)) for name in names for prop in asked],
         assume=asking.texts(assume),
         dropped=drop,
         nodes=nodes,

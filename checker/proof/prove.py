@@ -18,6 +18,7 @@ from ...model.language.variant import Variant
 from ...specs.assumptions import Assumption, assumption
 from ...specs.constraints import Constraint
 from ...specs.lemmas import Lemma, enough
+from ...specs.liveness import Liveness
 from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run
@@ -57,11 +58,13 @@ class Proof:
     lemmas_are: str = "shipped"
     dropped: tuple[tuple[str, str], ...] = ()
     solver: tuple[str, str] = (SOLVER, VERSION)
+    #: of liveness: what else is taken for granted, in words
+    rests_on: tuple[str, ...] = ()
 
 
 def prove(
     fence: Variant,
-    prop: Property,
+    prop: Property | Liveness,
     *,
     assume: Sequence[str] = (),
     nodes: int | None = None,
@@ -72,7 +75,8 @@ def prove(
     """Prove the property, or show what is in the way.  Ctrl-C leaves what was found so far.
 
     ``assume`` names assumptions of `specs.lemmas`; ``dropped`` lists guards (transition, label) to
-    leave out; ``lemmas``: those from which it is to follow, without any that are known or can be found.
+    leave out; ``lemmas``: those from which it is to follow, without any that are known or can be found; of
+    no concern to liveness, which follows from a rank.
 
     Raises:
         ValueError: an unknown assumption, or less than one server.
@@ -80,6 +84,11 @@ def prove(
     """
     if nodes is not None and nodes < 1:
         raise ValueError(f"a system has at least one server, not {nodes}")
+    if isinstance(prop, Liveness):
+        from .lasting import prove_lasting  # which makes a Proof
+
+        assumed = [assumption(name) for name in assume]
+        return prove_lasting(fence, prop, assumed, nodes, tuple(dropped), progress)
     attempt = _Attempt(fence, prop, [assumption(name) for name in assume], nodes, tuple(dropped), lemmas)
     try:
         return attempt.result(progress)
@@ -88,7 +97,7 @@ def prove(
 
 
 def prove_all(
-    asked: Iterable[tuple[Variant, Property]],
+    asked: Iterable[tuple[Variant, Property | Liveness]],
     *,
     assume: Sequence[str] = (),
     nodes: int | None = None,

@@ -106,12 +106,13 @@ def real_run(
         searched = explore(scenario, fence, [prop], dropped=dropped, max_states=most, stop=noted, wait=False)
         heed()
         found = searched.findings[0].run
-        if found is not None and _meets(found, assumptions):
+        if found is not None and meets(found, assumptions):
             return in_figures(found, prop) or found
     return None
 
 
-def _meets(run: Run, assumptions: Sequence[Assumption]) -> bool:
+def meets(run: Run, assumptions: Sequence[Assumption]) -> bool:
+    """Does every step of a run meet what is assumed?"""
     machine = run.machine()
     for frame in follow(run, machine):
         instance = machine.instances[machine.find(frame.move.transition, frame.move.server)]

@@ -148,6 +148,7 @@ class Attempted(Document, kw_only=True):
     nodes: Annotated[int | Literal["any"], said("for how many servers")]
     assumptions: Annotated[Names, said("by name: prove --help lists them")]
     constraints: list[Needed]
+    rests_on: Annotated[Names, said("of liveness: what else is taken for granted, in words")]
     note: Note
     seconds: Seconds
     solver: SolverUsed

@@ -85,6 +85,7 @@ def _rests(proof: Proof) -> str:
     rests = [f"assuming {name}" for name in proof.assumptions]
     rests.append("any number of servers" if proof.nodes is None else f"{proof.nodes} servers")
     # no line ends within a formula
+    rests += proof.rests_on
     rests += [each.formula.replace(" ", "\N{NO-BREAK SPACE}") for each in proof.constraints]
     return "; ".join([*rests, *([proof.note] if proof.note else [])])
 

@@ -133,6 +133,7 @@ def _attempted(proof: Proof, written: Written, certificates: Written) -> documen
             documents.Needed(formula=constraint.formula, meaning=constraint.meaning)
             for constraint in proof.constraints
         ],
+        rests_on=list(proof.rests_on),
         note=proof.note,
         seconds=round(proof.seconds, 3),
         solver=_solver(proof.solver),

@@ -1,0 +1,143 @@
+"""What becomes of a liveness property: a proof by its rank, or a run that goes on forever.
+
+Where no rank is known, or an obligation fails, the small scenarios in which the property may fail are
+searched as `explore` does; what is found there is fair, and taken by the plain interpreter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ...model.language.variant import Variant
+from ...specs.assumptions import Assumption
+from ...specs.liveness import Liveness
+from ...specs.ranks import Rank, rank, worlds
+from ..interruption import heed, noted
+from ..liveness.liveness import Cut, States, decide
+from ..run import Run
+from .induct import Obligation
+from .prove import ProgressFunction, Proof
+from .ranking import Ranking
+from .witness import FEW, meets
+
+#: bytes that a search for such a run may take
+_MEMORY = 1 << 30
+
+
+def prove_lasting(
+    fence: Variant,
+    prop: Liveness,
+    assumptions: Sequence[Assumption],
+    nodes: int | None,
+    dropped: tuple[tuple[str, str], ...],
+    progress: ProgressFunction | None,
+) -> Proof:
+    """Prove it, or show a run in which it fails.  Ctrl-C leaves what was found so far.
+
+    Raises:
+        KeyError: a guard to drop that does not exist.
+    """
+    attempt = _Attempt(fence, prop, assumptions, nodes, dropped, rank(fence, prop.name))
+    try:
+        return attempt.result(progress)
+    except KeyboardInterrupt:
+        return attempt.proof("unknown", f"interrupted after {len(attempt.obligations)} obligations")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A proof under way."""
+
+    fence: Variant
+    prop: Liveness
+    assumptions: Sequence[Assumption]
+    nodes: int | None
+    dropped: tuple[tuple[str, str], ...]
+    rank: Rank | None
+    obligations: list[Obligation] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def result(self, progress: ProgressFunction | None) -> Proof:
+        """Decide all of it."""
+        if self.rank is None:
+            run = self._run()
+            if run is not None:
+                return self.proof("violated", "a run that goes on forever", run)
+            return self.proof("unknown", "no rank is known for it")
+        ranking = Ranking(self.fence, self.prop, self.rank, self.assumptions, self.nodes, self.dropped)
+        for decided in ranking.decide():
+            self.obligations.append(decided.obligation)
+            if progress is not None:
+                done = decided.obligation
+                progress(len(self.obligations), len(ranking), f"{done.transition}: {done.lemma}")
+        failed = [each for each in self.obligations if each.result != "proved"]
+        if failed:
+            run = self._run()
+            if run is not None:
+                return self.proof("violated", "a run that goes on forever", run)
+            which = f"{failed[0].transition}: {failed[0].lemma}"
+            return self.proof("unknown", f"its rank does not prove it ({which}), and no run was found")
+        verdict, note = {
+            True: ("proved", ""),
+            False: ("vacuous", "no state meets its premise"),
+            None: ("unknown", "it is proved, but z3 gave up on whether any state meets its premise"),
+        }[ranking.is_tested()]
+        proof = self.proof(verdict, note)
+        return replace(proof, constraints=ranking.constraints(), seconds=time.monotonic() - self.began)
+
+    def _run(self) -> Run | None:
+        """A fair run that never comes to the goal, in one of the scenarios in which it may fail.
+
+        Raises:
+            KeyboardInterrupt: see `interruption`.
+        """
+        for scenario in worlds(self.prop.name):
+            heed()
+            if self.nodes is not None and scenario.pd + scenario.tso > self.nodes:
+                continue
+            try:
+                states = States(
+                    scenario,
+                    self.fence.name,
+                    properties=[self.prop],
+                    dropped=self.dropped,
+                    max_states=FEW,
+                    memory=_MEMORY,
+                    stop=noted,
+                    wait=False,
+                )
+            except Cut:
+                continue
+            run = decide(states, self.prop).run
+            if run is not None and meets(run, self.assumptions):
+                return run
+        heed()
+        return None
+
+    def proof(self, verdict: str, note: str, run: Run | None = None) -> Proof:
+        """What is told of it."""
+        return Proof(
+            self.fence.name,
+            self.prop.name,
+            verdict,
+            self.nodes,
+            tuple(assumed.name for assumed in self.assumptions),
+            tuple(self.obligations),
+            time.monotonic() - self.began,
+            run,
+            note=note,
+            lemmas=() if self.rank is None else self.rank.lemmas,
+            dropped=self.dropped,
+            rests_on=() if self.rank is None or verdict != "proved" else self._granted(self.rank),
+        )
+
+    def _granted(self, rank: Rank) -> tuple[str, ...]:
+        """What the proof takes for granted, in words."""
+        fair = dict.fromkeys(helpful.transition for helpful in rank.helpful)
+        return (
+            *rank.given,
+            f"no step of these is put off forever while it is always possible: {', '.join(fair)}",
+            f"each of these faults ends at last: {', '.join(rank.faults)}",
+        )

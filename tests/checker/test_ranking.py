@@ -1,0 +1,159 @@
+"""Liveness for any number of servers: what is proved by a rank, and what each proof fails without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tsofence.checker.liveness.liveness import States, decide
+from tsofence.checker.proof.prove import prove
+from tsofence.checker.proof.ranking import ANY_STATE, FAIR, HELPS, KEEPS, POSSIBLE, SOMETHING, STAYS, Ranking
+from tsofence.checker.proof.witness import FEW
+from tsofence.checker.run import repeats
+from tsofence.model.language.expr import FALSE
+from tsofence.model.language.python import Machine
+from tsofence.model.language.variant import Variant
+from tsofence.model.variants import fences
+from tsofence.specs import ranks
+from tsofence.specs.lemmas import FIRST
+from tsofence.specs.liveness import Liveness, named
+from tsofence.specs.scenario import load, names
+
+MASTER = "master-2026-08"
+READY = named("ready")
+
+
+def rank_of(fence: str = MASTER) -> ranks.Rank:
+    found = ranks.rank(fences.whole(fence), "ready")
+    assert found is not None
+    return found
+
+
+def failing(
+    ranking: Ranking, *steps: str, states: bool = False, lemmas: bool = False
+) -> Iterator[tuple[str, str]]:
+    """The obligations that fail, of these steps, and of states."""
+    decided = list(ranking.decide_states()) if states else []
+    for transition in ranking.transitions:
+        if transition.name in steps:
+            decided += ranking.decide_rank(transition)
+            if lemmas:
+                decided += ranking.safety.decide_step(transition, ranking.lemmas)
+    return (
+        (each.obligation.transition, each.obligation.lemma)
+        for each in decided
+        if each.obligation.result == "failed"
+    )
+
+
+def changed(**effects: object) -> Variant:
+    """Master, whose commits do something else."""
+    variant = Variant("changed", "a commit that does something else", source="a test")
+    variant.effect("commit", effects)  # type: ignore[arg-type]  # expressions, by variable
+    return fences.whole(MASTER).joined(variant)
+
+
+@pytest.mark.large
+def test_ready_is_proved_on_masters_build() -> None:
+    found = prove(fences.whole(MASTER), READY)
+    assert found.verdict == "proved"
+    assert {each.result for each in found.obligations} == {"proved"}
+    shown = {each.lemma for each in found.obligations}
+    assert shown >= {KEEPS, STAYS, HELPS, SOMETHING, POSSIBLE, FAIR, *(each.name for each in found.lemmas)}
+    assert [each.formula for each in found.constraints] == ["0 < unit"]
+    assert found.rests_on[0] == "there is a PD"
+    assert "crash, stop, lost, client_sync" in found.rests_on[-1]
+
+
+def test_a_search_begins_where_the_proof_does() -> None:
+    more = rank_of().first[len(FIRST) :]
+    assert more
+    for world in map(load, names()):
+        if world.pd:
+            configuration = world.configuration(fences.parse(MASTER))
+            machine = Machine(configuration)
+            for state in world.first_states(configuration):
+                assert all(machine.value(state, fact) for fact in more)
+
+
+@pytest.mark.parametrize("step", ["commit", "sync_begin", "raft_elects"])
+def test_a_step_that_nobody_has_to_take_helps_nobody(step: str) -> None:
+    unfair: Liveness = replace(
+        READY, fairness={name: how for name, how in READY.fairness.items() if name != step}
+    )
+    assert (step, FAIR) in failing(Ranking(fences.whole(MASTER), unfair, rank_of()), states=True)
+
+
+def test_a_step_that_is_refused_helps_nobody() -> None:
+    variant = Variant("refused", "no sync begins", source="a test")
+    variant.guard("sync_begin", "never", FALSE)
+    ranking = Ranking(fences.whole(MASTER).joined(variant), READY, rank_of())
+    assert ("sync_begin", POSSIBLE) in failing(ranking, states=True)
+
+
+def test_a_save_that_does_not_promote_leads_nowhere() -> None:
+    ranking = Ranking(changed(promoted=FALSE), READY, rank_of())
+    assert {("commit", KEEPS), ("commit", HELPS)} <= {*failing(ranking, "commit")}
+
+
+def test_a_save_that_makes_no_memory_leads_nowhere() -> None:
+    ranking = Ranking(changed(initialised=FALSE), READY, rank_of())
+    found = {*failing(ranking, "commit", lemmas=True)}
+    assert ("commit", "promoted with memory") in found
+
+
+def test_a_lease_that_ends_early_takes_the_key_away() -> None:
+    dropped = [("lease_runs_out", "lease is running out"), ("lease_runs_out", "lease has ended")]
+    ranking = Ranking(fences.whole(MASTER), READY, rank_of(), dropped=dropped)
+    assert ("lease_runs_out", "serving means elected") in failing(ranking, "lease_runs_out", lemmas=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "step"),
+    [("crash", "crash"), ("stop", "stop"), ("lost", "request_lost"), ("client_sync", "client_load")],
+)
+def test_each_fault_has_to_end(fault: str, step: str) -> None:
+    fewer = replace(rank_of(), faults=tuple(each for each in rank_of().faults if each != fault))
+    assert (step, KEEPS) in failing(Ranking(fences.whole(MASTER), READY, fewer), step)
+
+
+@pytest.mark.parametrize("helpful", range(len(rank_of().helpful)))
+@pytest.mark.large
+def test_each_helpful_step_is_needed(helpful: int) -> None:
+    kept = tuple(each for at, each in enumerate(rank_of().helpful) if at != helpful)
+    fewer = replace(rank_of(), helpful=kept)
+    assert (ANY_STATE, SOMETHING) in failing(Ranking(fences.whole(MASTER), READY, fewer), states=True)
+
+
+def test_a_failure_that_is_stale_leaves_a_primary_without_memory() -> None:
+    found = prove(fences.whole("pull-10473-base"), READY)
+    assert found.verdict == "violated"
+    assert found.counterexample is not None
+    assert repeats(found.counterexample)
+    assert "stale_failure_clears" in {move.transition for move in found.counterexample.moves}
+
+
+def test_a_search_agrees_with_the_proof_and_its_lemmas() -> None:
+    world = next(ranks.worlds("ready"))
+    states = States(world, MASTER, properties=[READY], max_states=FEW, memory=1 << 30, wait=False)
+    assert decide(states, READY).verdict == "holds"
+    for lemma in rank_of().lemmas:
+        assert states.where(lemma.claim).all() == (lemma.name != "there is a PD"), lemma.name
+
+
+@pytest.mark.parametrize(
+    ("part", "step", "wrong"),
+    [
+        (0, "revoke", KEEPS),
+        (1, "raft_elects", HELPS),
+        (2, "delete_expected_primary", HELPS),
+        (3, "client_begin", HELPS),
+        (4, "sync_begin", HELPS),
+    ],
+)
+def test_each_part_of_the_rank_is_needed(part: int, step: str, wrong: str) -> None:
+    kept = tuple(each for at, each in enumerate(rank_of().parts) if at != part)
+    fewer = replace(rank_of(), parts=kept)
+    assert (step, wrong) in failing(Ranking(fences.whole(MASTER), READY, fewer), step)
