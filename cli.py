@@ -261,8 +261,8 @@ def prove(
     with Steps(outlet.progress, live=outlet.live) as screen:
         found = prove_all(
             [
-                (fences.whole(fence), properties.named(name))
-                for fence in names
+                (fence, properties.named(name))
+                for fence in map(fences.whole, names)
                 for name in asked or properties.NAMES
             ],
             assume=assume,

@@ -146,7 +146,7 @@ def prove(
     names, here = _systems(fence, build, replaying.DEFAULT_FENCES, drop)
     asked = asking.properties(property, safety.NAMES)
     found = prove_all(
-        [(fences.whole(name), safety.named(prop)) for name in names for prop in asked],
+        [(system, safety.named(prop)) for system in map(fences.whole, names) for prop in asked],
         assume=asking.texts(assume),
         dropped=drop,
         nodes=nodes,
