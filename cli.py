@@ -271,8 +271,8 @@ def prove(
     with Steps(outlet.progress, live=outlet.live) as screen:
         found = prove_all(
             [
-                (fences.whole(fence), ranks.provable(name))
-                for fence in names
+                (fence, ranks.provable(name))
+                for fence in map(fences.whole, names)
                 for name in asked or properties.NAMES
             ],
             assume=assume,

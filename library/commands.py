@@ -148,7 +148,7 @@ def prove(
     names, here = _systems(fence, build, replaying.DEFAULT_FENCES, drop)
     asked = asking.properties(property, safety.NAMES)
     found = prove_all(
-        [(fences.whole(name), ranks.provable(prop)) for name in names for prop in asked],
+        [(system, ranks.provable(prop)) for system in map(fences.whole, names) for prop in asked],
         assume=asking.texts(assume),
         dropped=drop,
         nodes=nodes,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from ..model.behaviours import client_mode
 from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, either, forall, negate
-from ..model.language.transition import SELF, Kind, Transition
+from ..model.language.fold import fold
+from ..model.language.instance import Configuration
+from ..model.language.transition import SELF, Kind, Step, Transition
 from ..model.pd import state as s
 
 #: what proofs of several properties need, on builds that have the stale delete
@@ -103,6 +105,38 @@ ASSUMPTIONS = (
         _never("fallback"),
     ),
 )
+
+
+def label(name: str) -> str:
+    """The guard that an assumption is in `restricted`."""
+    return f"assumed: {name}"
+
+
+def restricted(
+    transitions: Iterable[Transition], assumptions: Collection[Assumption]
+) -> tuple[Transition, ...]:
+    """The same steps, where these are taken for granted: each is a guard more, by its `label`."""
+    return tuple(_restricted(each, assumptions) for each in transitions)
+
+
+def is_always_met(assumption: Assumption, configuration: Configuration) -> bool:
+    """Is it taken for granted already, of all that can happen there?"""
+    for instance in configuration.instances(choose=True):
+        guard = assumption.guard(instance.transition)
+        if guard is None:
+            continue
+        known = configuration.known.choosing(instance.inputs)
+        known = known.acting(SELF.name, instance.number) if instance.number else known
+        said = fold(guard, known)
+        if said.op != "literal" or not said.value:
+            return False
+    return True
+
+
+def _restricted(transition: Transition, assumptions: Collection[Assumption]) -> Transition:
+    taken = {label(each.name): each.guard(transition) for each in assumptions}
+    more = {name: guard for name, guard in taken.items() if guard is not None}
+    return replace(transition, step=Step({**transition.step.guard, **more}, transition.step.effect))
 
 
 def assumption(name: str) -> Assumption:

@@ -20,6 +20,11 @@ def files() -> tuple[str, ...]:
     return tuple(_FILES.values())
 
 
+def is_from_file(name: str) -> bool:
+    """Does a property of that name come from a file that was asked for?"""
+    return name in _FILES
+
+
 def take(asked: str) -> str:
     """The name of what a file holds, which is known from then on; any other name as it is.
 

@@ -203,12 +203,12 @@ def test_a_fault_in_a_search_keeps_the_others(
 def test_a_fault_in_a_proof_keeps_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = prove.prove
+    one = prove._Proofs.attempt
 
-    def some(fence: Any, prop: Any, **options: Any) -> Any:
-        return fault() if prop.name == "window" else one(fence, prop, **options)
+    def some(proofs: Any, prop: Any) -> Any:
+        return fault() if prop.name == "window" else one(proofs, prop)
 
-    monkeypatch.setattr(prove, "prove", some)
+    monkeypatch.setattr(prove._Proofs, "attempt", some)
     asked = [word for name in ("window", "key-monotone") for word in ("--property", name)]
     status, told, line = ends(["prove", "--fence", "save-cas", *asked], capsys)
     assert status == 70

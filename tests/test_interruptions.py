@@ -236,7 +236,7 @@ def test_proofs_and_replays_end(event: str, kind: signal.Signals) -> None:
     assert errors.strip() == ""
 
 
-class Seen(Worker):
+class Seen(Worker[Job]):
     """A worker that can be found."""
 
     all: list[Seen]

@@ -120,7 +120,7 @@ class _Searches:
     """The searches that run, and what is heard of them."""
 
     def __init__(self, progress: Callable[[str, Progress], None]) -> None:
-        self.running: list[Worker] = []
+        self.running: list[Worker[Job]] = []
         self.faults: dict[str, Fault] = {}
         self.stopped, self._stopped_at = False, 0.0
         self._progress = progress
@@ -196,7 +196,7 @@ class _Searches:
                 ended.append(self._ended(worker, worker.ended()))
         return ended
 
-    def _hear(self, worker: Worker, told: Progress | Exploration | Exception | Fault) -> None:
+    def _hear(self, worker: Worker[Job], told: Progress | Exploration | Exception | Fault) -> None:
         fence = worker.job.fence
         if isinstance(told, Progress):
             self._far[fence] = told
@@ -208,7 +208,7 @@ class _Searches:
         else:
             self._failed[fence] = told
 
-    def _ended(self, worker: Worker, status: int) -> Exploration:
+    def _ended(self, worker: Worker[Job], status: int) -> Exploration:
         """What is known of a search whose process has ended."""
         job = worker.job
         error = self._failed.get(job.fence)

@@ -1,7 +1,8 @@
 """A search in a process of its own, which ends when it is asked to, and with the process that asked for it.
 
-The two talk over one connection.  To the worker go its `Job`, then how many threads it may use, or None:
-stop.  From it come `Progress`, then an `Exploration`, which a later one replaces, or why there is none.
+The two talk over one connection.  To the worker goes its `Task`, then how many threads it may use, what is
+not wanted any more, or None: stop.  From it comes what the task says (of a `Job` `Progress`, then an
+`Exploration`, which a later one replaces), or why there is none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ...specs.phrases.sought import FIND
 
@@ -35,6 +36,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BEAT = 0.2
 #: of Linux: the signal that a process gets when its parent ends
 _PR_SET_PDEATHSIG = 1
+
+
+class Task(Protocol):
+    """What a worker has to do; it is sent there whole."""
+
+    def work(self, watcher: Watcher) -> None:
+        """Do it, and tell whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,10 @@ class Job:
         """By name, everything that something is found out about."""
         return (*self.properties, *([FIND] if self.find else ()))
 
+    def work(self, watcher: Watcher) -> None:
+        """Search, and say what was found."""
+        _search(self, watcher)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -71,10 +83,13 @@ class Fault:
     trace: str
 
 
-class Worker:
+T = TypeVar("T", bound=Task)
+
+
+class Worker(Generic[T]):
     """A process that searches, seen from the one that asked."""
 
-    def __init__(self, job: Job, threads: int) -> None:
+    def __init__(self, job: T, threads: int) -> None:
         self.job = job
         self.connection, theirs = Pipe()
         with theirs, signals_held():
@@ -93,11 +108,15 @@ class Worker:
         """So many threads from now on."""
         self._send(threads)
 
+    def forget(self, name: str) -> None:
+        """What is so called is not wanted any more."""
+        self._send(name)
+
     def stop(self) -> None:
         """End soon, with what was found."""
         self._send(None)
 
-    def _send(self, told: Job | int | None) -> None:
+    def _send(self, told: Task | int | str | None) -> None:
         with suppress(OSError):  # it has ended, which whoever waits for its messages sees
             self.connection.send(told)
 
@@ -121,13 +140,15 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Watcher:
+class Watcher:
     """The process that asked, seen from the worker."""
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
         self.stopped = False
         self.threads = 1
+        #: what is not wanted any more
+        self.forgotten: set[str] = set()
         #: may this process end at once when it is stopped?  Then all that counts has been sent
         self.may_end = False
 
@@ -138,6 +159,8 @@ class _Watcher:
                 told = self._connection.recv()
                 if told is None:
                     self.stop()
+                elif isinstance(told, str):
+                    self.forgotten.add(told)
                 else:
                     self.threads = told
         except (EOFError, OSError):
@@ -155,7 +178,8 @@ class _Watcher:
         if self.stopped:
             os._exit(0)
 
-    def send(self, what: Progress | Exploration | Exception | Fault) -> None:
+    def send(self, what: object) -> None:
+        """Tell it: `Progress`, an `Exploration`, why there is none, or what else the task comes to."""
         try:
             self._connection.send(what)
         except OSError:
@@ -163,18 +187,18 @@ class _Watcher:
 
 
 def work(number: int, parent: int) -> None:
-    """Do the job that comes over this file descriptor, for that process."""
+    """Do the task that comes over this file descriptor, for that process."""
     _end_with(parent)
     os.set_inheritable(number, False)
     connection: Connection[Any, Any] = Connection(number)
-    watcher = _Watcher(connection)
+    watcher = Watcher(connection)
     for each in SIGNALS:
         signal.signal(each, watcher.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
-        job = connection.recv()
+        task: Task = connection.recv()
         threading.Thread(target=watcher.listen, daemon=True).start()
-        _search(job, watcher)
+        task.work(watcher)
     except EOFError:
         return  # nobody waits any more
     except OSError as error:  # of a checkpoint, or of a cluster
@@ -200,7 +224,7 @@ def _fault(error: Exception) -> Fault:
     return Fault(f"{type(error).__name__}: {error} at {place}", "".join(traceback.format_exception(error)))
 
 
-def _search(job: Job, watcher: _Watcher) -> None:
+def _search(job: Job, watcher: Watcher) -> None:
     from ...model.variants import fences
     from ...specs import liveness, own
     from ...specs.properties import named

@@ -137,10 +137,19 @@ class _Refuted:
             return replace(self, constraints=_constraints_in(self.known.solver.unsat_core()))
 
 
+#: of one system, what was decided of lemmas: by the lemmas that held before (by identity, hence kept here),
+#: the step and the lemma; and what was refuted for that
+Before = dict[
+    tuple[int, ...], tuple[tuple[Lemma, ...], dict[tuple[str, str], tuple[Decided, list[_Refuted]]]]
+]
+
+
 class Induction:
     """What is to be shown of a property under a fence, and the lemmas that are to show it.
 
-    ``given``: these lemmas; None: those that the property brings, or that there are for it.
+    ``given``: these lemmas; None: those that the property brings, or that there are for it.  ``before``: what
+    was decided for another property of the same system, under the same assumptions; what is decided of the
+    same lemmas goes there as well.
 
     Raises:
         KeyError: a guard to drop that does not exist.
@@ -154,6 +163,7 @@ class Induction:
         nodes: int | None = None,
         dropped: Sequence[tuple[str, str]] = (),
         given: Sequence[Lemma] | None = None,
+        before: Before | None = None,
     ) -> None:
         self.prop = prop
         self.assumptions = tuple(assumptions)
@@ -165,6 +175,9 @@ class Induction:
         if known is None:
             known = prop.lemmas or lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
         self.lemmas = tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known)
+        self._before_this = (
+            {} if before is None else before.setdefault((*map(id, known),), (tuple(known), {}))[1]
+        )
         self.world = World(nodes)
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there
@@ -187,6 +200,18 @@ class Induction:
         yield from self.decide_first()
         for transition in self.transitions:
             yield from self.decide_step(transition, self.lemmas)
+
+    def is_in_doubt(self) -> bool:
+        """Do the lemmas leave room for a step that breaks the property?"""
+        for transition in self.transitions:
+            broken_by = self.prop.broken_by(transition)
+            if broken_by is None:
+                continue
+            known = self.guarded(transition)
+            with known.supposing(known.view.of(broken_by)):
+                if known.check(CONSTRAINTS) != z3.unsat:
+                    return True
+        return False
 
     def decide_step(self, transition: Transition, lemmas: Iterable[Lemma]) -> Iterator[Decided]:
         """The obligations of one step: that it does not break the property, and that it keeps these lemmas.
@@ -328,7 +353,22 @@ class Induction:
     def _decide(
         self, known: Known, transition: Transition | None, lemma: Lemma | None, goal: Term
     ) -> Decided:
-        """Refute ``goal``, the failure of the lemma or of the property."""
+        """Refute ``goal``, the failure of the property, or of the lemma: that once for all properties."""
+        step = FIRST_STATE if transition is None else transition.name
+        name = PROPERTY if lemma is None else lemma.name
+        if lemma is not None and (step, name) in self._before_this:
+            decided, refuted = self._before_this[step, name]
+            self._refuted += refuted
+            return replace(decided, obligation=replace(decided.obligation, seconds=0.0))
+        refuted_before = len(self._refuted)
+        decided = self._decide_now(known, transition, lemma, goal)
+        if lemma is not None:
+            self._before_this[step, name] = decided, self._refuted[refuted_before:]
+        return decided
+
+    def _decide_now(
+        self, known: Known, transition: Transition | None, lemma: Lemma | None, goal: Term
+    ) -> Decided:
         began = time.monotonic()
         used: list[str] = []
         undecided: list[str] = []

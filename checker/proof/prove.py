@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from itertools import groupby
+from types import MappingProxyType, TracebackType
 
 from ...model.language.variant import Variant
 from ...specs.assumptions import Assumption, assumption
@@ -23,11 +24,13 @@ from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run
 from . import houdini
-from .induct import SOLVER, VERSION, Counterexample, Induction, Obligation
-from .witness import FEW, MANY, confirm, real_run, step_of
+from .induct import SOLVER, VERSION, Before, Counterexample, Induction, Obligation
+from .runs import Runs
+from .witness import confirm, step_of
 
 #: progress(obligations done, all of them, the one just done)
 ProgressFunction = Callable[[int, int, str], None]
+_LOOKING = "looking for a run from a first state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,8 @@ def prove(
         ValueError: an unknown assumption, or less than one server.
         KeyError: a guard to drop that does not exist.
     """
-    if nodes is not None and nodes < 1:
-        raise ValueError(f"a system has at least one server, not {nodes}")
-    if isinstance(prop, Liveness):
-        from .lasting import prove_lasting  # which makes a Proof
-
-        assumed = [assumption(name) for name in assume]
-        return prove_lasting(fence, prop, assumed, nodes, tuple(dropped), progress)
-    attempt = _Attempt(fence, prop, [assumption(name) for name in assume], nodes, tuple(dropped), lemmas)
-    try:
-        return attempt.result(progress)
-    except KeyboardInterrupt:
-        return attempt.interrupted()
+    with _Proofs(fence, assume, nodes, dropped, lemmas) as proofs:
+        return proofs.proof(prop, progress)
 
 
 def prove_all(
@@ -108,43 +101,111 @@ def prove_all(
 ) -> list[Proof]:
     """Prove one after the other; Ctrl-C ends all of them, and what it left undone is `unknown`.
 
+    Those of one system (the same object) that follow each other share what is decided of lemmas, and one
+    search for runs.
+
     ``progress`` is told what is proved next, and gives what is to be told of that.  ``apart`` is entered for
     each proof: an error that it holds back costs that proof alone.
 
     Raises:
         ValueError: as `prove`.
     """
-    proofs: list[Proof] = []
+    found: list[Proof] = []
     with deferred():
-        for fence, prop in asked:
-            if noted():
-                proofs.append(
-                    Proof(
-                        fence.name,
-                        prop.name,
-                        "unknown",
-                        nodes,
-                        tuple(assume),
-                        (),
-                        0.0,
-                        note="interrupted before it began",
-                    )
-                )
-                continue
-            tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
-            with apart or nullcontext():
-                proofs.append(
-                    prove(
-                        fence,
-                        prop,
-                        assume=assume,
-                        nodes=nodes,
-                        dropped=dropped,
-                        lemmas=lemmas,
-                        progress=tell,
-                    )
-                )
-    return proofs
+        # of one system what was decided counts again: of one and the same, not of one that is called so
+        for _, cells in groupby(asked, key=lambda cell: id(cell[0])):
+            (fence, first), *others = cells
+            wanted = [first, *(prop for _, prop in others)]
+            with _Proofs(fence, assume, nodes, dropped, lemmas) as proofs:
+                proofs.begin(wanted)
+                for prop in wanted:
+                    if noted():
+                        found.append(proofs.not_begun(prop))
+                        continue
+                    tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
+                    with apart or nullcontext():
+                        found.append(proofs.proof(prop, tell))
+    return found
+
+
+class _Proofs:
+    """Proofs of one system's properties, beside one search for runs that break any of those in doubt."""
+
+    def __init__(
+        self,
+        fence: Variant,
+        assume: Sequence[str],
+        nodes: int | None,
+        dropped: Sequence[tuple[str, str]],
+        given: Sequence[Lemma] | None,
+    ) -> None:
+        if nodes is not None and nodes < 1:
+            raise ValueError(f"a system has at least one server, not {nodes}")
+        self._fence, self._nodes, self._dropped, self._given = fence, nodes, tuple(dropped), given
+        self._assumptions = [assumption(name) for name in assume]
+        self._runs = Runs(fence.name, self._assumptions, nodes, self._dropped)
+        self._before: Before = {}
+
+    def begin(self, wanted: Sequence[Property | Liveness]) -> None:
+        """Look for runs, for whatever the lemmas leave in doubt."""
+        with suppress(KeyboardInterrupt):  # it is noted, so that whoever comes next heeds it
+            self._runs.seek([prop for prop in wanted if self._is_in_doubt(prop)])
+
+    def __enter__(self) -> _Proofs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runs.close()
+
+    def _is_in_doubt(self, prop: Property | Liveness) -> bool:
+        if isinstance(prop, Liveness):
+            return False  # what goes on forever is looked for by its proof
+        with suppress(Exception):  # its proof meets the same fault, and tells it
+            made = Induction(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given)
+            return made.is_in_doubt()
+        return False
+
+    def proof(self, prop: Property | Liveness, progress: ProgressFunction | None) -> Proof:
+        """One of them; Ctrl-C leaves what was found so far."""
+        if isinstance(prop, Liveness):
+            from .lasting import prove_lasting  # which makes a Proof
+
+            return prove_lasting(
+                self._fence, prop, self._assumptions, self._nodes, self._dropped, progress
+            )
+        attempt = _Attempt(
+            self._fence,
+            prop,
+            self._assumptions,
+            self._nodes,
+            self._dropped,
+            self._runs,
+            self._before,
+            self._given,
+        )
+        try:
+            return attempt.result(progress)
+        except KeyboardInterrupt:
+            return attempt.interrupted()
+
+    def not_begun(self, prop: Property | Liveness) -> Proof:
+        """What Ctrl-C leaves of one that was to come."""
+        return Proof(
+            self._fence.name,
+            prop.name,
+            "unknown",
+            self._nodes,
+            tuple(each.name for each in self._assumptions),
+            (),
+            0.0,
+            note="interrupted before it began",
+        )
+
+
+class _Overtaken(Exception):
+    """There is a run: no lemmas are needed any more."""
 
 
 @dataclass(slots=True)
@@ -156,6 +217,8 @@ class _Attempt:
     assumptions: Sequence[Assumption]
     nodes: int | None
     dropped: tuple[tuple[str, str], ...]
+    runs: Runs
+    before: Before
     given: Sequence[Lemma] | None = None
     lemmas_are: str = "shipped"
     obligations: list[Obligation] = field(default_factory=list)
@@ -170,24 +233,30 @@ class _Attempt:
         self._begin(self.given)
 
     def _begin(self, lemmas: Sequence[Lemma] | None) -> None:
-        self.induction = Induction(self.fence, self.prop, self.assumptions, self.nodes, self.dropped, lemmas)
+        self.induction = Induction(
+            self.fence, self.prop, self.assumptions, self.nodes, self.dropped, lemmas, self.before
+        )
         self.obligations.clear()
 
     def result(self, progress: ProgressFunction | None) -> Proof:
         """Decide all of it."""
+        self.began = time.monotonic()
         if self._decided(progress):
+            self.runs.forget(self.prop)
             return self._proved()
         taken = [assumed.name for assumed in self.assumptions]
         missing = [f"--assume {name}" for name in enough(self.fence, self.prop.name) if name not in taken]
         hint = f"; to be proved with {' '.join(missing)}" if missing and not self.dropped else ""
-        # What does not hold mostly shows soon; lemmas take longer, and a run that is far away longer still.
-        run = self._run(FEW)
+        # What does not hold mostly shows soon; lemmas are looked for while the search for a run goes on.
+        self.doing = _LOOKING
+        run = self.runs.few(self.prop)
         if run is None:
             found, instead = self._found(progress)
             if found is not None:
                 return found
-            run = self._run(MANY)
-            hint = instead + hint
+            self.doing = _LOOKING
+            run = self.runs.many(self.prop)
+            hint = instead + self.runs.trouble + hint
         if run is not None:
             return self._proof("violated", "a run from a first state" + hint, run)
         if not self.failures:
@@ -210,18 +279,22 @@ class _Attempt:
                 progress(len(self.obligations), len(self.induction), name)
         return all(obligation.result == "proved" for obligation in self.obligations)
 
-    def _run(self, most: int) -> Run | None:
-        self.doing = "looking for a run from a first state"
-        return real_run(self.fence.name, self.prop, self.assumptions, self.nodes, self.dropped, most)
-
     def _found(self, progress: ProgressFunction | None) -> tuple[Proof | None, str]:
         """A proof from lemmas that are found; None, and what is to be said of that, if there are none."""
         if self.given is not None:
             return None, ""
         self.doing = "looking for lemmas"
-        tell = (lambda _: None) if progress is None else (lambda name: progress(0, 0, name))
+
+        def tell(name: str) -> None:
+            if self.runs.by_now(self.prop) is not None:
+                raise _Overtaken
+            if progress is not None:
+                progress(0, 0, name)
+
         try:
             lemmas = houdini.find(self.fence, self.prop, self.assumptions, self.nodes, self.dropped, tell)
+        except _Overtaken:
+            return None, ""
         except houdini.OutOfTime:
             return None, "; no lemmas were found in time"
         if lemmas is None:
@@ -230,6 +303,7 @@ class _Attempt:
         self._begin(lemmas)
         self.lemmas_are, self.doing = "found", ""
         if self._decided(progress):
+            self.runs.forget(self.prop)
             return self._proved(), ""
         self.induction, self.obligations, self.failures = before
         return None, "; lemmas were found, but z3 gave up on an obligation"

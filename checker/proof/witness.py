@@ -13,18 +13,13 @@ from ...model.language.smt import Term, View, World, number
 from ...model.language.transition import SELF, Kind
 from ...model.pd import system
 from ...model.variants import fences
-from ...specs import scenario as scenarios
 from ...specs.assumptions import Assumption
 from ...specs.constraints import CONSTRAINTS, parameters
 from ...specs.lemmas import Lemma
 from ...specs.properties import Property
-from ..interruption import heed, noted
 from ..run import Move, Run, RunError, breaks, follow
-from ..search.explore import explore
 from .induct import Counterexample
 
-#: how many states of each scenario are looked at for a run: first few of each, then more
-FEW, MANY = 40_000, 400_000
 #: PD's own figures, in ms (one day for `maxResetTSGap`)
 _FIGURES = {
     "window": 3000,
@@ -84,45 +79,33 @@ def confirm(run: Run, lemmas: Iterable[Lemma], failed: Lemma | None, prop: Prope
         raise AssertionError(f"{run.title}: the plain interpreter sees nothing wrong")
 
 
-def real_run(
-    fence: str,
-    prop: Property,
-    assumptions: Sequence[Assumption],
-    nodes: int | None,
-    dropped: Sequence[tuple[str, str]],
-    most: int,
-) -> Run | None:
-    """A run from a first state to a step that breaks the property, among ``most`` states of each scenario.
-
-    Its steps are found in the small scenarios; times, constants and inputs are then left open and
-    solved for, so that it is told in PD's own figures where that is possible.
+def shown(found: Run, prop: Property, assumptions: Sequence[Assumption]) -> Run:
+    """A run of a small scenario as it is shown: its times, constants and inputs left open and solved for, so
+    that it is told in PD's own figures, where these assumptions allow that.
 
     Raises:
-        KeyboardInterrupt: see `interruption`.
+        AssertionError: the run does not meet the assumptions.
     """
-    for scenario in map(scenarios.load, scenarios.names()):
-        if nodes is not None and scenario.pd + scenario.tso > nodes:
-            continue
-        searched = explore(scenario, fence, [prop], dropped=dropped, max_states=most, stop=noted, wait=False)
-        heed()
-        found = searched.findings[0].run
-        if found is not None and meets(found, assumptions):
-            return in_figures(found, prop) or found
-    return None
+    if len(met(found, assumptions)) < len(assumptions):
+        raise AssertionError(f"{found.title}: a run was sought that meets all assumptions")
+    told = in_figures(found, prop)
+    return told if told is not None and len(met(told, assumptions)) == len(assumptions) else found
 
 
-def meets(run: Run, assumptions: Sequence[Assumption]) -> bool:
-    """Does every step of a run meet what is assumed?"""
-    machine = run.machine()
+def met(run: Run, assumptions: Sequence[Assumption]) -> frozenset[str]:
+    """Which of these every step of the run meets, by name."""
+    # an assumption may speak of what the run's own system has no need of
+    machine = replace(run, reachable=False).machine()
+    left = {assumption.name: assumption for assumption in assumptions}
     for frame in follow(run, machine):
         instance = machine.instances[machine.find(frame.move.transition, frame.move.server)]
-        for assumption in assumptions:
+        for assumption in tuple(left.values()):
             guard = assumption.guard(instance.transition)
             if guard is not None and not machine.value(
                 frame.before, guard, frame.move.server, frame.move.inputs
             ):
-                return False
-    return True
+                del left[assumption.name]
+    return frozenset(left)
 
 
 def in_figures(run: Run, prop: Property) -> Run | None:

@@ -36,6 +36,11 @@ def quietly(name: str) -> None:
     pass
 
 
+def find_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for how in ("few", "many"):
+        monkeypatch.setattr(f"{proving.__name__}.Runs.{how}", lambda *given: None)
+
+
 def names(found: Iterable[Lemma]) -> list[str]:
     return [lemma.name for lemma in found]
 
@@ -96,7 +101,7 @@ def test_nothing_found_is_said(
             raise raised
 
     monkeypatch.setattr(houdini, "find", find)
-    monkeypatch.setattr(proving, "real_run", lambda *given: None)
+    find_no_run(monkeypatch)
     prop = named("unique")
     found = prove(OFF, prop)
     assert found.verdict == "unknown"
@@ -105,7 +110,7 @@ def test_nothing_found_is_said(
 
 def test_lemmas_that_are_given_are_the_only_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(houdini, "find", lambda *given: pytest.fail("looked for some"))
-    monkeypatch.setattr(proving, "real_run", lambda *given: None)
+    find_no_run(monkeypatch)
     grows = lemmas(OFF, "key-monotone")
     found = prove(OFF, named("key-monotone"), lemmas=grows)
     assert (found.verdict, found.lemmas_are, names(found.lemmas)) == ("proved", "given", ["save grows"])
@@ -117,7 +122,7 @@ def test_what_is_found_is_proved_from_the_beginning(monkeypatch: pytest.MonkeyPa
     """A search that errs proves nothing."""
     wrong = Lemma("never", "nothing is granted", negate(s.noted))
     monkeypatch.setattr(houdini, "find", lambda *given: (wrong,))
-    monkeypatch.setattr(proving, "real_run", lambda *given: None)
+    find_no_run(monkeypatch)
     assert prove(OFF, named("unique")).verdict == "unknown"
 
 

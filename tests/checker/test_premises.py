@@ -12,10 +12,12 @@ import pytest
 import z3
 from rich.console import Console
 
-from tsofence.checker.proof import induct, witness
+from tsofence.checker.processes.worker import Worker
+from tsofence.checker.proof import induct, runs
 from tsofence.checker.proof import prove as proving
 from tsofence.checker.proof.induct import Induction
 from tsofence.checker.proof.prove import Proof, prove, prove_all
+from tsofence.checker.run import Run
 from tsofence.checker.search.explore import explore
 from tsofence.checker.search.findings import Exploration
 from tsofence.model.language.expr import (
@@ -39,7 +41,7 @@ from tsofence.model.variants import fences
 from tsofence.specs import assumptions, lemmas
 from tsofence.specs.constraints import CONSTRAINTS, Constraint, parameters
 from tsofence.specs.lemmas import Lemma
-from tsofence.specs.properties import named
+from tsofence.specs.properties import Property, named
 from tsofence.specs.scenario import load
 from tsofence.traces.tell import results
 from tsofence.traces.tell.explored import explored
@@ -311,7 +313,7 @@ def interrupt(*args: object) -> None:
 @pytest.mark.parametrize(
     ("where", "name", "note"),
     [
-        ("real_run", "single-writer", "interrupted while looking for a run from a first state"),
+        ("Runs.few", "single-writer", "interrupted while looking for a run from a first state"),
         (
             "Induction.is_tested",
             "key-monotone",
@@ -359,7 +361,7 @@ def test_ctrl_c_ends_all_proofs(at: int) -> None:
     assert prove(OFF, named("key-monotone")).verdict == "proved", "nothing is interrupted afterwards"
 
 
-def test_ctrl_c_while_a_run_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_a_run_is_looked_for_here(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
 
     def interrupted(*args: Any, **options: Any) -> Exploration:
@@ -367,11 +369,35 @@ def test_ctrl_c_while_a_run_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> No
         signal.raise_signal(signal.SIGINT)
         return explore(*args, **options)
 
-    monkeypatch.setattr(f"{witness.__name__}.explore", interrupted)
+    monkeypatch.setattr(runs, "_is_known_elsewhere", lambda prop: False)
+    monkeypatch.setattr(runs, "explore", interrupted)
     (found,) = prove_all([(OFF, named("single-writer"))])
     assert (found.verdict, len(searched)) == ("unknown", 1)
     assert found.note == "interrupted while looking for a run from a first state"
     assert len(found.obligations) == len(induction("off", "single-writer"))
+
+
+def test_ctrl_c_while_a_run_is_looked_for_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends that process as well."""
+    begun: list[Worker[runs.Sought]] = []
+
+    class Seen(Worker[runs.Sought]):
+        def __init__(self, job: runs.Sought, threads: int) -> None:
+            super().__init__(job, threads)
+            begun.append(self)
+
+    few = runs.Runs.few
+
+    def interrupted(found: runs.Runs, prop: Property) -> Run | None:
+        signal.raise_signal(signal.SIGINT)
+        return few(found, prop)
+
+    monkeypatch.setattr(runs, "Worker", Seen)
+    monkeypatch.setattr(runs.Runs, "few", interrupted)
+    (found,) = prove_all([(OFF, named("single-writer"))])
+    assert found.note == "interrupted while looking for a run from a first state"
+    (worker,) = begun
+    assert worker.ended() == -signal.SIGKILL
 
 
 def test_ctrl_c_in_the_middle_of_a_question_is_not_lost() -> None:

@@ -1,0 +1,176 @@
+"""One search for runs serves every property in doubt, and what it finds meets what is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tsofence.checker.processes.matrix import SearchFault
+from tsofence.checker.processes.worker import Worker
+from tsofence.checker.proof import prove as proving
+from tsofence.checker.proof import runs
+from tsofence.checker.proof.induct import Before, Induction
+from tsofence.checker.proof.prove import Proof, prove, prove_all
+from tsofence.checker.proof.runs import Found, Passed, Runs, Sought, search
+from tsofence.checker.proof.witness import met
+from tsofence.checker.run import breaks
+from tsofence.cli import main
+from tsofence.model.language.variant import Variant
+from tsofence.model.variants import fences
+from tsofence.specs import scenario as scenarios
+from tsofence.specs.assumptions import assumption
+from tsofence.specs.properties import Property, named
+
+OFF = fences.whole("off")
+
+
+class Seen(Worker[Sought]):
+    """A process that can be found."""
+
+    all: list[Seen]
+
+    def __init__(self, job: Sought, threads: int) -> None:
+        super().__init__(job, threads)
+        Seen.all.append(self)
+
+
+@pytest.fixture(autouse=True)
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[Seen]:
+    Seen.all = []
+    monkeypatch.setattr(runs, "Worker", Seen)
+    return Seen.all
+
+
+def found_by(sought: Sought, forgotten: Iterable[str] = ()) -> list[Found | Passed]:
+    judged = [named(name) for name in sought.properties]
+    return list(search(sought, judged, set(forgotten), lambda: False))
+
+
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setattr(scenarios, "names", lambda: names)
+
+
+def from_the_command_line(asked: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[Proof]:
+    kept: list[Proof] = []
+
+    def keeping(*given: Any, **options: Any) -> list[Proof]:
+        kept.extend(prove_all(*given, **options))
+        return kept
+
+    monkeypatch.setattr(proving, "prove_all", keeping)
+    words = [word for name in asked for word in ("--property", name)]
+    CliRunner().invoke(main, ["prove", "--fence", "off", *words])
+    return kept
+
+
+def test_the_command_line_begins_one_search(begun: list[Seen], monkeypatch: pytest.MonkeyPatch) -> None:
+    proofs = from_the_command_line(("real-time", "single-writer"), monkeypatch)
+    assert [proof.verdict for proof in proofs] == ["violated", "violated"]
+    assert [worker.job.properties for worker in begun] == [("real-time", "single-writer")]
+
+
+def test_one_search_is_for_all_that_are_in_doubt(begun: list[Seen]) -> None:
+    asked = ("key-monotone", "real-time", "single-writer")
+    proofs = prove_all([(OFF, named(name)) for name in asked])
+    assert [proof.verdict for proof in proofs] == ["proved", "violated", "violated"]
+    (worker,) = begun
+    assert worker.job.properties == ("real-time", "single-writer")
+    for proof in proofs[1:]:
+        assert proof.counterexample is not None
+        assert proof.counterexample.reachable
+        assert breaks(proof.counterexample, named(proof.property))
+
+
+def test_what_is_proved_begins_no_search(begun: list[Seen]) -> None:
+    assert [proof.verdict for proof in prove_all([(OFF, named("key-monotone"))])] == ["proved"]
+    assert begun == []
+
+
+def test_a_fence_that_only_this_process_has_is_searched_here(begun: list[Seen]) -> None:
+    name = fences.add(Variant("here-alone", "changes nothing"))
+    assert prove(fences.whole(name), named("single-writer")).verdict == "violated"
+    assert begun == []
+
+
+def test_a_property_that_only_this_process_has_is_searched_here(begun: list[Seen]) -> None:
+    known = named("single-writer")
+    other = Property(known.name, "another of that name", known.broken_by, known.tested_by)
+    assert prove(OFF, other).verdict == "violated"
+    assert begun == []
+
+
+def test_a_run_meets_what_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "rolling-upgrade")
+    monkeypatch.setattr(runs, "MANY", runs.FEW)
+    for assumed, there_is_one in (("service-mode-only", True), ("no-tso-servers", False)):
+        found = [
+            each
+            for each in found_by(Sought("off", ("single-writer",), (assumed,), None, ()))
+            if isinstance(each, Found)
+        ]
+        assert bool(found) == there_is_one
+        assert all(met(each.run, [assumption(assumed)]) for each in found)
+
+
+def test_only_scenarios_that_can_break_what_is_lacking_promise_a_run() -> None:
+    """Two PDs serve at once only where a stale delete may happen, else that is proved."""
+    sought = Sought("off", ("two-of-a-kind", "unique"), (), None, ())
+    worlds = runs._worlds(sought, [named(name) for name in sought.properties])
+    promising = [each.scenario.name for each in worlds if each.promises["two-of-a-kind"]]
+    assert promising == ["pd-failover"]
+    assert all(each.promises["unique"] for each in worlds)
+    assumed = Sought("off", ("two-of-a-kind",), ("no-stale-deletes",), None, ())
+    assert all(
+        each.promises == {"two-of-a-kind": 1} for each in runs._worlds(assumed, [named("two-of-a-kind")])
+    )
+
+
+def test_a_scenario_has_no_more_servers_than_asked_for() -> None:
+    worlds = runs._worlds(Sought("off", ("unique",), (), 1, ()), [named("unique")])
+    assert worlds == []
+
+
+def test_nothing_is_searched_for_what_nobody_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "explore", lambda *given, **options: pytest.fail("searched"))
+    assert found_by(Sought("off", ("unique",), (), None, ()), ["unique"]) == []
+
+
+def test_a_search_that_is_killed_is_said(begun: list[Seen]) -> None:
+    found = Runs("off")
+    found.seek([named("two-of-a-kind")])
+    begun[0].kill()
+    assert found.many(named("two-of-a-kind")) is None
+    assert "the process that looked for runs ended with status -9" in found.trouble
+    found.close()
+
+
+def test_a_fault_there_is_a_fault_here() -> None:
+    found = Runs("off", dropped=[("grant", "no such guard")])
+    found.seek([named("unique")])
+    with pytest.raises(SearchFault, match="off: KeyError"):
+        found.few(named("unique"))
+    found.close()
+
+
+def test_a_lemma_is_decided_once_for_all_properties() -> None:
+    """And with the same result as if it were decided again; nothing is taken over from other lemmas."""
+    before: Before = {}
+    for name in ("unique", "real-time"):
+        again = Induction(OFF, named(name), before=before)
+        alone = Induction(OFF, named(name))
+        results = [
+            [(each.obligation.transition, each.obligation.lemma, each.obligation.result) for each in decided]
+            for decided in (again.decide(), alone.decide())
+        ]
+        assert results[0] == results[1]
+        assert [each.formula for each in again.constraints()] == [
+            each.formula for each in alone.constraints()
+        ]
+    assert len(before) == 1
+    fewer = Induction(OFF, named("unique"), given=again.lemmas[1:], before=before)
+    failed = [each.obligation.lemma for each in fewer.decide() if each.obligation.result == "failed"]
+    assert "window saved" in failed
+    assert len(before) == 2
