@@ -203,12 +203,12 @@ def test_a_fault_in_a_search_keeps_the_others(
 def test_a_fault_in_a_proof_keeps_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = prove._Proofs.attempt
+    one = prove._Proofs.proof
 
-    def some(proofs: Any, prop: Any) -> Any:
-        return fault() if prop.name == "window" else one(proofs, prop)
+    def some(proofs: Any, prop: Any, progress: Any) -> Any:
+        return fault() if prop.name == "window" else one(proofs, prop, progress)
 
-    monkeypatch.setattr(prove._Proofs, "attempt", some)
+    monkeypatch.setattr(prove._Proofs, "proof", some)
     asked = [word for name in ("window", "key-monotone") for word in ("--property", name)]
     status, told, line = ends(["prove", "--fence", "save-cas", *asked], capsys)
     assert status == 70

@@ -20,9 +20,10 @@ from ..run import Run
 from .induct import Obligation
 from .prove import ProgressFunction, Proof
 from .ranking import Ranking
-from .witness import FEW, meets
+from .witness import met
 
-#: bytes that a search for such a run may take
+#: states of a scenario that are looked at for such a run, and bytes that they may take
+FEW = 40_000
 _MEMORY = 1 << 30
 
 
@@ -111,7 +112,7 @@ class _Attempt:
             except Cut:
                 continue
             run = decide(states, self.prop).run
-            if run is not None and meets(run, self.assumptions):
+            if run is not None and len(met(run, self.assumptions)) == len(self.assumptions):
                 return run
         heed()
         return None

@@ -149,7 +149,9 @@ class _Proofs:
     def begin(self, wanted: Sequence[Property | Liveness]) -> None:
         """Look for runs, for whatever the lemmas leave in doubt."""
         with suppress(KeyboardInterrupt):  # it is noted, so that whoever comes next heeds it
-            self._runs.seek([prop for prop in wanted if self._is_in_doubt(prop)])
+            self._runs.seek(
+                [prop for prop in wanted if not isinstance(prop, Liveness) and self._is_in_doubt(prop)]
+            )
 
     def __enter__(self) -> _Proofs:
         return self
@@ -159,9 +161,7 @@ class _Proofs:
     ) -> None:
         self._runs.close()
 
-    def _is_in_doubt(self, prop: Property | Liveness) -> bool:
-        if isinstance(prop, Liveness):
-            return False  # what goes on forever is looked for by its proof
+    def _is_in_doubt(self, prop: Property) -> bool:
         with suppress(Exception):  # its proof meets the same fault, and tells it
             made = Induction(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given)
             return made.is_in_doubt()
@@ -172,9 +172,7 @@ class _Proofs:
         if isinstance(prop, Liveness):
             from .lasting import prove_lasting  # which makes a Proof
 
-            return prove_lasting(
-                self._fence, prop, self._assumptions, self._nodes, self._dropped, progress
-            )
+            return prove_lasting(self._fence, prop, self._assumptions, self._nodes, self._dropped, progress)
         attempt = _Attempt(
             self._fence,
             prop,

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from tsofence.checker.liveness.liveness import States, decide
+from tsofence.checker.proof.lasting import FEW
 from tsofence.checker.proof.prove import prove
 from tsofence.checker.proof.ranking import ANY_STATE, FAIR, HELPS, KEEPS, POSSIBLE, SOMETHING, STAYS, Ranking
-from tsofence.checker.proof.witness import FEW
 from tsofence.checker.run import repeats
 from tsofence.model.language.expr import FALSE
 from tsofence.model.language.python import Machine
