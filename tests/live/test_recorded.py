@@ -3,11 +3,12 @@
 | folder | what was recorded |
 |---|---|
 | `r85-quiet-recorded` | one PD of v8.5.7 that leads; nothing happens |
-| `r85-failover-recorded` | three PDs of v8.5.7: resign, transfer, kill -9 of the leader, restart of the next |
-| `pr-upgrade-sampled` | a PD in service mode and a TSO server of pull 10473's head; it is stopped, and killed |
+| `r85-failover-recorded` | three PDs of v8.5.7: resign, transfer, kill -9 of a leader, restart of the next |
+| `pr-upgrade-sampled` | pull 10473's head, PD service mode; a TSO server that is stopped, and killed |
 | `master-switch-set-later` | three PDs of master in API mode; dynamic switching is set once they run |
+| `pr-sync-from-nothing` | pull 10473's head, API mode: a primary's first sync and a client's load no window |
 
-The last two have a watch from revision 1 in place of that of `record`, which began later.
+The last three have a watch from revision 1 in place of that of `record`, which began later.
 """
 
 from pathlib import Path
@@ -31,6 +32,7 @@ def judged(name: str, *properties: str) -> Report:
         ("r85-failover-recorded", {"release-8.5": True}),
         ("pr-upgrade-sampled", {"off": False, "check-tso-primary": True}),
         ("master-switch-set-later", {"master-2026-08": True}),
+        ("pr-sync-from-nothing", {"off": True, "check-tso-primary": True}),
     ],
 )
 def test_each_is_of_its_own_build(name: str, fits: dict[str, bool]) -> None:
