@@ -32,6 +32,9 @@ class Gateway:
         self.broken = False
         self.breaks = 0
         self.cluster = "1"
+        #: which of the members this is, and the client URLs of all
+        self.member = "1"
+        self.members: dict[str, list[str]] = {}
         self.watches = 0
         self.asked: list[str] = []
         self.user = user
@@ -91,7 +94,8 @@ class Gateway:
             assert self.changed.wait_for(met, timeout=300)
 
     def answer(self, to: BaseHTTPRequestHandler, asked: dict[str, Any]) -> None:
-        header = {"cluster_id": self.cluster, "revision": str(self.known or self.revision)}
+        header = {"cluster_id": self.cluster, "member_id": self.member}
+        header["revision"] = str(self.known or self.revision)
         if self.broken:
             self.send(to, {"error": "etcdserver: no leader", "code": 14}, 503)
         elif to.path == "/v3/auth/authenticate":
@@ -105,6 +109,9 @@ class Gateway:
             self.send(to, {"error": "etcdserver: invalid auth token", "code": 16}, 401)
         elif to.path == "/v3/kv/range":
             self.send(to, *self.range(asked, header))
+        elif to.path == "/v3/cluster/member/list":
+            members = [{"ID": number, "clientURLs": urls} for number, urls in self.members.items()]
+            self.send(to, {"header": header, "members": members})
         elif to.path == "/v3/watch":
             self.watch(to, int(asked["create_request"]["start_revision"]), header)
         else:

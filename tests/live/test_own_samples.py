@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -50,14 +51,15 @@ def sampled(
     *pds: str,
     access: Access | None = None,
 ) -> list[Call]:
-    """What is written while something happens."""
+    """What is written while something happens, but for what the gateway, which speaks no gRPC, was asked."""
 
+    gateway.members |= {f"of {url}": [url] for url in pds}
     said: list[str] = []
 
     async def sampling() -> None:
         async with Client([gateway.url]) as client:
             with closing(
-                Sampler(client, pds, access or Access(), folder / "samples.jsonl", said.append, 0.001)
+                Sampler(client, access or Access(), folder / "samples.jsonl", said.append, 0.001)
             ) as sampler:
                 stop = asyncio.Event()
 
@@ -73,11 +75,11 @@ def sampled(
         asyncio.run(sampling())
     trace = read([folder / "samples.jsonl"])
     assert all(source.whole for source in trace.sources)
-    return [*trace.calls]
+    return [call for call in trace.calls if call.endpoint != gateway.url]
 
 
 def some(sampler: Sampler) -> None:
-    until(lambda: sampler.samples >= 3)
+    until(lambda: sampler.samples >= 30)
 
 
 def test_every_server_is_asked_in_its_own_way(tmp_path: Path) -> None:
@@ -121,6 +123,54 @@ def test_no_timestamp_is_a_call_without_one(
         calls = sampled(tmp_path, etcd(), some, oracle.url)
     assert {call.error for call in calls} == {says}
     assert {(call.physical, call.logical) for call in calls} == {(0, 0)}
+
+
+def test_a_pd_is_asked_once_whatever_it_calls_itself(tmp_path: Path) -> None:
+    """Of the members one is known by the address that was given, and one has not begun."""
+    other, gateway = Oracle(), etcd()
+    gateway.members = {
+        gateway.member: ["http://127.0.0.1:1"],
+        "2": [other.url, "http://127.0.0.1:2"],
+        "3": [],
+    }
+    with granting(other):
+        calls = sampled(tmp_path, gateway, lambda _: until(lambda: len(other.calls) > 3))
+    assert {(call.kind, call.endpoint) for call in calls} == {("pd", other.url)}
+
+
+def test_an_address_at_which_any_member_answers_is_of_none(tmp_path: Path) -> None:
+    members = [Oracle(), Oracle()]
+    gateway = etcd()
+    gateway.members = {str(number): [each.url] for number, each in enumerate(members, 1)}
+
+    async def asked() -> list[list[str]]:
+        async with Client([gateway.url]) as client:
+            found = []
+            for member in ("1", "2"):
+                gateway.member = member
+                await client.revision()
+                found.append(await client.members())
+            return found
+
+    with serving(gateway):
+        assert asyncio.run(asked()) == [[members[1].url], [each.url for each in members]]
+
+
+def test_members_that_etcd_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    oracle, gateway = Oracle(), etcd()
+    gateway.write(f"{REGISTRY}{oracle.url}", b"{}")
+    answer = gateway.answer
+
+    def refuses(to: Any, asked: dict[str, Any]) -> None:
+        if to.path == "/v3/cluster/member/list":
+            gateway.send(to, {"error": "etcdserver: permission denied", "code": 7}, 403)
+        else:
+            answer(to, asked)
+
+    monkeypatch.setattr(gateway, "answer", refuses)
+    with granting(oracle):
+        calls = sampled(tmp_path, gateway, lambda _: until(lambda: len(oracle.calls) > 3))
+    assert {call.kind for call in calls} == {"tso"}
 
 
 def test_a_server_that_is_not_there_is_asked_again(tmp_path: Path) -> None:

@@ -201,6 +201,7 @@ def _moved(trace: Trace, moved: Mapping[ClockId, int]) -> Trace:
     return replace(
         trace,
         keys=tuple(map(received, trace.keys)),
+        state=trace.state and replace(trace.state, events=tuple(map(received, trace.state.events))),
         logs=_in_order(trace.logs, moved),
         starts=_in_order(trace.starts, moved),
         versions=_in_order(trace.versions, moved),

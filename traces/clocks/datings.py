@@ -25,7 +25,7 @@ from collections.abc import Collection, Container, Iterator, Mapping
 
 import numpy
 
-from ..sources.calls import granted
+from ..sources.calls import Who, granted
 from ..sources.intervals import GUARD_NS, holders
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.offsets import Span
@@ -59,13 +59,13 @@ def datings(trace: Trace) -> Datings:
     begun = _begun(trace, windows)
     servers = _servers(trace)
     switching = {start.server for start in trace.starts if start.api_mode}
-    answering = {file: _answering(asked, servers, switching) for file, asked in _asked(trace).items()}
-    every = {server for server in answering.values() if server}
-    for file, (physical, reached) in _first_answers(trace).items():
+    answering = [_answering(who, servers, switching) for who in trace.calls.who]
+    every = {server for server in answering if server}
+    for file, physical, reached in _first_answers(trace):
         if physical in begun:
             found["client", file]["revision", begun[physical]] = reached
-    for file, physical, low, high in _ticks(trace, begun):
-        clock, server = found["client", file], answering[file]
+    for file, who, physical, low, high in _ticks(trace, begun):
+        clock, server = found["client", file], answering[who]
         for each in (server,) if server else every or ("",):
             clock["tick", (each, physical)] = low, high
         if server:
@@ -159,21 +159,12 @@ def _servers(trace: Trace) -> Servers | None:
         return None
 
 
-def _asked(trace: Trace) -> dict[str, set[tuple[str, str]]]:
-    """By file, whom its clients asked."""
-    found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
-    for file, rows in trace.calls.by_file():
-        asked = (trace.calls.who[number] for number in numpy.unique(rows["who"]).tolist())
-        found[file].update((who.kind, who.endpoint) for who in asked)
-    return found
-
-
-def _answering(asked: set[tuple[str, str]], servers: Servers | None, switching: Container[str]) -> str:
-    """The only server that can have answered those who asked; empty if there are others.
+def _answering(who: Who, servers: Servers | None, switching: Container[str]) -> str:
+    """The only server that can have answered who asked; empty if there are others.
 
     Its memory follows its own clock, but for what is just above a window or an admin's reset.
     """
-    if servers is None or len(asked) != 1 or not (number := servers.at(*min(asked))):
+    if servers is None or not (number := servers.at(who.kind, who.endpoint)):
         return ""
     name = servers.names[number - 1]
     return "" if name in switching else name
@@ -205,8 +196,8 @@ def _saved(keys: tuple[KeyEvent, ...]) -> dict[int, int]:
     return {value: found[0] for value, found in revisions.items() if len(found) == 1}
 
 
-def _ticks(trace: Trace, wanted: Collection[int]) -> Iterator[tuple[str, int, int, int]]:
-    """By file a physical part, and between which readings of a client's clock a memory reached it."""
+def _ticks(trace: Trace, wanted: Collection[int]) -> Iterator[tuple[str, int, int, int, int]]:
+    """By file and who asked a physical part, and between which readings of its clock a memory reached it."""
     many: defaultdict[str, int] = defaultdict(int)
     for file, before, _ in _steps_up(trace):
         many[file] += len(before)
@@ -220,41 +211,48 @@ def _ticks(trace: Trace, wanted: Collection[int]) -> Iterator[tuple[str, int, in
             physical = int(other["physical"])
             if (file, physical) not in told:
                 told.add((file, physical))
-                yield file, physical, int(one["start"]), int(other["end"])
+                yield file, int(other["who"]), physical, int(one["start"]), int(other["end"])
 
 
 def _steps_up(trace: Trace) -> Iterator[tuple[str, Rows, Rows]]:
-    """By file, by start, the answers before such as got a greater physical part, and these."""
+    """By file, by who asked and by start, the answers before such as got a greater physical part, and these.
+
+    What another server gave before says nothing of what this one had in memory.
+    """
     last: dict[str, Rows] = {}
     for file, of_file in trace.calls.by_file():
         rows = of_file[granted(of_file) & (of_file["timed"] != 0)]
         if file in last:
             rows = numpy.concatenate((last[file], rows))
-        up = numpy.flatnonzero(rows["physical"][1:] > rows["physical"][:-1])
-        last[file] = rows[-1:]
+        rows = rows[numpy.argsort(rows["who"], kind="stable")]
+        same = rows["who"][1:] == rows["who"][:-1]
+        up = numpy.flatnonzero(same & (rows["physical"][1:] > rows["physical"][:-1]))
+        last[file] = rows[numpy.append(~same, True)] if len(rows) else rows
         if len(up):
             yield file, rows[up], rows[up + 1]
 
 
-def _first_answers(trace: Trace) -> dict[str, tuple[int, Span]]:
-    """By file the physical part that a client got first, and when a memory reached it.
+def _first_answers(trace: Trace) -> Iterator[tuple[str, int, Span]]:
+    """By file the physical part that each who asks got first, and when a memory reached it.
 
     That was before the call ended, and not long before calls failed for the last time.
     """
-    found: dict[str, tuple[int, Span]] = {}
-    failed: defaultdict[str, int] = defaultdict(int)
+    answered: set[tuple[str, int]] = set()
+    failed: defaultdict[tuple[str, int], int] = defaultdict(int)
     for file, of_file in trace.calls.by_file():
-        if file in found:
-            continue
-        rows = of_file[of_file["timed"] != 0]
-        answered = numpy.flatnonzero(granted(rows))
-        first = int(answered[0]) if len(answered) else len(rows)
-        if first:
-            failed[file] = int(rows["start"][first - 1])
-        if first < len(rows):
-            since = failed[file] - _LATE_NS if failed[file] else 0
-            found[file] = int(rows["physical"][first]), (since, int(rows["end"][first]))
-    return found
+        timed = of_file[of_file["timed"] != 0]
+        for who in numpy.unique(timed["who"]).tolist():
+            if (file, who) in answered:
+                continue
+            rows = timed[timed["who"] == who]
+            got = numpy.flatnonzero(granted(rows))
+            first = int(got[0]) if len(got) else len(rows)
+            if first:
+                failed[file, who] = int(rows["start"][first - 1])
+            if first < len(rows):
+                answered.add((file, who))
+                since = failed[file, who] - _LATE_NS if failed[file, who] else 0
+                yield file, int(rows["physical"][first]), (since, int(rows["end"][first]))
 
 
 def met(one: dict[Event, Span], other: dict[Event, Span]) -> Iterator[Span]:

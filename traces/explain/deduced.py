@@ -104,9 +104,9 @@ def _untested(name: str, order: Timeline) -> Judgement | None:
     """A verdict where nothing in the trace put the property to the test."""
     if name == SINGLE_WRITER:
         told = any(isinstance(one.what, KeyEvent) and one.what.key is Key.PRIMARY for one in order.seen)
-        if told:
+        if told or (order.begins and order.begins.primary):
             return None
-        if not order.watched or order.late:
+        if not order.watched or (order.late and not order.begins):
             return Judgement(name, "unknown", note="no etcd event tells whether there was a TSO primary")
         return Judgement(name, "vacuous", note="no TSO primary in the trace")
     if name in (ONE_LIVE, TWO_OF_A_KIND):

@@ -12,10 +12,17 @@ from .seen import FOREVER
 
 
 class Saves:
-    """The writes of the timestamp key, by index among etcd's events."""
+    """The writes of the timestamp key, by index among etcd's events.
+
+    ``before_ns``: what the key held before the first of them, 0 for nothing, None if that is not known.
+    """
 
     def __init__(
-        self, events: Sequence[KeyEvent], windows: Mapping[str, int], targets: frozenset[int]
+        self,
+        events: Sequence[KeyEvent],
+        windows: Mapping[str, int],
+        targets: frozenset[int],
+        before_ns: int | None = 0,
     ) -> None:
         found = [(i, event.timestamp_ns) for i, event in enumerate(events) if event.timestamp_ns]
         self.indexes = [i for i, _ in found]
@@ -29,12 +36,14 @@ class Saves:
         self.readings: dict[int, tuple[int, ...]] = {}
         #: those of the servers that hold an election key then, as far as that is known
         self.likely: dict[int, tuple[int, ...]] = {}
-        known: set[int] = set()
+        self._before_ns = before_ns
+        known = {before_ns} if before_ns else set()
         longest_first = sorted({*windows.values()}, reverse=True)
         held = [*holders(events)]
         for i, value in found:
+            above_unknown = before_ns is None and not known
             starts = tuple(value - window for window in longest_first)
-            if not any(
+            if not above_unknown and not any(
                 start - GUARD_NS in known or (start % NS_PER_MS == 0 and start // NS_PER_MS in targets)
                 for start in starts
             ):
@@ -58,5 +67,8 @@ class Saves:
 
     def needed_for(self, physical_ms: int) -> int:
         """How many events had come when a timestamp with that physical part could be granted."""
-        at = bisect_right(self._highest, physical_ms * NS_PER_MS)
+        physical_ns = physical_ms * NS_PER_MS
+        at = bisect_right(self._highest, physical_ns)
+        if at == 0 if self._before_ns is None else physical_ns < self._before_ns:
+            return 0
         return self.indexes[at] + 1 if at < len(self.indexes) else 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
 
 from ...model.language.instance import belongings
 from ...model.language.transition import Kind
 from ..sources.intervals import GUARD_NS, exact
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import Servers
-from ..sources.settings import GIVEN, Setting
+from ..sources.settings import GIVEN, ServerStart, Setting
 from ..sources.trace import Gap, Trace
 from .begins import Begins, begins
 from .contradictions import contradictions
@@ -108,7 +110,10 @@ def timeline(trace: Trace) -> Timeline:
         for number, log in lines.items()
     }
     saves = Saves(
-        events, dict(zip(servers.names, windows, strict=True)), frozenset[int]().union(*resets.values())
+        events,
+        dict(zip(servers.names, windows, strict=True)),
+        frozenset[int]().union(*resets.values()),
+        _held_ns(trace) if late else 0,
     )
     streams, cut = streams_of(trace, events, lines, servers, saves, unused)
     if events:
@@ -128,14 +133,7 @@ def timeline(trace: Trace) -> Timeline:
         window_assumed=bool(guesses),
         seen=seen,
         resets=resets,
-        loads={
-            number: frozenset(
-                line.last_ns // NS_PER_MS
-                for line in log
-                if line.step is LogStep.WINDOW_LOADED and line.last_ns is not None
-            )
-            for number, log in lines.items()
-        },
+        loads={number: frozenset(_loaded_ms(log)) for number, log in lines.items()},
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
@@ -255,10 +253,25 @@ def _constants(
 
 
 def _switches(trace: Trace) -> bool:
-    """May a PD in API mode switch?  As its settings say, or a line that it only writes where it may."""
+    """May a PD in API mode switch?  As its settings say, or a line that it only writes where it may.
+
+    What is set while it runs is in no dump, nor what a PD finds in etcd as it starts: that it syncs tells.
+    """
     provides = (LogStep.PROVIDER_PD, LogStep.PROVIDER_TSO)
     told = any(bool(start.dynamic_switching) for start in trace.starts if start.api_mode)
-    return told or any(line.step in provides for line in trace.logs)
+    return told or any(line.step in provides for line in trace.logs) or _syncs_in_api_mode(trace)
+
+
+def _syncs_in_api_mode(trace: Trace) -> bool:
+    """Whether the log of a PD in API mode tells of a sync."""
+    told: Iterable[ServerStart | LogEvent] = chain(trace.starts, trace.logs)
+    mode: dict[str, bool | None] = {}
+    for each in sorted(told, key=attrgetter("at_ns")):
+        if isinstance(each, ServerStart):
+            mode[each.server] = each.api_mode
+        elif each.step is LogStep.SYNC_START and mode.get(each.server):
+            return True
+    return False
 
 
 def _lines(trace: Trace, servers: Servers) -> dict[int, list[LogEvent]]:
@@ -266,6 +279,15 @@ def _lines(trace: Trace, servers: Servers) -> dict[int, list[LogEvent]]:
     for line in trace.logs:
         lines[servers.number(line.server)].append(line)
     return lines
+
+
+def _loaded_ms(log: Iterable[LogEvent]) -> Iterator[int]:
+    """What syncs loaded; where the key was not there, 0, only what they saved tells."""
+    for line in log:
+        if line.step is LogStep.WINDOW_LOADED and line.last_ns is not None:
+            yield line.last_ns // NS_PER_MS
+        elif line.step is LogStep.SYNC_SAVED and not line.last_ns:
+            yield 0
 
 
 def _shown(
@@ -280,6 +302,13 @@ def _shown(
         shown["crash", number] = shown["restart", number] = again
         shown["admin_reset", number] = steps.count(LogStep.ADMIN_RESET) if resets[number] else 0
     return {step: times for step, times in shown.items() if times > 0}
+
+
+def _held_ns(trace: Trace) -> int | None:
+    """What the timestamp key held before a watch that began late; None if nobody read it."""
+    if trace.state is None:
+        return None
+    return next((event.timestamp_ns or 0 for event in trace.state.events if event.key is Key.TIMESTAMP), 0)
 
 
 def _first_windows(seen: Iterable[Seen], windows: Sequence[int]) -> tuple[int, ...]:

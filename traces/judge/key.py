@@ -69,7 +69,7 @@ def window(trace: Trace, witnesses: int = 0) -> Judgement:
     An `unknown` counts the undecided ones.
 
     A call is fine for certain if a save of a greater value (the physical part in ms against nanoseconds) was
-    received, or any later event was, before the call ended: receipts bound a write from above. It is a
+    read or received, or any later event was, before the call ended: that bounds a write from above. It is a
     violation for certain if no save that can have come before its end has a greater value. For that an event
     must be known to be written AFTER the call ended: an election, whose campaign a log dates and whose
     revision it gives; the saves below that revision, all of them (`version` counts them), are then the only
@@ -152,7 +152,11 @@ def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], A
         if event.latest_ns is not None:
             earliest = min(earliest, event.latest_ns)
         known[event.revision] = earliest
-    by_value = sorted((event.timestamp_ns or 0, known[event.revision]) for event in saves if event.put)
+    by_value = [(event.timestamp_ns or 0, known[event.revision]) for event in saves if event.put]
+    for event in trace.state.events if trace.state else ():
+        if event.key is Key.TIMESTAMP and event.latest_ns is not None:
+            by_value.append((event.timestamp_ns or 0, min(earliest, event.latest_ns)))
+    by_value.sort()
     values = np.array([value for value, _ in by_value], np.int64)
     since = np.array([*accumulate((time for _, time in reversed(by_value)), min, initial=_NEVER)][::-1])
     return lambda physical: since[np.searchsorted(values, physical * NS_PER_MS, "right")]

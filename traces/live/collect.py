@@ -157,7 +157,7 @@ def _sampler(order: Order, gateway: Gateway, part: Path, say: Say) -> Sampler | 
         return None
     from .samples import Sampler
 
-    return Sampler(gateway, gateway.urls, order.access, part / _SAMPLES, say, order.sample_s)
+    return Sampler(gateway, order.access, part / _SAMPLES, say, order.sample_s)
 
 
 async def _greet(gateway: Gateway, say: Say) -> None:

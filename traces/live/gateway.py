@@ -1,9 +1,10 @@
-"""etcd's JSON gateway, which PD serves on its client URL: three requests, none of which writes.
+"""etcd's JSON gateway, which PD serves on its client URL: four requests, none of which writes.
 
 | request | for |
 |---|---|
 | `POST /v3/kv/range` | the state at a revision; of a key that nobody has: the revision that etcd is at |
 | `POST /v3/watch` | every event from a revision on, for as long as the answer lasts |
+| `POST /v3/cluster/member/list` | the members, for a PD is one |
 | `POST /v3/auth/authenticate` | a token, where there is a user |
 
 A range is linearizable: it is answered by a majority, and an event above the revision that it tells happened
@@ -15,12 +16,12 @@ from __future__ import annotations
 import json
 import ssl
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,6 +33,7 @@ ANSWER_S = 5.0
 #: no answer, or its end is missing; TLS 1.3 refuses a client while its answer is waited for, and httpx hands
 #: that on as it is
 UNHEARD = (httpx.TransportError, ssl.SSLError)
+Read = TypeVar("Read")
 _NO_KEY = b"\0"  # the first of all, which nobody has
 _ALL = b64encode(b"\0").decode()  # as the end of a range: everything from the key on
 _INVALID, _FORBIDDEN, _OUT_OF_RANGE, _UNAUTHENTICATED = 3, 7, 11, 16  # codes of gRPC
@@ -113,6 +115,8 @@ class Gateway:
         self._at = 0
         self._token: str | None = None
         self._cluster: tuple[str, str] | None = None
+        #: which members have answered at an address: more than one where something stands before them
+        self._answered: dict[str, set[str]] = {}
         # proxies of the environment are for other networks than that of a cluster
         self._client = httpx.AsyncClient(
             verify=self._access.context(), timeout=ANSWER_S, trust_env=False, follow_redirects=False
@@ -172,14 +176,18 @@ class Gateway:
         asked: dict[str, Any] = {"key": b64encode(key).decode()}
         asked |= {"range_end": b64encode(end).decode()} if end else {}
         asked |= {"revision": str(revision)} if revision else {}
-        why = []
-        for _ in self.urls:
-            try:
-                return _answer(await self._ask("kv/range", asked), "kvs")
-            except (*UNHEARD, Unreachable) as error:
-                why.append(_at(self.url, error))
-                self.next()
-        raise Unreachable("; ".join(why))
+        return await self._anywhere("kv/range", asked, lambda document: _answer(document, "kvs"))
+
+    async def members(self) -> list[str]:
+        """The addresses of members that no address which was given is known to be of, the first one of each.
+
+        Raises:
+            Unreachable: no endpoint answers.
+            BadInput: as for a range.
+        """
+        of = await self._anywhere("cluster/member/list", {}, _members)
+        known = {next(iter(ids)) for ids in self._answered.values() if len(ids) == 1}
+        return [url for member, url in of.items() if member not in known]
 
     @asynccontextmanager
     async def watch(self, start: int) -> AsyncIterator[AsyncIterator[Answer]]:
@@ -227,13 +235,28 @@ class Gateway:
             self._token = None
         raise Unreachable(f"{self.url}: the watch was cancelled ({why or 'no reason given'})")
 
+    async def _anywhere(
+        self, path: str, asked: dict[str, Any], read: Callable[[dict[str, Any]], Read]
+    ) -> Read:
+        """What is read in the answer of one endpoint, whichever gives one."""
+        why = []
+        for _ in self.urls:
+            try:
+                return read(await self._ask(path, asked))
+            except (*UNHEARD, Unreachable) as error:
+                why.append(_at(self.url, error))
+                self.next()
+        raise Unreachable("; ".join(why))
+
     async def _ask(self, path: str, asked: dict[str, Any]) -> dict[str, Any]:
         for again in (False, True):
             headers = await self._headers()
-            answer = await self._client.post(f"{self.url}/v3/{path}", json=asked, headers=headers)
+            url = self.url
+            answer = await self._client.post(f"{url}/v3/{path}", json=asked, headers=headers)
             document = _document(answer.text)
-            if answer.status_code == httpx.codes.OK and isinstance(document.get("header"), dict):
+            if answer.status_code == httpx.codes.OK and isinstance(header := document.get("header"), dict):
                 self._same_cluster(document)
+                self._answered.setdefault(url, set()).add(str(header.get("member_id")))
                 return document
             if _code(document) != _UNAUTHENTICATED or self._access.user is None or again:
                 break
@@ -318,6 +341,19 @@ def _answer(document: dict[str, Any], of: str) -> Answer:
         pairs = [_pair(each) for each in document.get(of) or []]
         return Answer(header, _integer(header.get("revision", 0)), pairs)
     except (AttributeError, KeyError, TypeError, ValueError):
+        raise Unreachable("what answers does not answer as etcd does") from None
+
+
+def _members(document: dict[str, Any]) -> dict[str, str]:
+    """The first address of each member that has begun, by its number.
+
+    Raises:
+        Unreachable: it has not the form of etcd's.
+    """
+    try:
+        members = document["members"]
+        return {str(each["ID"]): str(each["clientURLs"][0]) for each in members if each.get("clientURLs")}
+    except (AttributeError, KeyError, TypeError):
         raise Unreachable("what answers does not answer as etcd does") from None
 
 

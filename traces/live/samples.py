@@ -34,22 +34,21 @@ Server = tuple[str, str]
 
 
 class Sampler:
-    """Asks the PDs that it is told, and all TSO servers that are registered; ``samples``: how often so far.
+    """Asks all PDs of the cluster, and all TSO servers that are registered; ``samples``: how often so far.
 
     ``period_s``: from one call of a server to the next.
     """
 
-    def __init__(
-        self, gateway: Gateway, pds: Sequence[str], access: Access, file: Path, say: Say, period_s: float
-    ) -> None:
+    def __init__(self, gateway: Gateway, access: Access, file: Path, say: Say, period_s: float) -> None:
         self._gateway = gateway
-        self._pds = [("pd", url) for url in pds]
         self._access = access
         self._file = file
         self._lines: Lines | None = None
         self._say = say
         self._period_s = period_s
         self._asked: set[Server] = set()
+        #: addresses of members of etcd beside the PDs that were named
+        self._others: list[str] = []
         self.samples = 0
 
     async def follow(self, stop: asyncio.Event) -> None:
@@ -76,7 +75,7 @@ class Sampler:
                 while True:
                     with suppress(Compacted, Unreachable):  # the recorder says so
                         for cluster in await self._clusters():
-                            there = {*self._pds, *await self._registered(cluster)}
+                            there = {*await self._pds(), *await self._registered(cluster)}
                             new, self._asked = there - self._asked, there
                             for server in sorted(new):
                                 group.create_task(self._ask(*server, cluster))
@@ -88,17 +87,27 @@ class Sampler:
         """The cluster, as soon as it has a number."""
         return [int.from_bytes(each.value, "big") for each in (await self._gateway.range(CLUSTER_ID)).pairs]
 
+    async def _pds(self) -> list[Server]:
+        """The PDs that were named, and all other members of etcd."""
+        try:
+            self._others = await self._gateway.members()
+        except BadInput as error:
+            self._say(f"only the PDs that were named are asked for timestamps: {error}")
+        return self._servers("pd", [*self._gateway.urls, *self._others])
+
     async def _registered(self, cluster: int) -> list[Server]:
         """The TSO servers that etcd knows."""
         prefix = f"/ms/{cluster}/tso/registry/"
         found = await self._gateway.range(prefix.encode(), f"{prefix[:-1]}0".encode())
+        return self._servers("tso", [pair.path.removeprefix(prefix) for pair in found.pairs])
+
+    def _servers(self, kind: str, urls: Sequence[str]) -> list[Server]:
         servers = []
-        for pair in found.pairs[:_MOST]:
-            url = pair.path.removeprefix(prefix)
+        for url in urls[:_MOST]:
             try:
-                servers.append(("tso", address(url[:MAX_NAME])))
+                servers.append((kind, address(url[:MAX_NAME])))
             except BadInput:
-                self._say(f"{url[:MAX_NAME]}: the address of a TSO server that is none")
+                self._say(f"{url[:MAX_NAME]}: the address of a {kind.upper()} server that is none")
         return servers
 
     async def _ask(self, kind: str, url: str, cluster: int) -> None:

@@ -106,7 +106,7 @@ def decode(
             tally.skip(number, "events are not a list")
             continue
         if (held := state.pairs(document)) is not None:
-            _decode_state(answer, held, Where(file, number), watch, tally, group)
+            _decode_state(answer, held, Where(file, number), latest, watch, tally, group)
         for event in events:
             _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group), at)
         if not events:
@@ -175,12 +175,19 @@ def cluster(path: str) -> str | None:
 
 
 def _decode_state(
-    answer: dict[str, Any], pairs: list[Any], where: Where, watch: Watch, tally: Tally, group: int
+    answer: dict[str, Any],
+    pairs: list[Any],
+    where: Where,
+    latest: int | None,
+    watch: Watch,
+    tally: Tally,
+    group: int,
 ) -> None:
-    """What keys held at a revision: the last event of each, of which the others are not known."""
+    """What keys held at a revision: the last event of each, of which the others are not known; it was read by
+    ``latest``."""
     held = Watch()
     for pair in pairs:
-        _decode_event({"kv": pair}, where, None, held, tally, groups.paths(group))
+        _decode_event({"kv": pair}, where, latest, held, tally, groups.paths(group))
     watch.api_mode |= held.api_mode
     revision = _integer(_get(answer, "header").get("revision"))
     if revision and not held.undecoded:

@@ -1,0 +1,52 @@
+"""Recordings that `record --sample` made of real PDs and TSO servers, trimmed.
+
+| folder | what was recorded |
+|---|---|
+| `r85-quiet-recorded` | one PD of v8.5.7 that leads; nothing happens |
+| `r85-failover-recorded` | three PDs of v8.5.7: resign, transfer, kill -9 of a leader, restart of the next |
+| `pr-upgrade-sampled` | pull 10473's head, PD service mode; a TSO server that is stopped, and killed |
+| `master-switch-set-later` | three PDs of master in API mode; dynamic switching is set once they run |
+| `pr-sync-from-nothing` | pull 10473's head, API mode: a primary's first sync and a client's load no window |
+
+The last three have a watch from revision 1 in place of that of `record`, which began later.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.sources.reading import read
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def judged(name: str, *properties: str) -> Report:
+    return replay(read([RECORDED / name]), properties=properties)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("r85-quiet-recorded", {"release-8.5": True}),
+        ("r85-failover-recorded", {"release-8.5": True}),
+        ("pr-upgrade-sampled", {"off": False, "check-tso-primary": True}),
+        ("master-switch-set-later", {"master-2026-08": True}),
+        ("pr-sync-from-nothing", {"off": True, "check-tso-primary": True}),
+    ],
+)
+def test_each_is_of_its_own_build(name: str, fits: dict[str, bool]) -> None:
+    found = judged(name)
+    assert {each.fence: each.conforms for each in found.fences} == fits
+    assert not found.clocks.doubtful()
+
+
+def test_what_a_recorder_read_at_first_counts() -> None:
+    """The window that covers the first calls, and that there was no TSO primary."""
+    found = judged("r85-quiet-recorded", "window", "single-writer")
+    assert [(each.verdict, each.count) for each in found.properties] == [("holds", 0), ("vacuous", 0)]
+
+
+def test_the_fence_of_the_pull_lets_time_go_back() -> None:
+    found = judged("pr-upgrade-sampled", "unique", "real-time")
+    assert [(each.verdict, each.count) for each in found.properties] == [("holds", 0), ("violated", 18)]
