@@ -178,7 +178,7 @@ def test_a_signal_while_searches_begin_ends_them(huge: Path, tmp_path: Path) -> 
         assert {cut for result in results for cut in result["cut_by"]} == {"interrupted"}
     else:
         assert status == 130
-        assert errors.strip().startswith("tsofence: interrupted: nothing decided after 0 states")
+        assert errors.strip().startswith("tsofence: interrupted: nothing decided after ")
 
 
 @needs_proc

@@ -172,7 +172,8 @@ class _Searches:
     def undecided(self, states: int) -> str:
         """How far the searches were that found nothing in so many states."""
         doing = "; ".join(dict.fromkeys(far.doing for far in self._far.values() if far.doing))
-        return f"nothing decided after {states:,} states{doing and f' (not begun yet: {doing})'}"
+        begun = f" (not begun yet: {doing})" if doing else ""
+        return f"nothing decided after {states:,} state{'s' * (states != 1)}{begun}"
 
     def listen(self) -> list[Exploration]:
         """Wait for what the searches say; those that have ended.

@@ -60,6 +60,11 @@ def most_telling(verdict: FenceVerdict) -> Refused | None:
     return min(told, key=rank, default=None)
 
 
+def is_condition(refused: Refused) -> bool:
+    """Is it a guard of the model's that refuses the step, and not what the trace or the fence says of it?"""
+    return refused.guard != NO_SUCH_STEP and not refused.guard.startswith(_OF_LOGS)
+
+
 @cache
 def _added(fence: str) -> frozenset[tuple[str, str]]:
     """The guards that a build has only under that fence, by transition."""

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from ..explain.conformance import FenceVerdict
-from ..explain.steps import NO_SUCH_STEP
-from ..explain.telling import most_telling
+from ..explain.telling import is_condition, most_telling
 from ..output.terminal import clean
 from ..questions.answer import clock
 from ..sources.observation import KeyEvent, LogEvent
 from ..sources.quoting import quoted
 from ..story.words import in_general
-
-#: how a guard begins that a silent log stands for
-_ITS_LOG = "the server's log would tell"
 
 
 def what_stands_there(verdict: FenceVerdict) -> str:
@@ -33,8 +29,6 @@ def why_it_stops(verdict: FenceVerdict) -> str:
     if refused is None:
         return ""
     step = f"It takes “{in_general(refused.transition)}” of {refused.server or 'etcd'}"
-    if refused.guard == NO_SUCH_STEP:
-        return f"{step}, and {refused.guard}."
-    if refused.guard.startswith(_ITS_LOG):
+    if not is_condition(refused):
         return f"{step}, but {refused.guard.replace('the server', refused.server or 'its server', 1)}."
     return f"{step}, which needs “{refused.guard}”."
