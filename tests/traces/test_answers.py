@@ -407,8 +407,14 @@ def test_a_log_that_is_cut_says_nothing_of_what_came_later(tmp_path: Path) -> No
     whole = gzip.decompress((folder / "pd-pd1.log.gz").read_bytes())
     cut = b"".join(whole.splitlines(keepends=True)[:100])[:-30]
     (tmp_path / "pd-pd1.log").write_bytes(cut)
-    found = answer(asked(tmp_path / "pd-pd1.log", folder / "tso-tso1.log.gz"), NONE)
+    files = [tmp_path / "pd-pd1.log", folder / "tso-tso1.log.gz"]
+    found = answer(asked(*files), NONE)
     assert (found.verdict, found.evidence) == ("unknown", ())
+    trace = reading.read([*files, folder / "etcd-recv.jsonl.gz"])
+    report = replay(trace, ["off"], properties=["single-writer"])
+    told = ask(trace, report.properties, report.build, ["off"])
+    behind = answer(told, "is 'system time may be incorrect' harmless?")
+    assert (behind.verdict, behind.text.startswith("time can have gone back")) == ("unknown", True)
 
 
 def test_a_state_of_etcd_says_what_to_collect_from_there_on() -> None:

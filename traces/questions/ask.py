@@ -54,12 +54,16 @@ def ask(
             back,
             who_wrote(trace, told, by_name, by, writers),
             was_synced(trace, told),
-            *harmless(trace, told, back),
+            *harmless(trace, told, back, both_saved=_violated(by_name, "single-writer")),
             known_bugs(trace, told, build, by_name),
             why_none(trace, told),
         ),
         _by_which_clocks(trace, told),
     )
+
+
+def _violated(judged: Mapping[str, Judgement], name: str) -> bool:
+    return name in judged and judged[name].verdict == "violated"
 
 
 def _that_fit(build: Recognised, fitting: Collection[str]) -> Recognised:

@@ -31,15 +31,18 @@ _KEPT = ", so order is kept"
 _Line = Callable[[Trace, Terms, Sequence[LogEvent]], tuple[bool | None, str, LogEvent, str]]
 
 
-def harmless(trace: Trace, terms: Terms, back: Answer) -> list[Answer]:
-    """An answer for each kind of line that is there; ``back``: whether time went back."""
+def harmless(trace: Trace, terms: Terms, back: Answer, *, both_saved: bool = False) -> list[Answer]:
+    """An answer for each kind of line that is there; ``back``: whether time went back.
+
+    ``both_saved``: another server saved while there was a TSO primary, whatever logs tell of it.
+    """
     answers = []
     for step, (message, judge) in _LINES.items():
         lines = [line for line in trace.logs if line.step is step]
         if not lines:
             continue
         fine, text, line, decides = judge(trace, terms, lines)
-        if fine and step is LogStep.CLOCK_BEHIND and back.evidence:
+        if fine and step is LogStep.CLOCK_BEHIND and (back.evidence or both_saved):
             fine, decides = None, decides or back.decided_by
             went = "went back" if back.verdict == "yes" else "can have gone back"
             text = (

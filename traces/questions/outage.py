@@ -107,8 +107,8 @@ def _until(
     trace: Trace, line: LogEvent, told: bool, of: Term, successor: Term, begin: LogEvent
 ) -> Iterator[_Found]:
     """From a term's last line, which tells its end or does not, to where another server can grant."""
-    if not told and of.end is None and of.service is not successor.service:
-        return  # it may go on after its log ends: the two are elected apart
+    if not told and of.end is None and (of.service is not successor.service or _cut(trace, of)):
+        return  # it may go on after its log ends
     sign = line.at_ns if told else _last_sign(trace, line, of, successor, begin.at_ns)
     if begin.at_ns - sign < _LONG_NS:
         return
@@ -121,16 +121,15 @@ def _until(
     else:
         text = (
             f"for at most {seconds(begin.at_ns - sign)}: the last sign of {short(of.server)} is "
-            f"of {clock(sign)} ({of.why or _untold(trace, of)}), "
+            f"of {clock(sign)} ({of.why or 'nothing tells when or why it ended'}), "
             f"{short(successor.server)} could grant from {clock(begin.at_ns)}"
         )
     yield begin.at_ns - sign, text, (line.where, begin.where)
 
 
-def _untold(trace: Trace, term: Term) -> str:
-    """Why nothing tells when or why a term ended."""
-    cut = any(source.truncated for source in trace.sources if source.file == term.last.where.file)
-    return "its log is cut off there" if cut else "nothing tells when or why it ended"
+def _cut(trace: Trace, term: Term) -> bool:
+    """Whether its log visibly goes on after the lines that are there."""
+    return any(source.truncated and source.file == term.last.where.file for source in trace.sources)
 
 
 def _last_sign(trace: Trace, line: LogEvent, of: Term, successor: Term, until: int) -> int:

@@ -216,6 +216,8 @@ def _decode_event(
     found = paths.fullmatch(path)
     if found is None:
         watch.seen.add(revision)
+        if etcd_at is not None and etcd_at < revision:
+            tally.skip(where.line, "event of a revision that etcd had not reached, as its response says")
         watch.api_mode |= _KEYSPACE_GROUP.fullmatch(path) is not None
         if _OTHER_ELECTION.fullmatch(path):
             watch.other_elections.add(revision)
