@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...model.variants import fences
 from ...specs import own, properties
 from ...specs import scenario as scenarios
-from ...specs.assumptions import ASSUMPTIONS, Assumption, assumption, is_always_met
+from ...specs.assumptions import ASSUMPTIONS, Assumption, assumption
 from ...specs.lemmas import enough
 from ...specs.properties import Property
 from ...specs.scenario import Scenario
@@ -117,14 +117,13 @@ class _World:
 
 
 def _worlds(sought: Sought, judged: Sequence[Property]) -> list[_World]:
-    whole, fence = fences.whole(sought.fence), fences.parse(sought.fence)
+    whole = fences.whole(sought.fence)
     needed = {each.name: set(enough(whole, each.name)) - set(sought.assumptions) for each in judged}
     worlds = []
     for scenario in map(scenarios.load, scenarios.names()):
         if sought.nodes is not None and scenario.pd + scenario.tso > sought.nodes:
             continue
-        made = scenario.configuration(fence, sought.dropped)
-        broken = {each.name for each in ASSUMPTIONS if not is_always_met(each, made)}
+        broken = {each.name for each in ASSUMPTIONS if not each.idle(scenario)}
         promises = {name: len(needs & broken) if needs else 1 for name, needs in needed.items()}
         worlds.append(_World(scenario, promises))
     return worlds
