@@ -116,23 +116,17 @@ def elections_exchanged(recording: Recording, chance: random.Random) -> Recordin
 
 @kind()
 def a_window_loaded_of_the_future(recording: Recording, chance: random.Random) -> Recording | None:
-    """A load tells of a window that somebody saves long after."""
-    pattern = (
-        rf'"load timestamp window successfully"\].* \[ts-window=({TIME})\]|{_SYNCED}\].* \[last=({TIME})\]'
-    )
+    """A sync tells that it loaded a window that somebody saves long after."""
     saved = sorted({each // 1_000_000 for each in saved_in(recording)})
     choices = []
-    for name, number, match in lines_of(recording, pattern):
-        group = 1 if match[1] else 2
-        at = 0 if match[group].startswith(b"0001") else ns_of(match[group]) // 1_000_000
+    for name, number, match in lines_of(recording, rf"{_SYNCED}\].* \[last=({TIME})\]"):
+        at = 0 if match[1].startswith(b"0001") else ns_of(match[1]) // 1_000_000
         if at in saved and saved.index(at) + 3 < len(saved):
-            choices.append((name, number, match, group, saved[saved.index(at) + 3] - at))
+            choices.append((name, number, match, saved[saved.index(at) + 3] - at))
     if not choices:
         return None
-    name, number, match, group, by = chance.choice(choices)
-    return with_group(
-        recording, name, number, match, group, shifted(match[group], timedelta(milliseconds=by))
-    )
+    name, number, match, by = chance.choice(choices)
+    return with_group(recording, name, number, match, 1, shifted(match[1], timedelta(milliseconds=by)))
 
 
 _NOT_GREATER = r"timestamp (\d{19}) is less than or equal to the previous one (\d{19})"
@@ -158,6 +152,8 @@ def a_previous_value_of_the_future(recording: Recording, chance: random.Random) 
 def another_save_interval(recording: Recording, chance: random.Random) -> Recording | None:
     """The server dumps a setting that none of its syncs has."""
     found = lines_of(recording, r'save-interval\\":\\"(\d+)s\\"')
+    names = [name for name, *_ in found]
+    found = [each for each in found if names.count(each[0]) == 1]
     found = [
         each
         for each in found

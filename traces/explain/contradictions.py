@@ -223,8 +223,8 @@ class _Against:
 
     def _overwritten(self) -> Iterator[Contradiction]:
         """Loads of a PD that find what it knew to be overwritten when the load began."""
-        if self._kind is not Kind.PD:
-            return  # a client's request may have begun the load at any time before
+        if self._kind is not Kind.PD or self._set_back:
+            return  # a client's request may have begun the load at any time before; lines are in no order
         known = at_start = 0
         for line in self._lines:
             if line.step is LogStep.SYNC_START:
