@@ -7,8 +7,9 @@
 | `pr-upgrade-sampled` | pull 10473's head, PD service mode; a TSO server that is stopped, and killed |
 | `master-switch-set-later` | three PDs of master in API mode; dynamic switching is set once they run |
 | `pr-sync-from-nothing` | pull 10473's head, API mode: a primary's first sync and a client's load no window |
+| `r75-registered-late` | v7.5.7, API mode: a TSO server that campaigns before it is registered |
 
-The last three have a watch from revision 1 in place of that of `record`, which began later.
+The last four have a watch from revision 1 in place of that of `record`, which began later.
 """
 
 from pathlib import Path
@@ -32,6 +33,7 @@ def judged(name: str, *properties: str) -> Report:
         ("r85-failover-recorded", {"release-8.5": True}),
         ("pr-upgrade-sampled", {"off": False, "check-tso-primary": True}),
         ("master-switch-set-later", {"master-2026-08": True}),
+        ("r75-registered-late", {"release-7.5": True}),
         ("pr-sync-from-nothing", {"off": True, "check-tso-primary": True}),
     ],
 )
