@@ -41,6 +41,7 @@ from .traces.story import show as telling
 from .traces.tell import certified, results, schemas
 from .traces.tell import explored as exploring
 from .traces.tell import found as finding_states
+from .traces.tell import needed as needing
 from .traces.tell import proved as proving
 from .traces.tell import watched as watching
 from .traces.tell.answered import answered
@@ -207,6 +208,11 @@ def explore(
     metavar="NAME",
     help=f"Take for granted: {', '.join(each.name for each in assumptions.ASSUMPTIONS)}. Repeatable.",
 )
+@click.option(
+    "--weakest",
+    is_flag=True,
+    help="Which assumptions are enough, beside those of --assume, and by which runs each is needed.",
+)
 @click.option("--details", is_flag=True, help="Show which guards each obligation needs.")
 @click.option(
     "--lemmas",
@@ -240,6 +246,7 @@ def prove(
     asked: tuple[str, ...],
     nodes: str,
     assume: tuple[str, ...],
+    weakest: bool,
     details: bool,
     given: tuple[Lemma, ...] | None,
     kept_in: str | None,
@@ -258,6 +265,13 @@ def prove(
         )
     names = options.systems(builds, chosen, replaying.DEFAULT_FENCES, dropped)
     options.said_of(names, given or ())
+    if weakest:
+        if nodes != "any" or details or kept_in or certified_to:
+            raise click.UsageError(
+                "--weakest is of any number of servers and finds assumptions only: leave --nodes, --details, "
+                "--keep-lemmas and --certify out, and give what it finds to --assume"
+            )
+        return _weakest(names, asked or properties.NAMES, assume, dropped, given, outlet)
     with Steps(outlet.progress, live=outlet.live) as screen:
         found = prove_all(
             [
@@ -286,6 +300,34 @@ def prove(
             outlet.console.print(certified.told(certificates, certified_to))
     outlet.finish(lambda: results.proved(found, written, certificates))
     return status(proof.verdict for proof in found)
+
+
+def _weakest(
+    names: Sequence[str],
+    asked: Sequence[str],
+    assume: Sequence[str],
+    dropped: Sequence[tuple[str, str]],
+    given: tuple[Lemma, ...] | None,
+    outlet: Outlet,
+) -> int:
+    """What each property needs."""
+    from .checker.proof.weakest import all_weakest
+
+    with Steps(outlet.progress, live=outlet.live) as screen:
+        found = all_weakest(
+            [(fences.whole(fence), properties.named(name)) for fence in names for name in asked],
+            assume=assume,
+            dropped=dropped,
+            lemmas=given,
+            progress=screen.task,
+            apart=outlet.held,
+        )
+    runs = needing.runs_of(found)
+    written = outlet.write_runs(runs)
+    outlet.keep(runs)
+    outlet.console.print(needing.needed(found, written))
+    outlet.finish(lambda: results.needed(found, written))
+    return status(needing.verdict(each) for each in found)
 
 
 @main.command(epilog=examples("verify"))

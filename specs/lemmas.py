@@ -410,6 +410,12 @@ def lemmas(fence: Variant, prop: str, assume: Collection[str] = ()) -> tuple[Lem
     return next(fitting, _WINDOW)
 
 
+def known_for(fence: Variant, prop: str) -> tuple[tuple[Lemma, ...], ...]:
+    """All sets of lemmas that there are for the property, whatever each assumes; then those about windows."""
+    sets = (*(ground.lemmas for ground in _grounds(fence, prop)), _WINDOW)
+    return tuple({tuple(lemma.name for lemma in lemmas): lemmas for lemmas in sets}.values())
+
+
 def enough(fence: Variant, prop: str) -> tuple[str, ...]:
     """The assumptions under which there are lemmas that prove the property; none, where nothing is known."""
     return next((_needs(fence, ground) for ground in _grounds(fence, prop)), ())

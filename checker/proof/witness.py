@@ -106,22 +106,24 @@ def real_run(
         searched = explore(scenario, fence, [prop], dropped=dropped, max_states=most, stop=noted, wait=False)
         heed()
         found = searched.findings[0].run
-        if found is not None and _meets(found, assumptions):
+        if found is not None and len(met(found, assumptions)) == len(assumptions):
             return in_figures(found, prop) or found
     return None
 
 
-def _meets(run: Run, assumptions: Sequence[Assumption]) -> bool:
+def met(run: Run, assumptions: Sequence[Assumption]) -> frozenset[str]:
+    """Which of these every step of the run meets, by name."""
     machine = run.machine()
+    left = {assumption.name: assumption for assumption in assumptions}
     for frame in follow(run, machine):
         instance = machine.instances[machine.find(frame.move.transition, frame.move.server)]
-        for assumption in assumptions:
+        for assumption in tuple(left.values()):
             guard = assumption.guard(instance.transition)
             if guard is not None and not machine.value(
                 frame.before, guard, frame.move.server, frame.move.inputs
             ):
-                return False
-    return True
+                del left[assumption.name]
+    return frozenset(left)
 
 
 def in_figures(run: Run, prop: Property) -> Run | None:

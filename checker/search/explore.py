@@ -19,6 +19,7 @@ from ...model.language.instance import (
     Configuration,
 )
 from ...model.variants import fences
+from ...specs.assumptions import Assumption, restricted
 from ...specs.lemmas import outside
 from ...specs.properties import Property
 from ...specs.scenario import Scenario
@@ -95,12 +96,15 @@ class _Question:
     folding: Folding = UNFOLDED
     #: what may be taken at once
     merging: Merging = UNMERGED
+    #: what every step must meet beside its guards
+    assumptions: Sequence[Assumption] = ()
     #: what is known to be violated, and in how many steps
     known: Mapping[str, int] = field(default_factory=dict)
 
     def configuration(self, reductions: frozenset[str]) -> Configuration:
         """The system, to be searched with these reductions."""
         made = self.scenario.configuration(fences.parse(self.fence), self.dropped)
+        made = replace(made, transitions=restricted(made.transitions, self.assumptions))
         return self.folding.of(self.merging.of(replace(made, reductions=reductions)))
 
     def prepared(self, wait: bool) -> _Question:
@@ -159,10 +163,12 @@ def explore(
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
     wait: bool = True,
+    assumptions: Sequence[Assumption] = (),
 ) -> Exploration:
     """Search the scenario under a fence.
 
-    ``dropped`` lists guards to leave out (transition, label); ``stop`` is asked now and then; all
+    ``dropped`` lists guards to leave out (transition, label); ``assumptions`` are taken for granted of every
+    step; ``stop`` is asked now and then; all
     `ENGINES` give the same answer.  ``memory`` (in bytes; None: most of what there is) bounds the states;
     ``threads``, asked now and then, says how many threads it may use: the answer is the same.
     ``reductions``: what it may treat as one, once there are many states; without ``wait``, where that is not
@@ -176,7 +182,16 @@ def explore(
         KeyError: a guard to drop that does not exist.
     """
     question = _Question(
-        scenario, fence, properties, dropped, max_states, memory or default_bound(), threads, progress, stop
+        scenario,
+        fence,
+        properties,
+        dropped,
+        max_states,
+        memory or default_bound(),
+        threads,
+        progress,
+        stop,
+        assumptions=assumptions,
     )
     asked = question.prepared(wait=False)
     if wait and not asked.folding.proved:

@@ -163,11 +163,52 @@ class Attempted(Document, kw_only=True):
     run: Written
 
 
+class Without(Document, kw_only=True):
+    """An assumption left out of a set that is enough."""
+
+    assumption: str
+    steps: Annotated[
+        int | None, said("of a real run that meets the others; null: none was found, it may not be needed")
+    ]
+    counterexample: RunFile | None
+
+
+class Enough(Document, kw_only=True):
+    """Assumptions under which a property is proved: none is left out without a run, or without a word."""
+
+    assumptions: Annotated[Names, said("by name: prove --help lists them; none: nothing is needed")]
+    verdict: Annotated[str, one_of("proved", "vacuous", "unknown")]
+    without: list[Without]
+
+
+class Beside(Document, kw_only=True):
+    """Assumptions that are not known to be enough, and all that leave something to prove."""
+
+    assumptions: Names
+    steps: Annotated[int | None, said("of a real run that meets them all; null: none was found")]
+    counterexample: RunFile | None
+
+
+class Needing(Document, kw_only=True):
+    """What a property needs under one build and fence."""
+
+    fence: Fence
+    build: Build
+    property: Property
+    verdict: Annotated[Verdict, said("with nothing assumed, but by --assume")]
+    sufficient: Annotated[list[Enough], said("the weakest sets that are enough, what is vacuous last")]
+    not_enough: Annotated[list[Beside], said("where none proves anything")]
+    seconds: Seconds
+    interrupted: bool
+    run: Written
+
+
 class Proved(Document, kw_only=True, tag_field="command", tag="prove"):
-    """What prove found."""
+    """What prove found; with --weakest ``needs``, else ``results``."""
 
     version: Version
     results: list[Attempted]
+    needs: list[Needing]
     fault: Fault
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ... import __version__
+from ...checker.run import Run
 from ...checker.search.findings import Exploration, Finding
 from ...checker.search.reached import finding_of
 from ...model.variants import fences
@@ -17,6 +18,7 @@ from ..judge.exact import COMPARED
 from ..judge.judgement import Judgement
 from ..questions.ask import Asked
 from ..runs import files as run_files
+from ..runs.document import RunFile
 from ..runs.rerun import Rerun
 from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call, KeyEvent, Observation
@@ -26,12 +28,14 @@ from ..sources.trace import Source
 from ..story import show
 from . import documents
 from .answered import answers, terms
+from .needed import verdict
 from .stopped import what_stands_there
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
     from ...checker.certificates.solvers import Solver
     from ...checker.certificates.verify import Checked
     from ...checker.proof.prove import Proof
+    from ...checker.proof.weakest import Weakest
 
 #: the files of runs that were written, by system and property
 Written = Mapping[tuple[str, str], str]
@@ -115,7 +119,10 @@ def _found(found: Exploration, finding: Finding, written: Written) -> documents.
 def proved(found: Iterable[Proof], written: Written, certificates: Written = _NONE) -> documents.Proved:
     """What prove found; ``certificates``: where each was written."""
     return documents.Proved(
-        version=__version__, results=[_attempted(proof, written, certificates) for proof in found], fault=None
+        version=__version__,
+        results=[_attempted(proof, written, certificates) for proof in found],
+        needs=[],
+        fault=None,
     )
 
 
@@ -156,6 +163,49 @@ def _attempted(proof: Proof, written: Written, certificates: Written) -> documen
         counterexample=None if counterexample is None else run_files.document(counterexample),
         run=written.get((proof.fence, proof.property)),
     )
+
+
+def needed(found: Iterable[Weakest], written: Written) -> documents.Proved:
+    """What prove found with --weakest."""
+    return documents.Proved(
+        version=__version__, results=[], needs=[_needing(each, written) for each in found], fault=None
+    )
+
+
+def _needing(found: Weakest, written: Written) -> documents.Needing:
+    build, fence = fences.parted(found.fence)
+    return documents.Needing(
+        fence=fence,
+        build=build,
+        property=found.property,
+        verdict=verdict(found),
+        sufficient=[
+            documents.Enough(
+                assumptions=list(each.assumptions),
+                verdict=each.verdict,
+                without=[
+                    documents.Without(assumption=name, steps=_steps(run), counterexample=_run(run))
+                    for name, run in each.without.items()
+                ],
+            )
+            for each in found.sufficient
+        ],
+        not_enough=[
+            documents.Beside(assumptions=list(names), steps=_steps(run), counterexample=_run(run))
+            for names, run in found.beside.items()
+        ],
+        seconds=round(found.seconds, 3),
+        interrupted=found.interrupted,
+        run=written.get((found.fence, found.property)),
+    )
+
+
+def _steps(run: Run | None) -> int | None:
+    return None if run is None else len(run.moves)
+
+
+def _run(run: Run | None) -> RunFile | None:
+    return None if run is None else run_files.document(run)
 
 
 def verified(found: Iterable[Checked], solver: Solver) -> documents.Verified:

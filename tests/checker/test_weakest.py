@@ -1,0 +1,125 @@
+"""Which assumptions are enough: proved with them, and violated by a real run without any one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from click.testing import CliRunner
+
+from tsofence.checker.proof import weakest as finding
+from tsofence.checker.proof.prove import prove
+from tsofence.checker.proof.weakest import Runs, Weakest, weakest
+from tsofence.checker.proof.witness import met
+from tsofence.checker.run import Run, breaks
+from tsofence.checker.search.explore import explore
+from tsofence.cli import main
+from tsofence.model.variants import fences
+from tsofence.specs import scenario as scenarios
+from tsofence.specs.assumptions import ASSUMPTIONS
+from tsofence.specs.properties import named
+
+from ..documents import read_document
+
+
+def needs(fence: str, prop: str, runs: Runs | None = None) -> Weakest:
+    return weakest(fences.whole(fence), named(prop), runs=runs)
+
+
+def refutes(run: Run | None, prop: str, taken: Sequence[str]) -> bool:
+    """A real run that breaks the property, and whose every step meets these."""
+    assert run is not None
+    assert run.reachable
+    return breaks(run, named(prop)) and set(taken) <= met(run, ASSUMPTIONS)
+
+
+def test_none_is_needed() -> None:
+    found = needs("save-cas", "key-monotone")
+    assert [each.assumptions for each in found.sufficient] == [()]
+    assert (found.sufficient[0].verdict, found.violated) == ("proved", None)
+
+
+def test_one_is_enough_and_needed() -> None:
+    """And what the run without it breaks is proved with it, by the prover itself."""
+    found = needs("check-tso-primary", "single-writer")
+    proved = [each for each in found.sufficient if each.verdict == "proved"]
+    assert [each.assumptions for each in proved] == [("service-mode-only",)]
+    run = proved[0].without["service-mode-only"]
+    assert refutes(run, "single-writer", ())
+    assert run is not None
+    assert "service-mode-only" not in met(run, ASSUMPTIONS)
+    assert (
+        prove(fences.whole("check-tso-primary"), named("single-writer"), assume=["service-mode-only"]).verdict
+        == "proved"
+    )
+
+
+def test_none_is_enough() -> None:
+    """Without a fence PD writes beside a TSO primary, whatever else is granted; without TSO servers that says
+    nothing."""
+    found = needs("off", "single-writer")
+    assert [(each.assumptions, each.verdict) for each in found.sufficient] == [
+        (("no-tso-servers",), "vacuous")
+    ]
+    assert len(found.beside) == 2
+    for names, run in found.beside.items():
+        assert len(names) == len(ASSUMPTIONS) - 2  # all but that one and the other mode
+        assert refutes(run, "single-writer", names)
+
+
+def test_a_set_is_enough_only_as_a_whole() -> None:
+    found = needs("off", "one-live")
+    (enough,) = found.sufficient
+    assert enough.assumptions == ("no-tso-servers", "no-stale-deletes")
+    assert refutes(enough.without["no-tso-servers"], "one-live", ("no-stale-deletes",))
+
+
+def test_a_guard_that_is_dropped_takes_the_proof_with_it() -> None:
+    """In service mode it is the check alone that is enough: without it nothing is."""
+    dropped = tuple((step, "no TSO primary") for step in ("commit", "commit_answer_lost"))
+    found = needs("check-tso-primary", "single-writer", Runs(dropped))
+    assert not [each for each in found.sufficient if each.verdict == "proved"]
+    assert any(
+        run is not None and "service-mode-only" in names and refutes(run, "single-writer", names)
+        for names, run in found.beside.items()
+    )
+
+
+def test_a_set_that_falls_short_is_not_called_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the search looks at no state, nothing is said to be needed."""
+    monkeypatch.setattr(finding, "_STATES", ())
+    found = needs("off", "two-of-a-kind")
+    (enough,) = found.sufficient
+    assert dict(enough.without) == {"no-stale-deletes": None}
+    assert found.violated is None
+
+
+def test_on_the_command_line() -> None:
+    asked = ["prove", "--weakest", "--fence", "check-tso-primary", "--property", "single-writer"]
+    done = CliRunner().invoke(main, [*asked, "--json", "-"])
+    assert done.exit_code == 1
+    (need,) = read_document(done.stdout)["needs"]
+    assert (need["verdict"], need["interrupted"]) == ("violated", False)
+    proved = need["sufficient"][0]
+    assert (proved["assumptions"], proved["verdict"]) == (["service-mode-only"], "proved")
+    assert proved["without"][0]["steps"] == len(proved["without"][0]["counterexample"]["moves"])
+    assert "proved if service-mode-only" in done.stderr
+
+
+def test_only_what_can_be_answered_is_asked() -> None:
+    done = CliRunner().invoke(main, ["prove", "--weakest", "--nodes", "3"])
+    assert done.exit_code == 2
+    assert "--weakest" in done.stderr
+
+
+def test_whatever_is_idle_in_a_scenario_refuses_nothing_there() -> None:
+    """Else a search would leave out an assumption that it has to make."""
+    for name in scenarios.names():
+        scenario = scenarios.load(name)
+        idle = [each for each in ASSUMPTIONS if each.idle(scenario)]
+        assert idle
+        found = explore(scenario, "off", [named("one-live")], max_states=300, wait=False, reductions=())
+        bound = explore(
+            scenario, "off", [named("one-live")], max_states=300, wait=False, reductions=(), assumptions=idle
+        )
+        assert (found.states, found.transitions) == (bound.states, bound.transitions), name
