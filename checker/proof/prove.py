@@ -85,15 +85,41 @@ def prove(
     if nodes is not None and nodes < 1:
         raise ValueError(f"a system has at least one server, not {nodes}")
     if isinstance(prop, Liveness):
-        from .lasting import prove_lasting  # which makes a Proof
-
-        assumed = [assumption(name) for name in assume]
-        return prove_lasting(fence, prop, assumed, nodes, tuple(dropped), progress)
+        return _lasting(fence, prop, [assumption(name) for name in assume], nodes, tuple(dropped), progress)
     attempt = _Attempt(fence, prop, [assumption(name) for name in assume], nodes, tuple(dropped), lemmas)
     try:
         return attempt.result(progress)
     except KeyboardInterrupt:
         return attempt.interrupted()
+
+
+def _lasting(
+    fence: Variant,
+    prop: Liveness,
+    assumptions: Sequence[Assumption],
+    nodes: int | None,
+    dropped: tuple[tuple[str, str], ...],
+    progress: ProgressFunction | None,
+) -> Proof:
+    from .lasting import prove_lasting  # it comes with the graph of states, which takes long to import
+
+    began = time.monotonic()
+    found = prove_lasting(fence, prop, assumptions, nodes, dropped, progress)
+    return Proof(
+        fence.name,
+        prop.name,
+        found.verdict,
+        nodes,
+        tuple(assumed.name for assumed in assumptions),
+        found.obligations,
+        time.monotonic() - began,
+        found.counterexample,
+        found.constraints,
+        note=found.note,
+        lemmas=found.lemmas,
+        dropped=dropped,
+        rests_on=found.rests_on,
+    )
 
 
 def prove_all(

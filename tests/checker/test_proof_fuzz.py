@@ -130,7 +130,7 @@ def _questions(induction: Induction, prop: Property) -> Iterator[tuple[Known, li
 def _refuted(known: Known, goals: list[Term]) -> bool:
     """All at once, without asking which guards that needs."""
     with known.supposing(z3.Or(goals)):
-        return known.check(CONSTRAINTS) == z3.unsat
+        return bool(known.check(CONSTRAINTS) == z3.unsat)
 
 
 def excused(needed: Sequence[Constraint], world: Scenario, of: System) -> bool:
