@@ -6,19 +6,19 @@ searched as `explore` does; what is found there is fair, and taken by the plain 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...model.language.variant import Variant
 from ...specs.assumptions import Assumption
+from ...specs.constraints import Constraint
+from ...specs.lemmas import Lemma
 from ...specs.liveness import Liveness
 from ...specs.ranks import Rank, rank, worlds
 from ..interruption import heed, noted
 from ..liveness.liveness import Cut, States, decide
 from ..run import Run
 from .induct import Obligation
-from .prove import ProgressFunction, Proof
 from .ranking import Ranking
 from .witness import met
 
@@ -27,14 +27,27 @@ FEW = 40_000
 _MEMORY = 1 << 30
 
 
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What became of it, in the words of `prove.Proof`."""
+
+    verdict: str
+    note: str
+    obligations: tuple[Obligation, ...]
+    counterexample: Run | None = None
+    constraints: tuple[Constraint, ...] = ()
+    lemmas: tuple[Lemma, ...] = ()
+    rests_on: tuple[str, ...] = ()
+
+
 def prove_lasting(
     fence: Variant,
     prop: Liveness,
     assumptions: Sequence[Assumption],
     nodes: int | None,
     dropped: tuple[tuple[str, str], ...],
-    progress: ProgressFunction | None,
-) -> Proof:
+    progress: Callable[[int, int, str], None] | None,
+) -> Lasting:
     """Prove it, or show a run in which it fails.  Ctrl-C leaves what was found so far.
 
     Raises:
@@ -44,7 +57,7 @@ def prove_lasting(
     try:
         return attempt.result(progress)
     except KeyboardInterrupt:
-        return attempt.proof("unknown", f"interrupted after {len(attempt.obligations)} obligations")
+        return attempt.found("unknown", f"interrupted after {len(attempt.obligations)} obligations")
 
 
 @dataclass(slots=True)
@@ -58,15 +71,14 @@ class _Attempt:
     dropped: tuple[tuple[str, str], ...]
     rank: Rank | None
     obligations: list[Obligation] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
 
-    def result(self, progress: ProgressFunction | None) -> Proof:
+    def result(self, progress: Callable[[int, int, str], None] | None) -> Lasting:
         """Decide all of it."""
         if self.rank is None:
             run = self._run()
             if run is not None:
-                return self.proof("violated", "a run that goes on forever", run)
-            return self.proof("unknown", "no rank is known for it")
+                return self.found("violated", "a run that goes on forever", run)
+            return self.found("unknown", "no rank is known for it")
         ranking = Ranking(self.fence, self.prop, self.rank, self.assumptions, self.nodes, self.dropped)
         for decided in ranking.decide():
             self.obligations.append(decided.obligation)
@@ -77,16 +89,15 @@ class _Attempt:
         if failed:
             run = self._run()
             if run is not None:
-                return self.proof("violated", "a run that goes on forever", run)
+                return self.found("violated", "a run that goes on forever", run)
             which = f"{failed[0].transition}: {failed[0].lemma}"
-            return self.proof("unknown", f"its rank does not prove it ({which}), and no run was found")
+            return self.found("unknown", f"its rank does not prove it ({which}), and no run was found")
         verdict, note = {
             True: ("proved", ""),
             False: ("vacuous", "no state meets its premise"),
             None: ("unknown", "it is proved, but z3 gave up on whether any state meets its premise"),
         }[ranking.is_tested()]
-        proof = self.proof(verdict, note)
-        return replace(proof, constraints=ranking.constraints(), seconds=time.monotonic() - self.began)
+        return replace(self.found(verdict, note), constraints=ranking.constraints())
 
     def _run(self) -> Run | None:
         """A fair run that never comes to the goal, in one of the scenarios in which it may fail.
@@ -117,20 +128,14 @@ class _Attempt:
         heed()
         return None
 
-    def proof(self, verdict: str, note: str, run: Run | None = None) -> Proof:
+    def found(self, verdict: str, note: str, run: Run | None = None) -> Lasting:
         """What is told of it."""
-        return Proof(
-            self.fence.name,
-            self.prop.name,
+        return Lasting(
             verdict,
-            self.nodes,
-            tuple(assumed.name for assumed in self.assumptions),
+            note,
             tuple(self.obligations),
-            time.monotonic() - self.began,
             run,
-            note=note,
             lemmas=() if self.rank is None else self.rank.lemmas,
-            dropped=self.dropped,
             rests_on=() if self.rank is None or verdict != "proved" else self._granted(self.rank),
         )
 

@@ -89,6 +89,35 @@ def prove(
         return proofs.proof(prop, progress)
 
 
+def _lasting(
+    fence: Variant,
+    prop: Liveness,
+    assumptions: Sequence[Assumption],
+    nodes: int | None,
+    dropped: tuple[tuple[str, str], ...],
+    progress: ProgressFunction | None,
+) -> Proof:
+    from .lasting import prove_lasting  # it comes with the graph of states, which takes long to import
+
+    began = time.monotonic()
+    found = prove_lasting(fence, prop, assumptions, nodes, dropped, progress)
+    return Proof(
+        fence.name,
+        prop.name,
+        found.verdict,
+        nodes,
+        tuple(assumed.name for assumed in assumptions),
+        found.obligations,
+        time.monotonic() - began,
+        found.counterexample,
+        found.constraints,
+        note=found.note,
+        lemmas=found.lemmas,
+        dropped=dropped,
+        rests_on=found.rests_on,
+    )
+
+
 def prove_all(
     asked: Iterable[tuple[Variant, Property | Liveness]],
     *,
@@ -170,9 +199,7 @@ class _Proofs:
     def proof(self, prop: Property | Liveness, progress: ProgressFunction | None) -> Proof:
         """One of them; Ctrl-C leaves what was found so far."""
         if isinstance(prop, Liveness):
-            from .lasting import prove_lasting  # which makes a Proof
-
-            return prove_lasting(self._fence, prop, self._assumptions, self._nodes, self._dropped, progress)
+            return _lasting(self._fence, prop, self._assumptions, self._nodes, self._dropped, progress)
         attempt = _Attempt(
             self._fence,
             prop,
