@@ -12,10 +12,8 @@ from tsofence.checker.proof.prove import prove
 from tsofence.checker.proof.weakest import Runs, Weakest, weakest
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import Run, breaks
-from tsofence.checker.search.explore import explore
 from tsofence.cli import main
 from tsofence.model.variants import fences
-from tsofence.specs import scenario as scenarios
 from tsofence.specs.assumptions import ASSUMPTIONS
 from tsofence.specs.properties import named
 
@@ -110,16 +108,3 @@ def test_only_what_can_be_answered_is_asked() -> None:
     done = CliRunner().invoke(main, ["prove", "--weakest", "--nodes", "3"])
     assert done.exit_code == 2
     assert "--weakest" in done.stderr
-
-
-def test_whatever_is_idle_in_a_scenario_refuses_nothing_there() -> None:
-    """Else a search would leave out an assumption that it has to make."""
-    for name in scenarios.names():
-        scenario = scenarios.load(name)
-        idle = [each for each in ASSUMPTIONS if each.idle(scenario)]
-        assert idle
-        found = explore(scenario, "off", [named("one-live")], max_states=300, wait=False, reductions=())
-        bound = explore(
-            scenario, "off", [named("one-live")], max_states=300, wait=False, reductions=(), assumptions=idle
-        )
-        assert (found.states, found.transitions) == (bound.states, bound.transitions), name
