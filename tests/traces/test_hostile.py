@@ -209,7 +209,7 @@ def test_lines_that_cannot_be_read_end_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
     monkeypatch.setattr(lines, "MAX_SKIPPED", 100)
-    content = watch(event(2, "/pd/1/timestamp", bytes(8))).encode() + b"\n" * 10_000
+    content = watch(event(2, "/pd/1/timestamp", bytes(8))).encode() + b"?\n" * 10_000
     (tmp_path / "watch").write_bytes(gzip.compress(content) if packed else content)
     (source,) = reading.read([tmp_path]).sources
     assert (source.observations, source.skipped, source.truncated) == (1, 101, True)

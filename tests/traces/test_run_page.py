@@ -40,16 +40,17 @@ def example() -> RunPage:
 def test_the_steps_of_a_save_are_one_row_that_opens() -> None:
     groups = example().groups
     assert [[row.step.number for row in group.rows] for group in groups if group.folded] == [
+        [4, 5],
+        [7, 8],
         [9, 10, 11],
-        [18, 19],
+        [17, 18, 19],
     ]
     folded = groups[-2].folded
     assert folded is not None
-    assert folded.step.changes[0][0] == Change("save", "sync\nto t+4\nno primary", "no")
+    assert folded.step.changes[0][0] == Change("save", "sync\nto t+4\nown key", "no")
     assert folded.step.changes[2] == (Change("timestamp", "t+3", "t+4"),)
     assert folded.causal
-    hidden = [row for group in groups if group.folded for row in group.rows[:-1]]
-    assert not any(row.causal for row in hidden), "the check of step 17 is seen without opening a row"
+    assert [row.step.number for row in groups[-2].within] == [17, 18], "the checks, without opening the row"
     assert [row.step.number for row in example().rows] == list(range(1, 21)), "each step once, in order"
 
 

@@ -276,10 +276,7 @@ def _pieces(before: str, after: str) -> Iterator[Piece]:
 
 
 def _groups(rows: Sequence[Row], frames: dict[int, Frame], taken: Taken) -> Iterator[Group]:
-    """Rows by save: those of one server's save that follow each other with nothing between.
-
-    A row that has a part in the cause ends its group: the last one is seen while the group is closed.
-    """
+    """Rows by save: those of one server's save that follow each other with nothing between."""
     save: list[Row] = []
     of: tuple[int, str] | None = None
     for row in rows:
@@ -293,11 +290,8 @@ def _groups(rows: Sequence[Row], frames: dict[int, Frame], taken: Taken) -> Iter
         of = now
         if now is None:
             yield Group((row,), None)
-            continue
-        save.append(row)
-        if row.causal:
-            yield from _folded(save)
-            save = []
+        else:
+            save.append(row)
     if save:
         yield from _folded(save)
 
@@ -337,7 +331,10 @@ def _folded(rows: Sequence[Row]) -> Iterator[Group]:
     cells = tuple(
         Cell(cell.life, tuple(map(shown, of_lane))) for cell, of_lane in zip(last.cells, changes, strict=True)
     )
-    yield Group(tuple(rows), replace(last, step=whole, cells=cells, arrows=tuple(arrows.values())))
+    causal = any(row.causal for row in rows)
+    yield Group(
+        tuple(rows), replace(last, step=whole, cells=cells, causal=causal, arrows=tuple(arrows.values()))
+    )
 
 
 def _joined(changes: Iterable[Iterable[Change]]) -> Iterator[Change]:
