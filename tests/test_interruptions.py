@@ -233,7 +233,7 @@ def test_proofs_and_replays_end(event: str, kind: signal.Signals) -> None:
         os.killpg(running.process.pid, kind)
         status, errors = running.end()
     assert status in (1, 3, 130)
-    assert errors.strip() == ""
+    assert errors.strip() in ("", "tsofence: interrupted: nothing decided")
 
 
 class Seen(Worker[Job]):

@@ -318,7 +318,7 @@ def test_a_mistake_in_a_property_is_one_line(tmp_path: Path, text: str, told: st
         (["explore", "--property", "./mine.py"], "expected FILE.py:NAME"),
         (["explore", "--property", "./mine.py:X"], "no property 'X'; there are: SAVES, GRANTS, SERVES"),
         (["explore", "--property", "./mine.py:NOT_THIS"], "no property 'NOT_THIS'"),
-        (["prove", "--property", "./mine.py:SERVES"], "unknown property 'somebody-serves'"),
+        (["prove", "--property", "./mine.py:SERVES"], "no proof is known of 'somebody-serves'"),
         (["explore", "--drop", "commit"], "expected TRANSITION:GUARD"),
         (["explore", "--drop", "commit:x"], "commit has no guard 'x'; it has: every key is read, "),
         (["prove", "--drop", "x:y"], "no transition 'x'; there are: campaign, "),

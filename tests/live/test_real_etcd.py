@@ -27,9 +27,13 @@ UPGRADE = RECORDINGS / "upgrade-fenced"
 
 
 def keys(trace: Trace) -> list[KeyEvent]:
-    """What happened, wherever that stands and whenever it was received."""
-    nowhere = Where("", 0)
-    return [replace(event, where=nowhere, latest_ns=None) for event in trace.keys]
+    """What happened, wherever that stands, and whenever and with what else it was received."""
+    return [*map(itself, trace.keys)]
+
+
+def itself(event: KeyEvent) -> KeyEvent:
+    """An event without how it was received."""
+    return replace(event, where=Where("", 0), latest_ns=None, etcd_at=None)
 
 
 def of(name: str) -> Trace:
@@ -95,7 +99,7 @@ def test_a_recording_that_begins_late_has_the_state(tmp_path: Path) -> None:
         if event.revision <= 20:
             held.pop(event.path, None)
             held |= {event.path: event} if event.put else {}
-    assert {replace(each, where=Where("", 0)) for each in trace.state.events} == {*held.values()}
+    assert {*map(itself, trace.state.events)} == {*held.values()}
     assert recorder.gaps == []
 
 
