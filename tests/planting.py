@@ -11,7 +11,7 @@ import json
 import random
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -116,6 +116,25 @@ def with_group(
     return recording.changed(name, number, line[: match.start(group)] + text + line[match.end(group) :])
 
 
+def with_another_save(
+    recording: Recording,
+    chance: random.Random,
+    found: Iterable[tuple[str, int, re.Match[bytes]]],
+    away: int,
+) -> Recording | None:
+    """In one of these lines, in place of a saved value, the one that is so many saves away."""
+    saved = sorted({each // 1_000_000 for each in saved_in(recording)})
+    choices = []
+    for name, number, match in found:
+        at = 0 if match[1].startswith(b"0001") else ns_of(match[1]) // 1_000_000
+        if at in saved and 0 <= saved.index(at) + away < len(saved):
+            choices.append((name, number, match, saved[saved.index(at) + away] - at))
+    if not choices:
+        return None
+    name, number, match, by = chance.choice(choices)
+    return with_group(recording, name, number, match, 1, shifted(match[1], timedelta(milliseconds=by)))
+
+
 def shift_field(
     recording: Recording, chance: random.Random, message: str, field_: str, by: timedelta
 ) -> Recording | None:
@@ -128,6 +147,7 @@ def shift_field(
     return with_group(recording, name, number, match, 1, shifted(match[1], by))
 
 
+LOADED = rf'"load timestamp window successfully".* \[ts-window=({TIME})\]'
 ELECTED = r'"check campaign resp".*\\"succeeded\\":true'
 
 
@@ -230,26 +250,16 @@ def a_window_loaded_that_never_was(recording: Recording, chance: random.Random) 
 @kind()
 def an_older_window_loaded(recording: Recording, chance: random.Random) -> Recording | None:
     """A load tells of a window that a later one had overwritten long ago."""
-    loads = lines_of(recording, rf'"load timestamp window successfully".* \[ts-window=({TIME})\]', "pd-")
-    saved = sorted({each // 1_000_000 for each in saved_in(recording)})
-    choices = []
-    for name, number, match in loads:
-        at = ns_of(match[1]) // 1_000_000
-        if at in saved and saved.index(at) >= 3:
-            choices.append((name, number, match, saved[saved.index(at) - 3] - at))
-    if not choices:
-        return None
-    name, number, match, by = chance.choice(choices)
-    return with_group(recording, name, number, match, 1, shifted(match[1], timedelta(milliseconds=by)))
+    return with_another_save(recording, chance, lines_of(recording, LOADED, "pd-"), -3)
 
 
-_NOT_GREATER = r"timestamp (\d{19}) is less than or equal to the previous one (\d{19})"
+NOT_GREATER = r"timestamp (\d{19}) is less than or equal to the previous one (\d{19})"
 
 
 @kind()
 def another_previous_value(recording: Recording, chance: random.Random) -> Recording | None:
     """A refusal names a previous value that the key never had."""
-    found = lines_of(recording, _NOT_GREATER)
+    found = lines_of(recording, NOT_GREATER)
     if not found:
         return None
     name, number, match = chance.choice(found)
@@ -261,7 +271,7 @@ def another_previous_value(recording: Recording, chance: random.Random) -> Recor
 @kind()
 def a_refusal_of_a_greater_value(recording: Recording, chance: random.Random) -> Recording | None:
     """A save is refused as less than the previous value although it is greater."""
-    found = lines_of(recording, _NOT_GREATER)
+    found = lines_of(recording, NOT_GREATER)
     if not found:
         return None
     name, number, match = chance.choice(found)

@@ -6,13 +6,15 @@ from datetime import timedelta
 
 from .planting import (
     ELECTED,
+    LOADED,
+    NOT_GREATER,
     TIME,
     Recording,
     kind,
     lines_of,
-    ns_of,
     saved_in,
     shifted,
+    with_another_save,
     with_group,
 )
 
@@ -117,19 +119,16 @@ def elections_exchanged(recording: Recording, chance: random.Random) -> Recordin
 @kind()
 def a_window_loaded_of_the_future(recording: Recording, chance: random.Random) -> Recording | None:
     """A sync tells that it loaded a window that somebody saves long after."""
-    saved = sorted({each // 1_000_000 for each in saved_in(recording)})
-    choices = []
-    for name, number, match in lines_of(recording, rf"{_SYNCED}\].* \[last=({TIME})\]"):
-        at = 0 if match[1].startswith(b"0001") else ns_of(match[1]) // 1_000_000
-        if at in saved and saved.index(at) + 3 < len(saved):
-            choices.append((name, number, match, saved[saved.index(at) + 3] - at))
-    if not choices:
-        return None
-    name, number, match, by = chance.choice(choices)
-    return with_group(recording, name, number, match, 1, shifted(match[1], timedelta(milliseconds=by)))
+    found = lines_of(recording, rf"{_SYNCED}\].* \[last=({TIME})\]")
+    return with_another_save(recording, chance, found, 3)
 
 
-_NOT_GREATER = r"timestamp (\d{19}) is less than or equal to the previous one (\d{19})"
+@kind()
+def a_load_of_the_future(recording: Recording, chance: random.Random) -> Recording | None:
+    """A PD's load tells of a window that somebody saves long after its sync."""
+    synced = {name: number for name, number, _ in lines_of(recording, _SYNCED, "pd-")}
+    found = [each for each in lines_of(recording, LOADED, "pd-") if each[1] < synced.get(each[0], 0)]
+    return with_another_save(recording, chance, found, 3)
 
 
 @kind()
@@ -138,7 +137,7 @@ def a_previous_value_of_the_future(recording: Recording, chance: random.Random) 
     saved = saved_in(recording)
     choices = [
         (name, number, match, saved[saved.index(int(match[2])) + 2])
-        for name, number, match in lines_of(recording, _NOT_GREATER)
+        for name, number, match in lines_of(recording, NOT_GREATER)
         if int(match[2]) in saved and saved.index(int(match[2])) + 2 < len(saved)
     ]
     if not choices:
@@ -150,7 +149,7 @@ def a_previous_value_of_the_future(recording: Recording, chance: random.Random) 
 
 @kind(doubted=True)
 def another_save_interval(recording: Recording, chance: random.Random) -> Recording | None:
-    """The server dumps a setting that none of its syncs has."""
+    """The server dumps a setting that none of its syncs has; in a log of one start: of more it is missed."""
     found = lines_of(recording, r'save-interval\\":\\"(\d+)s\\"')
     names = [name for name, *_ in found]
     found = [each for each in found if names.count(each[0]) == 1]

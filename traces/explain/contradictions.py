@@ -10,6 +10,7 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | ELECTED | that server's election key put, at that revision, with the lease granted just before |
 | SYNC_SAVED | `save` and `last` as values of the timestamp key |
 | WINDOW_LOADED, CLOCK_BEHIND, SYNC_SKIPPED | a value of that key; for a PD, not one it knew to be past |
+| WINDOW_LOADED of a PD, then SYNC_SAVED | that the sync goes on from no less than that |
 | SAVE_REFUSED as not greater | the previous value; and that what was to be saved is not greater |
 | SAVE_REFUSED of a PD as not leader, in a term | that its election key was another's, or gone |
 | several SYNC_SAVED of one value | as many writes of it |
@@ -127,6 +128,7 @@ class _Against:
         yield from self._elections()
         yield from self._values()
         yield from self._overwritten()
+        yield from self._loaded()
         yield from self._attempts()
         if self._kind is Kind.PD:
             yield from self._refused_as_no_leader()
@@ -239,6 +241,23 @@ class _Against:
                 known = max(known, held // NS_PER_MS if held and self._watch.had(held) else 0)
             elif line.step is LogStep.ELECTED and (revision := self._watch.revision_of(line)):
                 known = max(known, self._watch.held_at(revision))
+
+    def _loaded(self) -> Iterator[Contradiction]:
+        """Windows that a PD's sync loads and then tells to be less: it goes on from what it loads last."""
+        if self._kind is not Kind.PD or self._set_back:
+            return
+        load: LogEvent | None = None
+        for line in self._lines:
+            if line.step in (LogStep.SYNC_START, LogStep.SERVER_START):
+                load = None
+            elif line.step is LogStep.WINDOW_LOADED:
+                load = line
+            elif line.step in (LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED):
+                if load is not None and (load.last_ns or 0) // NS_PER_MS > (line.last_ns or 0) // NS_PER_MS:
+                    yield self._denied(
+                        load, "sync_load", f"its sync tells that it loaded less ({line.where})"
+                    )
+                load = None
 
     def _refused_as_no_leader(self) -> Iterator[Contradiction]:
         """Saves refused in a term, long before its key was another's or gone."""
