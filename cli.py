@@ -28,7 +28,6 @@ from .traces.output.endings import VIOLATED, OneLine, status
 from .traces.output.terminal import Terminal, clean, clean_lines, is_closed
 from .traces.output.writing import put
 from .traces.page import pages
-from .traces.questions.ask import ask
 from .traces.runs import files as run_files
 from .traces.runs import last
 from .traces.runs.folders import Runs, all_runs
@@ -38,7 +37,7 @@ from .traces.sources.naming import Places
 from .traces.sources.settings import given
 from .traces.sources.trace import Trace
 from .traces.story import show as telling
-from .traces.story.explained import first_explanation
+from .traces.story.explained import asked_of
 from .traces.tell import certified, results, schemas
 from .traces.tell import explored as exploring
 from .traces.tell import found as finding_states
@@ -501,14 +500,7 @@ def replay(
             witnesses=witnesses or (options.Many.MOST if drawn == "csv" else 0),
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
-    fitting = [each.fence for each in found.fences if each.conforms]
-    asked_of_it = ask(
-        on_one_clock(trace, found.clocks),
-        found.properties,
-        found.build,
-        fitting,
-        lambda: first_explanation(found).writers,
-    )
+    asked_of_it = asked_of(on_one_clock(trace, found.clocks), found)
     places = Places(trace)
     outlet.console.print(replayed(found, written, details=details, places=places))
     if drawn is not None:

@@ -14,14 +14,13 @@ from ..specs import properties as safety
 from ..specs.scenario import Scenario
 from ..traces.clocks.align import on_one_clock
 from ..traces.explain import replay as replaying
-from ..traces.questions.ask import ask
 from ..traces.runs import files
 from ..traces.runs.folders import all_runs
 from ..traces.runs.rerun import rerun
 from ..traces.sources import groups, reading
 from ..traces.sources.naming import Places
 from ..traces.sources.settings import duration_ns, given
-from ..traces.story.explained import first_explanation
+from ..traces.story.explained import asked_of
 from . import asked as asking
 from . import tables
 from .asked import Named
@@ -200,14 +199,7 @@ def replay(
     trace = reading.read(places, given=settings, group=group)
     found = replaying.replay(trace, chosen, properties=asked or None, dropped=drop, witnesses=witnesses)
     _heed(each.note for each in found.fences)
-    asked_of_it = ask(
-        on_one_clock(trace, found.clocks),
-        found.properties,
-        found.build,
-        [each.fence for each in found.fences if each.conforms],
-        lambda: first_explanation(found).writers,
-    )
-    return Replayed(found, asked_of_it, Places(trace), here)
+    return Replayed(found, asked_of(on_one_clock(trace, found.clocks), found), Places(trace), here)
 
 
 def _systems(

@@ -15,7 +15,6 @@ from ..model.language.variant import Variant
 from ..model.variants import fences
 from ..specs.scenario import Scenario
 from ..traces.explain.replay import Report
-from ..traces.explain.telling import most_telling
 from ..traces.output.document import Document
 from ..traces.output.terminal import Terminal, one_line
 from ..traces.output.writing import write
@@ -25,10 +24,10 @@ from ..traces.runs import files
 from ..traces.runs import rerun as running
 from ..traces.sources.naming import Places
 from ..traces.story import show
+from ..traces.story.stopped import what_stands_there, why_it_stops
 from ..traces.tell import results
 from ..traces.tell.names import Names
 from ..traces.tell.replayed import observed
-from ..traces.tell.stopped import what_stands_there
 from . import tables
 
 if TYPE_CHECKING:  # these come with z3 and scipy, which take long to import
@@ -347,9 +346,8 @@ class Replayed(Result):
             return ""
         if verdict.conforms is None or verdict.stopped_at is None:
             return one_line(verdict.note)
-        refused = most_telling(verdict)
-        by = f"; {refused.transition} of {refused.server} is refused: {refused.guard}" if refused else ""
-        return one_line(f"{verdict.stopped_at}: nothing explains {what_stands_there(verdict)}{by}")
+        there = f"{verdict.stopped_at}: nothing explains {what_stands_there(verdict)}"
+        return one_line(". ".join(filter(None, (there, why_it_stops(verdict)))))
 
     def __str__(self) -> str:
         words = {True: "conforms", False: "does not conform", None: "unknown"}

@@ -30,12 +30,12 @@ from tsofence.traces.explain.conformance import FenceVerdict, Refused
 from tsofence.traces.explain.telling import most_telling
 from tsofence.traces.runs import files
 from tsofence.traces.sources.observation import Where
+from tsofence.traces.story.stopped import why_it_stops
 from tsofence.traces.tell import proved as proving
 from tsofence.traces.tell import replayed as telling
 from tsofence.traces.tell.examples import EXAMPLES
 from tsofence.traces.tell.names import Names
 from tsofence.traces.tell.shown import Next, next_steps
-from tsofence.traces.tell.stopped import why_it_stops
 from tsofence.traces.tell.summary import Outcome, sentence
 
 TESTS = Path(__file__).parent

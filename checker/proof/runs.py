@@ -21,6 +21,7 @@ from ..processes.matrix import SearchFault, cores
 from ..processes.worker import Fault, Watcher, Worker
 from ..run import Run
 from ..search.explore import explore
+from ..search.findings import Exploration
 from .witness import shown
 
 #: how many states of each scenario are looked at for a run: first few of each, then more
@@ -129,6 +130,34 @@ def _worlds(sought: Sought, judged: Sequence[Property]) -> list[_World]:
     return worlds
 
 
+def explored(
+    scenario: Scenario,
+    fence: str,
+    judged: Sequence[Property],
+    assumed: Sequence[Assumption],
+    dropped: Sequence[tuple[str, str]],
+    most: int,
+    stop: Callable[[], bool],
+) -> Exploration:
+    """At most so many states of a scenario, where all steps meet these assumptions.
+
+    Raises:
+        KeyboardInterrupt: see `interruption`.
+    """
+    found = explore(
+        scenario,
+        fence,
+        judged,
+        dropped=dropped,
+        max_states=most,
+        stop=stop,
+        wait=False,
+        assumptions=assumed,
+    )
+    heed()
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Unwanted:
     """Does nobody wait for any of these?"""
@@ -157,17 +186,7 @@ def _runs(
     most: int,
     stop: Callable[[], bool],
 ) -> _Searched:
-    found = explore(
-        scenario,
-        sought.fence,
-        judged,
-        dropped=sought.dropped,
-        max_states=most,
-        stop=stop,
-        wait=False,
-        assumptions=assumed,
-    )
-    heed()
+    found = explored(scenario, sought.fence, judged, assumed, sought.dropped, most, stop)
     runs = zip(judged, (each.run for each in found.findings), strict=True)
     told = [(prop, shown(run, prop, assumed)) for prop, run in runs if run is not None]
     return _Searched(told, not found.cut_by)

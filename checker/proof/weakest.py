@@ -30,16 +30,14 @@ from ...specs.lemmas import Lemma, known_for
 from ...specs.properties import Property
 from ..interruption import deferred, heed, noted
 from ..run import Run, RunError, breaks
-from ..search.explore import explore
 from . import houdini
 from .induct import Induction, Known
 from .prove import ProgressFunction
+from .runs import FEW, MANY, explored
 from .witness import met
 
 #: a set of assumptions, by name
 Names = frozenset[str]
-#: how many states of each scenario are looked at for a run: first few of each, then more
-_STATES = (8_000, 400_000)
 #: told what is done at the moment
 Tell = Callable[[str], None]
 
@@ -79,7 +77,7 @@ class Weakest:
 
 
 @dataclass(slots=True)
-class Runs:
+class KnownRuns:
     """Real runs found so far, under any fence: what one build does another often does as well."""
 
     dropped: Sequence[tuple[str, str]] = ()
@@ -111,17 +109,7 @@ class Runs:
             # What is idle is left out, so that what is proved of the scenario can be used.
             assumed = [each for each in ASSUMPTIONS if each.name in taken and not each.idle(scenario)]
             tell(f"a run in {name} that meets {_told(taken)}")
-            found = explore(
-                scenario,
-                fence,
-                [prop],
-                dropped=self.dropped,
-                max_states=states,
-                stop=noted,
-                wait=False,
-                assumptions=assumed,
-            )
-            heed()
+            found = explored(scenario, fence, [prop], assumed, self.dropped, states, noted)
             run = found.findings[0].run
             if run is not None:
                 self.fruitful[name] += 1
@@ -224,7 +212,7 @@ class _Lattice:
 
     fence: Variant
     prop: Property
-    runs: Runs
+    runs: KnownRuns
     always: Names
     given: Sequence[Lemma] | None
     patience: float
@@ -315,7 +303,7 @@ class _Lattice:
 
     def _met(self, taken: Names, but: str | None = None) -> bool:
         """Whether there is a run that meets these; with that one more they would be enough."""
-        for states in _STATES:
+        for states in (FEW, MANY):
             if self._refuted(taken) is not None:
                 return True
             run = self.runs.search(self.fence.name, self.prop, taken, but, states, self.tell)
@@ -368,7 +356,7 @@ def weakest(
     *,
     assume: Collection[str] = (),
     lemmas: Sequence[Lemma] | None = None,
-    runs: Runs | None = None,
+    runs: KnownRuns | None = None,
     patience: float = 20.0,
     tell: Tell = lambda _: None,
 ) -> Weakest:
@@ -385,7 +373,7 @@ def weakest(
     began = time.monotonic()
     for name in assume:
         assumption(name)
-    lattice = _Lattice(fence, prop, runs or Runs(), frozenset(assume), lemmas, patience, tell)
+    lattice = _Lattice(fence, prop, runs or KnownRuns(), frozenset(assume), lemmas, patience, tell)
     interrupted = False
     try:
         lattice.go_through()
@@ -411,7 +399,7 @@ def all_weakest(
         ValueError: as `weakest`.
     """
     found: list[Weakest] = []
-    runs = Runs(dropped)
+    runs = KnownRuns(dropped)
     with deferred():
         for fence, prop in asked:
             if noted():

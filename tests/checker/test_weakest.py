@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tsofence.checker.proof import weakest as finding
 from tsofence.checker.proof.prove import prove
-from tsofence.checker.proof.weakest import Runs, Weakest, weakest
+from tsofence.checker.proof.weakest import KnownRuns, Weakest, weakest
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import Run, breaks
 from tsofence.cli import main
@@ -20,7 +20,7 @@ from tsofence.specs.properties import named
 from ..documents import read_document
 
 
-def needs(fence: str, prop: str, runs: Runs | None = None) -> Weakest:
+def needs(fence: str, prop: str, runs: KnownRuns | None = None) -> Weakest:
     return weakest(fences.whole(fence), named(prop), runs=runs)
 
 
@@ -75,7 +75,7 @@ def test_a_set_is_enough_only_as_a_whole() -> None:
 def test_a_guard_that_is_dropped_takes_the_proof_with_it() -> None:
     """In service mode it is the check alone that is enough: without it nothing is."""
     dropped = tuple((step, "no TSO primary") for step in ("commit", "commit_answer_lost"))
-    found = needs("check-tso-primary", "single-writer", Runs(dropped))
+    found = needs("check-tso-primary", "single-writer", KnownRuns(dropped))
     assert not [each for each in found.sufficient if each.verdict == "proved"]
     assert any(
         run is not None and "service-mode-only" in names and refutes(run, "single-writer", names)

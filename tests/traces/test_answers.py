@@ -23,9 +23,9 @@ from tsofence.traces.sources import reading
 from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.observation import BadInput, LogStep
 from tsofence.traces.story.explained import first_explanation
+from tsofence.traces.story.stopped import what_stands_there
 from tsofence.traces.tell.answered import answered
 from tsofence.traces.tell.replayed import when_of
-from tsofence.traces.tell.stopped import what_stands_there
 
 TESTS = Path(__file__).parents[1]
 REPORTS = TESTS / "reports"

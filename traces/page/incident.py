@@ -15,12 +15,12 @@ from pathlib import Path
 
 from ..explain.replay import Report
 from ..output.terminal import clean
-from ..questions.ask import ask
 from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Observation, Service
 from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
-from ..story.explained import Explained, first_explanation
+from ..story.explained import Explained, asked_of, first_explanation
+from ..story.stopped import why_it_stops
 from . import blame, spans
 from .blame import Fault, Said
 from .flagged import Flagged, Pair, flagged
@@ -502,9 +502,7 @@ def _judged(judgement: object) -> Verdict:
 
 def _asked(trace: Trace, report: Report, explained: Explained) -> Iterator[Verdict]:
     """What people ask, and the answers; what asks why or who has no yes or no."""
-    fitting = [each.fence for each in report.fences if each.conforms]
-    asked = ask(trace, report.properties, report.build, fitting, lambda: explained.writers)
-    for each in asked.answers:
+    for each in asked_of(trace, report, explained).answers:
         says_who = each.question.startswith(("why", "who")) and each.verdict != "unknown"
         evidence = ", ".join(f"{Path(place.file).name}:{place.line}" for place in each.evidence[:_EVIDENCE])
         yield Verdict(
@@ -519,5 +517,5 @@ def _fences(report: Report) -> Iterator[Verdict]:
         verdict = "unknown" if each.conforms is None else "conforms" if each.conforms else "does not conform"
         stop = each.stopped_at
         at = "" if stop is None else f"stopped at {Path(stop.file).name}:{stop.line}"
-        refused = [f"{r.transition} of {short(r.server)} needs: {r.guard}" for r in each.refused_by[:3]]
-        yield Verdict(each.fence, verdict, clean("; ".join(filter(None, [each.note, at, *refused]))))
+        why = why_it_stops(each) if each.conforms is False else ""
+        yield Verdict(each.fence, verdict, clean("; ".join(filter(None, [each.note, at, why]))))

@@ -6,7 +6,7 @@ partly or wholly unknown is read as far as it goes; its `Source` counts and name
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import chain, islice
 from operator import attrgetter
@@ -53,6 +53,8 @@ class _Gathered:
     logs: list[pdlog.Log]
     stretches: dict[str, list[tuple[int, int]]]
     calls: Gathering
+    #: by file what it says that is but a state of etcd
+    states: dict[str, str] = field(default_factory=dict)
     kept: int = 0
 
 
@@ -73,12 +75,11 @@ def read(
     gathered = _Gathered([], [], [], {}, Gathering())
     for text in texts(paths, progress):
         _read_text(text, gathered, group)
-    states = [source for source in gathered.sources if source.reasons[:1] and "--rev=" in source.reasons[0]]
-    if all(source.kind is Kind.IGNORED or source in states for source in gathered.sources):
+    if all(each.kind is Kind.IGNORED or each.file in gathered.states for each in gathered.sources):
         first = gathered.sources[0].file if gathered.sources else "no file"
         expected = "an etcd watch stream, a PD or TSO log, or client samples"
-        if states:
-            raise BadInput(states[0].file, None, expected, states[0].reasons[0])
+        for file, state_of_etcd in gathered.states.items():
+            raise BadInput(file, None, expected, state_of_etcd)
         why = "; ".join(gathered.sources[0].reasons[-1:]) if gathered.sources else ""
         told = f" ({why})" if why else ""
         raise BadInput(first, None, expected, f"name the files or the folder of a recorded run{told}")
@@ -197,7 +198,7 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
 def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
     file = text.name
     tally = Tally(gathered.kept)
-    told, states = _Told(), ""
+    told, state_of_etcd = _Told(), ""
     with text:
         lines = Lines(text, tally)
         kind, peeked = _recognise(lines.ahead())
@@ -223,18 +224,20 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             gathered.watches.append(watch)
             told = _of_watch(watch)
             if watch.states and not watch.seen:
-                states = snapshot.told([line for _, line in peeked])
+                state_of_etcd = snapshot.told([line for _, line in peeked])
         elif kind is Kind.LEASES:
             tally.other += sum(1 for _ in lines)
         gathered.kept = tally.kept
-        reasons = ((states,) if states else ()) + tally.reasons
+        reasons = ((state_of_etcd,) if state_of_etcd else ()) + tally.reasons
         looks_like = None
         if kind is Kind.IGNORED:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
             looks_like = unread_kind(begin)
-            state = snapshot.told(begin) if looks_like is Unread.WATCH else ""
+            state_of_etcd = snapshot.told(begin) if looks_like is Unread.WATCH else ""
             if begin or not lines.damage:
-                reasons += (state or (_why_ignored(looks_like) if begin else "empty"),)
+                reasons += (state_of_etcd or (_why_ignored(looks_like) if begin else "empty"),)
+        if state_of_etcd:
+            gathered.states[file] = state_of_etcd
         if lines.damage:
             reasons += (lines.damage,)
         cut = lines.unfinished is not None and (

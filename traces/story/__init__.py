@@ -2,5 +2,6 @@
 
 From outside: `show` (terminal, sequence diagram, JSON); for pages and `stepping`: `telling`, with `because`
 (its sentences), `otherwise` (what else was possible), `spelling` (values) and `words`; `explained` is what a
-recording's explanation says of it; a `document` is the type of its JSON.
+recording's explanation says of it, `stopped` where there is none, and why; a `document` is the type of its
+JSON.
 """

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from ...checker.run import RunError
 from ..explain.replay import Report
+from ..questions.ask import Asked, ask
+from ..sources.trace import Trace
 from .telling import take, words_of
 from .words import WORDS
 
@@ -56,3 +58,17 @@ def first_explanation(report: Report) -> Explained:
             now = taken.say.read(frame.after, "now")
             faults.append(Supposed(now, server, name, words_of(taken, frame)))
     return Explained(verdict.fence, writers, tuple(faults))
+
+
+def asked_of(trace: Trace, report: Report, explained: Explained | None = None) -> Asked:
+    """What people ask of a recording, on one clock, and the answers.
+
+    ``explained``: its first explanation, if it is known; else that is taken only if no line answers.
+    """
+    return ask(
+        trace,
+        report.properties,
+        report.build,
+        [each.fence for each in report.fences if each.conforms],
+        lambda: (explained or first_explanation(report)).writers,
+    )

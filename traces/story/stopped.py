@@ -8,7 +8,7 @@ from ..output.terminal import clean
 from ..questions.answer import clock
 from ..sources.observation import KeyEvent, LogEvent
 from ..sources.quoting import quoted
-from ..story.words import in_general
+from .words import in_general
 
 
 def what_stands_there(verdict: FenceVerdict) -> str:

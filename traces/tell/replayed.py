@@ -22,9 +22,9 @@ from ..sources.offsets import ANYTHING
 from ..sources.offsets import told as ahead_by
 from ..sources.settings import Name
 from ..sources.trace import WATCHES, Source
+from ..story.stopped import what_stands_there, why_it_stops
 from .names import Names as _Names
 from .shown import Next, next_steps
-from .stopped import what_stands_there, why_it_stops
 from .summary import Outcome, sentence
 from .tables import FewLines, columns, files_written, indented, said, style_of, verdict_text
 

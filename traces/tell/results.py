@@ -26,10 +26,10 @@ from ..sources.offsets import Clock, Span, bounds
 from ..sources.settings import Name, Settings
 from ..sources.trace import Source
 from ..story import show
+from ..story.stopped import what_stands_there
 from . import documents
 from .answered import answers, terms
 from .needed import verdict
-from .stopped import what_stands_there
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
     from ...checker.certificates.solvers import Solver
