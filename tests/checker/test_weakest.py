@@ -85,7 +85,7 @@ def test_a_guard_that_is_dropped_takes_the_proof_with_it() -> None:
 
 def test_a_set_that_falls_short_is_not_called_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the search looks at no state, nothing is said to be needed."""
-    monkeypatch.setattr(finding, "_STATES", ())
+    monkeypatch.setattr(finding.KnownRuns, "search", lambda *_: None)
     found = needs("off", "two-of-a-kind")
     (enough,) = found.sufficient
     assert dict(enough.without) == {"no-stale-deletes": None}
