@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..model.behaviours import client_mode
+from ..model.language.choice import no_such
 from ..model.language.expr import FALSE, NOBODY, TRUE, Expr, both, either, forall, negate
 from ..model.language.transition import SELF, Kind, Step, Transition
 from ..model.pd import state as s
@@ -192,4 +193,4 @@ def assumption(name: str) -> Assumption:
     for known in ASSUMPTIONS:
         if known.name == name:
             return known
-    raise ValueError(f"unknown assumption {name!r}; choose from {', '.join(a.name for a in ASSUMPTIONS)}")
+    raise ValueError(no_such("assumption", name, (each.name for each in ASSUMPTIONS)))
