@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from tsofence import cli, options
-from tsofence.traces.live import samples
+from tsofence.traces.live import samples, tso
 from tsofence.traces.live.collect import Order, Recorded, record
 from tsofence.traces.live.gateway import Access
 from tsofence.traces.live.gateway import Gateway as Client
@@ -44,23 +44,15 @@ def etcd() -> Gateway:
     return made
 
 
-def sampled(
-    folder: Path,
-    gateway: Gateway,
-    happens: Callable[[Sampler], None],
-    *pds: str,
-    access: Access | None = None,
-) -> list[Call]:
-    """What is written while something happens, but for what the gateway, which speaks no gRPC, was asked."""
-
-    gateway.members |= {f"of {url}": [url] for url in pds}
-    said: list[str] = []
+def followed(
+    folder: Path, gateway: Gateway, happens: Callable[[Sampler], None], access: Access | None = None
+) -> Path:
+    """What is written while something happens."""
+    file, said = folder / "samples.jsonl", list[str]()
 
     async def sampling() -> None:
         async with Client([gateway.url]) as client:
-            with closing(
-                Sampler(client, access or Access(), folder / "samples.jsonl", said.append, 0.001)
-            ) as sampler:
+            with closing(Sampler(client, access or Access(), file, said.append, 0.001)) as sampler:
                 stop = asyncio.Event()
 
                 async def then_stop() -> None:
@@ -73,7 +65,19 @@ def sampled(
 
     with serving(gateway):
         asyncio.run(sampling())
-    trace = read([folder / "samples.jsonl"])
+    return file
+
+
+def sampled(
+    folder: Path,
+    gateway: Gateway,
+    happens: Callable[[Sampler], None],
+    *pds: str,
+    access: Access | None = None,
+) -> list[Call]:
+    """The calls of that, but for what the gateway, which speaks no gRPC, was asked."""
+    gateway.members |= {f"of {url}": [url] for url in pds}
+    trace = read([followed(folder, gateway, happens, access)])
     assert all(source.whole for source in trace.sources)
     return [call for call in trace.calls if call.endpoint != gateway.url]
 
@@ -123,6 +127,23 @@ def test_no_timestamp_is_a_call_without_one(
         calls = sampled(tmp_path, etcd(), some, oracle.url)
     assert {call.error for call in calls} == {says}
     assert {(call.physical, call.logical) for call in calls} == {(0, 0)}
+
+
+def test_it_ends_though_a_call_keeps_that_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As gRPC does with a cancellation that comes while a refused call begins."""
+    asked: list[str] = []
+
+    async def ask(_: object, kind: str, *__: object) -> tuple[int, int]:
+        asked.append(kind)
+        assert len(asked) == 1, "it goes on"
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise tso.Failed("UNAVAILABLE: not leader")
+
+    monkeypatch.setattr(tso, "ask", ask)
+    gateway = etcd()
+    gateway.members = {}
+    assert not followed(tmp_path, gateway, lambda _: until(lambda: bool(asked))).exists()
 
 
 def test_a_pd_is_asked_once_whatever_it_calls_itself(tmp_path: Path) -> None:

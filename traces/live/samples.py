@@ -124,6 +124,8 @@ class Sampler:
                     physical, logical = await tso.ask(connection, kind, cluster, ANSWER_S)
                 except tso.Failed as why:
                     error = str(why)[:MAX_TEXT]
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError  # gRPC keeps to itself one that comes as a call fails
                 told = {
                     "client": client,
                     "kind": kind,
