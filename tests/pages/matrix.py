@@ -49,10 +49,8 @@ BEFORE_TSO = ("release-6.5",)
 REPAIRED = ("master-2026-08", "release-8.5")
 REPAIRS = ("check-tso-primary", "save-cas", fences.ALL[-1])
 THOROUGH = ("rolling-upgrade", "tso-restart", "pd-failover")
-#: whose tables of times take minutes for each system, but where they come with tsofence: the fences that are
-#: asked all the same, on the base alone
+#: whose tables of times take minutes for each system: the fences that are asked all the same, on the base
 LARGE: dict[str, tuple[str, ...]] = {
-    "mixed-upgrade": fences.ALL,
     "tso-pair": (fences.NONE, "check-tso-primary"),
     "client-sync": (fences.NONE, "check-tso-primary"),
 }
