@@ -84,7 +84,7 @@ class Run:
         rules = {made.name: made.rule for made in system.transitions(fences.whole(self.fence))}
         taken = [rules[move.transition] for move in self.moves if move.transition in rules]
         faults = {fault for rule in taken for fault in (rule.budget, rule.needs)}
-        return fences.parse(self.fence).behaving(behaviours.allowed(faults.__contains__))
+        return behaviours.behaving(fences.parse(self.fence), faults.__contains__)
 
 
 #: the true time at which a run that was found is told; far enough from PD's zero time

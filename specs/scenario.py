@@ -135,7 +135,7 @@ class Scenario:
         Raises:
             KeyError: a guard to drop that does not exist.
         """
-        fence = fence.behaving(behaviours.allowed(self.allows))
+        fence = behaviours.behaving(fence, self.allows)
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
         return Configuration(

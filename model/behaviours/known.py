@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ..language.variant import Variant
 from . import (
@@ -32,6 +32,7 @@ BY_FAULT: dict[str, Variant] = {
 }
 
 
-def allowed(allows: Callable[[str], bool] = lambda fault: True) -> Iterator[Variant]:
-    """Those whose fault may happen."""
-    return (behaviour for fault, behaviour in BY_FAULT.items() if allows(fault))
+def behaving(variant: Variant, allows: Callable[[str], bool] = lambda fault: True) -> Variant:
+    """The variant with what its servers do under the faults that may happen."""
+    there = BY_FAULT | variant.under
+    return variant.behaving(behaviour for fault, behaviour in there.items() if allows(fault))

@@ -41,6 +41,7 @@ class Variant:
 
     ``parts``: the names of what was joined, this one's last.  ``builds_on``: variants whose changes are made
     first, and which this one may change.  ``lacks``: the names of variants of which it has nothing.
+    ``under``: by fault, what its servers do under it instead of what others do.
     """
 
     def __init__(
@@ -51,12 +52,15 @@ class Variant:
         source: str = "",
         builds_on: Sequence[Variant] = (),
         lacks: Sequence[Variant] = (),
+        under: Mapping[str, Variant] | None = None,
     ) -> None:
         self.name = name
         self.meaning = meaning
         self.source = source
         self.parts: tuple[str, ...] = (name,)
         self.lacks = frozenset(other.name for other in lacks)
+        self.under = {fault: variant for other in builds_on for fault, variant in other.under.items()}
+        self.under |= under or {}
         self._changes: dict[tuple[str, str, str], _Change] = {}
         #: what holds beside the meaning of a name, by that name, and what is enough instead of it
         self._also: list[_Change] = []
@@ -72,7 +76,7 @@ class Variant:
     @property
     def changes(self) -> bool:
         """Does it change anything?"""
-        return bool(self._changes or self._also or self._either or self.lacks)
+        return bool(self._changes or self._also or self._either or self.lacks or self.under)
 
     def _say(self, kind: str, of: str, name: str, value: object) -> None:
         key = (kind, of, name)
@@ -169,6 +173,7 @@ class Variant:
         both_of_them = Variant(f"{self.name}+{other.name}", f"{self.meaning}; {other.meaning}")
         both_of_them.parts = self.parts + other.parts
         both_of_them.lacks = self.lacks | other.lacks
+        both_of_them.under = {**self.under, **other.under}
         both_of_them._changes = self._changes | other._changes
         both_of_them._also = self._also + other._also
         both_of_them._either = self._either + other._either

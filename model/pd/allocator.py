@@ -24,7 +24,8 @@ from .state import (
     Slot,
 )
 
-_MAX_TRIES = 3
+#: `maxUpdateTSORetryCount`
+MAX_TRIES = 3
 
 #: the guard by which a scenario bounds how much clients ask for
 DEMAND_LEFT = "the scenario lets clients ask for so much"
@@ -52,7 +53,7 @@ def next_physical(n: Expr) -> Expr:
     return ite(clock_moved(n), s.clock(n), s.physical[n] + UNIT)
 
 
-def _room(n: Expr, target: Expr) -> Expr:
+def room(n: Expr, target: Expr) -> Expr:
     """The saved window reaches further than the guard past ``target``."""
     return GUARD < s.saved[n] - target
 
@@ -189,7 +190,7 @@ def _updates(n: Expr) -> dict[str, Expr]:
     return {
         "memory is set": s.initialised[n],
         "nothing else in flight": s.job[n] == JOB.none,
-        "a try is left": s.tries[n] < _MAX_TRIES,
+        "a try is left": s.tries[n] < MAX_TRIES,
         "promoted": s.promoted[n],
         "serving, or trying again": either(s.serving(n), again),
         "clock moved on or logical part runs short": either(clock_moved(n), runs_short),
@@ -206,7 +207,7 @@ def _looks_again(n: Expr) -> Expr:
 def update_in_memory(n: Expr) -> Step:
     """`updateTimestamp` moves the physical part on within the saved window."""
     return Step(
-        guard={**_updates(n), "window has room": _room(n, next_physical(n))},
+        guard={**_updates(n), "window has room": room(n, next_physical(n))},
         effect={
             "physical": next_physical(n),
             "logical": s.NO_LOGICAL,
@@ -220,7 +221,7 @@ def update_in_memory(n: Expr) -> Step:
 def update_begin(n: Expr) -> Step:
     """`updateTimestamp` needs a new window and begins its transaction."""
     return Step(
-        guard={**_updates(n), "window is used up": negate(_room(n, next_physical(n)))},
+        guard={**_updates(n), "window is used up": negate(room(n, next_physical(n)))},
         effect={
             "job": JOB.update,
             "stage": STAGE.begun,
@@ -234,7 +235,7 @@ def update_begin(n: Expr) -> Step:
 def reset(n: Expr) -> Step:
     """Three tries failed: `Reset(true)` clears the memory and resigns if still serving."""
     return Step(
-        guard={"memory is set": s.initialised[n], "three tries failed": s.tries[n] == _MAX_TRIES},
+        guard={"memory is set": s.initialised[n], "three tries failed": s.tries[n] == MAX_TRIES},
         effect={**s.forget_memory(), "role": ite(s.serving(n), ROLE.resigning, s.role[n])},
     )
 
@@ -278,7 +279,7 @@ def overflow(n: Expr) -> Step:
             "serving": s.serving(n),
             "no admin reset holds the memory": _unlocked(n),
             "logical part is used up": LIMIT <= s.logical[n] + 1,
-            "window has room": _room(n, next_physical(n)),
+            "window has room": room(n, next_physical(n)),
         },
         effect={"physical": next_physical(n), "logical": s.NO_LOGICAL},
     )
@@ -300,7 +301,7 @@ def admin_reset(n: Expr) -> Step:
     """`resetUserTimestamp` moves the memory forward by BY; no trace of it in etcd."""
     target = s.physical[n] + BY
     return Step(
-        guard={**_resets(n), "window has room": _room(n, target)},
+        guard={**_resets(n), "window has room": room(n, target)},
         effect={"physical": target, "logical": s.NO_LOGICAL},
     )
 
@@ -310,7 +311,7 @@ def admin_reset_begin(n: Expr) -> Step:
     """`resetUserTimestamp` goes near or past the saved window: it saves first."""
     target = s.physical[n] + BY
     return Step(
-        guard={**_resets(n), "window is used up": negate(_room(n, target))},
+        guard={**_resets(n), "window is used up": negate(room(n, target))},
         effect={"job": JOB.admin, "stage": STAGE.begun, "next": target},
     )
 

@@ -178,7 +178,7 @@ def whole(name: str) -> Variant:
     Raises:
         ValueError: an unknown name, or two that exclude each other; the message says what there is.
     """
-    return parse(name).behaving(behaviours.allowed())
+    return behaviours.behaving(parse(name))
 
 
 def parse(name: str) -> Variant:

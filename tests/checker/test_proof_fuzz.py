@@ -97,7 +97,7 @@ def assuming(of: System, world: Scenario) -> str:
     if not of.assume:
         return of.fence
     variant = Variant(ASSUMED, "what is assumed of each step", source="a test")
-    whole = fences.parse(of.fence).behaving(behaviours.allowed(world.allows))
+    whole = behaviours.behaving(fences.parse(of.fence), world.allows)
     whole.name = ASSUMED
     for step in system.transitions(whole):
         for each in of.assumptions:
@@ -106,6 +106,7 @@ def assuming(of: System, world: Scenario) -> str:
     made = whole.joined(variant)
     # it has them already
     made.name, made.lacks = ASSUMED, frozenset(each.name for each in behaviours.BY_FAULT.values())
+    made.under = {}
     return fences.add(made)
 
 
@@ -173,7 +174,7 @@ def _needed(proof: Induction) -> tuple[Constraint, ...]:
 
 def _there(of: System, world: Scenario) -> tuple[tuple[str, str], ...]:
     """The guards that are left out, of steps that this world has."""
-    whole = fences.parse(of.fence).behaving(behaviours.allowed(world.allows))
+    whole = behaviours.behaving(fences.parse(of.fence), world.allows)
     guards = {(step.name, label) for step in system.transitions(whole) for label in step.step.guard}
     return tuple(each for each in of.dropped if each in guards)
 

@@ -43,10 +43,14 @@ NOTED = {"count": 1, "note": 1, "pick": 1}
 
 def run(steps: str, *, api: tuple[int, ...], fence: str = "off", dynamic: int = 0) -> Run:
     """A run of two PDs and a TSO server: ``commit3 notes3 grant1`` takes these steps of these servers;
-    ``notes`` is a grant that the observer remembers.  ``api``: the PDs that are in API mode."""
+    ``notes`` is a grant that the observer remembers, ``wait2`` two units of time.  ``api``: the PDs in
+    API mode."""
     moves = []
     for step in steps.split():
         name, server = step[:-1], int(step[-1])
+        if name == "wait":
+            moves.append(Move("tick", 0, {"by": server}))
+            continue
         given = NOTED if name == "notes" else GRANT if name == "grant" else {}
         moves.append(Move("grant" if name == "notes" else name, server, given))
     return Run(
@@ -264,3 +268,63 @@ def test_wider_and_narrower_exclude_each_other() -> None:
         VariantError, match=r"test_behaviours\.py:\d+: definition 'serving' is made wider here"
     ):
         system.transitions(one.joined(other))
+
+
+# --- an update beside a TSO server's own sync ------------------------------------------------------------
+
+#: a TSO server syncs for a client, a PD saves, and when that is used up the TSO server wins its election
+SYNCED = (
+    "register3 client_load3 client_begin3 client_load_window3 client_commit3 "
+    "campaign1 sync_load1 sync_begin1 load_window1 commit1 wait8 campaign3 sync_load3"
+)
+BESIDE = f"{SYNCED} sync_begin3 load_window3 wait1 early_begin3"
+
+
+def after(steps: str, fence: str = "release-8.5") -> dict[str, int]:
+    """What the TSO server then has, and the key."""
+    made = run(steps, api=(2,), fence=fence)
+    *_, last = follow(made)
+    layout = made.machine().layout
+    told = {name: layout.read(last.after, name, 3) for name in ("initialised", "physical", "saved", "tries")}
+    return {**told, "timestamp": layout.read(last.after, "timestamp")}
+
+
+def test_an_update_saves_beside_the_sync_of_its_campaign() -> None:
+    first = {"initialised": 1, "physical": 1008, "saved": 1011, "tries": 0, "timestamp": 1011}
+    assert after(f"{BESIDE} commit3") == first
+    then = {"initialised": 1, "physical": 1009, "saved": 1012, "tries": 0, "timestamp": 1012}
+    assert after(f"{BESIDE} commit3 grant3 client_load_window3 client_commit3 grant3") == then
+
+
+@pytest.mark.parametrize("fence", ["off", "master-2026-08", "nextgen-8.5.4"])
+def test_from_8_6_on_an_update_waits_until_it_is_promoted(fence: str) -> None:
+    assert "early_begin" not in {each.name for each in system.transitions(fences.whole(fence))}
+
+
+@pytest.mark.parametrize("build", ["release-7.5", "release-8.5"])
+def test_up_to_8_5_it_does_not(build: str) -> None:
+    assert "early_begin" in {each.name for each in system.transitions(fences.whole(build))}
+
+
+def test_an_update_beside_a_sync_needs_what_a_client_has_set() -> None:
+    for steps, label in [
+        (SYNCED.replace("wait8", "wait1"), "window is used up"),
+        (f"{BESIDE}", "no other update in flight"),
+        (f"{SYNCED} sync_begin3 load_window3 commit3", "not promoted yet"),
+        ("register3 campaign3 sync_load3", "a client's sync has succeeded in this process"),
+    ]:
+        with pytest.raises(RunError, match=label):
+            after(f"{steps} early_begin3")
+    with pytest.raises(RunError, match="no update from before it was promoted is under way"):
+        after(f"{BESIDE} commit3 wait5 update_begin3")
+
+
+def test_an_update_beside_a_sync_does_not_set_a_memory_that_was_cleared() -> None:
+    gone = f"{BESIDE} keepalive_stops3 wait3 step_down3 client_load_window3 client_commit3"
+    assert after(gone) == {"initialised": 0, "physical": 0, "saved": 0, "tries": 0, "timestamp": 1012}
+
+
+def test_an_update_beside_a_sync_counts_its_tries() -> None:
+    refused = f"{SYNCED} early_begin3 sync_begin3 load_window3 commit3 client_refused_not_greater3"
+    assert after(refused)["tries"] == 1
+    assert after(f"{refused} wait2 update_begin3 load_window3 commit3")["tries"] == 0

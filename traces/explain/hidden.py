@@ -206,12 +206,16 @@ class Hidden:
             yield d
 
     def _begun_by_client(self, draft: Draft, n: int, value: int) -> Iterator[Draft]:
-        """A client has made a TSO server sync, and that has begun to save ``value``.
+        """A client has made a TSO server sync, and that has begun to save ``value``; or an update has, after
+        such a sync and beside its own.
 
         Where the server's own sync goes on beside it, that has read all that it reads, or nothing yet.
         """
         if draft.world.kinds[n - 1] is not Kind.TSO:
             return
+        update = draft.copy()
+        if self._begins_early_update(update, n, value):
+            yield update
         if draft.get("promoted", n) and not self._wide and draft.get("client_stage", n) == IDLE:
             return
         d = draft.copy()
@@ -223,6 +227,17 @@ class Hidden:
             if own and self._drive(beside, n, None):
                 yield beside
         yield d
+
+    def _updates_early(self, d: Draft, n: int) -> bool:
+        """What is kept as a client's sync is an update that has not waited for the server's own."""
+        return ("early_begin", n) in d.world.index and bool(d.get("requested", n))
+
+    def _begins_early_update(self, d: Draft, n: int, value: int) -> bool:
+        """An update begins to save that beside the server's own sync, with the memory that a client's set."""
+        idle = d.get("client_stage", n) == IDLE and not d.get("promoted", n)
+        if not idle or not d.get("initialised", n) or not self._updates_early(d, n):
+            return False
+        return self._reads(d, n, value - self._window(n)) and d.do("early_begin", n)
 
     def _has_to_sync(self, d: Draft, n: int) -> bool:
         """The server does not lead, or has not synced since it was elected."""

@@ -8,7 +8,7 @@ window of who saved it is a clock reading, a lease that ran out was not kept ali
 |---|---|
 | leader or primary key put | campaign |
 | leader or primary key deleted | revoke, lease_runs_out, drop_own_key |
-| timestamp key put | commit, of a server's own or of a client's sync (`wide`: commit_answer_lost) |
+| timestamp key put | commit: own, of a client's sync, of an early update (`wide`: commit_answer_lost) |
 | registry key put, deleted | register; registration_ends or registration_lapses |
 | expected primary put | expects_itself or chosen_as_primary |
 | expected primary deleted | expected_key_goes or delete_expected_primary |
@@ -209,18 +209,22 @@ class _Try(Hidden):
             own, client = self._begun(draft, n, value, attempt), self._begun_by_client(draft, n, value)
             for slot, begun in ((OWN_SLOT, own), (CLIENTS_SLOT, client)):
                 for d in begun:
-                    if self._would_tell(n) and (slot == CLIENTS_SLOT or d.get("job", n) == SYNC):
+                    syncs = not self._updates_early(d, n) if slot == CLIENTS_SLOT else d.get("job", n) == SYNC
+                    if self._would_tell(n) and syncs:
                         d.world.silent.add(n)
                         d.refuse(slot + "commit", n, "the server's log would tell of that sync")
                         continue
                     if d.get(slot + "next", n) + self._window(n) != value:
                         d.refuse(slot + "commit", n, "another value is being saved")
                         continue
-                    lost = d.copy() if self._wide else None
-                    if self._drive(d, n, "commit", slot):
-                        yield d
-                    if lost and self._drive(lost, n, "commit_answer_lost", slot):
-                        yield lost
+                    beside = d.copy()
+                    ready = [d, beside] if self._begins_early_update(beside, n, self._seen.then) else [d]
+                    for each in ready:
+                        lost = each.copy() if self._wide else None
+                        if self._drive(each, n, "commit", slot):
+                            yield each
+                        if lost and self._drive(lost, n, "commit_answer_lost", slot):
+                            yield lost
 
     def _would_tell(self, n: int) -> bool:
         """The server's log would say that a sync of its saved this value, and does not."""
@@ -243,6 +247,9 @@ class _Try(Hidden):
         for n in self._seen.writers or draft.world.servers:
             if draft.world.kinds[n - 1] is Kind.TSO:
                 yield from self._clients_sync_early(draft, n, value)
+                beside = draft.copy()
+                if self._begins_early_update(beside, n, value):
+                    yield beside
             if draft.get("job", n) != NO_JOB or draft.get("role", n) != LEADER:
                 continue
             d = draft.copy()

@@ -39,7 +39,8 @@ class Seen:
     whose log tells that it tried to, at least. `elected`: the
     PD that wins next, 0 if none. `tried` is the value (ns) that a refused save wanted to write, if known.
     `again`: the server had started before. `api`: a PD starts, in API mode or not. `chosen`: the TSO server
-    that the next event of the expected primary names, 0 if none.
+    that the next event of the expected primary names, 0 if none. `then`: what the next save saves (ns), 0 if
+    there is none.
     """
 
     what: KeyEvent | LogEvent | Granted
@@ -57,6 +58,7 @@ class Seen:
     api: bool | None = None
     chosen: int = 0
     attempted: tuple[int, ...] = ()
+    then: int = 0
 
     @property
     def where(self) -> Where:

@@ -179,7 +179,7 @@ def _etcd_stream(
     attempted: Mapping[int, tuple[int, ...]],
 ) -> list[Seen]:
     stream: list[Seen] = []
-    elected = chosen = 0
+    elected = chosen = then = 0
     for index in reversed(range(len(events))):
         event = events[index]
         number = servers.number(event.server)
@@ -196,12 +196,15 @@ def _etcd_stream(
                 elected=elected,
                 chosen=chosen,
                 attempted=attempted.get(index, ()),
+                then=then,
             )
         )
         if event.key is Key.LEADER and event.put:
             elected = number
         elif event.key is Key.EXPECTED_PRIMARY:
             chosen = number if event.put else 0
+        elif event.key is Key.TIMESTAMP:
+            then = event.timestamp_ns or 0
     return stream[::-1]
 
 

@@ -137,11 +137,19 @@ class Spelling:
             "logical": str(logical),
             "window": self.time(saved),
             "save": self._saving(state, number, OWN, self.read(state, "job", number)),
-            "client's sync": self._saving(state, number, CLIENTS, JOB.sync.value),
+            "client's sync": self._saving(
+                state, number, CLIENTS, (JOB.update if self.updates_early(state, number) else JOB.sync).value
+            ),
             "failed saves": str(tries),
             "clock": self.skew(skew),
             **self._others(state, number),
         }
+
+    def updates_early(self, state: State, number: int) -> bool:
+        """What is in flight where a client's sync was is an update: there is no second such sync."""
+        known = "requested" in self._layout.vocabulary.variables
+        in_flight = self.read(state, "client_stage", number) != STAGE.idle.value
+        return known and in_flight and bool(self.read(state, "requested", number))
 
     def _saving(self, state: State, number: int, slot: Slot, job: int) -> str:
         """The save in flight and how far it is, a part a line."""

@@ -229,6 +229,7 @@ def _values(run: Run, say: Spelling, frame: Frame) -> dict[str, str]:
     goes_on = becomes(slot.prefix + "next") or was(slot.prefix + "next")
     by_clock = goes_on == say.read(frame.before, "now") + was("skew")
     syncs = slot is CLIENTS or was("job") == JOB.sync.value
+    early = say.updates_early(frame.before, n)
     return {
         "key": "primary" if run.kinds[n - 1] is Kind.TSO else "leader",
         "leaves": "exits" if was("role") == ROLE.closing.value else "resigns",
@@ -241,6 +242,7 @@ def _values(run: Run, say: Spelling, frame: Frame) -> dict[str, str]:
         "next": say.time(goes_on),
         "origin": "its clock" if by_clock else "above the window",
         "window": say.window(goes_on, n),
+        "whose": "update" if early else "client's sync",
         "expected": say.time(was(slot.prefix + "seen") if syncs else was("saved")),
         "granted": say.granted(frame) if "count" in frame.move.inputs else "",
         **{f"etcd_{name.replace(' ', '_')}": value for name, value in say.etcd(frame.before).items()},

@@ -32,7 +32,7 @@ def plain(name: str) -> Words:
 
 
 #: what stands for a value where none is known
-_UNTOLD = defaultdict(lambda: "…", key="election", leaves="leaves")
+_UNTOLD = defaultdict(lambda: "…", key="election", leaves="leaves", whose="client's sync")
 
 
 def in_general(name: str) -> str:
@@ -101,6 +101,7 @@ WORDS = {
     "sync_begin": Words("sync: next = {next} ({origin})"),
     "sync_abandon": Words("drops the sync: not leader any more"),
     "update_in_memory": Words("update: physical moves to {physical} within its window"),
+    "early_begin": Words("update beside its own sync: next = {next}, needs a new window"),
     "update_begin": Words("update: next = {next}, needs a new window"),
     "reset": Words("three saves failed: Reset clears its memory"),
     "stale_failure_clears": Words(
@@ -134,14 +135,15 @@ WORDS = {
     "request_lost": Words("save fails: no answer from etcd", To.LOST, fault=True),
 }
 
-#: of a sync that a client's request began; those of the save are told as of the server's own
+#: of a sync that a client's request began, or of an update kept there; those of the save are told as of the
+#: server's own
 _CLIENTS = {
     "load": Words("a client makes it sync: loads timestamp: {etcd_timestamp}", To.ETCD),
     "skip": Words("skips the client's sync: the key holds what it saved last"),
     "begin": Words("client's sync: next = {next} ({origin})"),
     "abandon": Words("drops the client's sync: not leader"),
     **{
-        name: Words(f"client's sync: {WORDS[name].text}", WORDS[name].to, WORDS[name].fault)
+        name: Words(f"{{whose}}: {WORDS[name].text}", WORDS[name].to, WORDS[name].fault)
         for name in (
             "find_own_key",
             "refused_not_leader",
