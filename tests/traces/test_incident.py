@@ -268,6 +268,24 @@ def test_what_repeats_is_one_row() -> None:
     assert [(row.text, row.times) for row in rows] == [("sync start", 50), ("ready to serve", 1)]
 
 
+def test_rows_that_come_again_in_turn_stand_once() -> None:
+    steps = [LogStep.SYNC_START, LogStep.WINDOW_LOADED, LogStep.WINDOW_LOADED, LogStep.SAVE_REFUSED]
+    elected = [LogStep.CAMPAIGN_START, LogStep.CAMPAIGN_WON]
+    told = [*elected, LogStep.STEP_DOWN, *elected, *steps * 40, *steps[:2], LogStep.SERVER_EXIT]
+    lines = [
+        LogEvent(Where("pd.log", 1), "pd1", Service.PD, 10**18 + i * MS, step) for i, step in enumerate(told)
+    ]
+    other = LogEvent(Where("tso.log", 1), "tso1", Service.TSO, 10**18 + 20 * MS, LogStep.SYNC_START)
+    trace = replace(trace_of([]), logs=(*lines, other))
+    rows = incident(trace, replay(trace, ["off"], properties=["unique"])).happened
+    mine = [(row.text, row.times) for row in rows if row.who == "pd1"]
+    assert [text for text, _ in mine[:5]] == [step.value for step in told[:5]], "what comes twice stays"
+    assert mine[5:8] == [("sync start", 40), ("window loaded", 80), ("save refused", 40)]
+    assert [times for _, times in mine[8:]] == [1, 1, 1]
+    assert [row.at for row in rows] == sorted(row.at for row in rows)
+    assert {row.until - row.at for row in rows if row.times == 40} == {39 * len(steps) * MS}
+
+
 # --- documents --------------------------------------------------------------------------------------------
 
 
