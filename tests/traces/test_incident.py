@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tsofence import cli
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.judge.exact import judge
+from tsofence.traces.output.terminal import Terminal
 from tsofence.traces.page import pages
 from tsofence.traces.page.drawing import COLUMNS, drawing
 from tsofence.traces.page.flagged import flagged
@@ -28,6 +29,7 @@ from tsofence.traces.sources.offsets import Clock, Clocks
 from tsofence.traces.sources.settings import Setting
 from tsofence.traces.sources.settings import Settings as Times
 from tsofence.traces.sources.trace import Trace
+from tsofence.traces.tell.replayed import replayed
 
 TESTS = Path(__file__).parents[1]
 MS = 10**6
@@ -144,6 +146,17 @@ def test_who_answered_from_memory_and_who_waited_is_named() -> None:
         in found[3]
     )
     assert found[-1].startswith("A client of PD's library got no timestamp from 07:09:28.642 to 07:09:46.586")
+
+
+def test_the_terminal_tells_the_cause_that_the_page_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    trace, report = recorded("upgrade-unfenced")
+    cause = pages.first_cause(trace, report)
+    assert cause == said(shown("upgrade-unfenced"))
+    Terminal().print(replayed(report, {}, details=False, cause=cause))
+    told = " ".join(capsys.readouterr().out.split())
+    at = [told.index(f"· {each}") for each in cause]
+    assert at == sorted(at)
+    assert at[-1] < told.index("from, to (UTC)"), "before the numbers"
 
 
 def test_a_healthy_cluster_is_not_accused() -> None:

@@ -33,8 +33,10 @@ _REPEATED = ((1, 2), *((length, 3) for length in range(2, 9)))
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A line of a log or an event of etcd, in words; ``times``: so often until ``until``, alone or in turn with
-    the rows about it."""
+    """A line of a log or an event of etcd, in words.
+
+    ``times``: so often until ``until``, in a row or in turn with the rows about it.
+    """
 
     at: int
     until: int
