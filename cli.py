@@ -500,12 +500,17 @@ def replay(
             witnesses=witnesses or (options.Many.MOST if drawn == "csv" else 0),
         )
     written = outlet.write_runs({(v.fence, "explanation"): v.run for v in found.fences if v.run is not None})
-    asked_of_it = asked_of(on_one_clock(trace, found.clocks), found)
+    aligned = on_one_clock(trace, found.clocks)
+    asked_of_it = asked_of(aligned, found)
     places = Places(trace)
-    outlet.console.print(replayed(found, written, details=details, places=places))
+    cause: list[str] = []
+    with outlet.held:
+        if any(each.verdict == "violated" for each in found.properties):
+            cause = pages.first_cause(aligned, found)
+    outlet.console.print(replayed(found, written, details=details, places=places, cause=cause))
     if drawn is not None:
         with outlet.held:
-            put(_DRAWN[drawn](on_one_clock(trace, found.clocks), found), target)
+            put(_DRAWN[drawn](aligned, found), target)
     tried = [each.fence for each in found.fences]
     for judgement in found.properties if shrunk_to else ():
 

@@ -11,7 +11,7 @@ import pytest
 
 from tsofence.checker.search.findings import Exploration, Progress
 from tsofence.specs import scenario
-from tsofence.traces.output.terminal import WIDTH, Terminal
+from tsofence.traces.output.terminal import Terminal
 from tsofence.traces.tell import progress
 from tsofence.traces.tell.matrix import Exploring
 from tsofence.traces.tell.progress import Heartbeat, Steps
@@ -38,8 +38,7 @@ def test_lines_come_as_long_as_it_lasts() -> None:
         assert told.enough.wait(60)
     found = told.getvalue().splitlines()
     assert (found[0], found[2], {*found[2:]}) == ("one", "three", {"three"})
-    assert found[1].startswith("two two")
-    assert len(found[1]) <= WIDTH
+    assert found[1].strip() == " ".join(["two"] * 100), "nothing is cut off, however narrow the console is"
     assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
 
 
@@ -72,7 +71,7 @@ def test_what_a_line_says() -> None:
     screen.progress("off", Progress(12_000, 30_000, 17, 100, 24_000, 6.0, 0, 1, {}))
     screen.progress("save-cas", Progress(0, 0, 0, 0, None, 0.0, 0, 1, {}, "proving"))
     assert untimed(screen.line()) == (
-        "exploring off: 12 k states, depth 17, ~12 s left; exploring save-cas: proving, N s; 1 waiting"
+        "exploring off: 12 k states, depth 17, ~12 s left; save-cas: proving, N s; 1 waiting"
     )
     screen.done(Exploration("x", "off", 1, 1, 1, 1.0, (), (), (), (), ()))
     assert untimed(screen.line()) == "exploring save-cas: proving, N s; 1 done; 1 waiting"

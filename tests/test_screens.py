@@ -22,15 +22,17 @@ from rich.console import Console, Group
 from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
+from tsofence.checker.search.explore import ALL_VIOLATED
 from tsofence.checker.search.findings import Exploration, Finding
 from tsofence.model.variants import fences
-from tsofence.specs import properties
+from tsofence.specs import properties, scenario
 from tsofence.traces.explain import replay
 from tsofence.traces.explain.conformance import FenceVerdict, Refused
 from tsofence.traces.explain.telling import most_telling
 from tsofence.traces.runs import files
 from tsofence.traces.sources.observation import Where
 from tsofence.traces.story.stopped import why_it_stops
+from tsofence.traces.tell import explored as exploring
 from tsofence.traces.tell import proved as proving
 from tsofence.traces.tell import replayed as telling
 from tsofence.traces.tell.examples import EXAMPLES
@@ -204,6 +206,15 @@ def test_a_command_is_never_broken_by_wrapping(width: int) -> None:
     lines = told.getvalue().split("Next:\n")[1]
     assert max(map(len, lines.splitlines())) <= width
     assert shlex.split(lines.replace("\\\n", ""), comments=True) == ["tsofence", *command]
+
+
+def test_only_a_search_that_can_go_on_is_to_be_kept() -> None:
+    world = scenario.load("rolling-upgrade")
+    for cut, keeps in ((ALL_VIOLATED, False), ("1,000 states: the bound", True)):
+        ended = replace(found("off", OFF, ("unique", 17)), cut_by=(cut,))
+        told = io.StringIO()
+        Console(file=told, width=80).print(exploring.explored(world, [ended], {}, tell_runs=False))
+        assert ("--checkpoint" in told.getvalue()) is keeps
 
 
 def test_fences_that_are_refuted_alike_have_one_line() -> None:

@@ -95,6 +95,14 @@ def test_a_link_lands_below_the_bar_with_the_state_at_that_step(tab: Browser, pa
         tab.run("new Promise(done => requestAnimationFrame(done))")
         assert selected(tab) == ("11", "#step11")
         assert tab.run("document.documentElement.scrollWidth <= innerWidth"), "nothing to scroll sideways"
+        assert tab.run("(s => s.scrollWidth <= s.clientWidth)(document.getElementById('state'))"), "nor there"
+        if bar[0] > 0:
+            tab.press("End")
+            last, top = (
+                tab.run(f"document.querySelector('{each}').getBoundingClientRect().{side}")
+                for each, side in (("tr.selected", "bottom"), ("#bar", "top"))
+            )
+            assert last <= top, "the last step is not hidden"
 
 
 def test_hostile_names_stay_text(tab: Browser, page: Path) -> None:

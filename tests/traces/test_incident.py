@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tsofence import cli
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.judge.exact import judge
+from tsofence.traces.output.terminal import Terminal
 from tsofence.traces.page import pages
 from tsofence.traces.page.drawing import COLUMNS, drawing
 from tsofence.traces.page.flagged import flagged
@@ -28,6 +29,7 @@ from tsofence.traces.sources.offsets import Clock, Clocks
 from tsofence.traces.sources.settings import Setting
 from tsofence.traces.sources.settings import Settings as Times
 from tsofence.traces.sources.trace import Trace
+from tsofence.traces.tell.replayed import replayed
 
 TESTS = Path(__file__).parents[1]
 MS = 10**6
@@ -144,6 +146,17 @@ def test_who_answered_from_memory_and_who_waited_is_named() -> None:
         in found[3]
     )
     assert found[-1].startswith("A client of PD's library got no timestamp from 07:09:28.642 to 07:09:46.586")
+
+
+def test_the_terminal_tells_the_cause_that_the_page_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    trace, report = recorded("upgrade-unfenced")
+    cause = pages.first_cause(trace, report)
+    assert cause == said(shown("upgrade-unfenced"))
+    Terminal().print(replayed(report, {}, details=False, cause=cause))
+    told = " ".join(capsys.readouterr().out.split())
+    at = [told.index(f"· {each}") for each in cause]
+    assert at == sorted(at)
+    assert at[-1] < told.index("from, to (UTC)"), "before the numbers"
 
 
 def test_a_healthy_cluster_is_not_accused() -> None:
@@ -266,6 +279,24 @@ def test_what_repeats_is_one_row() -> None:
     trace = replace(trace_of([]), logs=(*lines, replace(line, step=LogStep.READY, at_ns=10**18 + 50 * MS)))
     rows = incident(trace, replay(trace, ["off"], properties=["unique"])).happened
     assert [(row.text, row.times) for row in rows] == [("sync start", 50), ("ready to serve", 1)]
+
+
+def test_rows_that_come_again_in_turn_stand_once() -> None:
+    steps = [LogStep.SYNC_START, LogStep.WINDOW_LOADED, LogStep.WINDOW_LOADED, LogStep.SAVE_REFUSED]
+    elected = [LogStep.CAMPAIGN_START, LogStep.CAMPAIGN_WON]
+    told = [*elected, LogStep.STEP_DOWN, *elected, *steps * 40, *steps[:2], LogStep.SERVER_EXIT]
+    lines = [
+        LogEvent(Where("pd.log", 1), "pd1", Service.PD, 10**18 + i * MS, step) for i, step in enumerate(told)
+    ]
+    other = LogEvent(Where("tso.log", 1), "tso1", Service.TSO, 10**18 + 20 * MS, LogStep.SYNC_START)
+    trace = replace(trace_of([]), logs=(*lines, other))
+    rows = incident(trace, replay(trace, ["off"], properties=["unique"])).happened
+    mine = [(row.text, row.times) for row in rows if row.who == "pd1"]
+    assert [text for text, _ in mine[:5]] == [step.value for step in told[:5]], "what comes twice stays"
+    assert mine[5:8] == [("sync start", 40), ("window loaded", 80), ("save refused", 40)]
+    assert [times for _, times in mine[8:]] == [1, 1, 1]
+    assert [row.at for row in rows] == sorted(row.at for row in rows)
+    assert {row.until - row.at for row in rows if row.times == 40} == {39 * len(steps) * MS}
 
 
 # --- documents --------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from operator import attrgetter
@@ -12,9 +12,12 @@ from pathlib import Path
 from ..explain.replay import Report
 from ..output.terminal import clean
 from ..sources.naming import Places
-from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep, Refusal
+from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Refusal
+from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
-from .flagged import Flagged, Pair
+from ..story.explained import first_explanation
+from . import spans
+from .flagged import Flagged, Pair, flagged
 from .spans import Save, Span, certainly_answering, together
 from .wording import clock, short
 
@@ -35,19 +38,74 @@ Said = tuple[Word, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is known of a recording: the saves, calls that may not be, who was elected, who answered."""
+    """What is known of a recording: the saves, calls that may not be, who was elected, who answered.
+
+    ``start``, ``end``: the time that it is about (ns); ``times``: about when each event of etcd happened, by
+    revision and path; ``holders``: who stood in each key; ``answers``: by server, the answered calls of
+    clients that asked it by its address.
+    """
 
     trace: Trace
     report: Report
-    saves: Sequence[Save]
+    start: int
+    end: int
+    times: Mapping[tuple[int, str], int]
+    holders: Mapping[Key, tuple[Span, ...]]
+    saves: tuple[Save, ...]
     found: Flagged
-    leaders: Sequence[Span]
-    primaries: Sequence[Span]
     answers: Mapping[str, Sequence[Call]]
+
+    @property
+    def primaries(self) -> Sequence[Span]:
+        """Who was TSO primary."""
+        return self.holders[Key.PRIMARY]
+
+    @property
+    def elected(self) -> Sequence[Span]:
+        """Who was PD leader or TSO primary, by when that began."""
+        return sorted((*self.holders[Key.LEADER], *self.primaries), key=attrgetter("since"))
 
     def violated(self, name: str) -> bool:
         """Was a property found to be violated?"""
         return any(each.property == name and each.verdict == "violated" for each in self.report.properties)
+
+
+def facts(trace: Trace, report: Report) -> Fault:
+    """What is known of a recording and of what replay found in it."""
+    times = spans.times_of(trace)
+    calls = [call for call in trace.calls if call.timed]
+    moments = [*times.values(), *(line.at_ns for line in trace.logs)]
+    told = [each for call in calls for each in (call.started, call.ended) if each is not None]
+    moments += [min(told, default=0), max(told, default=0)]
+    start, end = _within([each for each in moments if each] or [0])
+    holders = {
+        key: spans.holders(trace, key, times, end) for key in (Key.LEADER, Key.PRIMARY, Key.EXPECTED_PRIMARY)
+    }
+    elected = sorted((*holders[Key.LEADER], *holders[Key.PRIMARY]), key=attrgetter("since"))
+    saves = spans.saves(trace, first_explanation(report).writers, times, elected)
+    found = flagged(trace)
+    return Fault(trace, report, start, end, times, holders, saves, found, _answers(trace, calls))
+
+
+def _within(moments: Sequence[int]) -> tuple[int, int]:
+    """The time axis, with a little room at both ends; it begins with a millisecond."""
+    low, high = min(moments), max(moments)
+    room = max((high - low) // 100, NS_PER_MS)
+    return (low - room) // NS_PER_MS * NS_PER_MS, high + room
+
+
+def _answers(trace: Trace, calls: Iterable[Call]) -> dict[str, list[Call]]:
+    """By server, the answered calls of clients that asked it by its address."""
+    try:
+        servers = Servers(trace)
+    except Unclear:
+        return {}
+    found: defaultdict[str, list[Call]] = defaultdict(list)
+    for call in calls:
+        number = servers.at(call.kind, call.endpoint) if call.error is None else 0
+        if number and not servers.in_api_mode(number, call.end_ns):
+            found[servers.names[number - 1]].append(call)
+    return found
 
 
 def told(fault: Fault) -> Iterator[Said]:
@@ -291,7 +349,7 @@ def _from_memory(fault: Fault, servers: tuple[str, str], since: int) -> Iterator
 
 def _elected(fault: Fault, server: str, at: int) -> Span | None:
     """The term in which a server is at a moment."""
-    terms = (span for span in (*fault.leaders, *fault.primaries) if span.what == server)
+    terms = (span for span in fault.elected if span.what == server)
     return next((span for span in terms if span.since <= at <= span.until), None)
 
 

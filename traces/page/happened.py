@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 
@@ -24,11 +26,17 @@ FAULTS = (
     LogStep.CLOCK_BEHIND,
     LogStep.LOGICAL_LOW,
 )
+#: how many rows are looked at as one that may come again, and how often it must: what comes twice may be
+#: two elections, of which both are asked for
+_REPEATED = ((1, 2), *((length, 3) for length in range(2, 9)))
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A line of a log or an event of etcd, in words; ``times``: so often in a row until ``until``."""
+    """A line of a log or an event of etcd, in words.
+
+    ``times``: so often until ``until``, in a row or in turn with the rows about it.
+    """
 
     at: int
     until: int
@@ -42,7 +50,7 @@ class Happened:
 def happened(
     trace: Trace, times: Mapping[tuple[int, str], int], saves: Sequence[Save], explained: Explained
 ) -> list[Happened]:
-    """Log lines and events by time; what one server repeats is one row."""
+    """Log lines and events by time; a row, or several in a row, that one server repeats stand once."""
     by_event = {(save.event.revision, save.event.path): save for save in saves}
     rows = [_line(line) for line in trace.logs]
     for event in trace.keys:
@@ -54,18 +62,32 @@ def happened(
         Happened(each.at, each.at, short(each.server), each.text, under, "fault") for each in explained.faults
     ]
     rows.sort(key=attrgetter("at"))
-    last: dict[str, int] = {}
-    kept: list[Happened] = []
+    by_who: defaultdict[str, list[Happened]] = defaultdict(list)
     for row in rows:
-        before = last.get(row.who)
-        same = None if before is None else kept[before]
-        if before is not None and same is not None and (same.text, same.kind) == (row.text, row.kind):
-            kept[before] = Happened(
-                same.at, row.at, same.who, same.text, same.where, same.kind, same.times + 1
-            )
+        by_who[row.who].append(row)
+    for length, least in _REPEATED:
+        by_who = defaultdict(list, {who: _folded(own, length, least) for who, own in by_who.items()})
+    return sorted(chain.from_iterable(by_who.values()), key=attrgetter("at"))
+
+
+def _folded(rows: Sequence[Happened], length: int, least: int) -> list[Happened]:
+    """Rows of one server: so many that come again in the same order, ``least`` times or more, stand once."""
+    said = [(row.text, row.kind) for row in rows]
+    kept: list[Happened] = []
+    at = 0
+    while at < len(rows):
+        end = at + length
+        while end < len(rows) and said[end] == said[end - length]:
+            end += 1
+        end -= (end - at) % length
+        if end - at < least * length:
+            kept.append(rows[at])
+            at += 1
             continue
-        last[row.who] = len(kept)
-        kept.append(row)
+        for first in range(at, at + length):
+            own = rows[first:end:length]
+            kept.append(replace(own[0], until=own[-1].until, times=sum(row.times for row in own)))
+        at = end
     return kept
 
 

@@ -17,13 +17,12 @@ from ..explain.replay import Report
 from ..output.terminal import clean
 from ..sources.naming import Places
 from ..sources.observation import NS_PER_MS, Call, Key, LogEvent, LogStep, Observation, Service
-from ..sources.servers import Servers, Unclear
 from ..sources.trace import Trace
 from ..story.explained import Explained, asked_of, first_explanation
 from ..story.stopped import why_it_stops
 from . import blame, spans
 from .blame import Fault, Said
-from .flagged import Flagged, Pair, flagged
+from .flagged import Flagged, Pair
 from .happened import ADMIN, FAULTS, Happened, happened, observed
 from .spans import Save, Span
 from .wording import clock, short
@@ -179,59 +178,31 @@ class Incident:
 
 def incident(trace: Trace, report: Report) -> Incident:
     """What there is to show of a recording and of what replay found in it."""
-    times = spans.times_of(trace)
-    calls = [call for call in trace.calls if call.timed]
-    moments = [*times.values(), *(line.at_ns for line in trace.logs)]
-    told = [each for call in calls for each in (call.started, call.ended) if each is not None]
-    moments += [min(told, default=0), max(told, default=0)]
-    moments = [each for each in moments if each] or [0]
-    start, end = _within(moments)
-    key_lanes = tuple(
-        KeyLane(key.value, spans.holders(trace, key, times, end))
-        for key in (Key.LEADER, Key.PRIMARY, Key.EXPECTED_PRIMARY)
-    )
-    elected = sorted((*key_lanes[0].holders, *key_lanes[1].holders), key=attrgetter("since"))
+    facts = blame.facts(trace, report)
     explained = first_explanation(report)
-    saves = spans.saves(trace, explained.writers, times, elected)
-    found = flagged(trace)
-    rows = happened(trace, times, saves, explained)
-    answers = _answers(trace, calls)
-    servers = tuple(_servers(trace, answers, elected, saves, explained, end))
+    key_lanes = tuple(KeyLane(key.value, holders) for key, holders in facts.holders.items())
+    elected = facts.elected
+    rows = happened(trace, facts.times, facts.saves, explained)
+    servers = tuple(_servers(trace, facts.answers, elected, facts.saves, explained, facts.end))
     places = Places(trace)
-    facts = Fault(
-        trace,
-        report,
-        saves,
-        found,
-        key_lanes[0].holders,
-        key_lanes[1].holders,
-        answers,
-    )
     return Incident(
         _title(trace),
         tuple(_facts(trace, report)),
-        start,
-        end,
+        facts.start,
+        facts.end,
         servers,
         tuple(lane for lane in key_lanes if lane.holders),
-        saves,
-        tuple(_clients(calls, places)),
-        tuple(_errors(found, facts, places)),
+        facts.saves,
+        tuple(_clients([call for call in trace.calls if call.timed], places)),
+        tuple(_errors(facts.found, facts, places)),
         tuple(blame.told(facts)),
         tuple(map(_judged, report.properties)),
         tuple(_fences(report)),
         tuple(_asked(trace, report, explained)),
         tuple(rows[:_MOST_ROWS]),
         max(0, len(rows) - _MOST_ROWS),
-        found,
+        facts.found,
     )
-
-
-def _within(moments: Sequence[int]) -> tuple[int, int]:
-    """The time axis, with a little room at both ends; it begins with a millisecond."""
-    low, high = min(moments), max(moments)
-    room = max((high - low) // 100, NS_PER_MS)
-    return (low - room) // NS_PER_MS * NS_PER_MS, high + room
 
 
 def _title(trace: Trace) -> str:
@@ -268,20 +239,6 @@ def _clocks(trace: Trace) -> Iterator[str]:
 
 
 # --- lanes -------------------------------------------------------------------------------------------
-
-
-def _answers(trace: Trace, calls: Iterable[Call]) -> dict[str, list[Call]]:
-    """By server, the answered calls of clients that asked it by its address."""
-    try:
-        servers = Servers(trace)
-    except Unclear:
-        return {}
-    found: defaultdict[str, list[Call]] = defaultdict(list)
-    for call in calls:
-        number = servers.at(call.kind, call.endpoint) if call.error is None else 0
-        if number and not servers.in_api_mode(number, call.end_ns):
-            found[servers.names[number - 1]].append(call)
-    return found
 
 
 def _servers(

@@ -10,8 +10,8 @@ from ..explain.replay import Report
 from ..runs.rerun import rerun
 from ..sources.observation import NS_PER_MS
 from ..sources.trace import Trace
+from . import blame, perfetto
 from . import drawing as drawings
-from . import perfetto
 from .incident import Incident, incident
 from .rendering import alone, render
 from .run_page import RunPage, run_page
@@ -58,6 +58,11 @@ def of_recording(trace: Trace, report: Report) -> str:
         offset=found.offset,
         nearest=nearest,
     )
+
+
+def first_cause(trace: Trace, report: Report) -> list[str]:
+    """What went wrong in a recording, and why, in the sentences at the head of its page."""
+    return ["".join(word.text for word in said) for said in blame.told(blame.facts(trace, report))]
 
 
 def timeline_of(trace: Trace, report: Report) -> str:

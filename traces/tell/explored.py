@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ...checker.reductions.reduction import Reduction
 from ...checker.run import Run
+from ...checker.search.explore import ALL_VIOLATED
 from ...checker.search.findings import Exploration
 from ...checker.search.reached import REACHABLE, finding_of
 from ...specs.scenario import Scenario
@@ -161,7 +162,7 @@ def _next(
 ) -> Iterator[Next]:
     """One or two commands that fit the result; ``judged``: properties were asked for, not a state."""
     first = shortest(runs)
-    cut = next((found for found in results if found.cut_by), None)
+    cut = next((found for found in results if {*found.cut_by} - {ALL_VIOLATED}), None)
     if first and kept:
         yield Next(show_last(first, "--to", "html", "-o", "run.html"), "step by step")
     if cut:

@@ -154,11 +154,11 @@ class Exploring(OnScreen):
     def line(self) -> str:
         """Which search is how far, and how many have ended or wait."""
         going = [(fence, state) for fence, state in [*self._going.items()] if fence not in self._done]
-        parts = [f"exploring {fence}: {_doing(state) or _far(state)}" for fence, state in going]
+        parts = [f"{fence}: {_doing(state) or _far(state)}" for fence, state in going]
         waiting = len(self._fences) - len(self._done) - len(going)
         parts += [f"{len(self._done)} done"] if self._done else []
         parts += [f"{waiting} waiting"] if waiting else []
-        return "; ".join(parts)
+        return ("exploring " if going else "") + "; ".join(parts)
 
     def _render(self) -> RenderableType:
         title = Text(clean(f"{self._world.name}: {self._world.description}"), style="bold")

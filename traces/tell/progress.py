@@ -34,7 +34,8 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._over.wait(self._between):
             if line := self._say():
-                self._console.print(line, overflow="ellipsis", no_wrap=True)
+                # whole: what stands at its end, as how long it may take, is what is waited for
+                self._console.print(line, soft_wrap=True)
 
     def __enter__(self) -> Self:
         # Ctrl-C is the main thread's, which may be holding it back

@@ -55,10 +55,11 @@ def replayed(
     *,
     details: bool,
     places: Places | None = None,
+    cause: Sequence[str] = (),
 ) -> RenderableType:
     """The short answer, what is violated and how it shows, and what all that was taken from.
 
-    ``places``: which server is at which address.
+    ``places``: which server is at which address; ``cause``: who did what when and why, in sentences.
     """
     names = _Names([source.file for source in found.sources])
     parts: list[RenderableType] = [*_missing(found, names), _sentence(found)]
@@ -66,6 +67,7 @@ def replayed(
     parts += said(
         (verdict.fence, names.within(verdict.note), "dim") for verdict in found.fences if verdict.note
     )
+    parts += [Text(), *(Text(clean(f"· {each}")) for each in cause)] if cause else []
     parts += _judged(found, names, details=details)
     shown = [judgement for judgement in found.properties if judgement.witness is not None]
     for judgement in shown if details else shown[:1]:
