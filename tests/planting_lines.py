@@ -149,14 +149,14 @@ def a_previous_value_of_the_future(recording: Recording, chance: random.Random) 
 
 @kind(doubted=True)
 def another_save_interval(recording: Recording, chance: random.Random) -> Recording | None:
-    """The server dumps a setting that none of its syncs has; in a log of one start: of more it is missed."""
-    found = lines_of(recording, r'save-interval\\":\\"(\d+)s\\"')
-    names = [name for name, *_ in found]
-    found = [each for each in found if names.count(each[0]) == 1]
+    """The server dumps a setting that none of its syncs has, until it starts again."""
+    starts = lines_of(recording, r'save-interval\\":\\"(\d+)s\\"')
+    syncs = [(name, number) for name, number, _ in lines_of(recording, _SYNCED)]
     found = [
-        each
-        for each in found
-        if any(b'"sync and save timestamp"' in line for line in recording.files[each[0]])
+        (name, number, match)
+        for name, number, match in starts
+        for after in [min((n for of, n, _ in starts if of == name and n > number), default=1 << 30)]
+        if any(of == name and number < n < after for of, n in syncs)
     ]
     if not found:
         return None

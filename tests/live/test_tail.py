@@ -12,6 +12,7 @@ from tsofence.traces.live import tail as tailing
 from tsofence.traces.live.lines import Lines
 from tsofence.traces.live.tail import Tail
 from tsofence.traces.sources import reading
+from tsofence.traces.sources.words import FOLLOWED
 
 from .recording import until
 
@@ -26,9 +27,10 @@ class Following:
         self.copy = folder / "copy" / "pd.log"
         self.copy.parent.mkdir()
         self.said: list[str] = []
+        self.followed: list[str] = []
 
     def while_(self, happens: Callable[[], None]) -> str:
-        """What is read while something happens to the log."""
+        """What is read while something happens to the log, without what is said of that."""
 
         async def run() -> None:
             tail = Tail(self.log, Lines(self.copy), self.said.append)
@@ -43,7 +45,9 @@ class Following:
                 tail.close()
 
         asyncio.run(run())
-        return self.copy.read_text()
+        lines = self.copy.read_text().splitlines(keepends=True)
+        self.followed = [line for line in lines if FOLLOWED in line]
+        return "".join(line for line in lines if FOLLOWED not in line)
 
     def write(self, text: str) -> None:
         with self.log.open("a") as log:
@@ -70,6 +74,28 @@ def test_a_log_that_goes_on_is_read_in_whole_lines(following: Following) -> None
 
     assert following.while_(happens) == "one\ntwo\n"
     assert following.said == []
+    assert following.followed == []  # in the middle of a line nothing is said
+
+
+def test_a_log_in_which_nothing_is_written_says_until_when(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailing, "_QUIET_S", 0.0)
+
+    def happens() -> None:
+        following.log.touch()
+        following.write(LINE.format(1))
+        following.read(FOLLOWED)
+        following.write(LINE.format(2))
+        following.read(LINE.format(2))
+
+    assert following.while_(happens) == LINE.format(1) + LINE.format(2)
+    trace = reading.read([following.copy])
+    (until_ns,) = trace.known_until.values()
+    assert until_ns > trace.logs[-1].at_ns + 10**9
+    assert all(end < until_ns for stretches in trace.stretches.values() for _, end in stretches)
+    (source,) = trace.sources
+    assert (source.whole, source.observations) == (True, 2)
 
 
 def test_what_is_written_to_a_renamed_log_is_read_before_the_new_one(following: Following) -> None:

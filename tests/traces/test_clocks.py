@@ -117,8 +117,11 @@ def off_by(trace: Trace, source: Source, by_ns: int) -> Trace:
         logs=later(trace.logs),
         starts=tuple(sorted(map(started, trace.starts), key=attrgetter("at_ns"))),
         stretches={
-            file: [(begin + by_ns, end + by_ns) for begin, end in found] if file in files else found
-            for file, found in trace.stretches.items()
+            of: [(begin + by_ns, end + by_ns) for begin, end in found] if of[1] in files else found
+            for of, found in trace.stretches.items()
+        },
+        known_until={
+            of: until + by_ns if of[1] in files else until for of, until in trace.known_until.items()
         },
     )
 

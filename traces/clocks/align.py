@@ -197,7 +197,7 @@ def _moved(trace: Trace, moved: Mapping[ClockId, int]) -> Trace:
         by = moved.get(RECORDER, 0)
         return replace(event, latest_ns=event.latest_ns - by) if by and event.latest_ns is not None else event
 
-    by_file = {each.where.file: moved.get(("log", each.server), 0) for each in _lines(trace)}
+    by_server = {server: moved.get(("log", server), 0) for server, _ in trace.known_until}
     return replace(
         trace,
         keys=tuple(map(received, trace.keys)),
@@ -207,9 +207,10 @@ def _moved(trace: Trace, moved: Mapping[ClockId, int]) -> Trace:
         versions=_in_order(trace.versions, moved),
         calls=trace.calls.moved(lambda file: moved.get(("client", file), 0)),
         stretches={
-            file: [(begin - by_file.get(file, 0), end - by_file.get(file, 0)) for begin, end in found]
-            for file, found in trace.stretches.items()
+            of: [(begin - by_server[of[0]], end - by_server[of[0]]) for begin, end in found]
+            for of, found in trace.stretches.items()
         },
+        known_until={of: until - by_server[of[0]] for of, until in trace.known_until.items()},
     )
 
 

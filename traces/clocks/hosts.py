@@ -41,16 +41,16 @@ def time_goes_back(trace: Trace) -> dict[str, str]:
     One call alone that stands before such as ended earlier, or after such as ended later, is not the clock's
     doing: those around it would tell as well.
     """
-    lines: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    lines: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
     told: Iterable[LogEvent | ServerStart] = chain(trace.starts, trace.logs)
     for each in told:
-        lines[each.where.file].append((each.where.line, each.at_ns))
+        lines[each.where.file].append((each.where.place, each.where.line, each.at_ns))
     for event in trace.keys:
         if event.latest_ns is not None:
-            lines[event.where.file].append((event.where.line, event.latest_ns))
+            lines[event.where.file].append((event.where.line, event.where.line, event.latest_ns))
     found: dict[str, str] = {}
     for file, of in lines.items():
-        line, at = numpy.array(sorted(of), numpy.int64).T
+        _, line, at = numpy.array(sorted(of), numpy.int64).T
         behind = numpy.maximum.accumulate(at) - at
         _tell(found, file, line, behind, behind > BACK_NS)
     latest: dict[str, tuple[int, int, bool]] = {}

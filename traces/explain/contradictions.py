@@ -30,8 +30,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...model.language.transition import Kind
-from ..sources.observation import NS_PER_MS, Key, LogEvent, LogStep, Refusal
+from ..sources.observation import NS_PER_MS, Key, LogEvent, LogStep, Refusal, Where
 from ..sources.servers import Servers
+from ..sources.settings import ServerStart
 from ..sources.trace import Trace
 from .answers import Answers
 from .lacking import Lacking
@@ -56,7 +57,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
     """What the sources of a trace deny of each other, and what logs that look whole do not tell."""
     watch = Watch(trace)
     logs = logs_of(trace, servers)
-    windows = _dumped_windows(trace)
+    windows = _starts(trace)
     elections = any(line.step is LogStep.ELECTED for line in trace.logs)
     lacking = [
         each
@@ -64,7 +65,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
         for each in Lacking(
             log,
             servers.kinds[log.number - 1],
-            windows.get(log.server, frozenset()),
+            partial(_window, windows[log.server]),
             watch,
             elections,
             partial(servers.in_service_mode, log.number),
@@ -83,14 +84,22 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
     )
 
 
-def _dumped_windows(trace: Trace) -> dict[str, frozenset[int]]:
-    """The save intervals that each server started with, of those that dump it at each start."""
-    found: defaultdict[str, set[int | None]] = defaultdict(set)
+def _starts(trace: Trace) -> defaultdict[str, list[ServerStart]]:
+    """The starts of each server, in their order."""
+    found: defaultdict[str, list[ServerStart]] = defaultdict(list)
     for start in trace.starts:
-        found[start.server].add(start.save_interval_ns)
-    return {
-        server: frozenset(v for v in values if v) for server, values in found.items() if None not in values
-    }
+        found[start.server].append(start)
+    return found
+
+
+def _window(starts: Sequence[ServerStart], where: Where) -> frozenset[int]:
+    """The save interval (ns) that a server runs with there; empty: not all of its starts dump it."""
+    windows = [start.save_interval_ns for start in starts if start.save_interval_ns]
+    if len(windows) < len(starts):
+        return frozenset()
+    here = [start for start in starts if start.where.file == where.file and start.where.place < where.place]
+    last = max(here, key=lambda start: start.where.place, default=None)
+    return frozenset(windows) if last is None else frozenset({last.save_interval_ns or 0})
 
 
 def _of_two(logs: Sequence[Log], watch: Watch) -> Iterator[Contradiction]:

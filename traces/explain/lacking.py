@@ -13,7 +13,7 @@ rest on its silence.
 | RESET after READY, in a log that nobody filtered | why: refused saves, an allocator closed, a role or a process that ended |
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended |
 | SAVE_ATTEMPT | what became of the one before |
-| SAVE_ATTEMPT of a PD, SYNC_SAVED | a start in that mode, with that save interval |
+| SAVE_ATTEMPT of a PD, SYNC_SAVED | that its last start was in that mode, with that save interval |
 | what only a process that runs does, after its SERVER_EXIT | its start |
 | many saves after STEP_DOWN, or a second one | the campaign that made it leader again |
 | any line long after the SERVER_EXIT of one that serves, in a log that nobody filtered | that it stopped to |
@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ...model.language.transition import Kind
-from ..sources.observation import NS_PER_MS, LogEvent, LogStep
+from ..sources.observation import NS_PER_MS, LogEvent, LogStep, Where
 from .logs import Log
 from .seen import LATE_TRIES
 from .watched import ELECTIONS, Contradiction, Watch
@@ -81,15 +81,16 @@ _BEGAN = {"campaign": "election", "restart": "start"}
 class Lacking:
     """The lines of one server in one file: before which of them others are missing.
 
-    `windows`: the save intervals (ns) that its starts tell, empty if not all do; `serves`: whether it had
-    started in PD service mode before a time, None if nothing tells; `elections`: whether any log has ELECTED.
+    `windows`: the save intervals (ns) that the last start before a line tells, those of all its starts before
+    the first of a file, empty if not all do; `serves`: whether it had started in PD service mode before a
+    time, None if nothing tells; `elections`: whether any log has ELECTED.
     """
 
     def __init__(
         self,
         log: Log,
         kind: Kind,
-        windows: frozenset[int],
+        windows: Callable[[Where], frozenset[int]],
         watch: Watch,
         elections: bool,
         serves: Callable[[int], bool | None],
@@ -183,7 +184,8 @@ class Lacking:
         """What a server does that started otherwise than its log tells."""
         for line in self._log.lines:
             if line.step is LogStep.SYNC_SAVED and line.save_ns and line.next_ns:
-                if self._windows and line.save_ns - line.next_ns not in self._windows:
+                windows = self._windows(line.where)
+                if windows and line.save_ns - line.next_ns not in windows:
                     yield self._lacks(line, "sync_begin", "the log would tell of that save interval")
             elif line.step is LogStep.SAVE_ATTEMPT and line.fenced is not None:
                 checks = False if self._kind is Kind.TSO else self._serves(line.at_ns)

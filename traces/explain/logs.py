@@ -20,7 +20,7 @@ _FIRST_LINES = 5
 class Log:
     """The lines of one server in one file, in their order; there is at least one.
 
-    `whole`: every line could be read. `end_ns`: when its last line was written, of whatever message.
+    `whole`: every line could be read. `end_ns`: by when all is there that was written.
     """
 
     number: int
@@ -33,7 +33,7 @@ class Log:
     def unfiltered(self) -> bool:
         """Whether lines about other things are there: a server says a lot before its settings."""
         first = self.lines[0]
-        return first.step is LogStep.SERVER_START and first.where.line >= _FIRST_LINES
+        return first.step is LogStep.SERVER_START and first.where.place >= _FIRST_LINES
 
     @property
     def set_back(self) -> bool:
@@ -57,9 +57,9 @@ def logs_of(trace: Trace, servers: Servers) -> list[Log]:
         Log(
             servers.number(server),
             server,
-            sorted(lines, key=lambda line: line.where.line),
+            sorted(lines, key=lambda line: line.where.place),
             file not in damaged,
-            max(lines[-1].at_ns, *(end for _, end in trace.stretches.get(file, ())), 0),
+            trace.known_until.get((server, file), lines[-1].at_ns),
         )
         for (server, file), lines in logs.items()
     ]

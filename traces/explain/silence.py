@@ -10,7 +10,7 @@ from ..sources.trace import Trace, Unread
 from .seen import FOREVER
 from .timeline import Timeline
 
-#: a log without a line about the protocol for that long before the last etcd event may be cut
+#: a log of which nothing tells that it went on for that long before the last etcd event may be cut
 _QUIET_NS = 10_000_000_000
 #: the build whose releases do not all log an admin's reset
 _OLDEST = "release-6.5"
@@ -32,12 +32,19 @@ def _end(order: Timeline) -> int:
 
 
 def _early(trace: Trace, order: Timeline) -> dict[str, int]:
-    """By how many ns a server's log ends before the etcd events, without its exit: it may be cut."""
+    """By how many ns a server's log ends before the etcd events, without its exit: it may be cut.
+
+    Any line tells that it went on, also one that says nothing of the protocol: a healthy PD writes no other
+    for minutes; or its recorder does, where it writes nothing at all.
+    """
     end = _end(order)
+    ends: dict[str, int] = {}
+    for (server, _), until in trace.known_until.items():
+        ends[server] = max(ends.get(server, 0), until)
     return {
-        server: end - line.at_ns
+        server: end - ends[server]
         for server, line in _last_lines(trace).items()
-        if line.step is not LogStep.SERVER_EXIT and line.at_ns < end - _QUIET_NS
+        if line.step is not LogStep.SERVER_EXIT and ends[server] < end - _QUIET_NS
     }
 
 
@@ -45,7 +52,10 @@ def cut_logs(trace: Trace, order: Timeline) -> Iterator[str]:
     """What is to be said of logs that end early, a line for each."""
     for server, early in _early(trace, order).items():
         ends = f"the log of {server} ends {early / 1e9:.0f} s before the last etcd event"
-        yield f"{ends}: what the server did after that is not known"
+        yield (
+            f"{ends}: it is cut, or {server} had nothing to write, which its log does not tell; "
+            "what the server did after that is not known"
+        )
 
 
 def silent_in(trace: Trace, order: Timeline) -> list[str]:
@@ -94,10 +104,10 @@ def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[
     lines at all."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
-    ends = {file: max(end for _, end in found) for file, found in trace.stretches.items() if found}
     for line in trace.logs:
         first[line.server] = min(first.get(line.server, line.at_ns), line.at_ns)
-        last[line.server] = max(last.get(line.server, 0), line.at_ns, ends.get(line.where.file, 0))
+        until = trace.known_until.get((line.server, line.where.file), line.at_ns)
+        last[line.server] = max(last.get(line.server, 0), line.at_ns, until)
     heard = {line.server for line in trace.logs if line.step is LogStep.SYNC_SAVED}
     return {
         number: (first[name], last[name])
@@ -122,7 +132,7 @@ def tells_attempts(
         number: [
             (max(since, begin), min(until, end))
             for since, until, file in (heard[name],)
-            for begin, end in trace.stretches.get(file, ())
+            for begin, end in trace.stretches.get((name, file), ())
         ]
         for number, name in enumerate(order.names, 1)
         if name in heard and name not in silent

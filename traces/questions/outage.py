@@ -138,7 +138,7 @@ def _last_sign(trace: Trace, line: LogEvent, of: Term, successor: Term, until: i
     A leader that saves logs nothing of it.
     """
     until = min(until, of.end.at_ns) if of.end is not None else until
-    there = (end for _, end in trace.stretches.get(line.where.file, ()) if end < until)
+    there = (end for _, end in trace.stretches.get((line.server, line.where.file), ()) if end < until)
     saves = (
         event.latest_ns
         for event in trace.keys

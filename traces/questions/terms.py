@@ -65,11 +65,11 @@ class Term:
         """The line that cleared what this term had synced, before it was ready, and nothing set it again."""
         if self.ready is None or not self.syncs:
             return None
-        synced = self.syncs[-1].where.line
+        synced = self.syncs[-1].where.place
         between = [
             line
             for line in self.clears
-            if line.where.file == self.ready.where.file and synced < line.where.line < self.ready.where.line
+            if line.where.file == self.ready.where.file and synced < line.where.place < self.ready.where.place
         ]
         # a PD that hands over to a TSO server closes its allocator, and leads on
         handed_over = any(line.step is LogStep.ALLOCATOR_CLOSED for line in between)
@@ -80,7 +80,7 @@ class Term:
         """From which line to which it had something to grant from; None: nothing tells until when."""
         ready = self.ready if self.service is Service.PD else None
         since: LogEvent | None = None
-        for line in sorted((*self.syncs, *self.clears), key=lambda each: (each.at_ns, each.where.line)):
+        for line in sorted((*self.syncs, *self.clears), key=lambda each: (each.at_ns, each.where.place)):
             if line.step in _SYNCED:
                 since = since or line
             elif since is not None:

@@ -51,10 +51,19 @@ def no_room(error: OSError) -> BadInput:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A line of a file; lines count from 1, in the decompressed text."""
+    """A line of a file; lines count from 1, in the decompressed text.
+
+    `turned`: of a log with the newest line first, how many lines it has, else 0.
+    """
 
     file: str
     line: int
+    turned: int = 0
+
+    @property
+    def place(self) -> int:
+        """Which line it was to be written, from 1."""
+        return self.turned + 1 - self.line if self.turned else self.line
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

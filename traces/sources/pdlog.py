@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from . import fallbacks, groups, saying, words, zap
+from . import fallbacks, groups, newest, saying, words, zap
 from .builds import Tellings, Version
 from .lines import MAX_LINE, Tally
 from .observation import (
@@ -50,7 +50,8 @@ class Log:
     `stretches` are the times from when until when there are lines, of whatever message, at most some seconds
     apart. `calls`: what a client's log says of its calls (`fallbacks.py`). `cluster` is the id in its keys,
     and where it stands. `server`: the name that its first lines are given; `sure`: lines give it, not the
-    name of the `file` (empty: a file with the logs of several).
+    name of the `file` (empty: a file with the logs of several). `known_until_ns`: when a recorder that
+    followed it had read all that was written.
     """
 
     events: list[LogEvent] = field(default_factory=list)
@@ -63,6 +64,7 @@ class Log:
     file: str = ""
     server: str = ""
     sure: bool = True
+    known_until_ns: int = 0
 
 
 def recognise(line: bytes) -> bool:
@@ -79,28 +81,32 @@ def decode(
 
     A server is called as its configuration dump says. Before the first dump, or without one, the name is
     taken from the first dump, from lines that give it, from what marks its lines, from the file's name, in
-    this order. What concerns another keyspace group than ``group`` is counted like other messages.
+    this order. Where the newest line stands first, the file is read from its end. What concerns another
+    keyspace group than ``group`` is counted like other messages.
 
     Raises:
         BadInput: lines of several servers or clusters are mixed in it, and nothing marks whose they are.
     """
     decoders: dict[str, _Decoder] = {}
-    for line in unwrapped(lines, tally):
+    ordered = newest.OldestFirst(lines)
+    for line in unwrapped(ordered, tally):
         of = line.of
         if of not in decoders:
             if len(decoders) == _MOST_MARKED:
                 tally.skip(line.number, f"a line of one server more than {_MOST_MARKED}")
                 continue
-            decoders[of] = _Decoder(file, of, tally, group)
+            decoders[of] = _Decoder(file, of, tally, group, ordered.turned)
         decoders[of].take(line.number, line.content)
+    if ordered.turned:
+        tally.assumed = newest.ASSUMED
     return [decoder.log() for decoder in decoders.values()]
 
 
 class _Decoder:
     """One server's log, line by line."""
 
-    def __init__(self, file: str, of: str, tally: Tally, group: int) -> None:
-        self._file, self._of, self._tally, self._group = file, of, tally, group
+    def __init__(self, file: str, of: str, tally: Tally, group: int, turned: int) -> None:
+        self._file, self._of, self._tally, self._group, self._turned = file, of, tally, group, turned
         self._log = Log()
         self._name = self._hint = self._second = ""
         #: the server that lines name, and that they were taken for
@@ -124,11 +130,15 @@ class _Decoder:
             tally.skip(number, "a log line that is damaged")
             return
         message = zap.message(head)
+        if message == words.FOLLOWED:
+            log.known_until_ns = max(log.known_until_ns, time_ns(head[1]) or 0)
+            tally.other += 1
+            return
         if head[1][:_SECONDS] != self._second:
             self._second = head[1][:_SECONDS]
             _stretch(log.stretches, time_ns(head[1]))
         if "=/" in head.string:
-            log.cluster = _same_cluster(log.cluster, Where(self._file, number), head.string)
+            log.cluster = _same_cluster(log.cluster, self._where(number), head.string)
         step = words.step_of(message, head.string)
         if self._service is Service.UNKNOWN or step is LogStep.SERVER_START:
             self._service = words.service_of(message) or self._service
@@ -145,7 +155,7 @@ class _Decoder:
         if at_ns is None:
             tally.other += 1
             return
-        where = Where(self._file, number)
+        where = self._where(number)
         fields = zap.fields(head)
         if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
@@ -177,6 +187,9 @@ class _Decoder:
             log.events.append(told)
         else:
             tally.other += 1
+
+    def _where(self, number: int) -> Where:
+        return Where(self._file, number, self._turned)
 
     @property
     def _client(self) -> str:
@@ -225,6 +238,7 @@ class _Decoder:
             "" if self._of else self._file,
             first,
             bool(dumped or self._hint),
+            log.known_until_ns,
         )
 
 

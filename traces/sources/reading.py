@@ -5,6 +5,7 @@ twice and are merged by revision, the logs by time, the calls by start. A file t
 partly or wholly unknown is read as far as it goes; its `Source` counts and names what was not.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
@@ -51,7 +52,6 @@ class _Gathered:
     sources: list[Source]
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
-    stretches: dict[str, list[tuple[int, int]]]
     calls: Gathering
     #: by file what it says that is but a state of etcd
     states: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def read(
     no file is a recording, and when two watch streams contradict each other (recordings of different runs or
     clusters).
     """
-    gathered = _Gathered([], [], [], {}, Gathering())
+    gathered = _Gathered([], [], [], Gathering())
     for text in texts(paths, progress):
         _read_text(text, gathered, group)
     if all(each.kind is Kind.IGNORED or each.file in gathered.states for each in gathered.sources):
@@ -94,6 +94,7 @@ def read(
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
     calls, retold = gathered.calls.once()
+    stretches, known_until = _when(gathered.logs)
     read_then = chain.from_iterable(watch.states for watch in gathered.watches if keys)
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
     return Trace(
@@ -112,7 +113,8 @@ def read(
         settings=settings.find(starts, logs, keys, given, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
-        stretches=gathered.stretches,
+        stretches=stretches,
+        known_until=known_until,
         other_elections=frozenset().union(*(watch.other_elections for watch in gathered.watches)),
         state=None
         if found is None
@@ -170,6 +172,23 @@ def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
     return dropped
 
 
+def _when(
+    logs: Iterable[pdlog.Log],
+) -> tuple[dict[tuple[str, str], list[tuple[int, int]]], dict[tuple[str, str], int]]:
+    """By server and file, when its log has lines, and by when it had all that was written."""
+    stretches: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    until: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for log in logs:
+        of = {(event.server, event.where.file) for event in log.events}
+        for each in of | ({(log.server, log.file)} if log.file else set()):
+            stretches[each] += log.stretches
+            until[each] = max(until[each], log.known_until_ns, *(end for _, end in log.stretches))
+        for event in log.events:
+            each = event.server, event.where.file
+            until[each] = max(until[each], event.at_ns)
+    return {of: sorted(each) for of, each in stretches.items()}, dict(until)
+
+
 def _undecoded(watches: Sequence[etcd.Watch], keys: Iterable[KeyEvent]) -> tuple[Where, ...]:
     known = {(event.revision, event.path) for event in keys}
     return tuple(where for watch in watches for place, where in watch.undecoded.items() if place not in known)
@@ -211,7 +230,6 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
         elif kind is Kind.LOG:
             logs = pdlog.decode(file, lines, tally, group)
             gathered.logs += logs
-            gathered.stretches[file] = sorted(stretch for log in logs for stretch in log.stretches)
             told = _of_logs(logs)
             calls = [call for log in logs for call in log.calls]
             told_by_calls = _of_calls(in_rows(calls, texts), gathered.calls, tally, of_a_log=True)

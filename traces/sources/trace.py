@@ -98,11 +98,12 @@ class Trace:
     API mode.
     `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
-    revisions at which a primary of another keyspace group or service was elected. `stretches`: by log file,
-    from when until when it has lines that follow each other closely. `state`: what keys held as the watch
-    began, if a recorder read it. `clocks`: what is known of those that wrote its times, once they are
-    aligned; else they are taken to agree. `addresses`: those of the TSO servers that are called by name here.
-    `retold`: the calls among `repeated`.
+    revisions at which a primary of another keyspace group or service was elected. By server and file of its
+    log: `stretches`, from when until when it has lines, of whatever message, that follow each other closely;
+    `known_until`, when that was all that was written, as its last line or its recorder tells. `state`: what
+    keys held as the watch began, if a recorder read it. `clocks`: what is known of those that wrote its
+    times, once they are aligned; else they are taken to agree. `addresses`: those of the TSO servers that are
+    called by name here. `retold`: the calls among `repeated`.
     """
 
     sources: tuple[Source, ...]
@@ -117,7 +118,8 @@ class Trace:
     versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
     other_elections: frozenset[int] = frozenset()
-    stretches: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    stretches: Mapping[tuple[str, str], Sequence[tuple[int, int]]] = field(default_factory=dict)
+    known_until: Mapping[tuple[str, str], int] = field(default_factory=dict)
     state: State | None = None
     clocks: Clocks = field(default_factory=Clocks)
     addresses: Mapping[str, str] = field(default_factory=dict)

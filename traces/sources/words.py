@@ -55,6 +55,9 @@ Sources: `pkg/tso/tso.go`, `pkg/tso/allocator.go`, `pkg/election`, `pkg/member`,
 
 from .observation import Attempt, LogStep, Service
 
+#: of a recorder, in a log that it follows: nothing more was written by then
+FOLLOWED = "tsofence followed this log to its end"
+
 _STEPS = {
     "pd config": LogStep.SERVER_START,
     "tso service config": LogStep.SERVER_START,

@@ -5,6 +5,7 @@
 | CRI (containerd) | `2026-11-23T07:09:26.689Z stdout F [2026/11/23 …`; `P`: it goes on in the next | |
 | docker, json-file | `{"log":"[2026/11/23 …\\n","stream":"stdout",…}`; no `\\n`: it goes on | |
 | journald, JSON | `{"MESSAGE":"[2026/11/23 …","_HOSTNAME":"pd-0", …}` | `_HOSTNAME` |
+| Loki, Grafana, JSON | `{"line":"[2026/11/23 …","labels":{"pod":"pd-0"}}`, `fields` | pod, instance, host |
 | journald, syslog | `Nov 23 07:09:26 pd-0 pd-server[812]: [2026/11/23 …`, or with an ISO time | host |
 | kubectl `--timestamps`, CI | `2026-11-23T07:09:26.689Z [2026/11/23 …` | |
 | kubectl `--prefix` | `[pod/basic-pd-0/pd] [2026/11/23 …` | pod and container |
@@ -87,7 +88,12 @@ def unwrapped(lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Iterat
 
 def unwrap(raw: bytes) -> bytes:
     """One line, as its server wrote it."""
-    return raw if _is_plain(raw) else _taken_off(raw)[1]
+    return whose(raw)[1]
+
+
+def whose(raw: bytes) -> tuple[str, bytes]:
+    """Whose line it is, if what is around it tells, and the line."""
+    return ("", raw) if _is_plain(raw) else _taken_off(raw)[:2]
 
 
 def _is_plain(raw: bytes) -> bool:
@@ -127,7 +133,7 @@ def _of_json(raw: bytes) -> tuple[str, bytes, bool]:
         return "", raw, False
     host = given.get("_HOSTNAME")
     of = host[:MAX_NAME] if isinstance(host, str) else ""
-    for key in ("log", "MESSAGE", "message"):
+    for key in ("log", "MESSAGE", "message", "line"):
         text = given.get(key)
         if not isinstance(text, str):
             continue
@@ -135,10 +141,17 @@ def _of_json(raw: bytes) -> tuple[str, bytes, bool]:
             return of, unwrap(text.removesuffix("\n").encode(errors="replace")), not text.endswith("\n")
         line = unwrap(text.encode(errors="replace"))
         if _LINE.match(line):
-            return of, line, False
+            return of or _labelled(given), line, False
     if all(isinstance(given.get(key), str) for key in ("level", "time", "message")):
         return of, _as_text(given).encode(errors="replace"), False
     return "", raw, False
+
+
+def _labelled(given: dict[str, Any]) -> str:
+    """Whose line it is, by what a log store says of its stream."""
+    labels = next((each for key in ("labels", "fields") if isinstance(each := given.get(key), dict)), {})
+    names = (labels.get(label) for label in ("pod", "instance", "host"))
+    return next((name[:MAX_NAME] for name in names if isinstance(name, str)), "")
 
 
 def _as_text(given: dict[str, Any]) -> str:
