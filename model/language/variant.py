@@ -59,8 +59,7 @@ class Variant:
         self.source = source
         self.parts: tuple[str, ...] = (name,)
         self.lacks = frozenset(other.name for other in lacks)
-        self.under = {fault: variant for other in builds_on for fault, variant in other.under.items()}
-        self.under |= under or {}
+        self.under: dict[str, Variant] = {}
         self._changes: dict[tuple[str, str, str], _Change] = {}
         #: what holds beside the meaning of a name, by that name, and what is enough instead of it
         self._also: list[_Change] = []
@@ -70,6 +69,8 @@ class Variant:
             self._also += other._also
             self._either += other._either
             self.lacks |= other.lacks
+            self.under |= other.under
+        self.under |= under or {}
         #: what it builds on has changed, and it has not
         self._theirs = set(self._changes)
 

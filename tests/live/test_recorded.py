@@ -8,10 +8,10 @@
 | `master-switch-set-later` | three PDs of master in API mode; dynamic switching is set once they run |
 | `pr-sync-from-nothing` | pull 10473's head, API mode: a primary's first sync and a client's load no window |
 | `r75-registered-late` | v7.5.7, API mode: a TSO server that campaigns before it is registered |
-| `r75-saves-beside-its-sync`, `r85-saves-beside-its-sync` | API mode, two TSO servers that take over from each other;
-  clients ask the one that is no primary, too, so that an update saves beside its campaign's sync |
+| `r75-saves-beside-its-sync` | v7.5.7: two TSO servers follow each other, clients ask both: an update
+  saves beside a campaign's sync |
 
-Four of the other six have a watch from revision 1 in place of that of `record`, which began later.
+Four of the others have a watch from revision 1 in place of that of `record`, which began later.
 """
 
 from pathlib import Path
@@ -37,7 +37,6 @@ def judged(name: str, *properties: str) -> Report:
         ("master-switch-set-later", {"master-2026-08": True}),
         ("r75-registered-late", {"release-7.5": True}),
         ("pr-sync-from-nothing", {"off": True, "check-tso-primary": True}),
-        pytest.param("r85-saves-beside-its-sync", {"release-8.5": True}, marks=pytest.mark.large),
         pytest.param("r75-saves-beside-its-sync", {"release-7.5": True}, marks=pytest.mark.large),
     ],
 )

@@ -175,8 +175,7 @@ class _Try(Hidden):
     def expected_no_more(self, draft: Draft) -> Iterator[Draft]:
         """The key that says who is to be primary goes.
 
-        A transfer deletes it and writes it anew, which the model does at once, at the second.  A primary that
-        hangs keeps neither this lease alive nor that of its election, and either may end first.
+        A transfer deletes it and writes it anew, which the model does at once, at the second.
         """
         n, d = draft.get("expected"), draft.copy()
         if self._seen.chosen not in (0, n):
@@ -187,11 +186,8 @@ class _Try(Hidden):
             deleted = d.copy()
             if deleted.do("delete_expected_primary", n, seen=True):
                 yield deleted
-            hangs = d.copy()
             if d.do("expected_key_goes", n, seen=True):
                 yield d
-            elif self._lapses(hangs, n) and hangs.do("expected_key_goes", n, seen=True):
-                yield hangs
 
     # --- saves -----------------------------------------------------------------------------------
 
