@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console, Group
+from rich.text import Text
 
 from tsofence import cli
 from tsofence.checker.processes import matrix
@@ -33,12 +34,14 @@ from tsofence.traces.runs import files
 from tsofence.traces.sources.observation import Where
 from tsofence.traces.story.stopped import why_it_stops
 from tsofence.traces.tell import explored as exploring
+from tsofence.traces.tell import progress
 from tsofence.traces.tell import proved as proving
 from tsofence.traces.tell import replayed as telling
 from tsofence.traces.tell.examples import EXAMPLES
 from tsofence.traces.tell.names import Names
 from tsofence.traces.tell.shown import Next, next_steps
 from tsofence.traces.tell.summary import Outcome, sentence
+from tsofence.traces.tell.tables import FewLines
 
 TESTS = Path(__file__).parent
 SCREENS = TESTS / "screens"
@@ -130,6 +133,8 @@ def proved(*_: object, **__: object) -> Sequence[prove.Proof]:
 def canned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     proofs()
     monkeypatch.chdir(TESTS.parent)
+    # a replay that takes ten seconds, on a machine that is busy, would say how far it is
+    monkeypatch.setattr(progress.Steps, "line", lambda _: "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(matrix, "explore_all", explore_all)
     monkeypatch.setattr(prove, "prove_all", proved)
@@ -238,6 +243,16 @@ def test_the_guard_that_a_fence_adds_says_why_it_is_refuted() -> None:
     assert most_telling(alone) == log
     step = "“etcd applies the save up to …, but the answer is lost” of pd1"
     assert why_it_stops(alone) == f"It takes {step}, but pd1's log would tell of it."
+
+
+@pytest.mark.parametrize("width", range(12, 30))
+def test_what_is_left_out_ends_with_a_word(width: int) -> None:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+    told = io.StringIO()
+    Console(file=told, width=width).print(FewLines(Text(" ".join(words)), 1))
+    *shown, dots = told.getvalue().split()
+    assert dots == "…"
+    assert shown == words[: len(shown)] != []
 
 
 def test_long_lists_of_properties_are_counts() -> None:

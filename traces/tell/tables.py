@@ -84,7 +84,11 @@ class FewLines:
         lines = self.text.wrap(console, options.max_width)
         for number, line in enumerate(lines[: self.most], 1):
             if number == self.most < len(lines):
-                line.truncate(options.max_width - 2)
+                line.rstrip()
+                if line.cell_len > options.max_width - 2:
+                    line.truncate(options.max_width - 2)
+                    if whole := line.plain.rpartition(" ")[0]:  # no word is cut in two
+                        line.right_crop(len(line) - len(whole))
                 line.rstrip()
                 line.append(" …")
             yield line
