@@ -25,7 +25,7 @@ from ..interruption import deferred, noted
 from ..run import Run
 from . import houdini
 from .induct import SOLVER, VERSION, Before, Counterexample, Induction, Obligation
-from .runs import Runs
+from .runs import Looked, Runs
 from .witness import confirm, step_of
 
 #: progress(obligations done, all of them, the one just done)
@@ -63,6 +63,8 @@ class Proof:
     solver: tuple[str, str] = (SOLVER, VERSION)
     #: of liveness: what else is taken for granted, in words
     rests_on: tuple[str, ...] = ()
+    #: where unknown: how far each scenario was looked at for a run
+    looked: tuple[Looked, ...] = ()
 
 
 def prove(
@@ -378,4 +380,5 @@ class _Attempt:
             self.induction.lemmas,
             self.lemmas_are,
             self.dropped,
+            looked=self.runs.looked(self.prop) if verdict == "unknown" else (),
         )

@@ -24,8 +24,9 @@ from ..search.explore import explore
 from ..search.findings import Exploration
 from .witness import shown
 
-#: how many states of each scenario are looked at for a run: first few of each, then more
-FEW, MANY = 8_000, 400_000
+#: how many states of each scenario are looked at for a run: first few of each, then more, then as many as one
+#: waits for anyhow while lemmas are looked for
+FEW, MANY, MOST = 8_000, 400_000, 4_000_000
 #: seconds between two looks whether Ctrl-C has come
 _BEAT = 0.2
 
@@ -39,10 +40,29 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """How far a scenario was looked at, where no run breaks these properties: at so many states, all that at
+    most so many ``steps`` lead to; ``whole``: at every state.
+
+    That proves nothing: it may have been with a table of times of which nothing is proved.
+    """
+
+    properties: tuple[str, ...]
+    scenario: str
+    states: int
+    steps: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     """So many states of each scenario were looked at."""
 
     states: int
+
+
+#: what a search tells
+Told = Found | Looked | Passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +93,7 @@ class Sought:
 
 def search(
     sought: Sought, judged: Sequence[Property], forgotten: Collection[str], stop: Callable[[], bool]
-) -> Iterator[Found | Passed]:
+) -> Iterator[Told]:
     """The runs as they are found, each told in PD's own figures where that is possible; ``forgotten``:
     properties that are not wanted any more.
 
@@ -83,7 +103,7 @@ def search(
     assumed = [assumption(name) for name in sought.assumptions]
     worlds = _worlds(sought, judged)
     left = list(judged)
-    for most in (FEW, MANY):
+    for most in (FEW, MANY, MOST):
         for world in tuple(worlds) if most == FEW else sorted(worlds, key=lambda world: -world.promise(left)):
             left = [each for each in left if each.name not in forgotten]
             if not left or stop():
@@ -95,6 +115,9 @@ def search(
             for prop, run in found.runs:
                 left.remove(prop)
                 yield Found(prop.name, run)
+            none = tuple(each.name for each in wanted if each in left)
+            if none:
+                yield Looked(none, world.scenario.name, found.states, found.steps, found.whole)
             if found.whole:
                 worlds.remove(world)
         yield Passed(most)
@@ -172,9 +195,11 @@ class _Unwanted:
 
 @dataclass(frozen=True, slots=True)
 class _Searched:
-    """What a scenario shows, and whether every state of it was looked at."""
+    """What a scenario shows, and how far it was looked at, as `Looked` says."""
 
     runs: list[tuple[Property, Run]]
+    states: int
+    steps: int
     whole: bool
 
 
@@ -189,7 +214,7 @@ def _runs(
     found = explored(scenario, sought.fence, judged, assumed, sought.dropped, most, stop)
     runs = zip(judged, (each.run for each in found.findings), strict=True)
     told = [(prop, shown(run, prop, assumed)) for prop, run in runs if run is not None]
-    return _Searched(told, not found.cut_by)
+    return _Searched(told, found.states, found.depth, not found.cut_by)
 
 
 class Runs:
@@ -206,9 +231,11 @@ class Runs:
         self._nodes, self._dropped = nodes, tuple(dropped)
         self._sought: dict[str, Property] = {}
         self._found: dict[str, Run] = {}
+        #: by property and scenario, how far that was looked at last
+        self._looked: dict[str, dict[str, Looked]] = {}
         self._passed = 0
         self._forgotten: set[str] = set()
-        self._here: Iterator[Found | Passed] = iter(())
+        self._here: Iterator[Told] = iter(())
         self._worker: Worker[Sought] | None = None
         #: why the search ended before it was through
         self.trouble = ""
@@ -217,7 +244,7 @@ class Runs:
         """Begin to look for runs that break these, in place of what was looked for before."""
         self.close()
         self._sought = {each.name: each for each in judged}
-        self._passed, self.trouble = 0, ""
+        self._passed, self._looked, self.trouble = 0, {}, ""
         if not judged:
             return
         sought = Sought(self._fence, (*self._sought,), self._assumptions, self._nodes, self._dropped)
@@ -241,7 +268,11 @@ class Runs:
 
     def many(self, prop: Property) -> Run | None:
         """A run that breaks it, if the whole search finds one; raises as `few`."""
-        return self._wait(prop, MANY)
+        return self._wait(prop, MOST)
+
+    def looked(self, prop: Property) -> tuple[Looked, ...]:
+        """How far each scenario was looked at for a run that breaks it, where none was found."""
+        return tuple(self._looked.get(prop.name, {}).values())
 
     def by_now(self, prop: Property) -> Run | None:
         """A run that breaks it, if one was found meanwhile; raises as `few`."""
@@ -281,6 +312,9 @@ class Runs:
         match told:
             case Found():
                 self._found[told.property] = told.run
+            case Looked():
+                for name in told.properties:
+                    self._looked.setdefault(name, {})[told.scenario] = told
             case Passed():
                 self._passed = told.states
             case Fault():

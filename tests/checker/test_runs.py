@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from tsofence.checker.processes.matrix import SearchFault
 from tsofence.checker.processes.worker import Worker
@@ -14,7 +17,7 @@ from tsofence.checker.proof import prove as proving
 from tsofence.checker.proof import runs
 from tsofence.checker.proof.induct import Before, Induction
 from tsofence.checker.proof.prove import Proof, prove, prove_all
-from tsofence.checker.proof.runs import Found, Passed, Runs, Sought, search
+from tsofence.checker.proof.runs import Found, Looked, Runs, Sought, Told, search
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import breaks
 from tsofence.cli import main
@@ -23,8 +26,11 @@ from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.assumptions import assumption
 from tsofence.specs.properties import Property, named
+from tsofence.traces.tell import results
+from tsofence.traces.tell.proved import proved
 
 OFF = fences.whole("off")
+OWN = Path(__file__).resolve().parents[2] / "docs/own-fence"
 
 
 class Seen(Worker[Sought]):
@@ -44,13 +50,18 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Seen]:
     return Seen.all
 
 
-def found_by(sought: Sought, forgotten: Iterable[str] = ()) -> list[Found | Passed]:
+def found_by(sought: Sought, forgotten: Iterable[str] = ()) -> list[Told]:
     judged = [named(name) for name in sought.properties]
     return list(search(sought, judged, set(forgotten), lambda: False))
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(scenarios, "names", lambda: names)
+
+
+def levels(monkeypatch: pytest.MonkeyPatch, few: int, many: int, most: int) -> None:
+    for name, states in (("FEW", few), ("MANY", many), ("MOST", most)):
+        monkeypatch.setattr(runs, name, states)
 
 
 def from_the_command_line(asked: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[Proof]:
@@ -104,7 +115,7 @@ def test_a_property_that_only_this_process_has_is_searched_here(begun: list[Seen
 
 def test_a_run_meets_what_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "rolling-upgrade")
-    monkeypatch.setattr(runs, "MANY", runs.FEW)
+    levels(monkeypatch, runs.FEW, runs.FEW, runs.FEW)
     for assumed, there_is_one in (("service-mode-only", True), ("no-tso-servers", False)):
         found = [
             each
@@ -174,3 +185,49 @@ def test_a_lemma_is_decided_once_for_all_properties() -> None:
     failed = [each.obligation.lemma for each in fewer.decide() if each.obligation.result == "failed"]
     assert "window saved" in failed
     assert len(before) == 2
+
+
+def test_how_far_it_was_looked_is_told_until_there_is_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run is as short as those of which none was said to break it."""
+    only(monkeypatch, "rolling-upgrade")
+    levels(monkeypatch, 200, 1_000, 8_000)
+    told = found_by(Sought("off", ("real-time", "key-monotone"), (), None, ()))
+    (run,) = (each.run for each in told if isinstance(each, Found))
+    looked = [each for each in told if isinstance(each, Looked)]
+    for name, times in (("real-time", 2), ("key-monotone", 3)):
+        steps = [each.steps for each in looked if name in each.properties]
+        assert len(steps) == times
+        assert steps == sorted(set(steps))
+    assert max(each.steps for each in looked if "real-time" in each.properties) < len(run.moves)
+    assert not any(each.whole for each in looked)
+
+
+@pytest.mark.large
+def test_a_run_that_only_many_states_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two PDs that serve at once under an own fence: neither proved nor among the first 400,000 states."""
+    only(monkeypatch, "pd-failover")
+    levels(monkeypatch, 200, 8_000, runs.MOST)
+    fence = fences.take(str(OWN / "load_in_transaction.py"))
+    told = found_by(Sought(f"check-tso-primary+{fence}", ("two-of-a-kind",), (), None, ()))
+    (run,) = (each.run for each in told if isinstance(each, Found))
+    assert breaks(run, named("two-of-a-kind"))
+
+
+def test_what_stays_unknown_says_how_far_it_was_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "rolling-upgrade")
+    levels(monkeypatch, 200, 300, 400)
+    here = fences.whole(fences.add(Variant("here-alone", "changes nothing")))
+    proof = prove(here, named("key-monotone"), lemmas=())
+    (looked,) = proof.looked
+    assert (proof.verdict, looked.scenario, looked.whole) == ("unknown", "rolling-upgrade", False)
+    (told,) = results.proved([proof], {}).results
+    (document,) = told.looked
+    assert (document.states, document.steps) == (looked.states, looked.steps)
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(proved([proof], {}, details=False))
+    text = console.export_text()
+    assert f"no run was found of up to {looked.steps} steps in rolling-upgrade. That proves nothing." in text
+
+
+def test_what_is_decided_does_not_say_how_far_it_was_looked() -> None:
+    assert prove(OFF, named("real-time")).looked == ()

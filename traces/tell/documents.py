@@ -138,6 +138,15 @@ class Lemma(Document, kw_only=True):
     meaning: str
 
 
+class LookedThrough(Document, kw_only=True):
+    """How far a scenario was looked through for a run that breaks a property; none was found."""
+
+    scenario: str
+    states: Annotated[int, said("how many of them were looked at")]
+    steps: Annotated[int, said("no run of so many steps or fewer breaks it, as far as was seen")]
+    whole: Annotated[bool, said("these are all states there are")]
+
+
 class Attempted(Document, kw_only=True):
     """A property proved under one build and fence, or not."""
 
@@ -162,6 +171,7 @@ class Attempted(Document, kw_only=True):
         RunFile | None, said("a real run where violated, else one to induction, if there is any")
     ]
     run: Written
+    looked: Annotated[list[LookedThrough], said("where unknown: for a run, which proves nothing")]
 
 
 class Without(Document, kw_only=True):

@@ -57,6 +57,7 @@ def proved(
         parts.append(indented(f"{constraint.formula}: {constraint.meaning}", "dim"))
     parts += [part for proof in results if proof.lemmas_are == "found" for part in _found(proof)]
     parts += [indented(line, "yellow") for proof in results for line in _undecided(proof)]
+    parts += [indented(_looked(proof), "dim") for proof in results if proof.looked]
     if details:
         parts += [part for proof in results for part in _proof_details(proof)]
     runs = runs_of(results)
@@ -118,6 +119,14 @@ def _found(proof: Proof) -> list[RenderableType]:
         indented(f"{proof.property} under {proof.fence}, lemmas found, each of them needed:", "dim")
     ]
     return parts + [indented(f"· {lemma.name}: {lemma.meaning}", "dim") for lemma in proof.lemmas]
+
+
+def _looked(proof: Proof) -> str:
+    """How far no run was found."""
+    cut = sorted((each for each in proof.looked if not each.whole), key=lambda each: -each.steps)
+    told = [f"of up to {each.steps} steps in {each.scenario}" for each in cut]
+    told += [f"in {each.scenario}, at all of whose states was looked" for each in proof.looked if each.whole]
+    return f"{proof.property} under {proof.fence}: no run was found {'; '.join(told)}. That proves nothing."
 
 
 def _undecided(proof: Proof) -> list[str]:

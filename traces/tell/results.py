@@ -163,6 +163,12 @@ def _attempted(proof: Proof, written: Written, certificates: Written) -> documen
         ],
         counterexample=None if counterexample is None else run_files.document(counterexample),
         run=written.get((proof.fence, proof.property)),
+        looked=[
+            documents.LookedThrough(
+                scenario=each.scenario, states=each.states, steps=each.steps, whole=each.whole
+            )
+            for each in proof.looked
+        ],
     )
 
 
