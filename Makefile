@@ -100,10 +100,10 @@ guards: $(READY)
 lemmas: $(READY)
 	$(BIN)/python -m tests.pages.lemmas
 
-# The table of docs/needs.md, where lemmas, assumptions, steps or properties have changed: of SYSTEMS, or every row.
-SYSTEMS ?=
+# The table of docs/needs.md: the ROWS (systems) made again, or what is missing. Ctrl-C leaves the cells that are made.
+ROWS ?=
 needs: $(READY)
-	$(BIN)/python -m tests.pages.needs $(SYSTEMS)
+	$(BIN)/python -m tests.pages.needs $(ROWS)
 
 # Times of the engines in one run; C++, Spin and Ray are left out, each with a line, where they are missing.
 bench: $(READY)
