@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: axe site schema tables matrix guards lemmas demo test test-large test-cluster test-all fuzz fuzz-proofs faults check lock bench clean
+.PHONY: axe site schema tables matrix guards lemmas needs demo test test-large test-cluster test-all fuzz fuzz-proofs faults check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 # Of what is said of the recording the beginning is shown: what happened, and why.
@@ -102,6 +102,11 @@ guards: $(READY)
 # The table of docs/lemmas.md, where lemmas, steps or properties have changed: a few minutes.
 lemmas: $(READY)
 	$(BIN)/python -m tests.pages.lemmas
+
+# The table of docs/needs.md: the ROWS (systems) made again, or what is missing. Ctrl-C leaves the cells that are made.
+ROWS ?=
+needs: $(READY)
+	$(BIN)/python -m tests.pages.needs $(ROWS)
 
 # Times of the engines in one run; C++, Spin and Ray are left out, each with a line, where they are missing.
 bench: $(READY)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tsofence.checker.proof.induct import Induction
+from tsofence.checker.proof.prove import prove
+from tsofence.checker.proof.weakest import KnownRuns, Sufficient, Weakest
 from tsofence.model.pd import system
 from tsofence.model.variants import fences
 from tsofence.specs import liveness, properties, scenario
+from tsofence.specs.assumptions import EXCLUSIVE
 
-from .pages import guards, lemmas, matrix, objections
+from .pages import guards, lemmas, matrix, needs, objections
 from .pages.page import Page
 from .pages.reasons import UNKNOWN, reason
 from .pages.redundant import FAULT, IDLE, IMPLIED, SAME, redundant
@@ -222,3 +226,83 @@ def test_a_row_says_what_comes_out() -> None:
     assert [cell for at, cell in enumerate(cells) if at not in times] == [
         cell for at, cell in enumerate(made) if at not in times
     ]
+
+
+# --- what each property needs ------------------------------------------------------------------------------
+
+_CELL = re.compile(
+    r"(proved|vacuous|unknown|violated \d+)"
+    r"(; (proved|unknown) if [A-Z]\??(\+[A-Z]\??)*|; \*vacuous if [A-Z](\+[A-Z])*\*)*"
+    r"(; nothing is known to be enough)?(; not seen to end)?"
+)
+
+
+def needed() -> needs.Table:
+    return needs.read(Page.read(needs.PAGE))
+
+
+def taken(cell: str) -> Iterator[tuple[str, list[str]]]:
+    """The sets that a cell has, each with what is so under it."""
+    names = {letter: name for name, letter in needs.LETTERS.items()}
+    for part in cell.replace("*", "").replace("?", "").split("; "):
+        became, is_set, letters = part.partition(" if ")
+        if is_set:
+            yield became, [names[letter] for letter in letters.split("+")]
+
+
+def test_every_cell_of_what_is_needed_can_be_read() -> None:
+    """And none has a set that no cluster meets, or that another of the same cell makes needless."""
+    cells = [cell for row in needed().values() for cell in row.values() if cell != needs.MISSING]
+    assert cells
+    for cell in cells:
+        assert _CELL.fullmatch(cell), cell
+        sets = [frozenset(names) for _, names in taken(cell)]
+        assert not any(each >= EXCLUSIVE for each in sets), cell
+        assert not any(one < other for one in sets for other in sets), cell
+        assert not sets or cell.startswith(("violated", "unknown")), cell
+
+
+def test_what_is_needed_is_what_comes_out() -> None:
+    assert needs.made("off", "key-monotone", KnownRuns()) == needed()["off"]["key-monotone"]
+
+
+def test_what_is_said_to_be_enough_is() -> None:
+    (became, names), *_ = taken(needed()["off"]["two-of-a-kind"])
+    found = prove(fences.whole("off"), properties.named("two-of-a-kind"), assume=names)
+    assert (found.verdict, found.lemmas_are) == (became, "shipped")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (Weakest("off", "unique", (), {}, None, 1.0), "unknown; nothing is known to be enough"),
+        (Weakest("off", "unique", (), {}, None, 1.0, interrupted=True), "unknown; not seen to end"),
+        (
+            Weakest("off", "unique", (Sufficient((), "proved", (), {}),), {}, None, 1.0),
+            "proved",
+        ),
+        (
+            Weakest(
+                "off",
+                "unique",
+                (
+                    Sufficient(("no-tso-servers",), "proved", (), {"no-tso-servers": None}),
+                    Sufficient(("api-mode-only",), "vacuous", (), {"api-mode-only": None}),
+                ),
+                {},
+                None,
+                1.0,
+                interrupted=True,
+            ),
+            "unknown; proved if B?; *vacuous if D*; not seen to end",
+        ),
+    ],
+)
+def test_a_cell_never_says_more_than_is_known(found: Weakest, told: str) -> None:
+    assert needs.cell(found) == told
+    assert _CELL.fullmatch(told)
+
+
+def test_a_cell_that_takes_too_long_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "PATIENCE", 0.0)
+    assert needs.made("off", "single-writer", KnownRuns()) == "unknown; not seen to end"

@@ -130,8 +130,7 @@ class _Search:
         with step.known.supposing(goal):
             if self._check(step, among) != z3.unsat:
                 return None
-            core = step.known.solver.unsat_core()
-        return {self._number[name] for each in core if (name := str(each)) in self._number}
+            return {self._number[name] for name in step.known.core() if name in self._number}
 
     def _failing(self, step: _Step, alive: Collection[int]) -> set[int]:
         """Those that may fail after the step where all that are alive hold before it."""

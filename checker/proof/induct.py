@@ -14,9 +14,8 @@ from functools import cached_property
 
 import z3
 
-from ...model.language.expr import BOOL, NODE, TIME, Expr, Sort
-from ...model.language.instance import belongings
-from ...model.language.smt import Term, View, World, existing, negated, number, spoken_of
+from ...model.language.expr import NODE, Expr
+from ...model.language.smt import Term, View, World, existing, names, negated, spoken_of
 from ...model.language.transition import SELF, Kind, Transition
 from ...model.language.variant import Variant
 from ...model.pd import system
@@ -25,6 +24,8 @@ from ...specs.constraints import CONSTRAINTS, Constraint, parameters
 from ...specs.lemmas import FIRST, Lemma, lemmas
 from ...specs.properties import Property
 from ..interruption import heed
+from . import counterexample
+from .counterexample import Counterexample
 
 SOLVER, VERSION = "z3", z3.get_version_string()
 #: the name under which the first states stand among the transitions
@@ -57,23 +58,6 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True)
-class Counterexample:
-    """A state in which all lemmas hold, and a step from it after which one fails (or that breaks the
-    property): by (variable, server), the servers being numbered 1, 2, …, PDs first.
-
-    ``transition`` None: a first state that fails the lemma.
-    """
-
-    transition: Transition | None
-    lemma: Lemma | None
-    kinds: tuple[Kind, ...]
-    constants: Mapping[str, int]
-    state: Mapping[tuple[str, int], int]
-    actor: int
-    inputs: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Decided:
     """An obligation and, where it failed, why."""
 
@@ -81,13 +65,21 @@ class Decided:
     why: Counterexample | None
 
 
+def _switch(constraint: Constraint) -> str:
+    return f"constraint {constraint.formula}"
+
+
 #: the literal that turns each constraint on
-_CONSTRAINED = {constraint: z3.Bool(f"constraint {constraint.formula}") for constraint in CONSTRAINTS}
+_CONSTRAINED = {constraint: z3.Bool(_switch(constraint)) for constraint in CONSTRAINTS}
 
 
-def _constraints_in(core: Iterable[Term]) -> frozenset[Constraint]:
-    names = {str(switch) for switch in core}
-    return frozenset(each for each, switch in _CONSTRAINED.items() if str(switch) in names)
+def _literal(guard: str) -> str:
+    return f"guard {guard}"
+
+
+def _constraints_in(core: Collection[str]) -> frozenset[Constraint]:
+    """Of an unsatisfiable core, by name."""
+    return frozenset(each for each in CONSTRAINTS if _switch(each) in core)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +101,10 @@ class Known:
         heed()
         guards = (guard for label, guard in self.guards.items() if label != without)
         return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints), *more)
+
+    def core(self) -> frozenset[str]:
+        """The names of literals that make impossible what was asked last."""
+        return names(self.solver.unsat_core())
 
     @contextmanager
     def supposing(self, goal: Term) -> Iterator[None]:
@@ -134,7 +130,28 @@ class _Refuted:
         with self.known.supposing(self.goal):
             if self.known.check(constraints) != z3.unsat:
                 return None
-            return replace(self, constraints=_constraints_in(self.known.solver.unsat_core()))
+            return replace(self, constraints=_constraints_in(self.known.core()))
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A state of which nothing is known: what each constraint says there, and that lemmas hold in it, of
+    those that were asked for."""
+
+    view: View
+    constrained: Sequence[Term]
+    hold: dict[int, Term] = field(default_factory=dict)
+
+
+def _solver(state: _State, facts: Iterable[Term]) -> z3.Solver:
+    solver = z3.Solver()
+    solver.set("timeout", _PATIENCE)
+    solver.add([*state.constrained, *facts])
+    return solver
+
+
+def _step(transition: Transition | None) -> str:
+    return FIRST_STATE if transition is None else transition.name
 
 
 #: of one system, what was decided of lemmas: by the lemmas that held before (by identity, hence kept here),
@@ -181,7 +198,9 @@ class Induction:
         self.world = World(nodes)
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there
-        self._states: dict[int, tuple[View, dict[int, Term]]] = {}
+        self._states: dict[int, _State] = {}
+        #: by step, what is known before it
+        self._asked: dict[str, tuple[Transition, Known]] = {}
         #: what was refuted with the help of constraints
         self._refuted: list[_Refuted] = []
 
@@ -207,7 +226,7 @@ class Induction:
             broken_by = self.prop.broken_by(transition)
             if broken_by is None:
                 continue
-            known = self.guarded(transition)
+            known = self._known(transition)
             with known.supposing(known.view.of(broken_by)):
                 if known.check(CONSTRAINTS) != z3.unsat:
                     return True
@@ -219,14 +238,26 @@ class Induction:
         Raises:
             ValueError: as `decide`.
         """
-        known = self.guarded(transition)
-        view = known.view
         broken_by = self.prop.broken_by(transition)
         if broken_by is not None:
-            yield self._decide(known, transition, None, view.of(broken_by))
-        after = self.after(known, transition)
+            known = self._known(transition)
+            yield self._decide(known, transition, None, known.view.of(broken_by))
+        after: View | None = None
         for lemma in lemmas:
-            yield self._decide(known, transition, lemma, self.failure(after, lemma))
+            decided = self._decided_before(transition, lemma)
+            if decided is None:
+                known = self._known(transition)
+                after = after or self.after(known, transition)
+                decided = self._decide(known, transition, lemma, self.failure(after, lemma))
+            yield decided
+
+    def _known(self, transition: Transition) -> Known:
+        """What is known before a step: made once, for all that is asked of it."""
+        of, known = self._asked.get(transition.name, (None, None))
+        if of is not transition or known is None:  # another of that name has other guards
+            known = self.guarded(transition)
+            self._asked[transition.name] = transition, known
+        return known
 
     def guarded(self, transition: Transition, switches: Mapping[int, Term] | None = None) -> Known:
         """What is known before a step, and of its guards, each with its literal; ``switches`` turn on lemmas,
@@ -246,14 +277,16 @@ class Induction:
 
     def first(self, facts: Sequence[Expr] = FIRST) -> Known:
         """What is known of the first states, of which these are the facts."""
-        view, _ = self._state(self._unnamed + sum(map(existing, facts)))
-        return Known(view, self._solver(view, (view.of(fact) for fact in facts)))
+        state = self._state(self._unnamed + sum(map(existing, facts)))
+        return Known(state.view, _solver(state, map(state.view.of, facts)))
 
     def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
         """The obligations of the first states, of which these are the facts."""
         known = self.first(facts)
         for lemma in self.lemmas:
-            yield self._decide(known, None, lemma, self.failure(known.view, lemma))
+            yield self._decided_before(None, lemma) or self._decide(
+                known, None, lemma, self.failure(known.view, lemma)
+            )
 
     def constraints(self) -> tuple[Constraint, ...]:
         """Constraints on constants that suffice for all that was proved; without any one of them z3 does not
@@ -290,9 +323,9 @@ class Induction:
         return answer
 
     def _can_happen(self, transition: Transition, *premises: Expr) -> bool | None:
-        known = self._before(transition)
-        known.solver.add([known.view.of(each) for each in (*transition.step.guard.values(), *premises)])
-        return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
+        known = self._known(transition)
+        with known.supposing(z3.And([known.view.of(each) for each in premises])):
+            return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
 
     @cached_property
     def _witnesses(self) -> tuple[Term, ...]:
@@ -309,24 +342,17 @@ class Induction:
         failing = (existing(claim, [False]) - spoken_of(claim) for claim in claims)
         return sum(map(existing, claims)) + max(failing, default=0)
 
-    def _state(self, unnamed: int) -> tuple[View, dict[int, Term]]:
-        """A state of which nothing is known, with every server that can matter in its universe; and that
-        lemmas hold in it, of those that were asked for."""
+    def _state(self, unnamed: int) -> _State:
+        """A state of which nothing is known, with every server that can matter in its universe."""
         if unnamed not in self._states:
             view = self.world.view(self.vocabulary)
             holders = [view.shared[v.name] for v in self.vocabulary.variables.values() if v.sort == NODE]
             others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
             terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
             view = replace(view, universe=terms).binding(SELF.name, self._actor)
-            self._states[unnamed] = view, {}
+            constrained = [z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()]
+            self._states[unnamed] = _State(view, constrained)
         return self._states[unnamed]
-
-    def _solver(self, view: View, facts: Iterable[Term]) -> z3.Solver:
-        solver = z3.Solver()
-        solver.set("timeout", _PATIENCE)
-        solver.add([z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()])
-        solver.add(list(facts))
-        return solver
 
     def _before(self, transition: Transition, switches: Mapping[int, Term] | None = None) -> Known:
         """All lemmas, the kind of the acting server and what is assumed of the step."""
@@ -339,32 +365,35 @@ class Induction:
             unnamed += sum(map(existing, stated))
             # An effect may make a lemma true or false.
             unnamed += sum(existing(value, (True, False)) for value in step.effect.values())
-        view, hold = self._state(unnamed)
+        state = self._state(unnamed)
+        view, hold = state.view, state.hold
         every = range(len(self.lemmas)) if switches is None else switches
         hold.update({at: view.of(self.lemmas[at].claim) for at in every if at not in hold})
         facts = [hold[at] if switches is None else z3.Implies(switches[at], hold[at]) for at in every]
-        solver = self._solver(view, facts)
+        solver = _solver(state, facts)
         solver.add(self._actor != self.world.nobody)
         if transition.rule.kind in (Kind.PD, Kind.TSO):
             solver.add(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
         solver.add([view.of(guard) for guard in assumed])
-        return Known(view, solver, {label: z3.Bool(f"guard {label}") for label in step.guard})
+        return Known(view, solver, {label: z3.Bool(_literal(label)) for label in step.guard})
 
     def _decide(
         self, known: Known, transition: Transition | None, lemma: Lemma | None, goal: Term
     ) -> Decided:
         """Refute ``goal``, the failure of the property, or of the lemma: that once for all properties."""
-        step = FIRST_STATE if transition is None else transition.name
-        name = PROPERTY if lemma is None else lemma.name
-        if lemma is not None and (step, name) in self._before_this:
-            decided, refuted = self._before_this[step, name]
-            self._refuted += refuted
-            return replace(decided, obligation=replace(decided.obligation, seconds=0.0))
         refuted_before = len(self._refuted)
         decided = self._decide_now(known, transition, lemma, goal)
         if lemma is not None:
-            self._before_this[step, name] = decided, self._refuted[refuted_before:]
+            self._before_this[_step(transition), lemma.name] = decided, self._refuted[refuted_before:]
         return decided
+
+    def _decided_before(self, transition: Transition | None, lemma: Lemma) -> Decided | None:
+        """What was decided of the lemma for another property."""
+        if (_step(transition), lemma.name) not in self._before_this:
+            return None
+        decided, refuted = self._before_this[_step(transition), lemma.name]
+        self._refuted += refuted
+        return replace(decided, obligation=replace(decided.obligation, seconds=0.0))
 
     def _decide_now(
         self, known: Known, transition: Transition | None, lemma: Lemma | None, goal: Term
@@ -379,20 +408,21 @@ class Induction:
             if answer != z3.unsat:
                 answer = known.check(CONSTRAINTS)
             if answer == z3.unsat:
-                core = known.solver.unsat_core()
+                core = known.core()
                 needs = _constraints_in(core)
                 if needs:
                     self._refuted.append(_Refuted(known, goal, needs))
                 # A core may name guards that others can stand in for, so each is put to the test.
-                named = {str(switch) for switch in core}
-                for label in (label for label, switch in known.guards.items() if str(switch) in named):
+                for label in (label for label in known.guards if _literal(label) in core):
                     alone = known.check(CONSTRAINTS, without=label)
                     if alone != z3.unsat:
                         (used if alone == z3.sat else undecided).append(label)
             elif answer == z3.sat:
-                why = self._counterexample(known.view, known.solver.model(), transition, lemma)
+                why = counterexample.read(
+                    known.solver.model(), known.view, self.vocabulary, self.parameters, transition, lemma
+                )
         obligation = Obligation(
-            FIRST_STATE if transition is None else transition.name,
+            _step(transition),
             PROPERTY if lemma is None else lemma.name,
             {"unsat": "proved", "sat": "failed"}.get(str(answer), "unknown"),
             tuple(used),
@@ -401,48 +431,3 @@ class Induction:
             time.monotonic() - began,
         )
         return Decided(obligation, why)
-
-    def _counterexample(
-        self, view: View, model: z3.ModelRef, transition: Transition | None, lemma: Lemma | None
-    ) -> Counterexample:
-        def value(term: Term) -> Term:
-            return model.eval(term, model_completion=True)
-
-        def is_tso(owner: Term) -> bool:
-            return bool(z3.is_true(value(view.read("is_tso", owner))))
-
-        nobody = value(self.world.nobody)
-        servers: list[Term] = []
-        for term in map(value, view.universe):
-            if not any(z3.eq(term, known) for known in (nobody, *servers)):
-                servers.append(term)
-        servers.sort(key=is_tso)
-
-        def meaning(term: Term, sort: Sort) -> int:
-            if sort != NODE:
-                return number(value(term), sort)
-            return next((i for i, owner in enumerate(servers, 1) if z3.eq(owner, value(term))), 0)
-
-        state = {("now", 0): meaning(view.shared["now"], TIME)}
-        for variable in self.vocabulary.variables.values():
-            if variable.per_server:
-                for index, owner in enumerate(servers, 1):
-                    state[variable.name, index] = meaning(view.read(variable.name, owner), variable.sort)
-            else:
-                state[variable.name, 0] = meaning(view.shared[variable.name], variable.sort)
-        constants = {expr.name: meaning(self.world.parameter(expr), expr.sort) for expr in self.parameters}
-        for name, fact in self.vocabulary.facts.items():
-            if fact.sort != BOOL:
-                of_each = [meaning(view.read(name, owner), fact.sort) for owner in servers]
-                constants |= belongings(fact.constant, of_each)
-        inputs = transition.rule.inputs if transition is not None else ()
-        cluster = transition is None or transition.rule.kind is Kind.CLUSTER
-        return Counterexample(
-            transition,
-            lemma,
-            tuple(Kind.TSO if is_tso(owner) else Kind.PD for owner in servers),
-            constants,
-            state,
-            0 if cluster else meaning(self._actor, NODE),
-            {expr.name: meaning(view.of(expr), expr.sort) for expr in inputs},
-        )

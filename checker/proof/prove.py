@@ -24,7 +24,8 @@ from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run
 from . import houdini
-from .induct import SOLVER, VERSION, Before, Counterexample, Induction, Obligation
+from .counterexample import Counterexample
+from .induct import SOLVER, VERSION, Before, Induction, Obligation
 from .runs import Looked, Runs
 from .witness import confirm, step_of
 

@@ -180,8 +180,10 @@ class _Basis:
         with known.supposing(fails):
             if replace(known, guards=open_guards).check(CONSTRAINTS) != z3.unsat:
                 return False
-            core = {str(literal) for literal in known.solver.unsat_core()}
-        needed = {_LABELS[name] for name, it in open_guards.items() if name in _LABELS and str(it) in core}
+            core = known.core()
+        needed = {
+            _LABELS[name] for name, it in open_guards.items() if name in _LABELS and it.decl().name() in core
+        }
         self._enough.setdefault(transition.name, []).append(frozenset(needed))
         return True
 

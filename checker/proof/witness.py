@@ -18,7 +18,7 @@ from ...specs.constraints import CONSTRAINTS, parameters
 from ...specs.lemmas import Lemma
 from ...specs.properties import Property
 from ..run import Move, Run, RunError, breaks, follow
-from .induct import Counterexample
+from .counterexample import Counterexample
 
 #: PD's own figures, in ms (one day for `maxResetTSGap`)
 _FIGURES = {

@@ -15,7 +15,7 @@ quantifier is left to a heuristic and every model is a finite system.  Why nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -40,6 +40,8 @@ class World:
 
     def __init__(self, nodes: int | None = None) -> None:
         self.nodes = nodes
+        #: those that were asked for: making them again takes longer than most questions about them
+        self._known: dict[tuple[str, Sort], Term] = {}
         if nodes is None:
             self.node_sort = z3.DeclareSort("Node")
             self.nobody: Term = z3.Const("nobody", self.node_sort)
@@ -72,7 +74,9 @@ class World:
 
     def constant(self, name: str, sort: Sort) -> Term:
         """An unknown value."""
-        return z3.Const(name, self.sort(sort))
+        if (name, sort) not in self._known:
+            self._known[name, sort] = z3.Const(name, self.sort(sort))
+        return self._known[name, sort]
 
     def parameter(self, expr: Expr) -> Term:
         """A constant of the scenario."""
@@ -184,6 +188,11 @@ class View:
             return changed[name] if z3.eq(owner, actor) else z3.If(owner == actor, changed[name], before)
 
         return replace(self, shared=shared, read=_remembered(read))
+
+
+def names(literals: Iterable[Term]) -> frozenset[str]:
+    """Of constants, as an unsatisfiable core has them."""
+    return frozenset(each.decl().name() for each in literals)
 
 
 def number(value: Term, sort: Sort) -> int:

@@ -14,7 +14,7 @@ from tsofence.checker.proof.witness import confirm, in_figures, step_of
 from tsofence.checker.run import breaks, follow
 from tsofence.checker.search.explore import explore
 from tsofence.model.language.expr import FALSE
-from tsofence.model.language.transition import Kind
+from tsofence.model.language.transition import Kind, Step
 from tsofence.model.pd import system
 from tsofence.model.variants import fences
 from tsofence.specs import assumptions, lemmas
@@ -386,3 +386,29 @@ def test_lemmas_are_told_apart() -> None:
                 group = lemmas.lemmas(fences.whole(fence), name, assume)
                 assert len({lemma.name for lemma in group}) == len(group)
                 assert all(lemma.meaning for lemma in group)
+
+
+def test_that_a_pd_syncs_from_nothing_is_needed_where_pds_switch() -> None:
+    """For what library clients are granted; under the check alone nothing needs it (docs/lemmas.md)."""
+    fence = fences.whole("dynamic-8780")
+    assumed = [assumptions.assumption(each) for each in lemmas.enough(fence, "session")]
+    every = Induction(fence, named("session"), assumed).lemmas
+    fewer = [lemma for lemma in every if lemma.name != "a PD syncs from nothing"]
+    assert len(fewer) == len(every) - 1
+    for given, fails in ((every, []), (fewer, ["library clients' grants behind a leader"])):
+        made = Induction(fence, named("session"), assumed, given=given)
+        (grant,) = (each for each in made.transitions if each.name == "grant")
+        decided = [each.obligation for each in made.decide_step(grant, made.lemmas)]
+        assert [each.lemma for each in decided if each.result != "proved"] == fails
+
+
+def test_another_step_of_the_same_name_is_asked_anew() -> None:
+    """What is known before a step is made once; not for one that has other guards."""
+    made = induction("off", "key-monotone")
+    commit = next(each for each in made.transitions if each.name == "commit")
+    made.transitions = (commit,)
+    assert made.possible() == {"commit": True}
+    made.transitions = (
+        replace(commit, step=Step({**commit.step.guard, "never": FALSE}, commit.step.effect)),
+    )
+    assert made.possible() == {"commit": False}
