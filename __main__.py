@@ -32,7 +32,10 @@ def main() -> None:
     try:
         command()
     except SystemExit as ended:
-        sys.exit(terminal.finish(ended.code if isinstance(ended.code, int) else int(ended.code is not None)))
+        status = terminal.finish(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        for each in stoppable:
+            signal.signal(each, signal.SIG_IGN)  # everything is said: this status stands
+        sys.exit(status)
 
 
 if __name__ == "__main__":

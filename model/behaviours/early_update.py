@@ -43,8 +43,8 @@ def early_begin(n: Expr) -> Step:
             "clock moved on": allocator.clock_moved(n),
             "window is used up": negate(allocator.room(n, s.clock(n))),
         },
-        # An update goes on from what was saved last, not from what a sync has loaded.
-        effect={"client_stage": STAGE.begun, "client_next": s.clock(n), "client_seen": s.saved[n]},
+        # It goes on from its memory: where a save must find what a sync has loaded, it is refused.
+        effect={"client_stage": STAGE.begun, "client_next": s.clock(n), "client_seen": s.physical[n]},
     )
 
 
