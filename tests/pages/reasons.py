@@ -131,7 +131,7 @@ _SLOTS |= {"requested"}
 _KEEPS_MEMORY = ("forward", "window has room")
 _GIVEN_UP = ("sync_abandon", "client_abandon", "client_skip")
 _MOVING = ("update_in_memory", "overflow", "admin_reset")
-_BEGINNING = ("sync_begin", "client_begin", "update_begin", "admin_reset_begin")
+_BEGINNING = ("sync_begin", "client_begin", "early_begin", "update_begin", "admin_reset_begin")
 #: variables by which nobody grants or saves: of these, `to_delete` only keeps a server from syncing
 _BY_THE_WAY = frozenset(
     {
