@@ -38,12 +38,13 @@ def _early(trace: Trace, order: Timeline) -> dict[str, int]:
     for minutes; or its recorder does, where it writes nothing at all.
     """
     end = _end(order)
-    ends: dict[str, int] = {}
+    last = _last_lines(trace)
+    ends = {server: line.at_ns for server, line in last.items()}
     for (server, _), until in trace.known_until.items():
         ends[server] = max(ends.get(server, 0), until)
     return {
         server: end - ends[server]
-        for server, line in _last_lines(trace).items()
+        for server, line in last.items()
         if line.step is not LogStep.SERVER_EXIT and ends[server] < end - _QUIET_NS
     }
 
