@@ -13,7 +13,7 @@ from ...model.language.transition import Kind
 from ...model.pd.state import CLIENTS, OWN
 from ..sources.intervals import GUARD_NS
 from ..sources.observation import NS_PER_MS, Attempt, Refusal
-from .seen import Seen
+from .seen import NOISE_NS, Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -234,10 +234,12 @@ class Hidden:
 
     def _begins_early_update(self, d: Draft, n: int, value: int) -> bool:
         """An update begins to save that beside the server's own sync, with the memory that a client's set."""
-        idle = d.get("client_stage", n) == IDLE and not d.get("promoted", n)
-        if not idle or not d.get("initialised", n) or not self._updates_early(d, n):
+        reading = value - self._window(n)
+        now = d.clock(n) - NOISE_NS <= reading <= self._latest + d.get("skew", n)
+        beside = d.get("initialised", n) and not d.get("promoted", n) and d.get("client_stage", n) == IDLE
+        if not now or not beside or not self._updates_early(d, n):
             return False
-        return self._reads(d, n, value - self._window(n)) and d.do("early_begin", n)
+        return self._reads(d, n, reading) and d.do("early_begin", n)
 
     def _has_to_sync(self, d: Draft, n: int) -> bool:
         """The server does not lead, or has not synced since it was elected."""
