@@ -6,9 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from ..model.builds import known as builds
-from ..model.language.variant import Variant, VariantError
-from ..model.pd import system
+from ..model.language.variant import Variant
 from ..model.variants import fences
 from ..specs import own
 
@@ -48,29 +46,3 @@ def properties(given: str | Iterable[str], default: Sequence[str]) -> tuple[str,
     for name in asked:
         own.known(name)
     return tuple(dict.fromkeys(asked or default))
-
-
-def systems(
-    of_builds: Sequence[str],
-    of_fences: Sequence[str],
-    default: Sequence[str],
-    dropped: Iterable[tuple[str, str]],
-) -> list[str]:
-    """The names of all builds with all fences; a build with none, if no fence is asked for.
-
-    Raises:
-        VariantError: a build and a fence that exclude each other.
-        ValueError: an unknown name, or a guard to drop that there is not.
-    """
-    for build in of_builds:
-        fences.build(build)
-    under = of_fences or ([fences.NONE] if of_builds else default)
-    names = [fences.of_build(build, fence) for build in of_builds or [builds.DEFAULT] for fence in under]
-    for name in names:
-        try:
-            system.transitions(fences.whole(name), dropped)
-        except VariantError as error:
-            raise VariantError(f"{name}: {error}") from None
-        except KeyError as error:
-            raise ValueError(f"under {name}: {error.args[0]}") from None
-    return list(dict.fromkeys(names))

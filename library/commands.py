@@ -82,7 +82,7 @@ def explore(
     from ..checker.processes.matrix import explore_all
 
     found_world = world if isinstance(world, Scenario) else load_scenario(world)
-    names, here = _systems(fence, build, found_world.fences or replaying.DEFAULT_FENCES, drop)
+    names, here = _systems(fence, build, found_world.fences or fences.DEFAULTS, drop)
     asked = asking.properties(property, (*safety.NAMES, *found_world.liveness))
     left_out = asking.texts(without)
     _among("engine", [engine], ENGINES)
@@ -144,7 +144,7 @@ def prove(
     """
     from ..checker.proof.prove import prove_all
 
-    names, here = _systems(fence, build, replaying.DEFAULT_FENCES, drop)
+    names, here = _systems(fence, build, fences.DEFAULTS, drop)
     asked = asking.properties(property, safety.NAMES)
     found = prove_all(
         [(system, ranks.provable(prop)) for system in map(fences.whole, names) for prop in asked],
@@ -182,7 +182,7 @@ def replay(
     if not paths:
         raise ValueError("expected a recording: files or folders")
     places = [tables.path(each) for each in paths]
-    names, here = _systems(fence, build, replaying.DEFAULT_FENCES, drop)
+    names, here = _systems(fence, build, fences.DEFAULTS, drop)
     chosen = names if fence or build else []
     asked = asking.properties(property, ())
     runs = all_runs(places)
@@ -214,7 +214,7 @@ def _systems(
         *((each, "build") for each in of_builds if isinstance(each, Variant)),
         *((each, "fence") for each in of_fences if isinstance(each, Variant)),
     ]
-    names = asking.systems(
+    names = fences.systems(
         asking.variants(of_builds, "build"), asking.variants(of_fences, "fence"), default, drop
     )
     return names, tuple(here)

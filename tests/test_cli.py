@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tsofence import __version__
+from tsofence.cli import COMMANDS, main
 from tsofence.model.builds import known as builds
 from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs import properties, scenario
@@ -51,6 +53,40 @@ def tiny(tmp_path: Path) -> Path:
 
 def test_version() -> None:
     assert call("--version").stdout == f"tsofence, version {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says(name: str) -> None:
+    """It is written down, so that nothing has to be imported for it."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.name == name
+    assert command.get_short_help_str(limit=100) == COMMANDS[name]
+
+
+def test_every_command_is_there() -> None:
+    modules = (Path(__file__).parents[1] / "commands").glob("[a-z]*.py")
+    assert sorted(COMMANDS) == sorted(path.stem for path in modules)
+    assert main.get_command(click.Context(main), "taking") is None
+
+
+@pytest.mark.parametrize(
+    ("args", "slow"),
+    [
+        (["--help"], {"networkx", "numpy", "z3", "jinja2", "lark", "llvmlite", "textual"}),
+        (["list"], {"networkx", "numpy", "z3", "jinja2", "llvmlite", "textual"}),
+        (["show", "--help"], {"networkx", "z3", "llvmlite", "textual"}),
+        (["explore", "--help"], {"networkx", "z3", "jinja2", "llvmlite", "textual"}),
+    ],
+    ids=" ".join,
+)
+def test_nobody_waits_for_what_a_command_does_not_need(args: list[str], slow: set[str]) -> None:
+    program = (
+        "import sys\nfrom tsofence.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *args], capture_output=True, text=True, check=True)
+    assert slow.isdisjoint(done.stdout.splitlines()[-1].split())
 
 
 def test_explore(tiny: Path, tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ DATA = (
     "traces/page/templates/*",
 )
 
-# cli -> options -> library -> traces -> checker -> specs -> model: each may import what stands before it.
-LAYERS = ("model", "specs", "checker", "traces", "library", "options", "cli")
+# cli -> commands -> library -> traces -> checker -> specs -> model: each may import what stands before it.
+LAYERS = ("model", "specs", "checker", "traces", "library", "commands", "cli")
 #: modules of the root that are no layer, and up to which one they may import
 BEYOND = {"cli": "cli", "__main__": "cli", "testing": "library"}
 
@@ -178,7 +178,7 @@ def test_arrows_go_one_way(path: Path) -> None:
         ("traces/a.py", "from tsofence.cli import main", True),
         ("__init__.py", "from .model import a", True),
         ("__init__.py", "from .library import a", False),
-        ("library/a.py", "from ..options import b", True),
+        ("library/a.py", "from ..commands import b", True),
         ("testing.py", "from . import cli", True),
         ("testing.py", "from .library import a", False),
         ("model/a.py", "from .specs import b", False),
@@ -368,6 +368,6 @@ def test_what_the_texts_say_to_install_is_in_a_clone() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *map(ROOT.joinpath, sources())]:
         for target, extra in re.findall(r"pip install '?([^'`\s\[]+)(?:\[(\w+)\])?", path.read_text("utf-8")):
             said[path.name, target].add(extra)
-    assert "cluster" in said["options.py", "."] & said["README.md", "."]
+    assert "cluster" in said["explore.py", "."] & said["README.md", "."]
     assert {target for _, target in said} == {"."}
     assert set().union(*said.values()) <= {"", *EXTRAS}

@@ -204,7 +204,7 @@ def work(number: int, parent: int) -> None:
     except OSError as error:  # of a checkpoint, or of a cluster
         watcher.send(error)
     except Exception as error:  # noqa: BLE001  # the other searches go on, and it is told when they have ended
-        from ..search.engine import CheckpointError
+        from ..search.errors import CheckpointError
 
         known = isinstance(error, CheckpointError | MemoryError)
         watcher.send(error if known else _fault(error))

@@ -2,5 +2,5 @@
 
 From outside: `explore` searches, `findings` are what it says; a finished search is an `engine`, or
 `native` if it is in machine code; `memory` says how much a search may take; `reached` finds a state in
-place of violations, `ahead` from any state on.
+place of violations, `ahead` from any state on. `errors` are for who asked.
 """

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from ... import __version__
-from .engine import CheckpointError
+from .errors import CheckpointError
 from .native import Native
 
 #: seconds of search between two files at least, and how many times as long as the last one took: what

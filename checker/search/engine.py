@@ -21,10 +21,6 @@ class WorkerLost(ConnectionError):
     """States that another process held are gone: nothing can be said of the search any more."""
 
 
-class CheckpointError(ValueError):
-    """A file that this search cannot go on from; the message is one line."""
-
-
 class Engine(ABC):
     """The states found so far, and from which one each was found."""
 

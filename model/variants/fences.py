@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, reduce
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from ..behaviours import known as behaviours
 from ..builds import known as builds
 from ..language.choice import no_such
 from ..language.transition import Rule, Transition
-from ..language.variant import Variant
+from ..language.variant import Variant, VariantError
 from ..pd import system
 from . import (
     check_tso_primary,
@@ -51,6 +51,9 @@ NONE = off.fence.name
 
 #: the rows of `explore --all-fences`
 ALL = (*SHIPPED, "save-cas+window-lease+wait-out")
+
+#: what is compared where nobody names a fence: PD before the pull, and with it
+DEFAULTS = (NONE, check_tso_primary.fence.name)
 
 #: what a file of somebody's own is
 What = Literal["fence", "build"]
@@ -208,3 +211,29 @@ def _fences(name: str) -> list[Variant]:
     if len(parts) != len(set(parts)):
         raise ValueError(f"fence {name!r} names one of its parts twice; name each once")
     return [there[part] for part in parts]
+
+
+def systems(
+    of_builds: Sequence[str],
+    of_fences: Sequence[str],
+    default: Sequence[str],
+    dropped: Iterable[tuple[str, str]],
+) -> list[str]:
+    """The names of all builds with all fences; a build with none, if no fence is asked for.
+
+    Raises:
+        VariantError: a build and a fence that exclude each other.
+        ValueError: an unknown name, or a guard to drop that there is not.
+    """
+    for each in of_builds:
+        build(each)
+    under = of_fences or ([NONE] if of_builds else default)
+    names = [of_build(each, fence) for each in of_builds or [builds.DEFAULT] for fence in under]
+    for name in names:
+        try:
+            system.transitions(whole(name), dropped)
+        except VariantError as error:
+            raise VariantError(f"{name}: {error}") from None
+        except KeyError as error:
+            raise ValueError(f"under {name}: {error.args[0]}") from None
+    return list(dict.fromkeys(names))

@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from tsofence.checker.machine import machine_code
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.checkpoint import Checkpoint
-from tsofence.checker.search.engine import CheckpointError, Plain
+from tsofence.checker.search.engine import Plain
+from tsofence.checker.search.errors import CheckpointError
 from tsofence.checker.search.explore import explore
 from tsofence.checker.search.findings import Exploration, Progress
 from tsofence.checker.search.native import Native

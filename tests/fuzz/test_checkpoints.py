@@ -9,7 +9,8 @@ import pytest
 
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.checkpoint import Checkpoint, Position
-from tsofence.checker.search.engine import CheckpointError, Plain
+from tsofence.checker.search.engine import Plain
+from tsofence.checker.search.errors import CheckpointError
 from tsofence.checker.search.native import Native
 from tsofence.model.variants import fences
 from tsofence.specs.properties import PROPERTIES

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from ...model.builds import known as builds
+from ...model.variants import fences
 from ...specs import properties as specs
 from ..clocks.align import align, as_written
 from ..judge.availability import AVAILABILITY
@@ -41,8 +42,6 @@ from .timeline import Timeline, timeline
 
 #: every property, in the order of reports
 NAMES = (*specs.NAMES, AVAILABILITY)
-
-DEFAULT_FENCES = ("off", "check-tso-primary")
 
 
 #: how a note begins that only counts what demands nothing
@@ -76,7 +75,7 @@ def replay(
 ) -> Report:
     """Judge a trace: whether it conforms to each fence, and the properties.
 
-    No fence named: those of the builds that the logs tell; where nothing tells, `DEFAULT_FENCES`. If none of
+    No fence named: those of the builds that the logs tell; where nothing tells, `fences.DEFAULTS`. If none of
     these fits, every other build is tried as well; properties are not judged under builds that the logs deny.
 
     ``progress`` is called with what is explained so far and how much there is. Ctrl-C ends the search for
@@ -117,16 +116,16 @@ def verdict(
 def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Under which builds and fences a trace is explained, and which others there are."""
     of_build = {
-        name: DEFAULT_FENCES if name == builds.DEFAULT else (name,)
+        name: fences.DEFAULTS if name == builds.DEFAULT else (name,)
         # what is as the default build needs no search of its own, nor does what nobody runs
         for name, made in builds.SHIPPED.items()
         if name == builds.DEFAULT or (made.changes and name in BUILDS)
     }
     known = [name for name in of_build if name in build.builds]
     if build.builds and build.evidence:
-        first = tuple(chain.from_iterable(of_build[name] for name in known)) or DEFAULT_FENCES
+        first = tuple(chain.from_iterable(of_build[name] for name in known)) or fences.DEFAULTS
     else:
-        first = DEFAULT_FENCES
+        first = fences.DEFAULTS
     return first, tuple(name for name in chain.from_iterable(of_build.values()) if name not in first)
 
 

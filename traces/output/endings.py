@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from ...checker.certificates.manifest import CertificateError
-from ...checker.search.engine import CheckpointError
+from ...checker.search.errors import CheckpointError
 from ...specs.scenario import ScenarioError
 from ..sources.observation import BadInput
 from . import faults

@@ -1,0 +1,1 @@
+"""The commands, a module each with a `command` of click's, and `taking`: what several of them take."""
