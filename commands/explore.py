@@ -24,6 +24,7 @@ from ..traces.tell.examples import examples
 from ..traces.tell.matrix import Exploring
 from ..traces.tell.outlet import Outlet
 from .taking import kinds, outlets, systems
+from .taking.typed import Typed, typed
 
 #: more than any machine has; what is larger is no number that a search can be given
 _MOST_STATES = 1 << 48
@@ -63,7 +64,7 @@ def sought(
     return found
 
 
-@click.command("explore", epilog=examples("explore"))
+@click.command("explore", cls=Typed, epilog=examples("explore"))
 @systems.scenario_of
 @systems.build
 @systems.fence
@@ -171,6 +172,7 @@ def command(
             *(world, found, written),
             tell_runs=not all_fences,
             place=place,
+            again=typed("builds", "dropped", "asked"),
             kept=kept,
             details=details,
             sought=texts,

@@ -22,6 +22,7 @@ from ..traces.tell.outlet import Outlet
 from ..traces.tell.progress import Steps
 from ..traces.tell.shown import Next
 from .taking import kinds, outlets, places, systems
+from .taking.typed import Typed, typed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,7 +56,7 @@ def said_of(names: Iterable[str], given: Iterable[Lemma]) -> None:
                 )
 
 
-@click.command("prove", epilog=examples("prove"))
+@click.command("prove", cls=Typed, epilog=examples("prove"))
 @systems.build
 @systems.fence
 @systems.drop
@@ -163,7 +164,16 @@ def command(
             certificates = certified.write_certificates(found, certified_to)
             more.append(certified.told(certificates, certified_to))
             then += certified.checked_by(certificates, certified_to)
-    outlet.console.print(proving.proved(found, written, details=details, kept=kept, more=more, then=then))
+    outlet.console.print(
+        proving.proved(
+            *(found, written),
+            details=details,
+            kept=kept,
+            more=more,
+            then=then,
+            again=typed("dropped", "nodes", "given"),
+        )
+    )
     if kept_in is not None:
         with outlet.held:
             put(proving.lemmas_of(found), kept_in)

@@ -32,6 +32,7 @@ from ..traces.tell.progress import Steps
 from ..traces.tell.replayed import left_out, replayed, rerun_text, shrunk_text, what_next
 from ..traces.tell.witnesses import as_csv
 from .taking import kinds, outlets, places, systems
+from .taking.typed import Typed, typed
 
 #: more than anybody waits for
 _MOST_LEASE_S = (1 << 31) - 1
@@ -44,7 +45,13 @@ _DRAWN: dict[str, Callable[[Trace, Report], str]] = {
 }
 
 
-@click.command("replay", epilog=examples("replay"))
+#: what a judgement depends on
+_SAME = frozenset(
+    ["paths", "builds", "chosen", "dropped", "asked", "save_interval", "update_interval", "lease", "group"]
+)
+
+
+@click.command("replay", cls=Typed, epilog=examples("replay"))
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=kinds.Place(path_type=Path))
 @systems.build
 @systems.fence
@@ -181,7 +188,7 @@ def command(
                 shrunk = shrink(paths, judgement, shows, shrunk_to / judgement.property)
                 outlet.console.print(shrunk_text(judgement.property, shrunk))
     outlet.console.print(answered(asked_of_it, [source.file for source in found.sources], details=details))
-    outlet.console.print(what_next(found, paths, details=details))
+    outlet.console.print(what_next(found, typed(*_SAME), details=details))
     outlet.finish(lambda: results.replayed(found, asked_of_it, places))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from rich.console import Group
 
 from ..checker.run import Run
 from ..traces.export.itf import itf
@@ -18,7 +19,9 @@ from ..traces.runs import last
 from ..traces.story import show as telling
 from ..traces.tell.examples import examples
 from ..traces.tell.outlet import as_json
+from ..traces.tell.shown import Next, next_steps
 from .taking import kinds, systems
+from .taking.typed import Typed, typed
 
 _SHOWN: dict[str, Callable[[Run], str]] = {
     "mermaid": lambda run: clean_lines(telling.mermaid(run)),
@@ -28,7 +31,7 @@ _SHOWN: dict[str, Callable[[Run], str]] = {
 }
 
 
-@click.command("show", epilog=examples("show"))
+@click.command("show", cls=Typed, epilog=examples("show"))
 @click.argument("run_file", metavar="RUN.json|last", type=kinds.Place(path_type=Path))
 @click.argument("which", nargs=-1, metavar="[[FENCE.]PROPERTY]")
 @systems.taken_from(
@@ -75,4 +78,8 @@ def command(*, run_file: Path, which: tuple[str, ...], form: str, target: Path |
     else:
         text = _SHOWN[form](found)
     put(text, target)
+    if form == "text" and target is None:
+        page = ("show", *typed("run_file", "which", "build", "fence", "property"), "--to", "html")
+        steps = next_steps([Next((*page, "-o", "run.html"), "with the whole state at each step")])
+        Terminal().print(Group(*steps))
     return 0

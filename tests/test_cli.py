@@ -24,6 +24,7 @@ from .worlds import TINY
 TSOFENCE = Path(sys.executable).with_name("tsofence")
 RECORDINGS = Path(__file__).parent / "recordings"
 RUNS = Path(__file__).parent / "runs"
+TINY_FILE = "tiny.toml"
 
 
 def call(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -248,7 +249,12 @@ def test_show(form: str, tmp_path: Path) -> None:
     assert printed.returncode == 0
     target = tmp_path / "out"
     assert call("show", run, "--to", form, "-o", target).returncode == 0
-    assert target.read_text().strip() == printed.stdout.strip()
+    shown, _, following = printed.stdout.partition("\nNext:")
+    assert target.read_text().strip() == shown.strip()
+    page = "".join(following.partition("#")[0].split()).replace(
+        "\\", ""
+    )  # broken as a shell takes it, at any width
+    assert page == (f"tsofenceshow{run}--tohtml-orun.html" if form == "text" else "")
 
 
 @pytest.mark.parametrize("what", ["scenarios", "builds", "fences", "properties", "transitions"])
@@ -343,3 +349,31 @@ def test_shells_can_be_told_how_to_complete(shell: str) -> None:
     told = call(_TSOFENCE_COMPLETE=f"{shell}_source")
     assert (told.returncode, told.stderr) == (0, "")
     assert f"_TSOFENCE_COMPLETE={shell}_complete" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "next_command"),
+    [
+        (
+            ["replay", "--property", "unique", "--lease=3", RECORDINGS / "upgrade-unfenced", "--details"],
+            ["replay", RECORDINGS / "upgrade-unfenced", "--property", "unique", "--lease", "3"],
+        ),
+        (
+            ["explore", "--fence", "off", "--property", "one-live", "--property", "takeover"],
+            ["explore", "--scenario", TINY_FILE, "--property", "one-live", "--property", "takeover"],
+        ),
+        (
+            ["explore", "--fence", "save-cas", "--property", "unique", "--property", "takeover"],
+            ["prove", "--fence", "save-cas", "--property", "unique"],
+        ),
+    ],
+    ids=["replay", "violated", "holds"],
+)
+def test_what_is_next_asks_for_the_same(
+    args: list[str | Path], next_command: list[str | Path], tiny: Path
+) -> None:
+    """Else what is copied would judge something else."""
+    given = [*args, "--scenario", tiny] if args[0] == "explore" else args
+    told = call(*given, COLUMNS="1000").stdout
+    expected = " ".join(str(tiny if word == TINY_FILE else word) for word in next_command)
+    assert f"\n  tsofence {expected} " in told.partition("\nNext:")[2].replace("  #", " #")

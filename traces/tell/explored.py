@@ -13,6 +13,7 @@ from ...checker.run import Run
 from ...checker.search.explore import ALL_VIOLATED
 from ...checker.search.findings import Exploration
 from ...checker.search.reached import REACHABLE, finding_of
+from ...specs import liveness, ranks
 from ...specs.scenario import Scenario
 from ..output.terminal import clean
 from . import matrix
@@ -25,6 +26,8 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _JSON = "--json lists them"
 #: of so many fences each has a line, and nobody needs to be told that there are others
 _MANY = 5
+#: what prove is not asked
+_UNPROVABLE = {*liveness.NAMES} - {*ranks.NAMES}
 
 
 def runs_of(results: Sequence[Exploration]) -> dict[tuple[str, str], Run]:
@@ -44,12 +47,14 @@ def explored(
     *,
     tell_runs: bool,
     place: str = "",
+    again: Sequence[str] = (),
     kept: bool = True,
     details: bool = False,
     sought: Mapping[str, str] = _NOTHING,
 ) -> RenderableType:
     """For the terminal; ``tell_runs``: with the shortest run, ``kept``: the others can be shown later;
-    ``place``: the scenario as the user named it; ``sought``: the state that was asked for, by fence."""
+    ``place``: the scenario as the user named it, ``again``: what else was asked for, as options; ``sought``:
+    the state that was asked for, by fence."""
     parts: list[RenderableType] = [
         Text(clean(f"{world.name}: {world.description}"), style="bold"),
         Text(),
@@ -78,7 +83,9 @@ def explored(
     return Group(
         *parts,
         *files_written(written),
-        *next_steps(_next(place or world.name, ended, runs, kept=kept, judged=not sought)),
+        *next_steps(
+            _next(("--scenario", place or world.name), again, ended, runs, kept=kept, judged=not sought)
+        ),
     )
 
 
@@ -153,7 +160,8 @@ def _joined(names: Sequence[str]) -> list[str]:
 
 
 def _next(
-    place: str,
+    world: Sequence[str],
+    again: Sequence[str],
     results: Sequence[Exploration],
     runs: Mapping[tuple[str, str], Run],
     *,
@@ -166,14 +174,21 @@ def _next(
     if first and kept:
         yield Next(show_last(first, "--to", "html", "-o", "run.html"), "step by step")
     if cut:
-        again = ("explore", "--scenario", place, *system(cut.fence), "--checkpoint", "kept")
-        yield Next(again, "keep how far it comes, and go on from there")
+        one = (*world, *system(cut.fence), *_but(again, "--build"), "--checkpoint", "kept")
+        yield Next(("explore", *one), "keep how far it comes, and go on from there")
     elif not judged:
         return
-    elif first and len(results) < _MANY:
-        yield Next(("explore", "--scenario", place, "--all-fences"), "which fence keeps what")
+    elif first and len(results) < _MANY and "--drop" not in again:  # not every fence has that guard
+        yield Next(("explore", *world, *again, "--all-fences"), "which fence keeps what")
     elif not first and results:
-        yield Next(("prove", *system(results[0].fence)), "the same for any number of servers")
+        one = (*system(results[0].fence), *_but(again, "--build", *_UNPROVABLE))
+        yield Next(("prove", *one), "the same for any number of servers")
+
+
+def _but(options: Sequence[str], *left_out: str) -> list[str]:
+    """Options with their values, but for those that are, or name, one of these."""
+    pairs = zip(options[::2], options[1::2], strict=True)
+    return [word for pair in pairs if not {*pair} & {*left_out} for word in pair]
 
 
 def _outside(found: Exploration) -> list[str]:

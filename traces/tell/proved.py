@@ -35,9 +35,11 @@ def proved(
     kept: bool = True,
     more: Sequence[RenderableType] = (),
     then: Sequence[Next] = (),
+    again: Sequence[str] = (),
 ) -> RenderableType:
     """For the terminal; ``kept``: runs that are not shown here can be shown later; ``more``: what else was
-    done with it, and ``then`` what that makes worth doing next."""
+    done with it, and ``then`` what that makes worth doing next; ``again``: how it was asked for, but for what
+    the results say."""
     systems = list(dict.fromkeys(proof.fence for proof in results))
     parts: list[RenderableType] = [_sentence([p for p in results if p.fence == name]) for name in systems]
     table = columns(*(["fence"] if len(systems) > 1 else []), "property", "verdict", "obligations", "seconds")
@@ -63,7 +65,7 @@ def proved(
     runs = runs_of(results)
     parts += one_run(runs, kept=kept)
     parts += [*files_written(written), *more]
-    return Group(*parts, *next_steps([*_next(results, runs, details=details, kept=kept), *then]))
+    return Group(*parts, *next_steps([*_next(results, runs, again, details=details, kept=kept), *then]))
 
 
 def _sentence(results: Sequence[Proof]) -> Text:
@@ -92,7 +94,12 @@ def _rests(proof: Proof) -> str:
 
 
 def _next(
-    results: Sequence[Proof], runs: Mapping[tuple[str, str], Run], *, details: bool, kept: bool
+    results: Sequence[Proof],
+    runs: Mapping[tuple[str, str], Run],
+    again: Sequence[str],
+    *,
+    details: bool,
+    kept: bool,
 ) -> Iterator[Next]:
     """One or two commands that fit the result."""
     first = shortest(runs)
@@ -100,9 +107,9 @@ def _next(
         yield Next(show_last(first, "--to", "html", "-o", "run.html"), "step by step")
     passed = next((proof for proof in results if proof.verdict == "proved"), None)
     if passed and not details:
-        again = ("prove", *system(passed.fence), "--property", passed.property)
+        one = ("prove", *system(passed.fence), "--property", passed.property)
         assumed = [word for name in passed.assumptions for word in ("--assume", name)]
-        yield Next((*again, *assumed, "--details"), "which guards it needs")
+        yield Next((*one, *assumed, *again, "--details"), "which guards it needs")
 
 
 def lemmas_of(proofs: Sequence[Proof]) -> str:

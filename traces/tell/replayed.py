@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -89,14 +90,13 @@ def replayed(
     return Group(*parts, *files_written(written))
 
 
-def what_next(found: Report, paths: Sequence[Path], *, details: bool) -> RenderableType:
-    """One or two commands that fit the result."""
-    again = ("replay", *map(str, paths))
+def what_next(found: Report, again: Sequence[str], *, details: bool) -> RenderableType:
+    """One or two commands that fit the result; ``again``: how it was asked for."""
     steps = []
     if any(judgement.verdict == "violated" for judgement in found.properties):
-        steps.append(Next((*again, "--to", "html", "-o", "incident.html"), "who, when, why"))
+        steps.append(Next(("replay", *again, "--to", "html", "-o", "incident.html"), "who, when, why"))
     if not details:
-        steps.append(Next((*again, "--details"), "all of it"))
+        steps.append(Next(("replay", *again, "--details"), "all of it"))
     return Group(*next_steps(steps))
 
 
@@ -193,8 +193,14 @@ def _assumed(found: Report, names: _Names) -> Iterator[RenderableType]:
 def _few_sources(found: Report) -> Text:
     """How many files of each kind there are, and from when until when they tell."""
     kinds = Counter(_kind(source) for source in found.sources)
-    told = ", ".join(f"{many} {kind if many == 1 else _MANY.get(kind, kind)}" for kind, many in kinds.items())
-    return Text(f"files: {told}", style="dim")
+    return Text(f"files: {', '.join(starmap(_so_many, kinds.items()))}", style="dim")
+
+
+def _so_many(kind: str, many: int) -> str:
+    """As in: 2 PD logs, 1 with client samples."""
+    if kind.endswith("s"):
+        return f"{many} with {kind}"
+    return f"{many} {kind if many == 1 else _MANY.get(kind, kind)}"
 
 
 def _kind(source: Source) -> str:
