@@ -8,9 +8,8 @@ from dataclasses import replace
 from heapq import merge
 from itertools import accumulate, chain, combinations, pairwise
 from operator import attrgetter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import networkx
 import numpy
 
 from ..sources.builds import Version
@@ -20,6 +19,9 @@ from ..sources.settings import ServerStart
 from ..sources.trace import Trace
 from .datings import QUICK_NS, RECORDER, ClockId, datings, met
 from .hosts import on_one_host, time_goes_back
+
+if TYPE_CHECKING:
+    import networkx
 
 #: of the events that two clocks show, so many (in a hundred) must fit one offset
 _MOST = 75
@@ -38,6 +40,8 @@ Found = tuple[Span, bool, int]
 
 def align(trace: Trace) -> Trace:
     """The trace with its times on one clock, as far as offsets show, and with what is known of its clocks."""
+    import networkx
+
     files = _files(trace)
     told = datings(trace) if len(files) > 1 else {}
     shown = {clock: events for clock, events in told.items() if events}
@@ -126,6 +130,8 @@ def _common(spans: Sequence[Span]) -> tuple[Span, bool]:
 
 def _ahead_of(graph: networkx.Graph[ClockId], reference: ClockId) -> dict[ClockId, Found]:
     """How far each clock is ahead of one, by the narrowest chain of clocks that show the same events."""
+    import networkx
+
     paths = networkx.single_source_dijkstra_path(graph, reference, weight="width")
     found: dict[ClockId, Found] = {}
     for clock, path in paths.items():
