@@ -9,7 +9,7 @@ WITH_RAY := $(VENV)/with-ray
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: axe site schema tables matrix guards lemmas needs demo test test-large test-cluster test-all fuzz fuzz-proofs faults check lock bench clean
+.PHONY: axe site schema tables matrix guards lemmas needs demo test test-large test-cluster test-all fuzz fuzz-proofs faults pairs check lock bench clean
 
 # Status 1, "violated", is what both must answer: the upgrade breaks properties, in the model as in the recording.
 # Of what is said of the recording the beginning is shown: what happened, and why.
@@ -55,8 +55,14 @@ fuzz-proofs: $(READY)
 
 # Every kind of planted fault, hole and shifted clock in every recording: hours. `make test-large` tries a part.
 faults: $(READY)
-	TSOFENCE_FAULTS=all $(PYTEST) -m large tests/traces/test_faults.py tests/traces/test_planted.py tests/traces/test_holes.py \
-	  tests/traces/test_clocks.py
+	TSOFENCE_TRY=all $(PYTEST) -m large tests/traces/test_faults.py tests/traces/test_planted.py tests/traces/test_holes.py \
+	  tests/traces/test_clocks.py tests/traces/test_replay_damage.py
+
+# Every scenario under every fence: each shipped table proved, machine code against Python, searches with and without what
+# is left out; half an hour. `make test-large` tries a part, with each scenario and each fence in it.
+pairs: $(READY)
+	TSOFENCE_TRY=all $(PYTEST) -m large tests/checker/test_native.py tests/checker/test_folding.py \
+	  tests/checker/test_reductions.py tests/checker/test_prove.py tests/export/test_tla.py
 
 # With it, tests/traces/test_browser.py asks whether everybody can read the pages. Needs npm; chromium runs the tests.
 axe: $(READY)

@@ -338,7 +338,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     with command(*args) as whole:
         assert whole.end()[0] == 1
     longest = 1.2 * (time.monotonic() - began)
-    for number in range(15):
+    for number in range(8):
         told.unlink(missing_ok=True)
         kept = ["--checkpoint", str(tmp_path / "kept")] if number % 2 else []
         what, status, errors = kill_at_random([*args, *kept], chance, longest)

@@ -223,6 +223,14 @@ class Variant:
         """Its own constants by name, as parameters and with their values."""
         return {c.key[2]: c.value for c in self._of("constant")}
 
+    def rules(self, of: Iterable[Rule], vocabulary: Vocabulary) -> tuple[Rule, ...]:
+        """The rules of `system`, whose transitions take longer to make.
+
+        Raises:
+            VariantError: it speaks of what is not there.
+        """
+        return tuple(rule for rule, _ in self._steps(of, vocabulary).values())
+
     def system(
         self, rules: Iterable[Rule], vocabulary: Vocabulary, dropped: Iterable[tuple[str, str]] = ()
     ) -> tuple[Transition, ...]:

@@ -18,6 +18,11 @@ def vocabulary(variant: Variant) -> Vocabulary:
     return variant.vocabulary(state.VOCABULARY)
 
 
+def rules(variant: Variant) -> tuple[Rule, ...]:
+    """The rules of `transitions`, in their order, sooner."""
+    return variant.rules(RULES, vocabulary(variant))
+
+
 def transitions(variant: Variant, dropped: Iterable[tuple[str, str]] = ()) -> tuple[Transition, ...]:
     """The system with what a variant changes.
 

@@ -74,7 +74,8 @@ def known_builds() -> dict[str, Variant]:
 @cache
 def shipped_rules() -> Mapping[str, Rule]:
     """Every transition by name, of any build and fence that comes with tsofence."""
-    return {each.name: each.rule for each in _steps((*builds.SHIPPED,), (*SHIPPED,))}
+    shipped = (*(of_build(build, NONE) for build in builds.SHIPPED), *SHIPPED)
+    return {rule.name: rule for name in shipped for rule in system.rules(whole(name))}
 
 
 def every_step() -> Iterator[Transition]:

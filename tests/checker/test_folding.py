@@ -36,7 +36,10 @@ from tsofence.specs import scenario as scenarios
 from tsofence.specs.invariants import CANDIDATES
 from tsofence.specs.scenario import Scenario
 
-SHIPPED = [(name, fence) for name in scenarios.names() if name not in LARGE for fence in fences.ALL]
+from ..amount import ALL, spread
+
+#: before a merge of each scenario those of some fences, of each fence those of some scenarios
+SHIPPED = spread([name for name in scenarios.names() if name not in LARGE], fences.ALL, 3)
 #: which are looked at every day
 DAILY = {("rolling-upgrade", "save-cas")}
 
@@ -57,14 +60,28 @@ def todo_of(name: str, fence: str) -> Obligations:
     return of_entry(*entry_of(name, fence), FLAG, FORGETS, CANDIDATES)
 
 
-#: a few obligations and bounds every day, all of every fence before a merge
+#: so many bounds of one fence every day, before a merge of every fence and all of some
 SAMPLED = [
     *((*cell, 5) for cell in sorted(DAILY)),
-    *(pytest.param("rolling-upgrade", fence, None, marks=pytest.mark.large) for fence in fences.ALL),
+    *(
+        pytest.param(
+            "rolling-upgrade", fence, 10 if number % 4 and not ALL else None, marks=pytest.mark.large
+        )
+        for number, fence in enumerate(fences.ALL)
+    ),
 ]
-#: what a second solver is asked in full before a merge
-SECOND = [*SAMPLED[: len(DAILY)], *SAMPLED[len(DAILY) :: 3]]
-CELLS = [pytest.param(*cell, marks=() if cell in DAILY else pytest.mark.large) for cell in SHIPPED]
+#: of how many obligations a second solver is asked
+SECOND = [
+    *((*cell, 5) for cell in sorted(DAILY)),
+    *(
+        pytest.param("rolling-upgrade", fence, None if ALL else 20, marks=pytest.mark.large)
+        for fence in fences.ALL[::3]
+    ),
+]
+CELLS = [
+    *sorted(DAILY),
+    *(pytest.param(*cell, marks=pytest.mark.large) for cell in SHIPPED if cell not in DAILY),
+]
 
 
 @pytest.mark.large

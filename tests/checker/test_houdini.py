@@ -208,11 +208,11 @@ def test_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("file", "name", "assume", "verdict"),
     [
         ("go_on_from.py", "unique", (), "proved"),
-        ("commit_only.py", "unique", STAYS, "proved"),
         ("syncs_commit_only.py", "unique", STAYS, "violated"),
     ],
 )
 def test_fences_that_nobody_has_proved(file: str, name: str, assume: tuple[str, ...], verdict: str) -> None:
+    """That of `commit_only.py` is a command of docs/lemmas.md, which runs it."""
     fence = fences.whole(fences.take(str(FENCES / file)))
     found = prove(fence, named(name), assume=assume)
     assert found.verdict == verdict

@@ -44,7 +44,6 @@ GREAT = ((2, 2, 8, 3), 1_090_923, 8_598_522, 279_720, (28, 30))
     [
         ("plain", *SMALL),
         ("plain", *MIDDLE),
-        pytest.param("plain", *GREAT, marks=pytest.mark.large),
         ("native", *SMALL),
         ("native", *MIDDLE),
         ("native", *GREAT),

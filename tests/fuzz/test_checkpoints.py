@@ -52,7 +52,7 @@ def is_read(path: Path, content: bytes, engine: Native) -> bool:
     return True
 
 
-@examples(40, 2_000)
+@examples(40, 600)
 def test_a_damaged_checkpoint(number: int, tmp_path: Path, engine: Native, written: bytes) -> None:
     reader = Native(Plain(engine.expander), 100_000)
 
@@ -62,7 +62,7 @@ def test_a_damaged_checkpoint(number: int, tmp_path: Path, engine: Native, writt
     each(damaged([written]), number, check)
 
 
-@examples(40, 2_000)
+@examples(40, 600)
 def test_a_checkpoint_with_a_header_that_somebody_made(
     number: int, tmp_path: Path, engine: Native, written: bytes
 ) -> None:

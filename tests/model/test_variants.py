@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tsofence.model.builds import known as builds
 from tsofence.model.language.expr import (
     BOOL,
     FALSE,
@@ -291,3 +292,9 @@ def test_a_constant_of_its_own() -> None:
     patience = variant.constant("patience", TIME, 3)
     assert (str(patience), variant.constants["patience"][1]) == ("patience", 3)
     assert fences.parse("wait-out").constants["margin"][1] == 1
+
+
+def test_shipped_rules_are_those_of_all_systems() -> None:
+    names = (*(fences.of_build(build, fences.NONE) for build in builds.SHIPPED), *fences.SHIPPED)
+    made = {each.name: each.rule for name in names for each in system.transitions(fences.whole(name))}
+    assert [*fences.shipped_rules().items()] == [*made.items()]

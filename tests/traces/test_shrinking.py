@@ -63,8 +63,9 @@ def test_what_is_left_is_judged_the_same(name: str, prop: str, tmp_path: Path) -
 @pytest.mark.large
 @pytest.mark.parametrize("prop", ["single-writer", "one-live"])
 def test_what_the_model_judges(prop: str, tmp_path: Path) -> None:
+    paths = [str(path) for path in sorted(UNFENCED.iterdir()) if not path.name.startswith("client-")]
     result = CliRunner().invoke(
-        main, ["replay", str(UNFENCED), "--property", prop, "--shrink", str(tmp_path), "--quiet"]
+        main, ["replay", *paths, "--property", prop, "--shrink", str(tmp_path), "--quiet"]
     )
     assert result.exit_code == 1
     part = read([tmp_path / prop])
