@@ -170,8 +170,7 @@ def command(
     places = Places(trace)
     cause: list[str] = []
     with outlet.held:
-        if any(each.verdict == "violated" for each in found.properties):
-            cause = pages.first_cause(aligned, found)
+        cause = pages.first_cause(aligned, found)
     outlet.console.print(replayed(found, written, details=details, places=places, cause=cause))
     if drawn is not None:
         with outlet.held:
@@ -189,7 +188,7 @@ def command(
                 outlet.console.print(shrunk_text(judgement.property, shrunk))
     outlet.console.print(answered(asked_of_it, [source.file for source in found.sources], details=details))
     outlet.console.print(what_next(found, typed(*_SAME), details=details))
-    outlet.finish(lambda: results.replayed(found, asked_of_it, places))
+    outlet.finish(lambda: results.replayed(found, asked_of_it, places, cause))
     verdicts: list[str] = [judgement.verdict for judgement in found.properties]
     if (builds or chosen) and len(names) == 1:
         conforms = found.fences[0].conforms

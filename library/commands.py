@@ -14,6 +14,7 @@ from ..specs import properties as safety
 from ..specs.scenario import Scenario
 from ..traces.clocks.align import on_one_clock
 from ..traces.explain import replay as replaying
+from ..traces.page import pages
 from ..traces.runs import files
 from ..traces.runs.folders import all_runs
 from ..traces.runs.rerun import rerun
@@ -199,7 +200,9 @@ def replay(
     trace = reading.read(places, given=settings, group=group)
     found = replaying.replay(trace, chosen, properties=asked or None, dropped=drop, witnesses=witnesses)
     _heed(each.note for each in found.fences)
-    return Replayed(found, asked_of(on_one_clock(trace, found.clocks), found), Places(trace), here)
+    aligned = on_one_clock(trace, found.clocks)
+    because = pages.first_cause(aligned, found)
+    return Replayed(found, asked_of(aligned, found), Places(trace), here, because)
 
 
 def _systems(

@@ -303,13 +303,16 @@ class Proved(Result):
 
 
 class Replayed(Result):
-    """A recording judged: ``report`` has all that was found."""
+    """A recording judged: ``report`` has all that was found, ``because`` says what went wrong, and why."""
 
-    def __init__(self, found: Report, asked: Asked, places: Places, here: Here = ()) -> None:
+    def __init__(
+        self, found: Report, asked: Asked, places: Places, here: Here = (), because: Sequence[str] = ()
+    ) -> None:
         self.report = found
+        self.because = tuple(because)
         super().__init__(
             (Finding(None, each.property, each.verdict, each.note) for each in found.properties),
-            results.replayed(found, asked, places),
+            results.replayed(found, asked, places, because),
         )
         self._explained = {each.fence: Run(each.run, here) for each in found.fences if each.run is not None}
 

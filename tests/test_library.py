@@ -140,6 +140,9 @@ def test_replayed() -> None:
     assert " got (" in earlier
     assert found.shown("session") == ()
     assert "does not conform" in found._repr_html_()
+    assert found.because[0].startswith(f"{how_often.split()[0]} pairs of calls got the same timestamp")
+    assert "nothing is checked again before its next save" in " ".join(found.because)
+    assert replay(RECORDING, property="session").because == ()
 
 
 def test_any_networkx_code_runs_on_the_states(tmp_path: Path) -> None:

@@ -61,7 +61,9 @@ def of_recording(trace: Trace, report: Report) -> str:
 
 
 def first_cause(trace: Trace, report: Report) -> list[str]:
-    """What went wrong in a recording, and why, in the sentences at the head of its page."""
+    """What went wrong in a recording, and why, in the sentences that head its page; none: nothing did."""
+    if all(each.verdict != "violated" for each in report.properties):
+        return []
     return ["".join(word.text for word in said) for said in blame.told(blame.facts(trace, report))]
 
 

@@ -449,6 +449,7 @@ class Replayed(Document, kw_only=True, tag_field="command", tag="replay"):
     notes: Annotated[Names, said("what was taken for granted, and what was left out")]
     clocks: list[Offset]
     build: Recognised
+    because: Annotated[list[str], said("what went wrong, and why, in sentences; none: nothing did")]
     answers: list[Answered]
     terms_by_clock: Annotated[str | None, said("whose clock the times of terms are, where they differ")]
     terms: list[Led]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -256,8 +256,8 @@ def _solver(named: tuple[str, str]) -> documents.SolverUsed:
     return documents.SolverUsed(name=name, version=version)
 
 
-def replayed(found: Report, asked: Asked, places: Places) -> documents.Replayed:
-    """What replay found in a recording."""
+def replayed(found: Report, asked: Asked, places: Places, cause: Sequence[str] = ()) -> documents.Replayed:
+    """What replay found in a recording; ``cause``: what went wrong, and why, in sentences."""
     return documents.Replayed(
         version=__version__,
         sources=[_file(source) for source in found.sources],
@@ -271,6 +271,7 @@ def replayed(found: Report, asked: Asked, places: Places) -> documents.Replayed:
         notes=list(found.notes),
         clocks=[_offset(clock) for clock in found.clocks.clocks],
         build=documents.Recognised(recognised=list(found.build.builds), why=found.build.why),
+        because=list(cause),
         answers=answers(asked),
         terms_by_clock=asked.clocks or None,
         terms=terms(asked),
