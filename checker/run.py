@@ -13,7 +13,7 @@ from ..model.behaviours import known as behaviours
 from ..model.language.instance import Configuration
 from ..model.language.layout import Layout, State
 from ..model.language.python import Machine
-from ..model.language.transition import Kind
+from ..model.language.transition import Kind, Transition
 from ..model.language.variant import Variant
 from ..model.pd import past, system
 from ..model.variants import fences
@@ -66,12 +66,20 @@ class Run:
         return Machine(
             Configuration(
                 system.vocabulary(fence),
-                system.transitions(fence, self.dropped),
+                self.transitions(fence),
                 self.kinds,
                 self.constants,
                 relative=False,
             )
         )
+
+    def transitions(self, variant: Variant) -> tuple[Transition, ...]:
+        """The steps of its `variant`, without the guards that were left out, as far as it has them.
+
+        Raises:
+            KeyError: an unknown guard was dropped.
+        """
+        return system.transitions(variant, self.dropped, fences.whole(self.fence))
 
     def variant(self) -> Variant:
         """Its build and fence, with what its own steps show that servers may do beside that.
@@ -158,7 +166,7 @@ def repeats(run: Run) -> bool:
     fence = run.variant()
     configuration = Configuration(
         system.vocabulary(fence),
-        system.transitions(fence, run.dropped),
+        run.transitions(fence),
         run.kinds,
         run.constants,
         relative=True,

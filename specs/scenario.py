@@ -135,12 +135,12 @@ class Scenario:
         Raises:
             KeyError: a guard to drop that does not exist.
         """
-        fence = behaviours.behaving(fence, self.allows)
+        whole, fence = behaviours.behaving(fence), behaviours.behaving(fence, self.allows)
         skews = tuple(range(-self.skew, self.skew + 1))
         dropped = tuple(dropped)
         return Configuration(
             system.vocabulary(fence),
-            system.transitions(fence, dropped),
+            system.transitions(fence, dropped, whole),
             (Kind.PD,) * self.pd + (Kind.TSO,) * self.tso,
             {
                 **{name: value for name, (_, value) in fence.constants.items()},

@@ -196,6 +196,14 @@ def test_unknown_names_are_refused() -> None:
         explore(UPGRADE, "off", [named("unique")], dropped=[("commit", "luck")])
 
 
+@pytest.mark.parametrize("faults", [{}, {"pd.stale_failure": 1}])
+def test_a_guard_left_out_of_a_step_that_nobody_takes(faults: dict[str, int]) -> None:
+    """No step of the scenario has it, or none of the run."""
+    world = replace(UPGRADE, budgets={**UPGRADE.budgets, **faults})
+    guard = ("stale_failure_clears", "an update of an earlier term is under way")
+    assert verdict(world, "off", "single-writer", guard) == ("violated", 7)
+
+
 @pytest.mark.parametrize("fence", FENCES)
 def test_what_every_fence_keeps(fence: str) -> None:
     """The key grows and grants stay below the saved window, whatever the fence."""

@@ -61,7 +61,7 @@ def of_run(run: Run) -> Start:
     fence = run.variant()
     made = Configuration(
         system.vocabulary(fence),
-        system.transitions(fence, run.dropped),
+        run.transitions(fence),
         run.kinds,
         run.constants,
         relative=False,
