@@ -22,6 +22,7 @@ from ..processes.worker import Fault, Watcher, Worker
 from ..run import Run
 from ..search.explore import explore
 from ..search.findings import Exploration
+from .known import breaking
 from .witness import shown
 
 #: how many states of each scenario are looked at for a run: first few of each, then more, then as many as one
@@ -94,12 +95,24 @@ class Sought:
 def search(
     sought: Sought, judged: Sequence[Property], forgotten: Collection[str], stop: Callable[[], bool]
 ) -> Iterator[Told]:
-    """The runs as they are found, each told in PD's own figures where that is possible; ``forgotten``:
-    properties that are not wanted any more.
+    """The runs as they are found, each told in PD's own figures where that is possible: those that are kept,
+    then what the scenarios show; ``forgotten``: properties that are not wanted any more.
 
     Raises:
         KeyboardInterrupt: see `interruption`.
     """
+    assumed = [assumption(name) for name in sought.assumptions]
+    wanted = [each for each in judged if each.name not in forgotten]
+    known = breaking(sought.fence, wanted, assumptions=assumed, nodes=sought.nodes, dropped=sought.dropped)
+    for name, run in known.items():
+        yield Found(name, run)
+    yield from searched(sought, [each for each in wanted if each.name not in known], forgotten, stop)
+
+
+def searched(
+    sought: Sought, judged: Sequence[Property], forgotten: Collection[str], stop: Callable[[], bool]
+) -> Iterator[Told]:
+    """As `search`, without runs that are kept."""
     assumed = [assumption(name) for name in sought.assumptions]
     worlds = _worlds(sought, judged)
     left = list(judged)

@@ -13,14 +13,16 @@ from rich.console import Console
 
 from tsofence.checker.processes.matrix import SearchFault
 from tsofence.checker.processes.worker import Worker
+from tsofence.checker.proof import known, runs, ship
 from tsofence.checker.proof import prove as proving
-from tsofence.checker.proof import runs
 from tsofence.checker.proof.induct import Before, Induction
+from tsofence.checker.proof.known import breaking
 from tsofence.checker.proof.prove import Proof, prove, prove_all
-from tsofence.checker.proof.runs import Found, Looked, Runs, Sought, Told, search
+from tsofence.checker.proof.runs import Found, Looked, Runs, Sought, Told, search, searched
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import breaks
 from tsofence.cli import main
+from tsofence.model.language.expr import FALSE
 from tsofence.model.language.variant import Variant
 from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
@@ -52,7 +54,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[Seen]:
 
 def found_by(sought: Sought, forgotten: Iterable[str] = ()) -> list[Told]:
     judged = [named(name) for name in sought.properties]
-    return list(search(sought, judged, set(forgotten), lambda: False))
+    return list(searched(sought, judged, set(forgotten), lambda: False))
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -200,6 +202,52 @@ def test_how_far_it_was_looked_is_told_until_there_is_a_run(monkeypatch: pytest.
         assert steps == sorted(set(steps))
     assert max(each.steps for each in looked if "real-time" in each.properties) < len(run.moves)
     assert not any(each.whole for each in looked)
+
+
+def test_runs_that_are_kept_come_before_any_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "explore", lambda *given, **options: pytest.fail("searched"))
+    judged = [named(name) for name in ("unique", "single-writer")]
+    found = list(search(Sought("off", (), (), None, ()), judged, (), lambda: False))
+    assert {each.property for each in found if isinstance(each, Found)} == {"unique", "single-writer"}
+    for each in found:
+        assert isinstance(each, Found)
+        assert (each.run.fence, each.run.breaks, each.run.dropped) == ("off", each.property, ())
+        assert breaks(each.run, named(each.property))
+
+
+def test_a_kept_run_counts_where_it_can_be_taken_only() -> None:
+    unique = [named("unique")]
+    assert breaking("off", unique)
+    assert not breaking("save-cas", unique)
+    assert not breaking("off", unique, nodes=1)
+    assert not breaking("off", unique, assumptions=[assumption("no-tso-servers")])
+    meets = breaking("off", unique, assumptions=[assumption("clocks-agree")])["unique"]
+    assert met(meets, [assumption("clocks-agree")])
+    guard = ("load_window", "timestamp key holds what it should")
+    without = breaking("save-cas", unique, dropped=[guard])["unique"]
+    assert without.dropped == (guard,)
+    assert breaks(without, unique[0])
+    assert not breaking("off", [named("key-monotone")])
+
+
+def test_a_kept_run_of_a_step_that_a_fence_forbids_is_none() -> None:
+    """Though it be taken up to its last step."""
+    fence = Variant("nobody-grants", "")
+    fence.guard("grant", "never", FALSE)
+    assert not breaking(fences.add(fence), [named("unique")])
+
+
+def test_kept_runs_are_read_as_they_were_written() -> None:
+    assert known.read(known.written(known.kept())) == known.kept()
+
+
+@pytest.mark.large
+def test_no_shipped_system_needs_a_search() -> None:
+    """Whatever lemmas alone do not give is broken by a run that is kept; else: `make known`."""
+    for fence in ship.SYSTEMS:
+        doubted = ship.in_doubt(fence)
+        found = breaking(fence, [named(name) for name in doubted])
+        assert set(doubted) == set(found), fence
 
 
 @pytest.mark.large

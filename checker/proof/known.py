@@ -1,0 +1,100 @@
+"""Real runs that are kept, and tried of every system before anything is searched.
+
+What one build or fence does, another often does as well, and a run is taken again in hundredths of a second
+where a search takes seconds.  Nothing rests on where a run comes from: it counts once the plain interpreter
+takes its steps in the system that is asked about, and the last of them breaks the property there.
+`make known` finds them anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from ...model.language.transition import Kind
+from ...specs.assumptions import Assumption
+from ...specs.properties import Property
+from ..interruption import heed
+from ..run import Move, Run, RunError, breaks
+from .witness import met
+
+#: the file beside this one
+FILE = "known.json"
+
+
+def breaking(
+    fence: str,
+    properties: Sequence[Property],
+    *,
+    assumptions: Sequence[Assumption] = (),
+    nodes: int | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
+    runs: Iterable[Run] | None = None,
+) -> dict[str, Run]:
+    """By property a run of this system that breaks it and meets these assumptions, the first of those that
+    are kept (or of ``runs``), the shortest of which are tried first.
+
+    Raises:
+        KeyboardInterrupt: see `interruption`.
+    """
+    found: dict[str, Run] = {}
+    for run in sorted(kept() if runs is None else runs, key=lambda run: len(run.moves)):
+        heed()
+        prop = next((prop for prop in properties if prop.name == run.breaks), None)
+        if prop is None or prop.name in found or (nodes is not None and len(run.kinds) > nodes):
+            continue
+        title = run.title.replace(run.fence, fence)
+        theirs = replace(run, title=title, fence=fence, dropped=tuple(dropped))
+        try:
+            meets = not assumptions or len(met(theirs, assumptions)) == len(assumptions)
+            if meets and breaks(theirs, prop):
+                found[prop.name] = theirs
+        except (RunError, KeyError):  # this system refuses a step, has none of that name or other constants
+            continue
+    return found
+
+
+@cache
+def kept() -> tuple[Run, ...]:
+    """Those of the file."""
+    return read(resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8"))
+
+
+def read(content: str) -> tuple[Run, ...]:
+    """Those of such a file."""
+    return tuple(map(_read, json.loads(content)))
+
+
+def written(runs: Iterable[Run]) -> str:
+    """Such a file, a line a run."""
+    lines = ",\n".join(json.dumps(_plain(run), separators=(",", ":")) for run in runs)
+    return f"[\n{lines}\n]\n"
+
+
+def _plain(run: Run) -> Mapping[str, Any]:
+    return {
+        "title": run.title,
+        "fence": run.fence,
+        "breaks": run.breaks,
+        "servers": {name: kind.name for name, kind in zip(run.names, run.kinds, strict=True)},
+        "constants": dict(run.constants),
+        "first": [[*key, value] for key, value in run.first.items()],
+        "moves": [[move.transition, move.server, dict(move.inputs)] for move in run.moves],
+    }
+
+
+def _read(plain: Mapping[str, Any]) -> Run:
+    return Run(
+        title=plain["title"],
+        fence=plain["fence"],
+        kinds=tuple(Kind[kind] for kind in plain["servers"].values()),
+        names=tuple(plain["servers"]),
+        constants=plain["constants"],
+        first={(name, server): value for name, server, value in plain["first"]},
+        moves=tuple(Move(*move) for move in plain["moves"]),
+        breaks=plain["breaks"],
+    )
