@@ -56,7 +56,7 @@ fuzz-proofs: $(READY)
 # Every kind of planted fault, hole and shifted clock in every recording: hours. `make test-large` tries a part.
 faults: $(READY)
 	TSOFENCE_TRY=all $(PYTEST) -m large tests/traces/test_faults.py tests/traces/test_planted.py tests/traces/test_holes.py \
-	  tests/traces/test_clocks.py tests/traces/test_replay_damage.py
+	  tests/traces/test_clocks.py tests/traces/test_replay_damage.py tests/traces/test_shrinking.py
 
 # Every scenario under every fence: each shipped table proved, machine code against Python, searches with and without what
 # is left out; half an hour. `make test-large` tries a part, with each scenario and each fence in it.

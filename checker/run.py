@@ -136,13 +136,13 @@ def follow(run: Run, machine: Machine | None = None) -> Iterator[Frame]:
         state = after
 
 
-def breaks(run: Run, prop: Property) -> bool:
+def breaks(run: Run, prop: Property, machine: Machine | None = None) -> bool:
     """Does the last step of the run break the property?
 
     Raises:
         RunError: a guard refuses a step.
     """
-    machine = run.machine()
+    machine = machine or run.machine()
     frames = list(follow(run, machine))
     if not frames:
         return False

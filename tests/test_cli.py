@@ -19,6 +19,7 @@ from tsofence.model.language.instance import REDUCTIONS
 from tsofence.specs import properties, scenario
 
 from .documents import read_document
+from .refused import refused
 from .worlds import TINY
 
 TSOFENCE = Path(sys.executable).with_name("tsofence")
@@ -298,12 +299,8 @@ def test_list(what: str) -> None:
         (["fly"], "fly"),
     ],
 )
-def test_mistakes_end_in_one_line(args: list[str], says: str) -> None:
-    done = call(*args)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert says in line
+def test_mistakes_end_in_one_line(args: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert says in refused(capsys, *args)
 
 
 @pytest.mark.parametrize(
@@ -322,12 +319,12 @@ def test_mistakes_end_in_one_line(args: list[str], says: str) -> None:
         (TINY.replace("pd = 1", "pd = 4").replace("tso = 1", "tso = 4"), "expected 1 to 6 in all"),
     ],
 )
-def test_mistakes_in_a_scenario(text: str, says: str, tmp_path: Path) -> None:
+def test_mistakes_in_a_scenario(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    done = call("explore", "--scenario", path)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    line = refused(capsys, "explore", "--scenario", path)
     assert "mine.toml: " in line
     assert says in line
 

@@ -75,7 +75,7 @@ def confirm(run: Run, lemmas: Iterable[Lemma], failed: Lemma | None, prop: Prope
     doubted = [lemma.name for lemma in lemmas if run.moves and not machine.value(before, lemma.claim)]
     if doubted:
         raise AssertionError(f"{run.title}: these lemmas do not hold before it: {', '.join(doubted)}")
-    if machine.value(after, failed.claim) if failed is not None else not breaks(run, prop):
+    if machine.value(after, failed.claim) if failed is not None else not breaks(run, prop, machine):
         raise AssertionError(f"{run.title}: the plain interpreter sees nothing wrong")
 
 

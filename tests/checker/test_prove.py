@@ -22,7 +22,7 @@ from tsofence.specs import assumptions, lemmas
 from tsofence.specs.properties import NAMES, named
 from tsofence.specs.scenario import load
 
-from ..amount import spread
+from ..amount import some, spread
 
 ALL_THREE = "save-cas+window-lease+wait-out"
 SERVICE = ("service-mode-only",)
@@ -147,7 +147,11 @@ def test_every_guard_that_is_named_is_needed(fence: str, name: str, assume: tupl
         for label in obligation.guards_used:
             needed[obligation.transition, label].add(obligation.lemma)
     assert needed
-    for guard, expected in needed.items():
+    many = (fence, name, assume) in MANY_GUARDS  # other guards in each of these
+    tried = [guard for *_, guard in some(((fence, name, guard) for guard in needed), 2 if many else 1)]
+    assert tried
+    for guard in tried:
+        expected = needed[guard]
         broken = induction(fence, name, assume, (guard,))
         # Only that transition differs from the proof, and only what needs the guard has to fail.
         (step,) = (each for each in broken.transitions if each.name == guard[0])
