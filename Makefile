@@ -51,7 +51,7 @@ fuzz: $(READY)
 # Random systems, proved and searched, others each time: so many, 64 pairs each.
 SYSTEMS ?= 40
 fuzz-proofs: $(READY)
-	TSOFENCE_FUZZ_PROOFS=$(SYSTEMS) $(BIN)/pytest -s -m large tests/checker/test_proof_fuzz.py
+	TSOFENCE_FUZZ_PROOFS=$(SYSTEMS) $(BIN)/pytest -s --timeout 0 -m large tests/checker/test_proof_fuzz.py
 
 # Every kind of planted fault, hole and shifted clock in every recording: hours. `make test-large` tries a part.
 faults: $(READY)
