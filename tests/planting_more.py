@@ -245,8 +245,9 @@ def a_refusal_by_the_fence_made_up(recording: Recording, chance: random.Random) 
 
 
 def _in_a_term(recording: Recording, chance: random.Random, text: bytes) -> Recording | None:
-    """A line in a PD's log just after it began to serve."""
-    found = lines_of(recording, rf'{_HEAD}.*"PD leader is ready to serve"', "pd-")
+    """A line in a PD's log just after it began to serve, and before it goes on."""
+    lines = lines_of(recording, rf'{_HEAD}.*"PD leader is ready to serve"', "pd-")
+    found = [each for each in lines if each[1] + 1 < len(recording.files[each[0]])]
     if not found:
         return None
     name, number, match = chance.choice(found)

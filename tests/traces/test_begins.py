@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import pytest
 
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.sources import state
+from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.sources.reading import read
+from tsofence.traces.sources.trace import Trace
 
 RECORDED = Path(__file__).parents[1] / "recordings" / "upgrade-fenced" / "etcd.jsonl.gz"
 Pair = dict[str, Any]
@@ -73,3 +75,47 @@ def test_a_state_that_fits_nothing_refutes_nothing(key: str, tmp_path: Path) -> 
     """What servers had in memory, or in flight, the keys do not tell: verdicts do not rest on them."""
     (verdict,) = from_revision(24, tmp_path, lambda pair: key not in name(pair)).fences
     assert verdict.conforms is True, verdict.note
+
+
+def read_at(revision: int, folder: Path, change: Callable[[dict[str, Pair]], None]) -> Trace:
+    """The whole recording, and a state that somebody read at a revision within it."""
+    held: dict[str, Pair] = {}
+    for line in gzip.decompress(RECORDED.read_bytes()).splitlines():
+        for event in json.loads(line).get("Events", []):
+            if event["kv"]["mod_revision"] <= revision:
+                held.pop(name(event["kv"]), None)
+                held |= {} if event.get("type") else {name(event["kv"]): event["kv"]}
+    change(held)
+    response = {"header": {"revision": revision}, "kvs": [*held.values()]}
+    (folder / "etcd-get.json").write_text(json.dumps(response) + "\n")
+    return read([RECORDED, folder])
+
+
+@pytest.mark.parametrize("revision", [24, 29, 39])
+def test_a_state_read_while_the_watch_went_on_agrees_with_it(revision: int, tmp_path: Path) -> None:
+    trace = read_at(revision, tmp_path, lambda _: None)
+    assert trace.state is None
+    assert trace.keys == read([RECORDED]).keys
+
+
+def _another_value(held: dict[str, Pair]) -> None:
+    key = next(path for path in held if path.endswith("/timestamp"))
+    held[key] = held[key] | {"value": b64encode((10**18).to_bytes(8)).decode()}
+
+
+def _another_revision(held: dict[str, Pair]) -> None:
+    key = next(path for path in held if path.endswith("/timestamp"))
+    held[key] = held[key] | {"mod_revision": held[key]["mod_revision"] - 1}
+
+
+def _never_written(held: dict[str, Pair]) -> None:
+    key = next(path for path in held if path.endswith("/timestamp"))
+    held[key] = held[key] | {"mod_revision": 27}
+
+
+@pytest.mark.parametrize("change", [_another_value, _another_revision, _never_written])
+def test_a_state_that_the_watch_denies_is_of_another_run(
+    change: Callable[[dict[str, Pair]], None], tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=r"etcd-get\.json.*(as in|no write of)"):
+        read_at(27, tmp_path, change)

@@ -6,7 +6,7 @@ are missing would tell is noticed where nobody knows, and the note says why.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -146,7 +146,9 @@ def test_what_only_the_rest_of_a_log_denies(kind: str, name: str, tmp_path: Path
     assert tried(name, kind, 0, tmp_path) is True
 
 
-def steps_of(name: str, kind: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+def steps_of(
+    name: str, kind: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch, *, clients: bool
+) -> int:
     """How many observations all searches explain, detours included."""
     counted: list[int] = []
     run = Search.run
@@ -158,9 +160,10 @@ def steps_of(name: str, kind: str | None, folder: Path, monkeypatch: pytest.Monk
 
     with monkeypatch.context() as patch:
         patch.setattr(Search, "run", counting)
-        fault = planted(name, kind, 0) if kind else whole(name, clients=False)
+        recording = whole(name, clients)
+        fault = planted(name, kind, 0) if kind else recording
         assert fault is not None
-        assert judged(fault, name, folder, clients=False) is not None
+        assert judged(fault, name, folder, clients=clients) is not None
     return sum(counted)
 
 
@@ -174,14 +177,42 @@ def steps_of(name: str, kind: str | None, folder: Path, monkeypatch: pytest.Monk
         ("two-saves-exchanged", "upgrade-unfenced"),
         ("the-same-value-saved-again", "upgrade-unfenced"),
         ("a-deletion-made-up", "upgrade-unfenced"),
+        ("an-answer-of-a-server-that-does-not-lead", "pd-failover"),
     ],
 )
 def test_one_wrong_line_costs_little(
     kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """About three times what the clean recording does; what takes less than to read it does not count."""
-    clean = steps_of(name, None, tmp_path / "clean", monkeypatch)
-    assert steps_of(name, kind, tmp_path / "fault", monkeypatch) <= 3 * clean + 2 * LEAST_DETOURS
+    clients = KINDS[kind].clients
+    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=clients)
+    fault = steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=clients)
+    assert fault <= 3 * clean + 2 * LEAST_DETOURS
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("admin-resets-removed", "reset-ts"),
+        ("healthy-line-twice", "pr-slow-load-small"),
+    ],
+)
+def test_whether_there_is_an_explanation_is_what_looking_for_the_best_tells(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of states that differ by the time alone only the earliest is gone on from."""
+    asked: list[bool] = []
+    first = Search._is_any
+
+    def both(self: Search, start: int, goal: int, known: dict[Hashable, int]) -> bool:
+        found = first(self, start, goal, known)
+        asked.append(found)
+        assert found == any(True for _ in self._orders(start, goal, wide=True))
+        return found
+
+    monkeypatch.setattr(Search, "_is_any", both)
+    assert tried(name, kind, 7, tmp_path) is not False
+    assert asked
 
 
 @pytest.mark.large

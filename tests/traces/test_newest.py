@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tsofence.traces.explain.replay import replay
+from tsofence.traces.sources import newest
 from tsofence.traces.sources.observation import LogEvent, Where
 from tsofence.traces.sources.reading import read
 
@@ -47,6 +48,22 @@ def test_a_replay_decides_as_much(tmp_path: Path) -> None:
         read([folder / "etcd-recv.jsonl.gz", tmp_path]), ["release-8.5"], properties=()
     ).fences
     assert verdict.conforms is True
+
+
+def test_one_that_is_too_large_to_be_turned_says_so_and_accuses_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newest, "_MAX_HELD", 10_000)
+    folder = RECORDINGS / "pr-slow-load-small"
+    log = lines(folder.name, "pd-pd1.log")
+    (tmp_path / "pd-pd1.log").write_bytes(b"".join(reversed(log)))
+    trace = read([folder / "etcd-recv.jsonl.gz", tmp_path])
+    source = next(each for each in trace.sources if each.file.endswith("pd-pd1.log"))
+    assert not source.whole
+    assert any("turn it round with tac" in reason for reason in source.reasons)
+    assert replay(trace, ["check-tso-primary"], properties=()).fences[0].conforms is not False
+    (tmp_path / "pd-pd1.log").write_bytes(b"".join(log))
+    assert read([tmp_path]).sources[0].whole
 
 
 def test_what_a_log_store_exports_of_two_servers(tmp_path: Path) -> None:

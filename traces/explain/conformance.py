@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 from ...checker.run import Run
@@ -72,11 +73,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A fence, the last stage that was searched and what came of it; no stage: nothing could be searched."""
+    """A fence, the last stage that was searched and what came of it; no stage: nothing could be searched.
+
+    ``anyhow``: whether what refutes it does so at other times, too; None: that was not asked.
+    """
 
     verdict: FenceVerdict
     stage: Stage | None
     outcome: Outcome | None
+    anyhow: bool | None = None
 
 
 def _stages(order: Timeline) -> list[Stage]:
@@ -112,10 +117,12 @@ def try_fences(
     held: Held,
     dropped: Sequence[tuple[str, str]] = (),
     asked: Sequence[Property] = (),
+    loosened: Callable[[Tried], Timeline | None] = lambda _: None,
 ) -> list[Tried]:
     """Search explanations under each fence; Ctrl-C ends that, and leaves what was found.
 
-    ``dropped``: guards to leave out; ``asked``: properties of somebody's own.
+    ``dropped``: guards to leave out; ``asked``: properties of somebody's own; ``loosened``: the observations
+    with all the times that they may have, where that may explain what was refuted.
 
     A fault is held back: the fence in which it happened is undecided.
     """
@@ -137,11 +144,13 @@ def try_fences(
             world = World(name, any_, dropped, asked)
             never = impossible(world, any_)
             one = _try_one(world, any_, () if stopped else stages, memory, of_this, never)
-            if one.verdict.conforms is False and world.silent and never is None:
-                listening = _as_if_lines_were_missing(any_)
-                again = World(name, listening, dropped, asked)
-                other = _try_one(again, listening, stages, memory, _untold, None)
-                one = _by_silence(one, other, order, world.silent)
+            if one.verdict.conforms is False and never is None:
+                listening = partial(_listening, name, one, dropped=dropped, memory=memory)
+                # what nothing explains at any time, with whatever lines, needs no other search
+                if (loose := loosened(one)) is not None:
+                    one = replace(one, anyhow=listening(loose).verdict.conforms is False)
+                if world.silent and not one.anyhow:
+                    one = _by_silence(one, listening(any_), order, world.silent)
             if one.verdict.conforms and order.begins:
                 one = _from_what_was_read(one, _try_one(world, order, stages, memory, _untold, never))
         tried.append(one)
@@ -171,6 +180,15 @@ def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
     return FenceVerdict(fence, False, first.where, first.revision, (refused,), 0, None, note, 0.0)
 
 
+def _listening(
+    name: str, one: Tried, order: Timeline, *, dropped: Sequence[tuple[str, str]], memory: int
+) -> Tried:
+    """A fence that was refuted tried again, as if lines were missing: from where it was refuted."""
+    order = _as_if_lines_were_missing(order)
+    stages = [each for each in _stages(order) if one.stage and set(each.kinds) >= set(one.stage.kinds)]
+    return _try_one(World(name, order, dropped), order, stages, memory, _untold, None)
+
+
 def _as_if_lines_were_missing(order: Timeline) -> Timeline:
     """What a log does not tell may have happened: but for a lost answer, which more lines than one tell."""
     denied = {step: until for step, until in order.denied.items() if step[0] == "commit_answer_lost"}
@@ -187,7 +205,7 @@ def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]
         note = f"explained only if lines are missing in the log of {logs}{f': {taken}' if taken else ''}"
     else:
         note = f"not explained; if lines are missing in the log of {logs}, {other.verdict.note}"
-    return Tried(replace(one.verdict, conforms=None, note=note), one.stage, one.outcome)
+    return replace(one, verdict=replace(one.verdict, conforms=None, note=note))
 
 
 def _from_what_was_read(one: Tried, other: Tried) -> Tried:

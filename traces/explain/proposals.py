@@ -75,14 +75,19 @@ class Proposals:
             case Granted(call, sent_on):
                 yield from try_.granted(draft, call, sent_on=sent_on)
 
-    def prepare(self, draft: Draft, seen: Seen) -> Iterator[Draft]:
-        """Ways to begin early what the observation shows the end of: others may come in between."""
+    def prepare(self, draft: Draft, seen: Seen, *, late: bool = False) -> Iterator[Draft]:
+        """Ways to begin early what the observation shows the end of: others may come in between.
+
+        ``late``: what begins a time that runs from then on is proposed as late as it may be, too.
+        """
         try_ = _Try(self._timeline, seen, wide=True)
         match seen.what:
             case KeyEvent() as event if event.key is Key.TIMESTAMP and event.timestamp_ns:
                 yield from try_.begun_early(draft, event.timestamp_ns)
             case KeyEvent() as event if event.key in (Key.LEADER, Key.PRIMARY) and not event.put:
                 yield from try_.lapsing(draft, event)
+                if late:
+                    yield from try_.lapsing(draft, event, late=True)
             case LogEvent() as line if line.refusal:
                 yield from try_.refused_early(draft, line)
             case Granted(call, sent_on):
@@ -124,10 +129,12 @@ class _Try(Hidden):
             if d.now <= self._latest and self._etcd_answers(d) and d.do("lease_runs_out", n, seen=True):
                 yield d
 
-    def lapsing(self, draft: Draft, event: KeyEvent) -> Iterator[Draft]:
-        """The holder of the key that will go can keep its lease alive no more."""
+    def lapsing(self, draft: Draft, event: KeyEvent, *, late: bool = False) -> Iterator[Draft]:
+        """The holder of the key that will go stops to keep its lease alive; ``late``: at the last moment."""
         n = draft.get("primary" if event.key is Key.PRIMARY else "leader")
         d = draft.copy()
+        if n and late and self._latest < FOREVER:
+            d.wait(self._latest - self._timeline.lease(n))
         if n and d.serving(n) and d.get("lease", n) == KEPT and d.do("keepalive_stops", n):
             yield d
 

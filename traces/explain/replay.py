@@ -6,8 +6,9 @@ on the explanations (`deduced.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 
 from ...model.builds import known as builds
@@ -20,7 +21,7 @@ from ..judge.judgement import Judgement, Pair
 from ..output.faults import Held
 from ..sources.builds import BUILDS, Recognised, recognise
 from ..sources.observation import LogEvent
-from ..sources.offsets import Clocks
+from ..sources.offsets import Clock, Clocks
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
@@ -156,9 +157,17 @@ def _explaining(
     own = [specs.named(name) for name in asked if name not in NAMES]
     open_: dict[str, None] = {}
 
+    @cache
+    def other_times() -> tuple[Timeline, Clock] | None:
+        return at_other_times(order, trace.clocks)
+
+    def loosened(tried: Tried) -> Timeline | None:
+        other = other_times() if rests_on_times(tried, order) else None
+        return other and other[0]
+
     def try_(names: Sequence[str]) -> list[Tried]:
-        found = try_fences(order, names, progress, held, dropped, own)
-        return [_whatever_the_offsets(each, order, trace.clocks, held, dropped, own, open_) for each in found]
+        found = try_fences(order, names, progress, held, dropped, own, loosened)
+        return [_whatever_the_offsets(each, other_times, open_) for each in found]
 
     tried = try_(fences)
     told, judging = recognise(trace.versions), tried
@@ -190,30 +199,20 @@ def _explaining(
 
 
 def _whatever_the_offsets(
-    tried: Tried,
-    order: Timeline,
-    clocks: Clocks,
-    held: Held,
-    dropped: Sequence[tuple[str, str]],
-    asked: Sequence[specs.Property],
-    open_: dict[str, None],
+    tried: Tried, other_times: Callable[[], tuple[Timeline, Clock] | None], open_: dict[str, None]
 ) -> Tried:
     """A fence that was tried; what refutes it by times must do so however far clocks may be apart.
 
     If it does not, ``open_`` gets the clock of which least is known; so it does where a limit left open
     whether it is refuted.
     """
-    cut = cut_short(tried)
-    if not (cut or rests_on_times(tried, order)) or (other := at_other_times(order, clocks)) is None:
+    loosely = tried.verdict.conforms is False and tried.anyhow is False
+    if not (loosely or cut_short(tried)) or (other := other_times()) is None:
         return tried
-    loose, clock = other
-    if cut:
-        open_[str(clock)] = None
-        return tried
-    (again,) = try_fences(loose, [tried.verdict.fence], None, held, dropped, asked)
-    if again.verdict.conforms is False:
-        return tried
+    _, clock = other
     open_[str(clock)] = None
+    if not loosely:
+        return tried
     note = f"{tried.verdict.note}, if clocks are as estimated: {clock}"
     return replace(tried, verdict=replace(tried.verdict, conforms=None, note=note))
 

@@ -10,7 +10,8 @@ nothing is the trace no behaviour of the fence; when a limit ended that, nobody 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count, islice, product
@@ -19,7 +20,7 @@ from ...checker.run import Move
 from .impossible import has_step, unanswered
 from .proposals import Proposals
 from .seen import FOREVER, LATE_NS, Seen
-from .steps import KEPT, LEADER, LISTED, Draft, Refusal, State, World
+from .steps import KEPT, LEADER, LISTED, RUNNING, Draft, Refusal, State, World
 from .timeline import Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
@@ -121,6 +122,10 @@ class Search:
         self._left = detours
         self._kept = detours  # no detour could come back from further away
         self._oldest = self._nodes = 0  # the first layer that is kept, and the nodes of all
+        slots = world.slots
+        self._now = slots["now", 0]
+        self._leases = [(slots["lease", n], slots["lease_end", n]) for n in world.servers]
+        self._ends = sorted({*world.denied.values(), *world.steady.values()})
         self._room = memory // (_NODE + _VALUE * len(world.machine.layout.slots))
         self._complete = True
         self._interrupted = False
@@ -216,15 +221,25 @@ class Search:
 
     def _detour(self, goal: int) -> Layer:
         """Explanations of everything up to ``goal`` that the estimated order or modest proposals miss."""
+        known: dict[Hashable, int] = {}
         for back, wide in _DETOURS:
             start = max(goal + 1 - back, 0)
             if start < self._oldest:
                 self._complete = False
                 return {}
-            found = self._distinct(self._orders(start, goal, wide))
+            found = {}
+            if not wide or self._is_any(start, goal, known):
+                found = self._distinct(self._orders(start, goal, wide))
             if found or not self._complete or (wide and not start):
                 return found
         return {}
+
+    def _is_any(self, start: int, goal: int, known: dict[Hashable, int]) -> bool:
+        """Whether there is an explanation of everything up to ``goal``, whichever, or a limit left that open.
+
+        It is asked first: where there is none, to look for the least surprising ones takes longer.
+        """
+        return any(True for _ in self._orders(start, goal, True, known)) or not self._complete
 
     def _other_order(self, goal: int) -> Iterator[Node]:
         """What explains everything up to ``goal``, with the last few observations in any order."""
@@ -232,25 +247,36 @@ class Search:
         if start >= self._oldest:
             yield from self._orders(start, goal, wide=False)
 
-    def _orders(self, start: int, goal: int, wide: bool) -> Iterator[Node]:
-        """Go on from the explanations before ``start`` in every order there may have been."""
+    def _orders(
+        self, start: int, goal: int, wide: bool, known: dict[Hashable, int] | None = None
+    ) -> Iterator[Node]:
+        """Go on from the explanations before ``start`` in every order there may have been.
+
+        The least surprising come first. ``known``, where any will do: from where there is none, from which
+        time on; of states that differ by the time alone the earliest is enough, for time goes on from it.
+        """
+        any_ = known is not None
+        known = {} if known is None else known
         window = _Window(self._seen, start, goal)
         serial = count()
         waiting: list[tuple[int, int, int, Node, Taken]] = []
 
         def wait(node: Node, taken: Taken) -> None:
-            # of equal surprise the furthest, then the one nearest to the estimated order
-            heappush(waiting, (node.cost, -sum(taken), next(serial), node, taken))
+            if any_:
+                heappush(waiting, (-sum(taken), node.state[self._now], next(serial), node, taken))
+            else:
+                # of equal surprise the furthest, then the one nearest to the estimated order
+                heappush(waiting, (node.cost, -sum(taken), next(serial), node, taken))
 
         for node in self._layers[start].values():
             wait(node, window.taken(node.extra))
-        known = set()
         found = 0
         while waiting and found < _ENOUGH:
             *_, node, taken = heappop(waiting)
-            if (key := (node.state, taken, node.broken)) in known:
+            same, at = self._but_for_the_time(node.state) if any_ else ((node.state, node.broken), 0)
+            if known.get(key := (same, window.heads(taken)), FOREVER) <= at:
                 continue
-            known.add(key)
+            known[key] = at
             if window.reaches_goal(taken):
                 found += 1
                 yield replace(node, extra=window.beyond(taken))
@@ -266,8 +292,18 @@ class Search:
                 for after in self._proposals.explain(draft, self._seen[index], wide=wide):
                     wait(node.after(after, index, frozenset()), further)
             for index in window.upcoming(taken, _AHEAD) if wide else ():
-                for after in self._proposals.prepare(Draft(self._world, node.state), self._seen[index]):
+                draft = Draft(self._world, node.state)
+                for after in self._proposals.prepare(draft, self._seen[index], late=any_):
                     wait(node.after(after, index, frozenset()), taken)
+
+    def _but_for_the_time(self, state: State) -> tuple[Hashable, int]:
+        """What tells a state from others that have another time, and its time.
+
+        As long as nothing comes to its end between.
+        """
+        at = state[self._now]
+        over = [at < state[end] for lease, end in self._leases if state[lease] == RUNNING]
+        return (state[: self._now], state[self._now + 1 :], *over, bisect(self._ends, at)), at
 
 
 #: how many observations of each stream of a window are explained
@@ -293,6 +329,12 @@ class _Window:
     def taken(self, indexes: frozenset[int]) -> Taken:
         """How many of each stream these are."""
         return tuple(sum(index in indexes for index in stream) for stream in self._streams)
+
+    def heads(self, taken: Taken) -> tuple[int, ...]:
+        """The first that is not explained of each stream that has one: the same in a wider window."""
+        return tuple(
+            sorted(stream[at] for at, stream in zip(taken, self._streams, strict=True) if at < len(stream))
+        )
 
     def reaches_goal(self, taken: Taken) -> bool:
         """Whether everything up to the goal is explained."""

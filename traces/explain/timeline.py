@@ -91,6 +91,10 @@ class Timeline:
         """The save interval of a server."""
         return self.windows[number - 1]
 
+    def lease(self, number: int) -> int:
+        """The lease of a server, in ns."""
+        return self.constants.get(f"{number}.lease", self.constants["lease"])
+
 
 def timeline(trace: Trace) -> Timeline:
     """Order a trace for replay.

@@ -20,17 +20,22 @@ _LATE_NS, _FEW = 1_000_000_000, 10
 #: what may be held of a file to know, bytes
 _MAX_HELD = 256 << 20
 ASSUMED = "its newest line stands first: it was read from its end"
+TOO_LARGE = (
+    f"a log of more than {_MAX_HELD >> 20} MiB whose newest line stands first is read as it stands; "
+    "turn it round with tac"
+)
 
 Numbered = tuple[int, bytes | None]
 
 
 class OldestFirst:
     """The lines of a log with the oldest first; once there are any, `turned` is how many lines a file has of
-    which the newest is first, else 0."""
+    which the newest is first, else 0. `too_large`: it is, as far as was read, but too large to be turned."""
 
     def __init__(self, lines: Iterable[Numbered]) -> None:
         self._lines = iter(lines)
         self.turned = 0
+        self.too_large = False
 
     def __iter__(self) -> Iterator[Numbered]:
         held: list[Numbered] = []
@@ -49,6 +54,7 @@ class OldestFirst:
             if raw is None:
                 continue
             if (size := size + len(raw)) > _MAX_HELD:
+                self.too_large = below >= max(_ENOUGH, _FEW * above)
                 return False
             of, line = whose(raw[:MAX_LINE])
             head = zap.head(line.decode(errors="replace"))

@@ -99,6 +99,8 @@ def decode(
         decoders[of].take(line.number, line.content)
     if ordered.turned:
         tally.assumed = newest.ASSUMED
+    if ordered.too_large:
+        tally.skip(1, newest.TOO_LARGE)
     return [decoder.log() for decoder in decoders.values()]
 
 

@@ -85,6 +85,9 @@ def read(
         raise BadInput(first, None, expected, f"name the files or the folder of a recorded run{told}")
     gathered.logs = rotated.named_alike(gathered.logs)
     keys, gaps = _merge_watches(gathered.watches)
+    read_then = [*chain.from_iterable(watch.states for watch in gathered.watches if keys)]
+    unread = frozenset(chain.from_iterable(watch.undecoded for watch in gathered.watches))
+    state.agree(read_then, keys, lambda at: not any(gap.first <= at <= gap.last for gap in gaps), unread)
     _of_one_cluster(keys, gathered.logs)
     repeated_lines = _drop_repeated(gathered.logs)
     named = naming.names(keys, gathered.logs)
@@ -95,7 +98,6 @@ def read(
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
     calls, retold = gathered.calls.once()
     stretches, known_until = _when(gathered.logs)
-    read_then = chain.from_iterable(watch.states for watch in gathered.watches if keys)
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
     return Trace(
         sources=tuple(

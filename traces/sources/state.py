@@ -3,17 +3,19 @@
 A recorder writes it as the answer to a range read, in a line of its own, before the events that follow it:
 `{"recv_unix_ns": n, "state": true, "response": {"header": {"revision": …}, "kvs": […]}}`.  It has every key
 of the oracle that was there at the revision in the header, so what it does not have was absent.  By hand it
-is what `etcdctl get --prefix '' -w json` prints, or the gateway's answer to a range read.
+is what `etcdctl get --prefix '' -w json` prints, or the gateway's answer to a range read; one that was read
+after the watch began agrees with it, or is of another run.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .observation import KeyEvent
+from .observation import BadInput, KeyEvent
 
 #: keys that say something of timestamps; of others only the revision counts
 _CONCERNS = re.compile(r"/pd/cluster_id|/pd/\d{1,20}/(?:leader|timestamp|tso/.*)|/ms/\d{1,20}/.*", re.DOTALL)
@@ -49,6 +51,42 @@ def pairs(document: Any) -> list[Any] | None:
         return None
     found = response.get("kvs", [])
     return found if isinstance(found, list) else None
+
+
+def agree(
+    states: Iterable[State],
+    keys: Iterable[KeyEvent],
+    watched: Callable[[int], bool],
+    unread: Collection[tuple[int, str]],
+) -> None:
+    """Compare what somebody read while a watch went on with the last writes that it has until then.
+
+    ``watched``: whether it has what was written at a revision; ``unread``: what it has and cannot be decoded.
+
+    Raises:
+        BadInput: a key held something else, or was written at another revision.
+    """
+    writes: defaultdict[str, list[KeyEvent]] = defaultdict(list)
+    for event in keys:
+        writes[event.path].append(event)
+    for state in states:
+        for held in state.events:
+            if not (of := writes[held.path]):
+                continue
+            last = next((each for each in reversed(of) if each.revision <= state.revision), None)
+            if last is None or last.revision < held.revision:
+                differs = watched(held.revision) and (held.revision, held.path) not in unread
+                expected = f"no write of {held.path} at revision {held.revision}, as in {of[0].where.file}"
+            else:
+                differs = _held(last) != _held(held)
+                expected = f"{held.path} as in {last.where}, at revision {last.revision}"
+            if differs:
+                raise BadInput(held.where.file, held.where.line, expected, "give the recordings of one run")
+
+
+def _held(event: KeyEvent) -> tuple[object, ...]:
+    """What a key holds after a write."""
+    return event.revision, event.put, event.name, event.url, event.text, event.timestamp_ns
 
 
 def at(states: Iterable[State], revision: int) -> State | None:
