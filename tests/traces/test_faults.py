@@ -7,6 +7,7 @@ are missing would tell is noticed where nobody knows, and the note says why.
 
 import random
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -188,6 +189,16 @@ def test_one_wrong_line_costs_little(
     clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=clients)
     fault = steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=clients)
     assert fault <= 3 * clean + 2 * LEAST_DETOURS
+
+
+def test_where_lines_may_be_missing_few_explanations_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the calls leaves many: when an admin's reset was, of which no line tells."""
+    kind, name = KINDS["admin-resets-removed"], "reset-ts"
+    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
+    monkeypatch.setitem(KINDS, kind.name, replace(kind, clients=True))
+    assert steps_of(name, kind.name, tmp_path / "fault", monkeypatch, clients=True) <= 5 * clean
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,16 @@ from ...specs.properties import Property
 from ..output.faults import Held
 from ..sources.observation import Key, KeyEvent, LogEvent, Where
 from .impossible import Impossible, has_step, impossible
-from .search import FEW_DETOURS, LEAST_DETOURS, MAX_BYTES, MAX_DETOURS, Outcome, Search
+from .search import (
+    FEW_DETOURS,
+    LEAST_DETOURS,
+    MAX_BYTES,
+    MAX_DETOURS,
+    MAX_EXPLANATIONS,
+    ONE_IS_ENOUGH,
+    Outcome,
+    Search,
+)
 from .seen import NOISE_NS, Granted, Seen
 from .steps import ALIKE, FAULTS, World
 from .timeline import Timeline
@@ -146,11 +155,15 @@ def try_fences(
             one = _try_one(world, any_, () if stopped else stages, memory, of_this, never)
             if one.verdict.conforms is False and never is None:
                 listening = partial(_listening, name, one, dropped=dropped, memory=memory)
-                # what nothing explains at any time, with whatever lines, needs no other search
-                if (loose := loosened(one)) is not None:
-                    one = replace(one, anyhow=listening(loose).verdict.conforms is False)
-                if world.silent and not one.anyhow:
-                    one = _by_silence(one, listening(any_), order, world.silent)
+                few = listening(any_, width=ONE_IS_ENOUGH) if world.silent else None
+                # what a few explain needs no other search, nor does what nothing explains at any time
+                if few is None or not few.verdict.conforms:
+                    if (loose := loosened(one)) is not None:
+                        one = replace(one, anyhow=listening(loose).verdict.conforms is False)
+                    if few is not None and not one.anyhow and cut_short(few):
+                        few = listening(any_)
+                if few is not None and not one.anyhow:
+                    one = _by_silence(one, few, order, world.silent)
             if one.verdict.conforms and order.begins:
                 one = _from_what_was_read(one, _try_one(world, order, stages, memory, _untold, never))
         tried.append(one)
@@ -181,12 +194,29 @@ def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
 
 
 def _listening(
-    name: str, one: Tried, order: Timeline, *, dropped: Sequence[tuple[str, str]], memory: int
+    name: str,
+    one: Tried,
+    order: Timeline,
+    *,
+    dropped: Sequence[tuple[str, str]],
+    memory: int,
+    width: int = MAX_EXPLANATIONS,
 ) -> Tried:
     """A fence that was refuted tried again, as if lines were missing: from where it was refuted."""
     order = _as_if_lines_were_missing(order)
     stages = [each for each in _stages(order) if one.stage and set(each.kinds) >= set(one.stage.kinds)]
-    return _try_one(World(name, order, dropped), order, stages, memory, _untold, None)
+    return _try_one(World(name, order, dropped), order, stages, memory, _untold, None, width)
+
+
+def cut_short(tried: Tried) -> bool:
+    """Whether a search got stuck, and a limit left it open if there is another way: times may be why."""
+    outcome = tried.outcome
+    return (
+        tried.verdict.conforms is None
+        and outcome is not None
+        and outcome.stuck
+        and not (outcome.complete or outcome.interrupted)
+    )
 
 
 def _as_if_lines_were_missing(order: Timeline) -> Timeline:
@@ -231,12 +261,15 @@ def _try_one(
     memory: int,
     progress: Progress,
     never: Impossible | None,
+    width: int = MAX_EXPLANATIONS,
 ) -> Tried:
     stage, outcome, rate, done = None, None, 0.0, 0
     for stage in stages:
         started = time.perf_counter()
-        detours = _budget(order, stage) if never is None else LEAST_DETOURS
-        search = Search(world, order, stage.seen, detours, memory)
+        detours = LEAST_DETOURS if never is not None else _budget(order, stage)
+        if width < MAX_EXPLANATIONS:
+            detours = min(detours, FEW_DETOURS)
+        search = Search(world, order, stage.seen, detours, memory, width)
         outcome = search.run(_from(progress, done, 0))
         rate = outcome.reached / (time.perf_counter() - started)
         done += len(stage.seen)

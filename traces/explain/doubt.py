@@ -36,17 +36,6 @@ def rests_on_times(tried: Tried, order: Timeline) -> bool:
     )
 
 
-def cut_short(tried: Tried) -> bool:
-    """Whether a search got stuck, and a limit left it open if there is another way: times may be why."""
-    outcome = tried.outcome
-    return (
-        tried.verdict.conforms is None
-        and outcome is not None
-        and outcome.stuck
-        and not (outcome.complete or outcome.interrupted)
-    )
-
-
 def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, Clock] | None:
     """The observations as they may be if clocks are apart by what events leave open, and the clock of which
     least is known; None if nothing is open."""

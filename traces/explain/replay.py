@@ -25,9 +25,9 @@ from ..sources.offsets import Clock, Clocks
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
-from .conformance import FAULT, FenceVerdict, Progress, Tried, try_fences, undecided
+from .conformance import FAULT, FenceVerdict, Progress, Tried, cut_short, try_fences, undecided
 from .deduced import judged_on_explanations
-from .doubt import at_other_times, by_its_clocks, certain, cut_short, rests_on_times
+from .doubt import at_other_times, by_its_clocks, certain, rests_on_times
 from .seen import Granted
 from .silence import (
     cut_logs,

@@ -25,6 +25,8 @@ from .timeline import Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
 MAX_EXPLANATIONS = 4_096
+#: the same where one explanation is enough
+ONE_IS_ENOUGH = 4
 #: states in which a trace may begin: a late watch multiplies them by two for each TSO server
 MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown
@@ -108,11 +110,17 @@ class Outcome:
 class Search:
     """The search under one fence, over some observations of a timeline (of etcd's, all that come before).
 
-    It keeps at most ``memory`` bytes, about.
+    It keeps at most ``memory`` bytes, about, and ``width`` explanations at a time.
     """
 
     def __init__(
-        self, world: World, timeline: Timeline, seen: Sequence[Seen], detours: int, memory: int
+        self,
+        world: World,
+        timeline: Timeline,
+        seen: Sequence[Seen],
+        detours: int,
+        memory: int,
+        width: int = MAX_EXPLANATIONS,
     ) -> None:
         self._world = world
         self._timeline = timeline
@@ -120,6 +128,7 @@ class Search:
         self._proposals = Proposals(timeline)
         self._layers: list[Layer] = []
         self._left = detours
+        self._width = width
         self._kept = detours  # no detour could come back from further away
         self._oldest = self._nodes = 0  # the first layer that is kept, and the nodes of all
         slots = world.slots
@@ -137,7 +146,7 @@ class Search:
         self._complete = len(first) <= MAX_FIRST
         layer = _layer(first, MAX_FIRST)
         reached = 0
-        stuck = False
+        stuck = narrowed = False
         try:
             for index in range(len(self._seen)):
                 self._keep(layer)
@@ -153,9 +162,10 @@ class Search:
                 if not further:
                     stuck = True
                     break
-                if len(further) > MAX_EXPLANATIONS:
-                    self._complete = False
-                    further = _layer(sorted(further.values(), key=_cost), MAX_EXPLANATIONS)
+                if len(further) > self._width:
+                    narrowed = True
+                    self._complete &= self._width < MAX_EXPLANATIONS  # detours of more take too long
+                    further = _layer(sorted(further.values(), key=_cost), self._width)
                 layer, reached = further, index + 1
                 if progress:
                     progress(reached, len(self._seen))
@@ -163,7 +173,8 @@ class Search:
             self._complete, self._interrupted = False, True
         found = sorted(layer.values(), key=_cost)
         refused = self._refusals(found, reached) if stuck else ()
-        return Outcome(tuple(found), reached, stuck, self._complete, self._interrupted, refused, self._steps)
+        complete = self._complete and not narrowed
+        return Outcome(tuple(found), reached, stuck, complete, self._interrupted, refused, self._steps)
 
     def _may_be_found(self, index: int) -> bool:
         """Whether another order, or wider proposals, may explain what nothing explains so far."""
