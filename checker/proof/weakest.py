@@ -30,7 +30,7 @@ from ...specs.lemmas import Lemma, known_for
 from ...specs.properties import Property
 from ..interruption import deferred, heed, noted
 from ..run import Run, RunError, breaks
-from . import houdini
+from . import houdini, known
 from .induct import Induction, Known
 from .prove import ProgressFunction
 from .runs import FEW, MANY, explored
@@ -78,7 +78,7 @@ class Weakest:
 
 @dataclass(slots=True)
 class KnownRuns:
-    """Real runs found so far, under any fence: what one build does another often does as well."""
+    """Real runs: those that are kept, and those found so far, under any fence."""
 
     dropped: Sequence[tuple[str, str]] = ()
     found: list[Run] = field(default_factory=list)
@@ -87,14 +87,15 @@ class KnownRuns:
 
     def of(self, fence: str, prop: Property) -> Iterator[Run]:
         """Those that are runs of this fence, and break the property there."""
-        for run in self.found:
+        kept = (run for run in known.kept() if run.breaks == prop.name)
+        for run in (*self.found, *kept):
             theirs = replace(
                 run, title=f"{prop.name} under {fence}", fence=fence, dropped=tuple(self.dropped)
             )
             try:
                 if breaks(theirs, prop):
                     yield theirs
-            except RunError:
+            except (RunError, KeyError):  # as of `known.breaking`
                 continue
 
     def search(

@@ -206,7 +206,7 @@ def test_without_a_guard_the_proof_fails(
         ("off", "unique", 17),
         ("off", "single-writer", 7),
         ("check-tso-primary", "unique", 17),
-        ("first-save-only", "single-writer", 15),
+        ("first-save-only", "single-writer", 9),
         ("save-cas", "real-time", 14),
         pytest.param("save-cas", "session", 18, marks=pytest.mark.large),
     ],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from click.testing import CliRunner
 
+from tsofence.checker.proof import known
 from tsofence.checker.proof import weakest as finding
 from tsofence.checker.proof.prove import prove
 from tsofence.checker.proof.weakest import KnownRuns, Weakest, weakest
@@ -83,8 +84,16 @@ def test_a_guard_that_is_dropped_takes_the_proof_with_it() -> None:
     )
 
 
+def test_runs_that_are_kept_are_known_where_they_can_be_taken() -> None:
+    (run, *more) = KnownRuns().of("off", named("two-of-a-kind"))
+    assert all(breaks(each, named("two-of-a-kind")) for each in (run, *more))
+    assert not [*KnownRuns().of("off", named("key-monotone"))]
+    assert [*KnownRuns().of("release-6.5", named("key-monotone"))]
+
+
 def test_a_set_that_falls_short_is_not_called_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the search looks at no state, nothing is said to be needed."""
+    """Where no run is kept, and the search looks at no state, nothing is said to be needed."""
+    monkeypatch.setattr(known, "kept", tuple)
     monkeypatch.setattr(finding.KnownRuns, "search", lambda *_: None)
     found = needs("off", "two-of-a-kind")
     (enough,) = found.sufficient
