@@ -75,20 +75,19 @@ def test_every_command_is_there() -> None:
 @pytest.mark.parametrize(
     ("args", "slow"),
     [
-        (["--help"], {"networkx", "numpy", "z3", "jinja2", "lark", "llvmlite", "textual"}),
-        (["list"], {"networkx", "numpy", "z3", "jinja2", "llvmlite", "textual"}),
-        (["show", "--help"], {"networkx", "z3", "llvmlite", "textual"}),
-        (["explore", "--help"], {"networkx", "z3", "jinja2", "llvmlite", "textual"}),
+        (["--help"], "jinja2 lark llvmlite networkx numpy textual z3"),
+        (["list"], "jinja2 llvmlite networkx numpy textual z3"),
+        (["show", "--help"], "llvmlite networkx textual z3"),
+        (["explore", "--help"], "jinja2 llvmlite networkx textual z3"),
     ],
-    ids=" ".join,
 )
-def test_nobody_waits_for_what_a_command_does_not_need(args: list[str], slow: set[str]) -> None:
+def test_nobody_waits_for_what_a_command_does_not_need(args: list[str], slow: str) -> None:
     program = (
         "import sys\nfrom tsofence.cli import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program, *args], capture_output=True, text=True, check=True)
-    assert slow.isdisjoint(done.stdout.splitlines()[-1].split())
+    assert set(slow.split()).isdisjoint(done.stdout.splitlines()[-1].split())
 
 
 def test_explore(tiny: Path, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import grpc
 import pytest
 
-from tsofence import cli, options
+from tsofence import cli
+from tsofence.commands.taking import clusters
 from tsofence.traces.live import samples, tso
 from tsofence.traces.live.collect import Order, Recorded, record
 from tsofence.traces.live.gateway import Access
@@ -290,7 +291,7 @@ def test_mistakes(more: list[str], says: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_without_grpc_it_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(options, "find_spec", lambda _: None)
+    monkeypatch.setattr(clusters, "find_spec", lambda _: None)
     with pytest.raises(SystemExit) as ended:
         cli.main(["record", "--pd", "http://127.0.0.1:1", "-o", "nowhere", "--sample", "1s"])
     (line,) = capsys.readouterr().err.splitlines()
