@@ -25,8 +25,11 @@ def main() -> None:
     from .traces.output import terminal
 
     terminal.guard()
+    from .cli import load
     from .cli import main as command
 
+    for word in sys.argv[1:2]:
+        load(word)  # while Ctrl-C has nothing to keep
     for each, handler in stoppable.items():
         signal.signal(each, handler)
     try:

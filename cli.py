@@ -25,17 +25,22 @@ COMMANDS = {
 }
 
 
+def load(name: str) -> click.Command | None:
+    """A command with all that it needs, which takes a second to import; None: there is none of that name."""
+    if name not in COMMANDS:
+        return None
+    found: click.Command = import_module(f".commands.{name}", __package__).command
+    return found
+
+
 class _WhenAskedFor(OneLine):
-    """What one command needs may take seconds to import; the others are not made to wait for it."""
+    """What one command needs, the others are not made to wait for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        found: click.Command = import_module(f".commands.{cmd_name}", __package__).command
-        return found
+        return load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -17,6 +17,7 @@ from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
 from tsofence.checker.search.findings import Exploration, Finding
+from tsofence.commands import replay as replay_command
 from tsofence.traces.output import faults
 from tsofence.traces.runs import files as run_files
 from tsofence.traces.runs import rerun
@@ -229,7 +230,7 @@ def test_a_fault_in_a_replay_keeps_the_others(
     def some(*args: Any) -> rerun.Rerun:
         return fault() if next(titles) == "b" else one(*args)
 
-    monkeypatch.setattr(cli, "rerun", some)
+    monkeypatch.setattr(replay_command, "rerun", some)
     status, told, line = ends(["replay", str(tmp_path), "--property", "unique"], capsys)
     assert status == 70
     assert_told(line)
@@ -239,7 +240,7 @@ def test_a_fault_in_a_replay_keeps_the_others(
     ]
     # a file that is bad is no fault; the others are judged all the same
     (tmp_path / "b").write_bytes(RUN.read_bytes().replace(b'"window": 3', b'"window": "x"'))
-    monkeypatch.setattr(cli, "rerun", one)
+    monkeypatch.setattr(replay_command, "rerun", one)
     status, told, line = ends(["replay", str(tmp_path), "--property", "unique"], capsys)
     assert status == 2
     assert "constants: window to be a whole number" in line
@@ -297,7 +298,8 @@ entry.main()
 
 
 @pytest.mark.parametrize(
-    "name", ["rich.segment", "click", "tsofence.checker.search.explore", "tsofence.traces.story.show"]
+    "name",
+    ["rich.segment", "click", "tsofence.checker.run", "tsofence.commands.show", "tsofence.traces.story.show"],
 )
 @pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM"])
 def test_ctrl_c_before_anything_began(name: str, kind: str) -> None:

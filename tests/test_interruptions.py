@@ -72,8 +72,8 @@ telling(_Searches, "start", lambda self, *_: f"started {self.running[-1]._proces
 matrix._ONE_SIGNAL_S = float(os.environ.get("ONE_SIGNAL_S", matrix._ONE_SIGNAL_S))
 interrupt = _Searches._interrupt
 def told(self, *args):
+    interrupt(self, *args)  # first: another signal must not come before this one counts
     os.write(1, b"signal\\n")  # what was being printed may not be finished
-    interrupt(self, *args)
 _Searches._interrupt = told
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
 print("ready", flush=True)

@@ -275,11 +275,8 @@ def test_nothing_else_decides_by_the_name_of_a_fence() -> None:
         for name in names
         if name in path.read_text(encoding="utf-8")
     ]
-    # what replay asks by default, a field of a line in PD's log
-    assert {each.partition(":")[0] for each in found} == {
-        "traces/explain/replay.py",
-        "traces/sources/saying.py",
-    }
+    # a field of a line in PD's log
+    assert {each.partition(":")[0] for each in found} == {"traces/sources/saying.py"}
 
 
 def test_a_variable_of_a_variant_is_not_one_of_another() -> None:
