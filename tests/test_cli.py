@@ -298,8 +298,8 @@ def test_list(what: str) -> None:
         (["fly"], "fly"),
     ],
 )
-def test_mistakes_end_in_one_line(args: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert says in refused(capsys, *args)
+def test_mistakes_end_in_one_line(args: list[str], says: str) -> None:
+    assert says in refused(*args)
 
 
 @pytest.mark.parametrize(
@@ -318,12 +318,10 @@ def test_mistakes_end_in_one_line(args: list[str], says: str, capsys: pytest.Cap
         (TINY.replace("pd = 1", "pd = 4").replace("tso = 1", "tso = 4"), "expected 1 to 6 in all"),
     ],
 )
-def test_mistakes_in_a_scenario(
-    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_in_a_scenario(text: str, says: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    line = refused(capsys, "explore", "--scenario", path)
+    line = refused("explore", "--scenario", path)
     assert "mine.toml: " in line
     assert says in line
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tsofence.model.variants import fences
-
 from .documents import read_document
 from .refused import refused
 from .worlds import TINY
@@ -86,12 +84,6 @@ def call(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [TSOFENCE, *args], cwd=folder, capture_output=True, text=True, check=False, timeout=600
     )
-
-
-@pytest.fixture
-def nothing_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a new process, none of somebody's own is known, and none stays."""
-    monkeypatch.setattr(fences, "_OWN", {"fence": {}, "build": {}})
 
 
 @pytest.fixture(scope="module")
@@ -250,13 +242,10 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "told"), BAD, ids=[told for _, told in BAD])
-@pytest.mark.usefixtures("nothing_own")
-def test_a_mistake_is_one_line(
-    tmp_path: Path, text: str, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mistake_is_one_line(tmp_path: Path, text: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    assert told in refused(capsys, "prove", "--fence", "./mine.py")
+    assert told in refused("prove", "--fence", "./mine.py")
 
 
 @pytest.mark.parametrize(
@@ -268,14 +257,13 @@ def test_a_mistake_is_one_line(
         ('build = Variant("x", "")\nbuild.no_guard("grant", "x")', "mine.py:10: no guard of grant 'x'"),
     ],
 )
-@pytest.mark.usefixtures("nothing_own")
 def test_a_mistake_in_a_build_is_one_line(
-    tmp_path: Path, text: str, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, text: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine.py").write_text(f"{PREAMBLE}\n{text}")
     monkeypatch.chdir(tmp_path)
     for asked in (["explore"], ["prove"], ["replay", str(RECORDING)]):
-        assert told in refused(capsys, *asked, "--build", "./mine.py")
+        assert told in refused(*asked, "--build", "./mine.py")
 
 
 PROPERTY = """from tsofence.model.pd import state as s
@@ -310,12 +298,12 @@ from tsofence.specs.properties import Property
     ],
 )
 def test_a_mistake_in_a_property_is_one_line(
-    tmp_path: Path, text: str, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, text: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine.py").write_text(f"{PROPERTY}P = {text}\n")
     monkeypatch.chdir(tmp_path)
     for asked in ("explore", "prove"):
-        assert told in refused(capsys, asked, "--property", "./mine.py:P")
+        assert told in refused(asked, "--property", "./mine.py:P")
 
 
 @pytest.mark.parametrize(
@@ -337,16 +325,14 @@ def test_a_mistake_in_a_property_is_one_line(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-@pytest.mark.usefixtures("nothing_own")
 def test_a_wrong_option_is_one_line(
     folder: Path,
     args: list[str],
     told: str,
-    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(folder)
-    assert told in refused(capsys, *args)
+    assert told in refused(*args)
 
 
 def test_a_scenario_takes_code_from_its_own_folder_only(folder: Path, tmp_path: Path) -> None:
