@@ -231,28 +231,45 @@ _FENCED = (
 )
 
 
-@kind()
-def a_refusal_by_the_fence_made_up(recording: Recording, chance: random.Random) -> Recording | None:
-    """Where etcd never has a TSO primary."""
+def _serving_without_a_primary(recording: Recording) -> list[tuple[str, int, re.Match[bytes], bool]]:
+    """Lines of PDs that begin to serve where etcd never has a TSO primary; whether the watch goes on."""
     if any(event.put for event in events_of(recording, "primary")):
-        return None
+        return []
+    numbers = [event.number for event in events_of(recording, "leader", "timestamp")]
+    end = json.loads(recording.files[WATCH][numbers[-1]])["recv_unix_ns"]
     found = lines_of(recording, rf'{_HEAD}.*"PD leader is ready to serve"', "pd-")
+    return [(*each, ns_of(each[2][1]) + 1_000_000_000 < end) for each in found]
+
+
+def _just_after(
+    recording: Recording, chance: random.Random, found: list[tuple[str, int, re.Match[bytes]]], text: bytes
+) -> Recording | None:
+    """A line after one of these, at the same time."""
     if not found:
         return None
     name, number, match = chance.choice(found)
-    line = recording.files[name][number]
-    return recording.changed(name, number, line, b"[" + match[1] + b"] " + _FENCED)
+    return recording.changed(name, number, recording.files[name][number], b"[" + match[1] + b"] " + text)
+
+
+@kind()
+def a_refusal_by_the_fence_made_up(recording: Recording, chance: random.Random) -> Recording | None:
+    """Where etcd never has a TSO primary."""
+    found = [each[:3] for each in _serving_without_a_primary(recording) if each[3]]
+    return _just_after(recording, chance, found, _FENCED)
+
+
+@kind(doubted=True)
+def a_refusal_after_the_watch(recording: Recording, chance: random.Random) -> Recording | None:
+    """There may be a TSO primary then; but of what became of that update the log says nothing."""
+    found = [each[:3] for each in _serving_without_a_primary(recording) if not each[3]]
+    return _just_after(recording, chance, found, _FENCED)
 
 
 def _in_a_term(recording: Recording, chance: random.Random, text: bytes) -> Recording | None:
     """A line in a PD's log just after it began to serve, and before it goes on."""
     lines = lines_of(recording, rf'{_HEAD}.*"PD leader is ready to serve"', "pd-")
     found = [each for each in lines if each[1] + 1 < len(recording.files[each[0]])]
-    if not found:
-        return None
-    name, number, match = chance.choice(found)
-    line = recording.files[name][number]
-    return recording.changed(name, number, line, b"[" + match[1] + b"] " + text + b"\n")
+    return _just_after(recording, chance, found, text + b"\n")
 
 
 @kind(doubted=True)
@@ -264,6 +281,13 @@ def a_reset_made_up(recording: Recording, chance: random.Random) -> Recording | 
 def a_step_down_made_up(recording: Recording, chance: random.Random) -> Recording | None:
     text = b'["no longer a leader because lease has expired, PD leader will step down"]'
     return _in_a_term(recording, chance, b"[INFO] [server.go:1] " + text)
+
+
+@kind(doubted=True)
+def an_update_given_up_made_up(recording: Recording, chance: random.Random) -> Recording | None:
+    """Then the memory would have been cleared."""
+    said = b'[WARN] [allocator.go:134] ["failed to update allocator\'s timestamp"] [error="txn failed"]'
+    return _in_a_term(recording, chance, said)
 
 
 @kind(doubted=True)

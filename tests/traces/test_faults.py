@@ -34,11 +34,7 @@ SMALL = ("r85-transfer-small", "pr-intervals-differ", "pr-slow-load-small")
 #: whose calls are many: what is planted into them is searched for a minute
 SLOW = ("tso-failover",)
 #: what nobody notices yet: only `make faults` tries it
-UNNOTICED = {
-    ("a-primary-of-another-group", "tso-failover"),
-    ("a-refusal-by-the-fence-made-up", "reset-ts"),
-    ("a-step-down-made-up", "reset-ts"),
-}
+UNNOTICED = {("a-primary-of-another-group", "tso-failover")}
 HEALTHY = sorted(name for name in KINDS if name.startswith("healthy-"))
 VISIBLE = sorted(name for name, kind in KINDS.items() if kind.visible)
 
@@ -141,6 +137,10 @@ def test_every_fault_is_noticed(kind: str, name: str, tmp_path: Path) -> None:
         ("a-step-down-made-up", "pd-failover"),
         ("a-deletion-made-up", "r85-transfer-small"),
         ("refused-for-another-reason", "upgrade-fenced-debug"),
+        ("a-refusal-after-the-watch", "reset-ts"),
+        ("a-reset-made-up", "reset-ts"),
+        ("a-step-down-made-up", "reset-ts"),
+        ("an-update-given-up-made-up", "reset-ts"),
     ],
 )
 def test_what_only_the_rest_of_a_log_denies(kind: str, name: str, tmp_path: Path) -> None:

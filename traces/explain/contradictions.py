@@ -161,7 +161,7 @@ class _Against:
     def _elections(self) -> Iterator[Contradiction]:
         granted: LogEvent | None = None
         first: dict[int, LogEvent] = {}
-        highest = 0
+        highest = elected_at = 0
         for line in self._lines:
             if line.step is LogStep.LEASE_GRANTED and line.key in ELECTIONS:
                 granted = line
@@ -169,9 +169,12 @@ class _Against:
                     yield self._denied(line, "campaign", "etcd grants each lease once")
             elif line.step is LogStep.ELECTED and line.revision:
                 campaign = granted is not None and self._one_campaign(granted, line, line.revision)
-                if line.revision < highest and not self._set_back:
+                again = (
+                    line.revision == highest and line.at_ns != elected_at
+                )  # no line that stands there twice
+                if (again or line.revision < highest) and not self._set_back:
                     yield self._denied(line, "campaign", f"it was elected at revision {highest} before")
-                highest = max(highest, line.revision)
+                highest, elected_at = max((highest, elected_at), (line.revision, line.at_ns))
                 yield from self._elected(line, line.revision, granted.lease if granted and campaign else None)
                 granted = None
 

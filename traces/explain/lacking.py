@@ -11,22 +11,27 @@ rest on its silence.
 | READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign |
 | ELECTED | the grant of the lease that its key has in etcd |
 | RESET after READY, in a log that nobody filtered | why: refused saves, an allocator closed, a role or a process that ended |
-| SYNC_START of a PD, in a log that nobody filtered | how the sync before ended |
+| SYNC_START of a PD, in a log that nobody filtered | how the sync before ended; if well, that the memory was cleared |
 | SAVE_ATTEMPT | what became of the one before |
 | SAVE_ATTEMPT of a PD, SYNC_SAVED | that its last start was in that mode, with that save interval |
 | what only a process that runs does, after its SERVER_EXIT | its start |
 | many saves after STEP_DOWN, or a second one | the campaign that made it leader again |
-| any line long after the SERVER_EXIT of one that serves, in a log that nobody filtered | that it stopped to |
+| any line long after the SERVER_EXIT or STEP_DOWN of one that serves, in a log that nobody filtered | that it stopped to |
+| any line long after a refused update, in a log that nobody filtered | that its caller tries again or gives up; if that, RESET |
+| a line of a PD's sync, in a log that nobody filtered | SYNC_START |
+| CAMPAIGN_START or READY of one that serves, in a log that nobody filtered | that it stopped to |
+| KEEP_ALIVE_STOPPED, in a log that nobody filtered | LEASE_GRANTED |
 """  # noqa: E501  # a row of a table is one line
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from ...model.language.transition import Kind
-from ..sources.observation import NS_PER_MS, LogEvent, LogStep, Where
+from ..sources.observation import NS_PER_MS, Attempt, Key, LogEvent, LogStep, Where
 from .logs import Log
-from .seen import LATE_TRIES
+from .seen import FOREVER, LATE_TRIES
 from .watched import ELECTIONS, Contradiction, Watch
 
 #: a refusal, or a server that stops or starts, or gives up what it is about
@@ -70,10 +75,14 @@ _BEGINS = frozenset(
 )
 _CAMPAIGNS = frozenset({LogStep.CAMPAIGN_START, LogStep.ELECTED, LogStep.CAMPAIGN_WON})
 _SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
+_OF_SYNCS = _SYNCED | {LogStep.WINDOW_LOADED, LogStep.CLOCK_BEHIND}
 _CLOSING_NS = 1_000 * NS_PER_MS
-#: that one that serves is told to exit shows in its log within that
+#: after these one that serves stops to, which shows in its log within that
+_LEAVES = frozenset({LogStep.SERVER_EXIT, LogStep.STEP_DOWN})
 _TOLD_NS = 3_000 * NS_PER_MS
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
+#: in these an update that is given up ends
+_CLEARS = _LEAVES | {LogStep.RESET, LogStep.ALLOCATOR_CLOSED, LogStep.SERVER_START}
 _TRIES = frozenset({LogStep.SAVE_ATTEMPT, LogStep.SAVE_REFUSED})
 _BEGAN = {"campaign": "election", "restart": "start"}
 
@@ -110,9 +119,11 @@ class Lacking:
         yield from self._starts()
         yield from self._ended()
         if self._log.unfiltered:
-            yield from self._exits()
+            yield from self._leaves()
+            yield from self._refused()
             yield from self._reasons()
-            yield from self._ends()
+            yield from self._syncs()
+            yield from self._leads_on()
 
     def _lacks(self, line: LogEvent, transition: str, what: str) -> Contradiction:
         return Contradiction(line.where, line.revision, transition, self._log.server, what)
@@ -220,21 +231,48 @@ class Lacking:
                 yield self._lacks(line, began, f"the log would tell of its {_BEGAN[began]}")
                 ended = None
 
-    def _exits(self) -> Iterator[Contradiction]:
-        """Servers that were told to exit while they served, and say nothing of it long after."""
+    def _leaves(self) -> Iterator[Contradiction]:
+        """Servers that were told to exit, or say that they step down, while they served, and say nothing of
+        it long after."""
         serves = False
-        exited: LogEvent | None = None
+        left: LogEvent | None = None
         for line in self._log.lines:
-            if line.step is LogStep.SERVER_EXIT and serves:
-                exited = exited or line
-            elif line.step is LogStep.READY:
+            if line.step is LogStep.READY:
                 serves = True
+            elif line.step in _LEAVES and serves and left is None and self._tells_how(line):
+                left = line
             elif line.step in _STOPS_TO_SERVE or line.step is LogStep.SERVER_START:
-                if exited is not None and line.at_ns > exited.at_ns + _TOLD_NS:
+                if left is not None and line.at_ns > left.at_ns + _TOLD_NS:
                     break
-                serves, exited = False, None
-        if exited is not None and self._log.end_ns > exited.at_ns + _TOLD_NS:
-            yield self._lacks(exited, "stop", "the log goes on and would tell that it stopped to serve")
+                serves, left = False, None
+        if left is not None and self._log.end_ns > left.at_ns + _TOLD_NS:
+            yield self._lacks(left, "stop", "the log goes on and would tell that it stopped to serve")
+
+    def _tells_how(self, line: LogEvent) -> bool:
+        """Whether lines follow one of a server that leaves: of its lease since 8.3, else of its allocator,
+        which a PD in API mode may not have."""
+        told = any(each.step is LogStep.KEEP_ALIVE_STOPPED for each in self._log.lines)
+        return told or line.step is LogStep.SERVER_EXIT or self._serves(line.at_ns) is not False
+
+    def _refused(self) -> Iterator[Contradiction]:
+        """Refused updates of which nothing more is told: not that they were tried again or given up, nor
+        that the memory was cleared then."""
+        resets = any(line.step is LogStep.RESET for line in self._log.lines)
+        passed_on = cleared = FOREVER
+        for line in reversed(self._log.lines):
+            until = line.at_ns + _TOLD_NS
+            if line.step in _CLEARS:
+                cleared = line.at_ns
+            if line.attempt is not Attempt.UPDATE:
+                continue
+            if line.passed_on:
+                passed_on = line.at_ns
+            if self._log.end_ns <= until:
+                continue
+            if passed_on > until:
+                yield self._lacks(line, "update_begin", "the log would tell what became of that update")
+            elif line.given_up and resets and cleared > until:
+                yield self._lacks(line, "reset", "the log would tell that its memory was cleared")
 
     def _reasons(self) -> Iterator[Contradiction]:
         """Memories of those that serve that are cleared for no reason."""
@@ -246,20 +284,55 @@ class Lacking:
             elif line.step in _REASONS:
                 told = True
             elif line.step is LogStep.RESET:
-                after = {each.step for each in lines[index + 1 : index + 1 + _SOON]}
+                after = {
+                    each.step
+                    for each in lines[index + 1 : index + 1 + _SOON]
+                    if each.at_ns <= line.at_ns + _TOLD_NS
+                }
                 if served and not told and LogStep.SERVER_EXIT not in after:
                     yield self._lacks(line, "reset", "the log would tell why")
                 served = False
 
-    def _ends(self) -> Iterator[Contradiction]:
-        """Syncs of a PD, one after another, of which no line tells how they ended."""
-        if self._kind is not Kind.PD:
+    def _syncs(self) -> Iterator[Contradiction]:
+        """Syncs of a PD, one after another: those of which no line tells why or that they began, or how they
+        ended."""
+        tells_begins = any(line.step is LogStep.SYNC_START for line in self._log.lines)
+        if self._kind is not Kind.PD or not tells_begins:
             return
-        open_ = False
+        open_ = begun = synced = False
         for line in self._log.lines:
             if line.step is LogStep.SYNC_START:
                 if open_:
                     yield self._lacks(line, "sync_load", "the log would tell how the sync before ended")
-                open_ = True
-            elif line.step in _ENDS_A_SYNC:
+                elif synced:
+                    yield self._lacks(line, "sync_load", "the log would tell that its memory was cleared")
+                open_ = begun = True
+            elif line.step in _OF_SYNCS and not begun:
+                yield self._lacks(line, "sync_load", "the log would tell that the sync began")
+            if line.step in _ENDS_A_SYNC:
                 open_ = False
+                synced = line.step in _SYNCED or (synced and line.step is LogStep.SAVE_REFUSED)
+            if line.step in _SYNCED:
+                begun = False
+
+    def _leads_on(self) -> Iterator[Contradiction]:
+        """Servers that campaign, or begin to serve, while they serve; leases kept alive without a grant."""
+        serves = False
+        granted: defaultdict[Key | None, int] = defaultdict(int)
+        tells_grants = any(line.step is LogStep.LEASE_GRANTED for line in self._log.lines)
+        for line in self._log.lines:
+            if line.step in (LogStep.CAMPAIGN_START, LogStep.READY):
+                if serves and self._tells_how(line):
+                    yield self._lacks(line, "campaign", "the log would tell that it stopped to serve")
+                serves = line.step is LogStep.READY
+            elif line.step in _STOPS_TO_SERVE or line.step in _CLEARS:
+                serves = False
+            if line.step is LogStep.SERVER_START:
+                granted.clear()
+            elif line.step is LogStep.LEASE_GRANTED:
+                granted[line.key] += 1
+            elif line.step is LogStep.KEEP_ALIVE_STOPPED and tells_grants:
+                if not granted[line.key]:
+                    yield self._lacks(line, "campaign", "the log would tell of the grant of its lease")
+                else:
+                    granted[line.key] -= 1

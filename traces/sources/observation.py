@@ -217,7 +217,8 @@ class LogEvent:
 
     The moments `last_ns`, `last_saved_ns`, `save_ns` and `next_ns` are cut to the millisecond too: the exact
     one is in [x, x + 1 ms); `None` is Go's zero time (nothing in memory) or a line that does not give it.
-    `key` is the election a lease or revision belongs to. `retry` counts the tries of one update from 0.
+    `key` is the election a lease or revision belongs to. `retry` counts the tries of one update from 0;
+    `passed_on`: who wanted that update says that it was refused, too, `given_up`: and tries no more.
     `text` is the error or reason as logged; of a save attempt the value that its election key should have.
     """
 
@@ -238,6 +239,8 @@ class LogEvent:
     refusal: Refusal | None = None
     attempt: Attempt | None = None
     retry: int | None = None
+    passed_on: bool = False
+    given_up: bool = False
     fenced: bool | None = None  # check-tso-primary of a save attempt
 
 

@@ -297,14 +297,30 @@ class _Refused:
     ) -> None:
         error = fields.get("error", "")[:MAX_TEXT]
         retry = saying.integer(fields.get("retry-count"))
+        innermost, given_up = words.is_innermost(attempt, message), words.gives_up(message)
         index, last_error, seen = self._last.get(attempt, (0, "", {message}))
-        if not words.is_innermost(attempt, message) and message not in seen and error == last_error:
+        if not innermost and message not in seen and error == last_error:
             seen.add(message)
-            if retry is not None:
-                events[index] = replace(events[index], retry=retry)
+            told = events[index]
+            events[index] = replace(
+                told,
+                retry=told.retry if retry is None else retry,
+                passed_on=True,
+                given_up=told.given_up or given_up,
+            )
             return
         self._last[attempt] = (len(events), error, {message})
-        events.append(replace(event, text=error, refusal=saying.refusal(error), attempt=attempt, retry=retry))
+        events.append(
+            replace(
+                event,
+                text=error,
+                refusal=saying.refusal(error),
+                attempt=attempt,
+                retry=retry,
+                passed_on=not innermost,
+                given_up=given_up,
+            )
+        )
 
 
 def _name_of(text: str) -> str:

@@ -155,6 +155,7 @@ _REFUSALS = {  # innermost first: it begins a new event
         "failed to switch tso provider back to pd after tso forwarding failed",
     ),
 }
+_GIVES_UP = "failed to update allocator's timestamp"
 #: PD's answer to an admin or to BR, as these log it
 _RESET_REFUSED = "ErrResetUserTimestamp"
 _SERVICE_SIGNS = (  # beginnings of messages that only one of the two writes; here capitals matter
@@ -211,6 +212,11 @@ def refused_as(message: str) -> Attempt | None:
 def is_innermost(attempt: Attempt, message: str) -> bool:
     """Whether of the lines of one refusal it is the one that is written first."""
     return _meant(message) == _REFUSALS[attempt][0]
+
+
+def gives_up(message: str) -> bool:
+    """Whether a line of a refused update is that of the loop that tries no more, and clears the memory."""
+    return _meant(message).startswith(_GIVES_UP)
 
 
 def service_of(message: str) -> Service | None:
