@@ -304,6 +304,71 @@ def a_name_of_another(recording: Recording, chance: random.Random) -> Recording 
     return with_group(recording, name, number, match, 1, b"qd7")
 
 
+def _before_the_end(recording: Recording, moment: bytes) -> bool:
+    """Whether the watch goes on long after a line."""
+    last = max(event.number for event in events_of(recording, "leader", "primary", "timestamp"))
+    received: int = json.loads(recording.files[WATCH][last])["recv_unix_ns"]
+    return ns_of(moment) + 10_000_000_000 < received
+
+
+@kind()
+def a_name_of_another_in_a_line_that_nothing_reads(
+    recording: Recording, chance: random.Random
+) -> Recording | None:
+    found = lines_of(recording, r'"keep leader lease completed".*\[campaign-leader-name=(pd\d)\]')
+    if not found:
+        return None
+    name, number, match = chance.choice(found)
+    return with_group(recording, name, number, match, 1, b"qd7")
+
+
+@kind()
+def a_transfer_from_another(recording: Recording, chance: random.Random) -> Recording | None:
+    found = lines_of(recording, r'"try to resign.*\[from=(pd\d)\]')
+    if not found:
+        return None
+    name, number, match = chance.choice(found)
+    return with_group(recording, name, number, match, 1, b"qd7")
+
+
+@kind()
+def another_followed(recording: Recording, chance: random.Random) -> Recording | None:
+    """A PD that never led, or a TSO server at another address."""
+    pattern = _HEAD + r'.*"start to watch (?:pd leader|the primary)".*=".*?name:\\"(?:http://[\d.]*:)?(\w+)'
+    pattern += r'(?:-\d{5}\\" id:\d+ listen_urls:\\"http://[\d.]*:(\d+))?'
+    found = [each for each in lines_of(recording, pattern) if _before_the_end(recording, each[2][1])]
+    if not found:
+        return None
+    name, number, match = chance.choice(found)
+    return with_group(recording, name, number, match, 3 if match[3] else 2, b"99")
+
+
+@kind()
+def another_key_deleted_by_its_holder(recording: Recording, chance: random.Random) -> Recording | None:
+    found = lines_of(recording, r'"delete the leader key ok".*\[leader-key=/pd/(\d+)/leader\]', "pd-")
+    if not found:
+        return None
+    name, number, match = chance.choice(found)
+    line = recording.files[name][number]
+    other = line.replace(b"/pd/%s/leader" % match[1], b"/ms/%s/tso/00000/primary" % match[1])
+    return recording.changed(name, number, other)
+
+
+@kind()
+def a_window_persisted_that_never_was(recording: Recording, chance: random.Random) -> Recording | None:
+    """As master tells it, beside the line of a sync."""
+    found = lines_of(recording, rf'{_HEAD}.*"sync and save timestamp".* \[save=({TIME})\]')
+    saved = saved_in(recording)
+    found = [each for each in found if ns_of(each[2][2]) < saved[-1] - 1_000_000_000]
+    if not found:
+        return None
+    name, number, match = chance.choice(found)
+    line = recording.files[name][number]
+    value = shifted(match[2], timedelta(milliseconds=7))
+    said = b'["persisted tso window to etcd (update)"] [save=%s]' % value
+    return recording.changed(name, number, line, b"[%s] [DEBUG] [tso.go:410] %s\n" % (match[1], said))
+
+
 @kind()
 def a_key_of_another_cluster(recording: Recording, chance: random.Random) -> Recording | None:
     found = lines_of(recording, r"-key=/(?:pd|ms)/(\d{15,})/")

@@ -141,9 +141,14 @@ def test_every_fault_is_noticed(kind: str, name: str, tmp_path: Path) -> None:
         ("a-reset-made-up", "reset-ts"),
         ("a-step-down-made-up", "reset-ts"),
         ("an-update-given-up-made-up", "reset-ts"),
+        ("a-name-of-another-in-a-line-that-nothing-reads", "master-transfer-small"),
+        ("a-transfer-from-another", "clock-jump"),
+        ("another-followed", "pd-failover"),
+        ("another-followed", "tso-failover"),
+        ("another-key-deleted-by-its-holder", "reset-ts"),
     ],
 )
-def test_what_only_the_rest_of_a_log_denies(kind: str, name: str, tmp_path: Path) -> None:
+def test_what_the_rest_of_a_log_denies(kind: str, name: str, tmp_path: Path) -> None:
     assert tried(name, kind, 0, tmp_path) is True
 
 

@@ -14,7 +14,11 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | SAVE_REFUSED as not greater | the previous value; and that what was to be saved is not greater |
 | SAVE_REFUSED of a PD as not leader, in a term | that its election key was another's, or gone |
 | several SYNC_SAVED of one value | as many writes of it |
-| SAVE_ATTEMPT | the election key of such a server; that it checks as at other saves of that term |
+| WINDOW_SAVED | `save` as a value of the timestamp key |
+| SAVE_ATTEMPT, KEY_OF_ANOTHER | the election key of such a server, with a value that names it |
+| SAVE_ATTEMPT | that it checks as at other saves of that term |
+| KEY_REMOVED | the election key of such a server |
+| FOLLOWING | that whom it follows held the election key |
 
 A SYNC_SAVED agrees with itself: `next` is above `last`, and below `save` by an interval that somebody may
 have set. A SYNC_SKIPPED loaded what the server had saved last. A lease
@@ -31,7 +35,7 @@ from functools import partial
 
 from ...model.language.transition import Kind
 from ..sources.observation import NS_PER_MS, Key, LogEvent, LogStep, Refusal, Where
-from ..sources.servers import Servers
+from ..sources.servers import Servers, address
 from ..sources.settings import ServerStart
 from ..sources.trace import Trace
 from .answers import Answers
@@ -138,7 +142,9 @@ class _Against:
         yield from self._values()
         yield from self._overwritten()
         yield from self._loaded()
+        yield from self._keys()
         yield from self._attempts()
+        yield from self._followed()
         if self._kind is Kind.PD:
             yield from self._refused_as_no_leader()
 
@@ -203,6 +209,9 @@ class _Against:
         for line, before_end in zip(self._lines, self._before_end, strict=True):
             if line.step is LogStep.SYNC_SAVED:
                 yield from self._synced(line, before_end=before_end)
+            elif line.step is LogStep.WINDOW_SAVED:
+                if line.save_ns and self._watch.never_had(line.save_ns, before_its_end=before_end):
+                    yield self._denied(line, "commit", "etcd shows that the timestamp key never held that")
             elif line.step in _LOADED:
                 if line.last_ns and self._watch.never_had(line.last_ns, before_its_end=before_end):
                     yield self._denied(line, "sync_load", "etcd shows that the timestamp key never held that")
@@ -290,7 +299,26 @@ class _Against:
                     denied = "etcd shows that its election key was its own"
                     yield self._denied(line, "refused_not_leader", denied)
 
-    # --- attempts ------------------------------------------------------------------------------------
+    # --- election keys ---------------------------------------------------------------------------
+
+    def _keys(self) -> Iterator[Contradiction]:
+        """Lines about the own election key that name the other one, or another's."""
+        own = Key.PRIMARY if self._kind is Kind.TSO else Key.LEADER
+        for line in self._lines:
+            if line.step not in _OF_OWN_KEY:
+                continue
+            if line.key in ELECTIONS and line.key is not own:
+                yield self._denied(line, _OF_OWN_KEY[line.step], "it is not that server's election key")
+            if self._kind is Kind.PD and _named(line.text) not in ("", self._server):
+                yield self._denied(line, _OF_OWN_KEY[line.step], "its election key has a value that names it")
+
+    def _followed(self) -> Iterator[Contradiction]:
+        """Servers that are followed although they never led."""
+        holders = self._watch.holders(Key.PRIMARY if self._kind is Kind.TSO else Key.LEADER)
+        for line, before_end in zip(self._lines, self._before_end, strict=True):
+            told = line.step is LogStep.FOLLOWING and line.text and holders is not None
+            if told and before_end and address(line.text) not in (holders or ()):
+                yield self._denied(line, "campaign", f"etcd shows that {line.text} never led")
 
     def _attempts(self) -> Iterator[Contradiction]:
         """Attempts to save that are not as that server makes them, or not as it made others in that term."""
@@ -299,10 +327,6 @@ class _Against:
         for line in self._lines:
             if line.step is not LogStep.SAVE_ATTEMPT:
                 continue
-            if line.key in ELECTIONS and line.key is not own:
-                yield self._denied(line, "find_own_key", "it is not that server's election key")
-            if self._kind is Kind.PD and _named(line.text) not in ("", self._server):
-                yield self._denied(line, "find_own_key", "its election key has a value that names it")
             if line.fenced and self._kind is Kind.TSO:
                 yield self._denied(line, "find_no_primary", "only a PD looks for a TSO primary")
             term = self._watch.term_of(line.save_ns or 0, own)
@@ -319,6 +343,12 @@ def _named(value: str) -> str:
     return value.encode()[2 : 2 + length].decode(errors="replace") if 0 < length < _ONE_BYTE else ""
 
 
+#: lines that are about the own election key, and the step of the model
+_OF_OWN_KEY = {
+    LogStep.SAVE_ATTEMPT: "find_own_key",
+    LogStep.KEY_OF_ANOTHER: "find_own_key",
+    LogStep.KEY_REMOVED: "drop_own_key",
+}
 #: after these a server knows of no election key of its own
 _LEADS_NO_MORE = frozenset(
     {

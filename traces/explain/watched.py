@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
+from ..sources.servers import address
 from ..sources.trace import Trace
 from .seen import FOREVER, LATE_NS
 
@@ -186,6 +187,16 @@ class Watch:
         if ahead_ns is None:
             return self.ended_long_after(line.at_ns)
         return line.at_ns - ahead_ns + LATE_NS < self._end_ns
+
+    def holders(self, key: Key) -> frozenset[str] | None:
+        """Whoever held an election key, by name and address; None if others may have held it before, or
+        between."""
+        if self._gaps or self._undecoded or not self._keys:
+            return None
+        puts = [event for event in self._keys if event.key is key and event.put]
+        return frozenset(
+            address(each) for event in puts for each in (event.name, event.url, *event.urls) if each
+        )
 
     def elected_with(self, lease: int) -> bool:
         """Whether an election key was written with that lease."""

@@ -18,6 +18,9 @@ the same log and in clients' samples (`explain/contradictions.py`, `answers.py`)
 | SYNC_SKIPPED | sync_skip, client_skip | these values, and what was saved last |
 | READY | | why a memory is cleared after it; that it stopped to serve before the next |
 | SAVE_ATTEMPT | who may have written that value | its election key, whether it checks, what became of it |
+| WINDOW_SAVED | | the values of the timestamp key |
+| KEY_OF_ANOTHER, KEY_REMOVED | | its election key |
+| FOLLOWING | | who held the election key |
 | SAVE_REFUSED | the refusal of that reason | the previous value, not above it; what became of it |
 | RESET | that the memory is cleared | why; no answer from below what was saved before |
 | ALLOCATOR_CLOSED | that the memory is cleared | |
@@ -38,10 +41,9 @@ What binds nothing, and why:
 | CAMPAIGN_REFUSED | a campaign that changes nothing in etcd is no step |
 | EXPECTED_SET | etcd shows the key itself |
 | KEY_DELETED | etcd shows it; the revision is where the watcher was, not that of the deletion |
-| KEY_REMOVED | etcd shows it |
-| HOLDER_CHANGED, FOLLOWING | that others lead, etcd shows |
+| HOLDER_CHANGED | that others lead, etcd shows |
 | LOGICAL_LOW | how much of the logical part is used, no state needs to be told |
-| EXPECTED_DELETED, EXPECTED_LEFT, WINDOW_SAVED, KEY_OF_ANOTHER | etcd shows what matters of it |
+| EXPECTED_DELETED, EXPECTED_LEFT | etcd shows what matters of it |
 | STALE_FAILURE, KEEP_ALIVE_FAILED, TRANSFER_SKIPPED | what follows of it, other lines and etcd tell |
 | CLOCK_WENT_BACK, NO_TIMESTAMP, RESET_REFUSED, BEYOND_LIMIT | told to people, no step of the model |
 """

@@ -153,7 +153,8 @@ class _Decoder:
                 fallbacks.told(self._file, number, self._client, at, message, zap.fields(head), self._group)
             )
             return
-        at_ns = time_ns(head[1]) if protocol or self._tellings.any_in(message) else None
+        own = not protocol and saying.names_itself(head.string)
+        at_ns = time_ns(head[1]) if protocol or own or self._tellings.any_in(message) else None
         if at_ns is None:
             tally.other += 1
             return
@@ -161,14 +162,14 @@ class _Decoder:
         fields = zap.fields(head)
         if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
-        if not protocol:
-            tally.other += 1
-            return
-        named = saying.named(fields)
-        self._hint = self._hint or named
+        named = saying.named(fields, step, read=protocol)
         called = named and step is not LogStep.SERVER_START
         if called and (not self._callers or self._callers[-1][1:] != (named, self._name)):
             self._callers.append((where, named, self._name))
+        if not protocol:
+            tally.other += 1
+            return
+        self._hint = self._hint or named
         if not saying.concerns(self._group, step, fields):
             tally.other += 1
             return

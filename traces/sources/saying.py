@@ -21,14 +21,22 @@ from .observation import (
 from .zap import time_ns
 
 _GROUP = re.compile(r"-\d{5}$")  # a TSO participant's name is its URL and its keyspace group
-#: fields that name the server that writes the line
-_NAMES = (
+#: fields that name the server that writes the line, whatever its message
+_OWN_NAMES = (
     "campaign-leader-name",
     "campaign-pd-leader-name",
     "campaign-tso-primary-name",
-    "server-name",
-    "name",
+    "leader-name",
+    "old-pd-leader-name",
+    "tso-primary-name",
 )
+_OWN_NAME = re.compile(rf"\[(?:{'|'.join(_OWN_NAMES)})=")
+#: those that do so in the lines that are read
+_NAMES = (*_OWN_NAMES, "server-name", "name")
+#: whom a server follows: a PD by its name, a TSO server by its address and keyspace group
+_FOLLOWED = ("pd-leader", "leader", "tso-primary")
+_PD = re.compile(r'name:"([^"]+)"')
+_TSO = re.compile(r'name:"[^"]*-(\d{5})".*listen_urls:"([^"]+)"')
 _REASONS = (
     ("tso microservice primary exists", Refusal.FENCE),
     ("is less than or equal to the previous one", Refusal.NOT_GREATER),
@@ -68,8 +76,8 @@ def with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEvent
     event = replace(
         event,
         text=fields.get("error", "")[:MAX_TEXT] or event.text,
-        key=_PURPOSES.get(_NUMBER.sub("", fields.get("purpose", "")))
-        or key_of(fields.get("leader-key", ""), group),
+        key=key_of(fields.get("leader-key", ""), group)
+        or _PURPOSES.get(_NUMBER.sub("", fields.get("purpose", ""))),
         revision=integer(fields.get("revision")),
         last_ns=time_ns(fields.get("last", "")),
         last_saved_ns=time_ns(fields.get("last-saved", "")),
@@ -89,7 +97,7 @@ def with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEvent
             )
         case LogStep.WINDOW_LOADED:
             return replace(event, last_ns=time_ns(fields.get("ts-window", "")))
-        case LogStep.SAVE_ATTEMPT:
+        case LogStep.SAVE_ATTEMPT | LogStep.KEY_OF_ANOTHER:
             fenced = {"true": True, "false": False}.get(fields.get("check-tso-primary", ""))
             own = fields.get("expected-leader-value", "")[:MAX_TEXT]
             return replace(event, text=own, save_ns=time_ns(fields.get("ts", "")), fenced=fenced)
@@ -109,15 +117,25 @@ def with_fields(event: LogEvent, fields: dict[str, str], group: int) -> LogEvent
             limit = fields.get("max_allowed", "") or fields.get("limit", "")
             told = f"{event.text}: {fields['attempted_ts']} exceeds the limit {limit}"
             return replace(event, text=f"{told}, source={fields.get('source', '')}"[:MAX_TEXT])
+        case LogStep.FOLLOWING:
+            return replace(event, text=_followed(fields, group))
         case LogStep.TRANSFER:
             return replace(event, text=f"{fields.get('from', '')} -> {fields.get('to', '')}"[:MAX_TEXT])
         case _:
             return event
 
 
-def named(fields: dict[str, str]) -> str:
-    """The server's name, from lines that give it beside the message."""
-    name = next((fields[each] for each in _NAMES if fields.get(each)), "")
+def names_itself(line: str) -> bool:
+    """Whether a line of any message names the server that writes it."""
+    return "-name=" in line and _OWN_NAME.search(line) is not None
+
+
+def named(fields: dict[str, str], step: LogStep | None, *, read: bool = True) -> str:
+    """The server's name, from lines that give it beside the message; ``read``: one of `words.py`."""
+    names = _NAMES if read else _OWN_NAMES
+    name = next((fields[each] for each in names if fields.get(each)), "")
+    if not name and step is LogStep.TRANSFER:
+        name = fields.get("from", "")  # who resigns, or makes way
     return _GROUP.sub("", name) if len(name) <= MAX_NAME else ""
 
 
@@ -132,6 +150,15 @@ def concerns(group: int, step: LogStep | None, fields: dict[str, str]) -> bool:
 def refusal(error: str) -> Refusal:
     """Why a save was refused, by the error."""
     return next((reason for sign, reason in _REASONS if sign in error), Refusal.OTHER)
+
+
+def _followed(fields: dict[str, str], group: int) -> str:
+    """Whom the server follows: the name of a PD, the address of a TSO server that leads the group."""
+    value = next((fields[each] for each in _FOLLOWED if fields.get(each)), "")[:MAX_TEXT]
+    if found := _TSO.search(value):
+        return found[2] if int(found[1]) == group else ""
+    found = _PD.search(value) if "tso-primary" not in fields else None
+    return found[1] if found else ""
 
 
 def _elected_at(resp: str) -> int | None:

@@ -21,7 +21,7 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `set expected primary flag`, `delete expected primary flag`, `primary exit the primary watch loop` | EXPECTED_SET, EXPECTED_DELETED, EXPECTED_LEFT | |
 | `PD leader is ready to serve` (to 6.6 `PD cluster leader ...`) / `tso primary is ready to serve` | READY | PD: also when the sync was refused |
 | `persisted tso window to etcd (update)`, `... (user-reset)` | WINDOW_SAVED | `save`, `next` |
-| `leader value does not match` | KEY_OF_ANOTHER | |
+| `leader value does not match` | KEY_OF_ANOTHER | as SAVE_ATTEMPT |
 | `ignored a stale allocator update failure ...` | STALE_FAILURE | |
 | `skip transferring primary to itself` | TRANSFER_SKIPPED | |
 | `saving timestamp to the storage` | SAVE_ATTEMPT | `ts` -> `save_ns`, `leader-key`, `expected-leader-value` -> `text`, `check-tso-primary` -> `fenced` |
@@ -37,7 +37,7 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `current leadership is deleted` | KEY_DELETED | `revision`, `leader-key` |
 | `delete the leader key ok` | KEY_REMOVED | `leader-key` |
 | `pd leader has changed, ...` (4.0 `leader changed, ...`) / `the tso primary has changed, ...` | HOLDER_CHANGED | |
-| `start to watch pd leader` (4.0 `start watch leader`) / `start to watch the primary` | FOLLOWING | |
+| `start to watch pd leader` (4.0 `start watch leader`) / `start to watch the primary` | FOLLOWING | `pd-leader`, `tso-primary` -> `text` |
 | `try to resign etcd leader to next pd-server` (4.0 `try to resign leader to next leader`) / `try to transfer primary` | TRANSFER | `from`, `to` -> `text` |
 | `TSO is provided by TSO server`, `TSO is provided by PD` | PROVIDER_TSO, PROVIDER_PD | |
 | `clock offset` | CLOCK_OFFSET | `prev-physical` -> `last_ns`, `now` -> `next_ns` |
