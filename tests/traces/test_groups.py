@@ -72,3 +72,16 @@ def test_of_which_others_say_nothing(of_group_1: Path) -> None:
     assert {event.key for event in trace.keys} == {Key.LEADER, Key.REGISTRY}
     assert not any(line.save_ns for line in trace.logs)
     assert conforms(of_group_1) is True
+
+
+@pytest.mark.parametrize(("other", "key"), [("00001", None), ("", Key.PRIMARY)])
+def test_of_which_group_an_election_is(other: str, key: Key | None, tmp_path: Path) -> None:
+    """The key is written after the line of the election; lines of two groups may stand between each other."""
+    elected = r'["check campaign resp"] [resp="{\"header\":{\"revision\":%d},\"succeeded\":true}"]'
+    written = '["write leaderData to leaderPath ok"] [leader-key=/ms/1/tso/%s/primary]'
+    election = "keyspace_groups/election"
+    said = [elected % 7, *([elected % 8] if other else []), written % "00000"]
+    said += [written % f"{election}/{other}"] if other else []
+    lines = "".join(f"[2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] {each}\n" for each in said)
+    (tmp_path / "tso-tso1.log").write_text(lines)
+    assert {line.key for line in read([tmp_path]).logs} == {key}

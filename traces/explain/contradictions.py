@@ -20,9 +20,9 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | KEY_REMOVED | the election key of such a server |
 | FOLLOWING | that whom it follows held the election key |
 
-A SYNC_SAVED agrees with itself: `next` is above `last`, and below `save` by an interval that somebody may
-have set. A SYNC_SKIPPED loaded what the server had saved last. A lease
-is granted to one server. And etcd agrees with itself (`watched.py`).
+Where a log names the key of an election, that is of no other keyspace group. A SYNC_SAVED agrees with itself:
+`next` is above `last`, and below `save` by an interval that somebody may have set. A SYNC_SKIPPED loaded what
+the server had saved last. A lease is granted to one server. And etcd agrees with itself (`watched.py`).
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class _Against:
 
     def _elected(self, line: LogEvent, revision: int, granted: int | None) -> Iterator[Contradiction]:
         watch = self._watch
-        if not watch.tells_of(revision) or watch.of_another_group(revision):
+        if not watch.tells_of(revision) or (line.key is None and watch.of_another_group(revision)):
             return
         event = watch.election(revision)
         if event is None:

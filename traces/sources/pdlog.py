@@ -16,6 +16,7 @@ from pathlib import PurePath
 
 from . import fallbacks, groups, newest, saying, words, zap
 from .builds import Tellings, Version
+from .etcd import key_of
 from .lines import MAX_LINE, Tally
 from .observation import (
     MAX_TEXT,
@@ -115,6 +116,7 @@ class _Decoder:
         self._callers: list[tuple[Where, str, str]] = []
         self._service = Service.UNKNOWN
         self._refused = _Refused()
+        self._others = False
         self._tellings = Tellings()
 
     def take(self, number: int, line: bytes | None) -> None:
@@ -141,6 +143,8 @@ class _Decoder:
             _stretch(log.stretches, time_ns(head[1]))
         if "=/" in head.string:
             log.cluster = _same_cluster(log.cluster, self._where(number), head.string)
+        if words.writes_key(message):
+            self._elected_under(zap.fields(head))
         step = words.step_of(message, head.string)
         if self._service is Service.UNKNOWN or step is LogStep.SERVER_START:
             self._service = words.service_of(message) or self._service
@@ -171,6 +175,7 @@ class _Decoder:
             return
         self._hint = self._hint or named
         if not saying.concerns(self._group, step, fields):
+            self._others = True
             tally.other += 1
             return
         if step is LogStep.SERVER_START:
@@ -190,6 +195,14 @@ class _Decoder:
             log.events.append(told)
         else:
             tally.other += 1
+
+    def _elected_under(self, fields: dict[str, str]) -> None:
+        """The election of the line before is one for that key."""
+        path = fields.get("leader-key") or fields.get("leaderPath", "")
+        key, events = key_of(path, self._group), self._log.events
+        self._others |= key is None
+        if events and events[-1].step is LogStep.ELECTED:
+            events[-1] = replace(events[-1], key=key)
 
     def _where(self, number: int) -> Where:
         return Where(self._file, number, self._turned)
@@ -229,6 +242,8 @@ class _Decoder:
                     event,
                     server=event.server or first,
                     service=log.service if event.service is Service.UNKNOWN else event.service,
+                    # where several groups are told of, their lines may stand between each other
+                    key=None if self._others and event.step is LogStep.ELECTED else event.key,
                 )
                 for event in log.events
             ],

@@ -11,7 +11,7 @@ they call another one `PD`, and 5.0 to 8.5 say `global TSO` for `TSO`. Which bui
 | `skip campaigning of pd leader and check later` (4.0 `skip campaign leader ...`) / `... of tso primary ...` | CAMPAIGN_SKIPPED | |
 | `campaign PD leader meets error ...` (4.0 `campaign leader meet error`), `campaign times is too frequent, ...` / `campaign tso primary meets error ...` | CAMPAIGN_REFUSED | `error` |
 | `lease granted` | LEASE_GRANTED | `lease-id`, `lease-timeout` -> `lease_s`, `purpose` -> `key` |
-| `check campaign resp` (succeeded) | ELECTED | `resp` -> `revision` |
+| `check campaign resp` (succeeded) | ELECTED | `resp` -> `revision`; `key` from `write leaderData to leaderPath ok` after it |
 | `leader election succeeded, start leader ready process` (`campaign PD leader ok`, 4.0 `campaign leader ok`) / `campaign tso primary ok` | CAMPAIGN_WON | |
 | `start to sync timestamp` (4.0 `sync timestamp for tso`) | SYNC_START | |
 | `load timestamp window successfully` | WINDOW_LOADED | `ts-window` -> `last_ns` |
@@ -155,6 +155,7 @@ _REFUSALS = {  # innermost first: it begins a new event
         "failed to switch tso provider back to pd after tso forwarding failed",
     ),
 }
+_WRITES_KEY = "write leaderdata to leaderpath ok"
 _GIVES_UP = "failed to update allocator's timestamp"
 #: PD's answer to an admin or to BR, as these log it
 _RESET_REFUSED = "ErrResetUserTimestamp"
@@ -212,6 +213,11 @@ def refused_as(message: str) -> Attempt | None:
 def is_innermost(attempt: Attempt, message: str) -> bool:
     """Whether of the lines of one refusal it is the one that is written first."""
     return _meant(message) == _REFUSALS[attempt][0]
+
+
+def writes_key(message: str) -> bool:
+    """Whether a server says which key it has written: that of the election that it has just won."""
+    return _meant(message) == _WRITES_KEY
 
 
 def gives_up(message: str) -> bool:
