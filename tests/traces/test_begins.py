@@ -4,16 +4,20 @@ import gzip
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.explain.search import first_states
+from tsofence.traces.explain.steps import World
+from tsofence.traces.explain.timeline import timeline
 from tsofence.traces.sources import state
-from tsofence.traces.sources.observation import BadInput
+from tsofence.traces.sources.observation import BadInput, Key, KeyEvent
 from tsofence.traces.sources.reading import read
-from tsofence.traces.sources.trace import Trace
+from tsofence.traces.sources.trace import Gap, Trace
 
 RECORDED = Path(__file__).parents[1] / "recordings" / "upgrade-fenced" / "etcd.jsonl.gz"
 Pair = dict[str, Any]
@@ -119,3 +123,34 @@ def test_a_state_that_the_watch_denies_is_of_another_run(
 ) -> None:
     with pytest.raises(BadInput, match=r"etcd-get\.json.*(as in|no write of)"):
         read_at(27, tmp_path, change)
+
+
+#: etcd held this just before each revision that a watch may begin at, and the model's variables of it
+HELD = {Key.LEADER: ("leader", 0), Key.PRIMARY: ("primary", 0)}
+
+
+@pytest.mark.parametrize("first", [13, 19, 27])
+def test_first_states_are_those_that_the_first_events_leave(first: int) -> None:
+    recording = RECORDED.parents[1] / "r85-transfer-small"
+    trace = read([recording])
+    keys = tuple(event for event in trace.keys if event.revision > first)
+    late = timeline(replace(trace, keys=keys, gaps=(Gap(2, first),)))
+    states = [*first_states(World("release-8.5", late), late)][1:]  # but for a cluster that was never used
+    assert states
+    for key, of in HELD.items():
+        events = [event for event in trace.keys if event.key is key]
+        before = [event for event in events if event.revision <= first]
+        held = bool(before and before[-1].put)
+        told = {bool(state[of]) for state in states}
+        assert told == ({held} if len(events) > len(before) else {False, True})
+    listed = {
+        event.server: event.put for event in trace.keys if event.revision <= first and _registers(event)
+    }
+    for event in keys:
+        if _registers(event) and event.server:
+            of = "registration", late.names.index(event.server) + 1
+            assert {bool(state[of]) for state in states} == {listed.get(event.server, False)}
+
+
+def _registers(event: KeyEvent) -> bool:
+    return event.key is Key.REGISTRY

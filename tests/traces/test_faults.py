@@ -149,6 +149,24 @@ def test_what_the_rest_of_a_log_denies(kind: str, name: str, tmp_path: Path) -> 
     assert tried(name, kind, 0, tmp_path) is True
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "seed"),
+    [
+        ("healthy-receipt-in-milliseconds", "r85-transfer-small", 0),
+        ("healthy-receipt-too-early", "upgrade-unfenced", 3),
+    ],
+)
+def test_a_receipt_that_others_show_to_be_wrong_tells_nothing(
+    kind: str, name: str, seed: int, tmp_path: Path
+) -> None:
+    fault = planted(name, kind, seed)
+    assert fault is not None
+    report = judged(fault, name, tmp_path, clients=False)
+    assert report is not None
+    assert [(each.conforms, each.note) for each in report.fences] == [(True, "")]
+    assert any("time goes back" in note for note in report.notes)
+
+
 def steps_of(
     name: str, kind: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch, *, clients: bool
 ) -> int:
@@ -181,6 +199,7 @@ def steps_of(
         ("the-same-value-saved-again", "upgrade-unfenced"),
         ("a-deletion-made-up", "upgrade-unfenced"),
         ("an-answer-of-a-server-that-does-not-lead", "pd-failover"),
+        ("healthy-receipt-in-milliseconds", "r85-transfer-small"),
     ],
 )
 def test_one_wrong_line_costs_little(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -42,7 +43,8 @@ def align(trace: Trace) -> Trace:
     """The trace with its times on one clock, as far as offsets show, and with what is known of its clocks."""
     import networkx  # not for who shows a run, or searches
 
-    files = _files(trace)
+    files, back = _files(trace), time_goes_back(trace)
+    trace = replace(trace, keys=_received_in_turn(trace.keys))
     told = datings(trace) if len(files) > 1 else {}
     shown = {clock: events for clock, events in told.items() if events}
     graph: networkx.Graph[ClockId] = networkx.Graph()
@@ -59,7 +61,6 @@ def align(trace: Trace) -> Trace:
             )
     ahead = {clock: _ahead_of(graph, clock) for clock in shown}
     reference = max(ahead, key=lambda each: (_agreeing(ahead[each]), _RANKS.index(each[0])), default=None)
-    back = time_goes_back(trace)
     clocks = {}
     for clock, of in files.items():
         found = ahead[reference].get(clock) if reference else None
@@ -114,6 +115,28 @@ def _files(trace: Trace) -> dict[ClockId, tuple[str, ...]]:
 
 def _lines(trace: Trace) -> Iterable[LogEvent | ServerStart]:
     return chain(trace.starts, trace.logs)
+
+
+def _received_in_turn(keys: Sequence[KeyEvent]) -> tuple[KeyEvent, ...]:
+    """The events without the fewest receipts that others, by etcd's order, show to be wrong.
+
+    A recorder's clock that was wrong for one line tells nothing of when that was received.
+    """
+    received = [(index, event.latest_ns) for index, event in enumerate(keys) if event.latest_ns is not None]
+    if all(one <= other for (_, one), (_, other) in pairwise(received)):
+        return tuple(keys)
+    ends: list[int] = []  # the lowest receipt that as many in turn can end with
+    at: list[int] = []
+    before: dict[int, int | None] = {}
+    for index, latest in received:
+        length = bisect_right(ends, latest)
+        before[index] = at[length - 1] if length else None
+        ends[length : length + 1], at[length : length + 1] = [latest], [index]
+    kept, last = set[int](), at[-1] if at else None
+    while last is not None:
+        kept.add(last)
+        last = before[last]
+    return tuple(each if i in kept else replace(each, latest_ns=None) for i, each in enumerate(keys))
 
 
 def _common(spans: Sequence[Span]) -> tuple[Span, bool]:

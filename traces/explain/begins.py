@@ -1,13 +1,15 @@
-"""What etcd held when a watch began late, where a recorder read it (`sources/state.py`)."""
+"""What etcd held when a watch began late, where a recorder read it (`sources/state.py`), or events tell."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...model.language.transition import Kind
-from ..sources.observation import Key
+from ..sources.observation import Key, KeyEvent
 from ..sources.servers import Servers
 from ..sources.state import State
+from .seen import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,16 @@ def begins(state: State | None, servers: Servers) -> Begins | None:
         frozenset(listed) - {0},
         saved.timestamp_ns or 0 if saved else 0,
     )
+
+
+def held_before(seen: Iterable[Seen], gap: int) -> dict[tuple[Key, int], bool | None]:
+    """By key, and by server for the registry: whether it was there before its first event, None if that does
+    not tell. From revision ``gap`` on events may be missing."""
+    found: dict[tuple[Key, int], bool | None] = {}
+    for one in seen:
+        event = one.what
+        if isinstance(event, KeyEvent) and event.revision < gap:
+            of = event.key, one.server if event.key is Key.REGISTRY else 0
+            written = None if event.version is None else event.version > 1
+            found.setdefault(of, written if event.put else True)
+    return found

@@ -11,12 +11,14 @@ nothing is the trace no behaviour of the fence; when a limit ended that, nobody 
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count, islice, product
 
 from ...checker.run import Move
+from ..sources.observation import Key
+from .begins import held_before
 from .impossible import has_step, unanswered
 from .proposals import Proposals
 from .seen import FOREVER, LATE_NS, Seen
@@ -421,6 +423,15 @@ def _late_states(
         if timeline.constants["registry"]:
             registered = [tuple(LISTED if n in begins.listed else 0 for n in tsos)]
         expected = (begins.expected,) if world.expects else (0,)
+    else:
+        told = held_before(timeline.seen, timeline.gap) if not timeline.undecoded else {}
+        pds, primaries, expected = (
+            _as_told(told, key, of)
+            for key, of in ((Key.LEADER, pds), (Key.PRIMARY, primaries), (Key.EXPECTED_PRIMARY, expected))
+        )
+        if timeline.constants["registry"]:
+            states = [_as_told(told, Key.REGISTRY, (0, LISTED), n) for n in tsos]
+            registered = [*product(*states)]
     for held, pd, tso, listed, chosen in product(windows, pds, primaries, registered, expected):
         led = [n for n in (pd, tso) if n]
         memories = [(None, held, max(held - timeline.window(n), 1)) if held else (None,) for n in led]
@@ -440,6 +451,14 @@ def _late_states(
                         ("physical", n): max(end - timeline.window(n), 1),
                     }
             yield given
+
+
+def _as_told(
+    told: Mapping[tuple[Key, int], bool | None], key: Key, of: tuple[int, ...], number: int = 0
+) -> tuple[int, ...]:
+    """Of what a key may have been at first, 0 if it was not there, that which its first event leaves."""
+    there = told.get((key, number))
+    return of if there is None or len(of) == 1 else tuple(each for each in of if bool(each) is there)
 
 
 def _layer(nodes: Iterable[Node], most: int) -> Layer:
