@@ -168,7 +168,13 @@ def test_a_receipt_that_others_show_to_be_wrong_tells_nothing(
 
 
 def steps_of(
-    name: str, kind: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch, *, clients: bool
+    name: str,
+    kind: str | None,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    clients: bool,
+    seed: int = 0,
 ) -> int:
     """How many observations all searches explain, detours included."""
     counted: list[int] = []
@@ -182,7 +188,7 @@ def steps_of(
     with monkeypatch.context() as patch:
         patch.setattr(Search, "run", counting)
         recording = whole(name, clients)
-        fault = planted(name, kind, 0) if kind else recording
+        fault = planted(name, kind, seed) if kind else recording
         assert fault is not None
         assert judged(fault, name, folder, clients=clients) is not None
     return sum(counted)
@@ -209,6 +215,21 @@ def test_one_wrong_line_costs_little(
     clients = KINDS[kind].clients
     clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=clients)
     fault = steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=clients)
+    assert fault <= 3 * clean + 2 * LEAST_DETOURS
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("a-call-in-seconds", "r85-transfer-small"),
+        ("a-smaller-timestamp", "upgrade-fenced-debug"),  # of a PD that may have passed it on
+    ],
+)
+def test_an_answer_below_every_window_costs_little(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
+    fault = steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=True, seed=21)
     assert fault <= 3 * clean + 2 * LEAST_DETOURS
 
 

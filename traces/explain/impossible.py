@@ -52,24 +52,36 @@ def impossible(world: World, order: Timeline) -> Impossible | None:
 def unanswered(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> bool:
     """Whether an answer needs a save of its server's own that nothing shows: no other order explains it.
 
-    It is above all windows that the server can have saved before, or comes after a line that tells that the
-    server cleared its memory, with no save between.
+    It is above all windows that the server can have saved before, or below all; or comes after a line that
+    tells that the server cleared its memory, with no save between.
     """
     goal = seen[index]
-    if not isinstance(goal.what, Granted) or goal.what.sent_on or not order.watched:
+    if not isinstance(goal.what, Granted) or not order.watched:
         return False
-    if not _answers_from_saves(world, goal.server):
+    others = [n for n in world.servers if n not in world.pds] if goal.what.sent_on else []
+    least_ns = goal.what.call.physical * NS_PER_MS
+    return all(_unanswered(world, order, seen, index, least_ns, n) for n in (goal.server, *others))
+
+
+def _unanswered(
+    world: World, order: Timeline, seen: Sequence[Seen], index: int, least_ns: int, n: int
+) -> bool:
+    """Whether that server has not given that answer."""
+    goal = seen[index]
+    if not _answers_from_saves(world, n):
         return False
     events = ((at, one) for at, one in enumerate(seen) if not one.stream)
     saves = [
         (number, at, one)
         for number, (at, one) in enumerate(events)
-        if _saves(one, goal.server) and number < goal.before and (at < index or one.earliest <= goal.latest)
+        if _saves(one, n) and number < goal.before and (at < index or one.earliest <= goal.latest)
     ]
-    least_ns = goal.what.call.physical * NS_PER_MS
-    if not order.late and not any(_value(one) > least_ns for _, _, one in saves):
+    ends = [_value(one) for *_, one in saves]
+    # a save sets the memory to the end of its window less that, from where it is only moved on
+    begins = [0 if end == FOREVER else end - order.window(n) for end in ends]
+    if not order.late and not (max(ends, default=0) > least_ns and min(begins) < least_ns + NS_PER_MS):
         return True
-    cleared = _last_cleared(goal, seen)
+    cleared = _last_cleared(goal, seen, n)
     return cleared is not None and all(
         number < seen[cleared].after or (at < cleared and one.latest < seen[cleared].earliest)
         for number, at, one in saves
@@ -109,11 +121,11 @@ def _value(save: Seen) -> int:
     return FOREVER if told is None else told
 
 
-def _last_cleared(goal: Seen, seen: Sequence[Seen]) -> int | None:
-    """Where the last line stands by which the goal's server had cleared its memory, certainly before it."""
+def _last_cleared(goal: Seen, seen: Sequence[Seen], n: int) -> int | None:
+    """Where the last line stands by which a server had cleared its memory, certainly before the goal."""
     cleared, latest = None, 0
     for at, one in enumerate(seen):
-        if isinstance(one.what, LogEvent) and one.server == goal.server:
+        if isinstance(one.what, LogEvent) and one.server == n:
             latest = max(latest, one.latest)  # of the lines so far: they come in this order
             if one.what.step in _CLEARED and latest < goal.earliest:
                 cleared = at
