@@ -24,6 +24,7 @@ from .. import (  # noqa: F401  # their kinds are noted where they are imported
     planting_files,
     planting_lines,
     planting_more,
+    planting_told,
 )
 from ..amount import ALL, seeds, spread
 from ..planting import KINDS, Kind, Recording, load

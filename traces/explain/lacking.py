@@ -17,6 +17,8 @@ rest on its silence.
 | what only a process that runs does, after its SERVER_EXIT | its start |
 | many saves after STEP_DOWN, or a second one | the campaign that made it leader again |
 | any line long after the SERVER_EXIT of one that serves, in a log that nobody filtered | that it stopped to |
+| the same after KEEP_ALIVE_STOPPED | that its term ended |
+| CAMPAIGN_START, FOLLOWING after READY, in a log that nobody filtered | that its term ended |
 """  # noqa: E501  # a row of a table is one line
 
 from __future__ import annotations
@@ -74,6 +76,9 @@ _CLOSING_NS = 1_000 * NS_PER_MS
 #: that one that serves is told to exit shows in its log within that
 _TOLD_NS = 3_000 * NS_PER_MS
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
+#: what ends a term is followed by one of these, if by anything
+_ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET, LogStep.CAMPAIGN_REFUSED}
+_GOES_ROUND = frozenset({LogStep.CAMPAIGN_START, LogStep.FOLLOWING})
 _TRIES = frozenset({LogStep.SAVE_ATTEMPT, LogStep.SAVE_REFUSED})
 _BEGAN = {"campaign": "election", "restart": "start"}
 
@@ -111,6 +116,7 @@ class Lacking:
         yield from self._ended()
         if self._log.unfiltered:
             yield from self._exits()
+            yield from self._terms()
             yield from self._reasons()
             yield from self._ends()
 
@@ -235,6 +241,25 @@ class Lacking:
                 serves, exited = False, None
         if exited is not None and self._log.end_ns > exited.at_ns + _TOLD_NS:
             yield self._lacks(exited, "stop", "the log goes on and would tell that it stopped to serve")
+
+    def _terms(self) -> Iterator[Contradiction]:
+        """Terms that go on, or after which others begin, although no line tells that they ended."""
+        serves = False
+        released: LogEvent | None = None
+        for line in self._log.lines:
+            if line.step is LogStep.READY:
+                serves = True
+            elif line.step is LogStep.KEEP_ALIVE_STOPPED and line.key in ELECTIONS:
+                released = released or (line if serves else None)
+            elif line.step in _ENDS_A_TERM:
+                if released is not None and line.at_ns > released.at_ns + _TOLD_NS:
+                    break
+                serves, released = False, None
+            elif line.step in _GOES_ROUND and serves and released is None:
+                yield self._lacks(line, "campaign", "the log would tell how its term ended")
+                serves = False
+        if released is not None and self._log.end_ns > released.at_ns + _TOLD_NS:
+            yield self._lacks(released, "reset", "the log goes on and would tell that its term ended")
 
     def _reasons(self) -> Iterator[Contradiction]:
         """Memories of those that serve that are cleared for no reason."""
