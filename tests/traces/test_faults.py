@@ -228,6 +228,12 @@ def test_whether_there_is_an_explanation_is_what_looking_for_the_best_tells(
 
 
 @pytest.mark.large
+def test_what_a_late_recorder_explains_is_not_accused(tmp_path: Path) -> None:
+    """An event is received long after a log has told that its server had exited."""
+    assert tried("pd-failover", "healthy-recorder-that-stood-still", 1, tmp_path) is True
+
+
+@pytest.mark.large
 @pytest.mark.parametrize(("kind", "name"), quick(spread(HEALTHY, tuple(BUILDS), 4)))
 def test_nothing_healthy_is_accused(kind: str, name: str, tmp_path: Path) -> None:
     for seed in seeds(range(3)):

@@ -21,7 +21,7 @@ from ..judge.judgement import Judgement, Pair
 from ..output.faults import Held
 from ..sources.builds import BUILDS, Recognised, recognise
 from ..sources.observation import LogEvent
-from ..sources.offsets import Clock, Clocks
+from ..sources.offsets import Clocks
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
@@ -158,7 +158,7 @@ def _explaining(
     open_: dict[str, None] = {}
 
     @cache
-    def other_times() -> tuple[Timeline, Clock] | None:
+    def other_times() -> tuple[Timeline, str] | None:
         return at_other_times(order, trace.clocks)
 
     def loosened(tried: Tried) -> Timeline | None:
@@ -199,7 +199,7 @@ def _explaining(
 
 
 def _whatever_the_offsets(
-    tried: Tried, other_times: Callable[[], tuple[Timeline, Clock] | None], open_: dict[str, None]
+    tried: Tried, other_times: Callable[[], tuple[Timeline, str] | None], open_: dict[str, None]
 ) -> Tried:
     """A fence that was tried; what refutes it by times must do so however far clocks may be apart.
 
@@ -210,7 +210,7 @@ def _whatever_the_offsets(
     if not (loosely or cut_short(tried)) or (other := other_times()) is None:
         return tried
     _, clock = other
-    open_[str(clock)] = None
+    open_[clock] = None
     if not loosely:
         return tried
     note = f"{tried.verdict.note}, if clocks are as estimated: {clock}"
