@@ -123,3 +123,27 @@ def an_end_of_keep_alive_made_up(recording: Recording, chance: random.Random) ->
     """A leader renews its lease no more, and serves on."""
     text = '[INFO] [lease.go:160] ["lease keep alive stopped"] [purpose="leader election"]'
     return _after_ready(recording, chance, text, "pd-")
+
+
+@kind(doubted=True)
+def a_provider_made_up(recording: Recording, chance: random.Random) -> Recording | None:
+    """A PD in PD service mode says that it takes timestamps from TSO servers."""
+    if lines_of(recording, '"TSO is provided'):
+        return None
+    return _after_ready(recording, chance, '[INFO] [cluster.go:1] ["TSO is provided by TSO server"]', "pd-")
+
+
+@kind(doubted=True)
+def a_start_made_up(recording: Recording, chance: random.Random) -> Recording | None:
+    """A PD that serves dumps its settings once more, and then steps down without another election."""
+    ends = {
+        name: number for name, number, _ in lines_of(recording, '"(?:no longer|etcd leader changed)', "pd-")
+    }
+    found = lines_of(recording, rf"{_HEAD}.*{_READY}", "pd-")
+    found = [each for each in found if each[1] < ends.get(each[0], 0)]
+    dumps = {name: number for name, number, _ in lines_of(recording, '"PD config"', "pd-")}
+    if not found:
+        return None
+    name, number, match = max(found, key=lambda each: each[1])
+    line, dump = recording.files[name][number], recording.files[name][dumps[name]]
+    return recording.changed(name, number, line, dump[:1] + match[1] + dump[len(match[1]) + 1 :])

@@ -140,6 +140,7 @@ def test_every_fault_is_noticed(kind: str, name: str, tmp_path: Path) -> None:
         ("an-exit-made-up", "master-transfer-small"),  # after it nothing is logged that is a step
         ("an-exit-made-up", "pd-failover"),
         ("a-step-down-made-up", "pd-failover"),
+        ("a-start-made-up", "pd-failover"),
         ("a-deletion-made-up", "r85-transfer-small"),
         ("refused-for-another-reason", "upgrade-fenced-debug"),
     ],

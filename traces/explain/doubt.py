@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..judge.judgement import Judgement
 from ..sources.observation import NS_PER_MS, Key, KeyEvent
 from ..sources.offsets import Clock, Clocks, Span
-from .conformance import Tried
+from .conformance import FenceVerdict, Tried
 from .impossible import GROWS, ONLY_WRITTEN
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import NO_SUCH_STEP
@@ -25,8 +25,16 @@ def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
     verdict, doubtful = tried.verdict, clocks.doubtful()
     if verdict.conforms is not False or not doubtful or _whatever_the_clocks(tried, order):
         return tried
-    note = f"{verdict.note or 'not explained'}, if clocks are as estimated: {doubtful[0]}"
+    clock = in_doubt(verdict, clocks) or str(doubtful[0])
+    note = f"{verdict.note or 'not explained'}, if clocks are as estimated: {clock}"
     return replace(tried, verdict=replace(verdict, conforms=None, note=note))
+
+
+def in_doubt(verdict: FenceVerdict, clocks: Clocks) -> str:
+    """The clock that wrote what is not explained, if it shows another time than others; else empty."""
+    stopped = verdict.stopped_at
+    here = (clock for clock in clocks.doubtful() if stopped is not None and stopped.file in clock.files)
+    return next(map(str, here), "")
 
 
 def rests_on_times(tried: Tried, order: Timeline) -> bool:

@@ -14,8 +14,9 @@ rest on its silence.
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended |
 | SAVE_ATTEMPT | what became of the one before |
 | SAVE_ATTEMPT of a PD, SYNC_SAVED | that its last start was in that mode, with that save interval |
+| PROVIDER_TSO, PROVIDER_PD | that its last start was in API mode |
 | what only a process that runs does, after its SERVER_EXIT | its start |
-| many saves after STEP_DOWN, or a second one | the campaign that made it leader again |
+| many saves after STEP_DOWN, or a second one, or one after a start | the campaign that made it leader |
 | any line long after the SERVER_EXIT of one that serves, in a log that nobody filtered | that it stopped to |
 | the same after KEEP_ALIVE_STOPPED | that its term ended |
 | CAMPAIGN_START, FOLLOWING after READY, in a log that nobody filtered | that its term ended |
@@ -71,6 +72,7 @@ _BEGINS = frozenset(
     }
 )
 _CAMPAIGNS = frozenset({LogStep.CAMPAIGN_START, LogStep.ELECTED, LogStep.CAMPAIGN_WON})
+_LEADS = _CAMPAIGNS | {LogStep.READY, LogStep.STEP_DOWN}
 _SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
 _CLOSING_NS = 1_000 * NS_PER_MS
 #: that one that serves is told to exit shows in its log within that
@@ -78,6 +80,8 @@ _TOLD_NS = 3_000 * NS_PER_MS
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
 #: what ends a term is followed by one of these, if by anything
 _ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET, LogStep.CAMPAIGN_REFUSED}
+#: only a PD in API mode says who provides timestamps
+_SWITCHES = frozenset({LogStep.PROVIDER_TSO, LogStep.PROVIDER_PD})
 _GOES_ROUND = frozenset({LogStep.CAMPAIGN_START, LogStep.FOLLOWING})
 _TRIES = frozenset({LogStep.SAVE_ATTEMPT, LogStep.SAVE_REFUSED})
 _BEGAN = {"campaign": "election", "restart": "start"}
@@ -197,12 +201,17 @@ class Lacking:
                 checks = False if self._kind is Kind.TSO else self._serves(line.at_ns)
                 if checks is not None and line.fenced is not checks:
                     yield self._lacks(line, "find_no_primary", "the log would tell of a start in that mode")
+            elif line.step in _SWITCHES and self._kind is Kind.PD and self._serves(line.at_ns):
+                yield self._lacks(line, "restart", "the log would tell of a start in that mode")
 
     def _ended(self) -> Iterator[Contradiction]:
         """What a server does that has exited, or leads no more."""
         ended: LogEvent | None = None
-        tries = 0
+        tries, led = 0, True  # a log may begin in the middle of a term
         for line in self._log.lines:
+            if line.step is LogStep.STEP_DOWN and not led and self._tells_campaigns:
+                yield self._lacks(line, "campaign", "the log would tell of its election")
+            led = line.step is not LogStep.SERVER_START and (led or line.step in _LEADS)
             if line.step is LogStep.SERVER_START:
                 ended = None
             elif line.step is LogStep.SERVER_EXIT or (ended is None and line.step is LogStep.STEP_DOWN):
