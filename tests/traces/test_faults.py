@@ -23,8 +23,11 @@ from .. import (  # noqa: F401  # their kinds are noted where they are imported
     planting_etcd,
     planting_files,
     planting_lines,
+    planting_lost,
     planting_more,
+    planting_shapes,
     planting_told,
+    planting_wrong,
 )
 from ..amount import ALL, seeds, spread
 from ..planting import KINDS, Kind, Recording, load
@@ -93,8 +96,8 @@ def tried(name: str, kind: str, seed: int, folder: Path) -> bool | None:
 
 
 def test_there_are_kinds_of_everything() -> None:
-    assert len(KINDS) >= 135
-    assert len(VISIBLE) >= 85
+    assert len(KINDS) >= 210
+    assert len(VISIBLE) >= 110
 
 
 @pytest.mark.parametrize("kind", [kind for kind in VISIBLE if not KINDS[kind].clients])
@@ -109,8 +112,7 @@ def test_a_fault_in_calls_is_noticed(kind: str, tmp_path: Path) -> None:
     assert tried("pr-intervals-differ", kind, 0, tmp_path) in (None, True)
 
 
-@pytest.mark.parametrize("kind", HEALTHY)
-@pytest.mark.parametrize("name", SMALL[:2])
+@pytest.mark.parametrize(("kind", "name"), spread(HEALTHY, SMALL[:2], 2))
 def test_what_is_healthy_is_not_accused(name: str, kind: str, tmp_path: Path) -> None:
     assert tried(name, kind, 0, tmp_path) in (None, True)
 
@@ -235,7 +237,7 @@ def test_what_a_late_recorder_explains_is_not_accused(tmp_path: Path) -> None:
 
 
 @pytest.mark.large
-@pytest.mark.parametrize(("kind", "name"), quick(spread(HEALTHY, tuple(BUILDS), 4)))
+@pytest.mark.parametrize(("kind", "name"), quick(spread(HEALTHY, tuple(BUILDS), 8)))
 def test_nothing_healthy_is_accused(kind: str, name: str, tmp_path: Path) -> None:
     for seed in seeds(range(3)):
         assert tried(name, kind, seed, tmp_path / str(seed)) in (None, True), seed

@@ -52,6 +52,7 @@ FORMS = {
     "syslog, ISO": (one(lambda line, _: f"2026-11-23T07:09:26+0000 pd-0 pd-server[812]: {line}"), "pd-0"),
     "syslog, RFC 5424": (one(lambda line, _: f"<14>1 {ISO} pd-0 pd-server 812 - - {line}"), "pd-0"),
     "quoted": (one(lambda line, _: f"> > {line}"), ""),
+    "indented": (one(lambda line, _: f"    {line}"), ""),
     "list": (one(lambda line, _: f"- {line}"), ""),
     "two spaces": (one(lambda line, _: line.replace("] [", "]  [")), ""),
     "tabs": (one(lambda line, _: line.replace("] [", "]\t[")), ""),

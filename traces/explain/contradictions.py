@@ -8,7 +8,7 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | line | what etcd must show |
 |---|---|
 | ELECTED | that server's election key put, at that revision, with the lease granted just before |
-| LEASE_GRANTED | no other server's election key with that lease |
+| LEASE_GRANTED | no election key with that lease that is another's, or of before |
 | ELECTED, SYNC_SAVED | revisions in the order of the lines, or told within two seconds |
 | SYNC_START, then SYNC_SAVED | a higher revision than those told before the sync began |
 | SYNC_SAVED | `save` and `last` as values of the timestamp key |
@@ -172,9 +172,7 @@ class _Against:
                 granted = line
                 if line.lease and first.setdefault(line.lease, line).at_ns != line.at_ns:
                     yield self._denied(line, "campaign", "etcd grants each lease once")
-                if (other := self._watch.holder_with(line.lease)) not in (None, self._server):
-                    denied = f"etcd grants each lease once, and shows that the election key of {other} had it"
-                    yield self._denied(line, "campaign", denied)
+                yield from self._granted(line, last)
             elif line.step is LogStep.ELECTED and line.revision:
                 campaign = granted is not None and self._one_campaign(granted, line, line.revision)
                 highest = last.revision or 0 if last else 0
@@ -188,6 +186,18 @@ class _Against:
                 last = line if line.revision >= highest else last
                 yield from self._elected(line, line.revision, granted.lease if granted and campaign else None)
                 granted = None
+
+    def _granted(self, line: LogEvent, told: LogEvent | None) -> Iterator[Contradiction]:
+        """The grant of a lease that an election key had which was another's, or told before."""
+        event = self._watch.election_with(line.lease)
+        if event is None:
+            return
+        if event.server != self._server:
+            denied = f"etcd grants each lease once, and shows that the election key of {event.server} had it"
+            yield self._denied(line, "campaign", denied)
+        elif told is not None and event.revision <= (told.revision or 0) and not self._set_back:
+            denied = f"the key that etcd shows at revision {event.revision} had it, before {told.where}"
+            yield self._denied(line, "campaign", denied)
 
     def _told_late(self) -> Iterator[Contradiction]:
         """Elections and saves of which the log tells long after later ones; and saves of syncs that began

@@ -194,12 +194,12 @@ class Watch:
 
     def elected_with(self, lease: int) -> bool:
         """Whether an election key was written with that lease."""
-        return self.holder_with(lease) is not None
+        return self.election_with(lease) is not None
 
-    def holder_with(self, lease: int | None) -> str | None:
-        """Which server's election key was written with a lease, if one was."""
+    def election_with(self, lease: int | None) -> KeyEvent | None:
+        """The election whose key was written with a lease."""
         held = (each for each in self._keys if each.key in ELECTIONS and each.lease is not None)
-        return next((event.server for event in held if event.lease == lease), None)
+        return next((event for event in held if event.lease == lease), None)
 
     def only_holder(self, server: str, revision: int) -> bool:
         """Whether nobody else had a server's election key until a revision: no campaign of its own failed."""

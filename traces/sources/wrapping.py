@@ -13,7 +13,7 @@
 | stern | `basic-pd-0 pd [2026/11/23 …` | pod and container |
 | docker compose | `pd-0  \\| [2026/11/23 …` | service |
 | grep | `pd-0.log:812:[2026/11/23 …` (`-` around a match) | file |
-| mail, lists | `> [2026/11/23 …`, `- [2026/11/23 …` | |
+| mail, lists, code | `> [2026/11/23 …`, `- [2026/11/23 …`, `    [2026/11/23 …` | |
 
 They may stand before one another (a grep in what kubectl wrote).  PD's own JSON lines (`log.format = "json"`)
 become text lines.  Colours are dropped; typographic quotes, as mail and chat make them, and HTML's become
@@ -55,7 +55,7 @@ _FORMS = tuple(
             _ISO + rb" " + _UNIT,
             rb"<\d{1,3}>1 " + _ISO + rb" (?P<of>[\w.-]{1,253}) (?:[^\s\[]{1,100} ){3}(?:-|\[[^\]]{1,500}\]) ",
             rb"<\d{1,3}>(?=[A-Z])",
-            rb"[>*-] ",
+            rb"[>*-] |[ \t]+",
             _ISO + rb"[ \t]+",
             rb"\[(?P<of>pod/[\w./-]{1,400})\] ",
             rb"(?P<of>[\w.-]{1,253}) +\| ",
