@@ -7,15 +7,13 @@ from dataclasses import replace
 
 from ..judge.judgement import Judgement
 from ..sources.observation import NS_PER_MS, Key, KeyEvent
-from ..sources.offsets import Clock, Clocks, Span
+from ..sources.offsets import Clocks, Span
 from .conformance import FenceVerdict, Tried
 from .impossible import GROWS, ONLY_WRITTEN
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import NO_SUCH_STEP
 from .timeline import Timeline
 
-#: clocks of which nothing tells more are taken to be no further apart
-MOST_NS = 5_000 * NS_PER_MS
 #: what refutes by etcd's values alone, whoever it was
 _OF_ETCD = (GROWS, ONLY_WRITTEN)
 
@@ -47,7 +45,7 @@ def rests_on_times(tried: Tried, order: Timeline) -> bool:
 def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, str] | None:
     """The observations as they may be if clocks are apart by what events leave open, or the recorder of the
     watch was late as saved values tell; and the one of which least is known. None if nothing is open."""
-    by_file = {file: (_open(clock), clock) for clock in clocks.clocks for file in clock.files}
+    by_file = {file: (clock.open_ns, clock) for clock in clocks.clocks for file in clock.files}
     most = max((by for by, _ in by_file.values()), default=0) if len(clocks.clocks) > 1 else 0
     late = _late(order)
     if not most and not late:
@@ -79,12 +77,6 @@ def _late(order: Timeline) -> list[Span]:
     ]
     first = min((received for _, received in told), default=0)  # with what was before the watch
     return [span for span in told if span[0] + 2 * LATE_NS < span[1] != first]
-
-
-def _open(clock: Clock) -> int:
-    """How far a clock may be off, as far as events tell, in ns."""
-    low, high = clock.offset or (-MOST_NS, MOST_NS)
-    return min(max(clock.moved_ns - low, high - clock.moved_ns, 0), MOST_NS)
 
 
 def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:
