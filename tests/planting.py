@@ -556,7 +556,7 @@ def an_answer_after_the_memory_was_cleared(recording: Recording, chance: random.
             recording, rf'^\[({TIME})\].*"(?:sync and save timestamp|skip sync timestamp|PD config)"'
         )
     ]
-    urls = {name: _url(recording, name) for name in recording.logs()}
+    urls = {name: url_of(recording, name) for name in recording.logs()}
     choices = []
     for name, at in resets:
         end = ns_of(re.findall(rf"^\[({TIME})\]".encode(), recording.files[name][-1])[0])
@@ -574,7 +574,7 @@ def an_answer_after_the_memory_was_cleared(recording: Recording, chance: random.
     return recording.changed(name, number, recording.files[name][number], json.dumps(late).encode() + b"\n")
 
 
-def _url(recording: Recording, name: str) -> str:
+def url_of(recording: Recording, name: str) -> str:
     pattern = r"advertise-client-urls" if name.startswith("pd-") else r"advertise-listen-addr"
     for line in recording.files[name]:
         if found := re.search(rf'{pattern}\\": ?\\"([^"\\]*)'.encode(), line):

@@ -131,7 +131,11 @@ def _shifted(recording: Recording, chance: random.Random, by: int, *, middle: bo
     if not names:
         return None
     name = chance.choice(names)
-    begin = chance.randrange(len(recording.files[name])) if middle else 0
+    return clients_shifted(recording, name, by, chance.randrange(len(recording.files[name])) if middle else 0)
+
+
+def clients_shifted(recording: Recording, name: str, by: int, begin: int = 0) -> Recording:
+    """A client's file with later times (ns) from a line on."""
     lines = recording.files[name][:begin]
     for line in recording.files[name][begin:]:
         call = json.loads(line)

@@ -199,6 +199,18 @@ def healthy_receipt_too_early(recording: Recording, chance: random.Random) -> Re
 
 
 @kind(visible=False)
+def healthy_recorder_that_stood_still(recording: Recording, chance: random.Random) -> Recording | None:
+    """For 20 s; then it receives what it missed."""
+    begin = chance.randrange(1, len(recording.files[WATCH]))
+    lines, at = recording.files[WATCH][:begin], 0
+    for line in recording.files[WATCH][begin:]:
+        document = json.loads(line)
+        at = max(at or document["recv_unix_ns"] + 20 * 10**9, document["recv_unix_ns"])
+        lines.append(json.dumps({**document, "recv_unix_ns": at}).encode() + b"\n")
+    return Recording({**recording.files, WATCH: lines}, f"{WATCH} from {begin + 1}")
+
+
+@kind(visible=False)
 def healthy_receipt_in_milliseconds(recording: Recording, chance: random.Random) -> Recording | None:
     number = chance.randrange(1, len(recording.files[WATCH]))
     document = json.loads(recording.files[WATCH][number])

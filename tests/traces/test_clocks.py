@@ -195,6 +195,26 @@ def test_what_a_small_offset_leaves_open_is_not_refuted() -> None:
     assert any(note.startswith("clocks may be apart: ") for note in report.notes)
 
 
+@pytest.mark.parametrize("by_ms", [-500, -3_587, -5_000])
+def test_a_clock_that_no_event_ties_blames_no_call(by_ms: int) -> None:
+    trace = recorded("pr-slow-load-small")
+    source = next(each for each in clocks_of(trace) if each[1].endswith("client-tso1-a.jsonl.gz"))
+    (judgement,) = judge(align(off_by(trace, source, by_ms * MS)), ["window"])
+    assert judgement.verdict == "unknown"
+    assert "it depends on a clock: " in judgement.note
+    assert "client-tso1-a.jsonl.gz" in judgement.note
+
+
+def test_the_clock_that_is_named_wrote_what_is_not_explained() -> None:
+    """Not the one of a log that only one event ties to others."""
+    trace = recorded("r85-transfer-small")
+    source = next(each for each in clocks_of(trace) if each[1].endswith("client-tso1-a.jsonl.gz"))
+    report = replay(off_by(trace, source, 5_000 * MS), ["release-8.5"])
+    assert report.fences[0].conforms is None
+    assert "if clocks are as estimated: " in report.fences[0].note
+    assert "client-tso1-a.jsonl.gz against" in report.fences[0].note
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_what_no_save_can_explain_is_not_searched(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that begins after its server's memory was cleared: whatever came before, no run has it."""

@@ -23,7 +23,11 @@ from .. import (  # noqa: F401  # their kinds are noted where they are imported
     planting_etcd,
     planting_files,
     planting_lines,
+    planting_lost,
     planting_more,
+    planting_shapes,
+    planting_told,
+    planting_wrong,
 )
 from ..amount import ALL, seeds, spread
 from ..planting import KINDS, Kind, Recording, load
@@ -86,8 +90,8 @@ def tried(name: str, kind: str, seed: int, folder: Path) -> bool | None:
 
 
 def test_there_are_kinds_of_everything() -> None:
-    assert len(KINDS) >= 135
-    assert len(VISIBLE) >= 85
+    assert len(KINDS) >= 210
+    assert len(VISIBLE) >= 110
 
 
 @pytest.mark.parametrize("kind", [kind for kind in VISIBLE if not KINDS[kind].clients])
@@ -102,8 +106,7 @@ def test_a_fault_in_calls_is_noticed(kind: str, tmp_path: Path) -> None:
     assert tried("pr-intervals-differ", kind, 0, tmp_path) in (None, True)
 
 
-@pytest.mark.parametrize("kind", HEALTHY)
-@pytest.mark.parametrize("name", SMALL[:2])
+@pytest.mark.parametrize(("kind", "name"), spread(HEALTHY, SMALL[:2], 2))
 def test_what_is_healthy_is_not_accused(name: str, kind: str, tmp_path: Path) -> None:
     assert tried(name, kind, 0, tmp_path) in (None, True)
 
@@ -131,6 +134,7 @@ def test_every_fault_is_noticed(kind: str, name: str, tmp_path: Path) -> None:
         ("an-exit-made-up", "master-transfer-small"),  # after it nothing is logged that is a step
         ("an-exit-made-up", "pd-failover"),
         ("a-step-down-made-up", "pd-failover"),
+        ("a-start-made-up", "pd-failover"),
         ("a-deletion-made-up", "r85-transfer-small"),
         ("refused-for-another-reason", "upgrade-fenced-debug"),
         ("a-refusal-after-the-watch", "reset-ts"),
@@ -269,7 +273,13 @@ def test_whether_there_is_an_explanation_is_what_looking_for_the_best_tells(
 
 
 @pytest.mark.large
-@pytest.mark.parametrize(("kind", "name"), quick(spread(HEALTHY, tuple(BUILDS), 4)))
+def test_what_a_late_recorder_explains_is_not_accused(tmp_path: Path) -> None:
+    """An event is received long after a log has told that its server had exited."""
+    assert tried("pd-failover", "healthy-recorder-that-stood-still", 1, tmp_path) is True
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(("kind", "name"), quick(spread(HEALTHY, tuple(BUILDS), 8)))
 def test_nothing_healthy_is_accused(kind: str, name: str, tmp_path: Path) -> None:
     for seed in seeds(range(3)):
         assert tried(name, kind, seed, tmp_path / str(seed)) in (None, True), seed

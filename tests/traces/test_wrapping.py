@@ -1,6 +1,7 @@
 """Log lines in what others put around them: what is read is the same."""
 
 import gzip
+import html
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +50,19 @@ FORMS = {
     ),
     "syslog": (one(lambda line, _: f"Nov  3 07:09:26 pd-0 pd-server[812]: {line}"), "pd-0"),
     "syslog, ISO": (one(lambda line, _: f"2026-11-23T07:09:26+0000 pd-0 pd-server[812]: {line}"), "pd-0"),
+    "syslog, RFC 5424": (one(lambda line, _: f"<14>1 {ISO} pd-0 pd-server 812 - - {line}"), "pd-0"),
+    "quoted": (one(lambda line, _: f"> > {line}"), ""),
+    "indented": (one(lambda line, _: f"    {line}"), ""),
+    "list": (one(lambda line, _: f"- {line}"), ""),
+    "two spaces": (one(lambda line, _: line.replace("] [", "]  [")), ""),
+    "tabs": (one(lambda line, _: line.replace("] [", "]\t[")), ""),
+    "no-break spaces": (one(lambda line, _: line.replace("] [", "]\N{NO-BREAK SPACE}[")), ""),
+    "small letters": (one(lambda line, _: line.replace("[INFO]", "[info]", 1)), ""),
+    "microseconds": (one(lambda line, _: line.replace(" +00:00]", "999 +00:00]", 1)), ""),
+    "Zulu time": (one(lambda line, _: line.replace(" +00:00]", "Z]", 1)), ""),
+    "ISO time": (one(lambda line, _: line.replace("/", "-", 2).replace(" +00:00]", "+0000]", 1)), ""),
+    "compose, tabs": (one(lambda line, _: "pd-0     | " + line.replace("] [", "]\t[")), "pd-0"),
+    "HTML": (one(lambda line, _: html.escape(line)), ""),
     "kubectl --timestamps": (one(lambda line, _: f"{ISO} {line}"), ""),
     "kubectl --prefix": (one(lambda line, _: f"[pod/basic-pd-0/pd] {line}"), "pod/basic-pd-0/pd"),
     "stern": (one(lambda line, _: f"basic-pd-0 pd {line}"), "basic-pd-0 pd"),

@@ -82,6 +82,13 @@ def otherwise(trace: Trace, kinds: Collection[str]) -> Iterator[tuple[Clock, Tra
             yield clock, _moved(trace, {(clock.kind, clock.of): offset - clock.moved_ns})
 
 
+def off_by_what_is_open(trace: Trace, kinds: Collection[str]) -> Iterator[tuple[Clock, Trace]]:
+    """The aligned trace as it would be if one clock were off by as much as events leave open."""
+    for clock in (each for each in trace.clocks.clocks if each.kind in kinds and each.open_ns):
+        for by in (-clock.open_ns, clock.open_ns):
+            yield clock, _moved(trace, {(clock.kind, clock.of): by})
+
+
 def on_one_clock(trace: Trace, clocks: Clocks) -> Trace:
     """The trace with its times on one clock, as far as is known."""
     moved = {(clock.kind, clock.of): clock.moved_ns for clock in clocks.clocks}

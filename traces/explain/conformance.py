@@ -355,8 +355,6 @@ def _doubt(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> str
         return ""
     if _lacks_lines(order, stage):
         return _lacking(order.lacking[0])
-    if not outcome.complete:
-        return f"a limit ended the search for an explanation of {one.where}"
     if not order.watched:
         return f"{one.where} is not explained, but there are no etcd events"
     if one.at >= order.gap_at if one.stream else (one.revision or 0) > order.gap:
@@ -367,7 +365,7 @@ def _doubt(world: World, order: Timeline, stage: Stage, outcome: Outcome) -> str
         return f"{one.where} is not explained, but the save interval was assumed"
     if order.late and stage.kinds != (KeyEvent,):
         return f"{one.where} is not explained, but what was before the watch began is not known"
-    return ""
+    return "" if outcome.complete else f"a limit ended the search for an explanation of {one.where}"
 
 
 def _saves_missing(order: Timeline) -> bool:

@@ -8,6 +8,9 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | line | what etcd must show |
 |---|---|
 | ELECTED | that server's election key put, at that revision, with the lease granted just before |
+| LEASE_GRANTED | no election key with that lease that is another's, or of before |
+| ELECTED, SYNC_SAVED | revisions in the order of the lines, or told within two seconds |
+| SYNC_START, then SYNC_SAVED | a higher revision than those told before the sync began |
 | SYNC_SAVED | `save` and `last` as values of the timestamp key |
 | WINDOW_LOADED, CLOCK_BEHIND, SYNC_SKIPPED | a value of that key; for a PD, not one it knew to be past |
 | WINDOW_LOADED of a PD, then SYNC_SAVED | that the sync goes on from no less than that |
@@ -21,8 +24,9 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | FOLLOWING | that whom it follows held the election key |
 
 Where a log names the key of an election, that is of no other keyspace group. A SYNC_SAVED agrees with itself:
-`next` is above `last`, and below `save` by an interval that somebody may have set. A SYNC_SKIPPED loaded what
-the server had saved last. A lease is granted to one server. And etcd agrees with itself (`watched.py`).
+`next` is above `last`, and below `save` by an interval that somebody may have set. One transaction elects,
+and one line tells of it. A SYNC_SKIPPED loaded what the server had saved last. A lease is granted to one
+server. And etcd agrees with itself (`watched.py`).
 """
 
 from __future__ import annotations
@@ -132,6 +136,7 @@ class _Against:
     def __init__(self, log: Log, kind: Kind, watch: Watch) -> None:
         self._lines = log.lines
         self._set_back = log.set_back
+        self._tells_all = log.tells_all
         self._server = log.server
         self._kind = kind
         self._watch = watch
@@ -139,6 +144,7 @@ class _Against:
 
     def contradictions(self) -> Iterator[Contradiction]:
         yield from self._elections()
+        yield from self._told_late()
         yield from self._values()
         yield from self._overwritten()
         yield from self._loaded()
@@ -167,22 +173,62 @@ class _Against:
     def _elections(self) -> Iterator[Contradiction]:
         granted: LogEvent | None = None
         first: dict[int, LogEvent] = {}
-        highest = elected_at = 0
-        for line in self._lines:
+        last: LogEvent | None = None
+        for line, before_end in zip(self._lines, self._before_end, strict=True):
             if line.step is LogStep.LEASE_GRANTED and line.key in ELECTIONS:
                 granted = line
                 if line.lease and first.setdefault(line.lease, line).at_ns != line.at_ns:
                     yield self._denied(line, "campaign", "etcd grants each lease once")
+                yield from self._granted(line, last)
             elif line.step is LogStep.ELECTED and line.revision:
                 campaign = granted is not None and self._one_campaign(granted, line, line.revision)
-                again = (
-                    line.revision == highest and line.at_ns != elected_at
-                )  # no line that stands there twice
-                if (again or line.revision < highest) and not self._set_back:
+                highest = last.revision or 0 if last else 0
+                if line.revision < highest and not self._set_back:
                     yield self._denied(line, "campaign", f"it was elected at revision {highest} before")
-                highest, elected_at = max((highest, elected_at), (line.revision, line.at_ns))
+                elif last and line.revision == highest and line.at_ns != last.at_ns:
+                    denied = f"it was elected at revision {highest} once, as {last.where} tells"
+                    yield self._denied(line, "campaign", denied)
+                elif before_end and self._watch.ends_before(line.revision):
+                    yield self._denied(line, "campaign", "etcd had not reached that revision")
+                last = line if line.revision >= highest else last
                 yield from self._elected(line, line.revision, granted.lease if granted and campaign else None)
                 granted = None
+
+    def _granted(self, line: LogEvent, told: LogEvent | None) -> Iterator[Contradiction]:
+        """The grant of a lease that an election key had which was another's, or told before."""
+        event = self._watch.election_with(line.lease)
+        if event is None:
+            return
+        if event.server != self._server:
+            denied = f"etcd grants each lease once, and shows that the election key of {event.server} had it"
+            yield self._denied(line, "campaign", denied)
+        elif told is not None and event.revision <= (told.revision or 0) and not self._set_back:
+            denied = f"the key that etcd shows at revision {event.revision} had it, before {told.where}"
+            yield self._denied(line, "campaign", denied)
+
+    def _told_late(self) -> Iterator[Contradiction]:
+        """Elections and saves of which the log tells long after later ones; and saves of syncs that began
+        after it had told of these."""
+        if self._set_back:
+            return
+        told: list[tuple[int, LogEvent]] = []
+        before: int | None = None  # how many of these were told as the sync began
+        for line in self._lines:
+            if line.step is LogStep.SYNC_START and before is None and self._tells_all:
+                before = len(told)
+            elif line.step is LogStep.SERVER_START:
+                before = None
+            revision = self._watch.revision_of(line)
+            if revision is None:
+                continue
+            of_sync = line.step is LogStep.SYNC_SAVED
+            since = (before or 0) if of_sync else 0
+            later = next((each for each in told if each[0] > revision), None)
+            if later and (told.index(later) < since or line.at_ns > later[1].at_ns + 2 * LATE_NS):
+                denied = f"etcd shows that this was at revision {revision}, before {later[1].where}"
+                yield self._denied(line, "commit" if of_sync else "campaign", denied)
+            told.append((revision, line))
+            before = None if of_sync else before
 
     def _one_campaign(self, granted: LogEvent, elected: LogEvent, revision: int) -> bool:
         """Whether no campaign can have failed between the grant of a lease and an election."""
@@ -229,6 +275,8 @@ class _Against:
             yield self._denied(line, "sync_load", "etcd shows that the timestamp key never held that")
         elif line.next_ns and line.last_ns and line.next_ns <= line.last_ns:
             yield self._denied(line, "sync_begin", "a sync goes on above what it loaded")
+        elif line.next_ns and line.save_ns and line.next_ns >= line.save_ns:
+            yield self._denied(line, "sync_begin", "a sync goes on below what it saves")
         elif line.next_ns and line.save_ns and (line.save_ns - line.next_ns) % _SETTABLE_NS:
             yield self._denied(line, "sync_begin", "nobody sets such a save interval")
 

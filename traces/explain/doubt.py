@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..judge.judgement import Judgement
-from ..sources.observation import NS_PER_MS
-from ..sources.offsets import Clock, Clocks
-from .conformance import Tried
+from ..sources.observation import NS_PER_MS, Key, KeyEvent
+from ..sources.offsets import Clocks, Span
+from .conformance import FenceVerdict, Tried
 from .impossible import GROWS, ONLY_WRITTEN
-from .seen import FOREVER, Seen
+from .seen import FOREVER, LATE_NS, Seen
 from .steps import NO_SUCH_STEP
 from .timeline import Timeline
 
-#: clocks of which nothing tells more are taken to be no further apart
-MOST_NS = 5_000 * NS_PER_MS
 #: what refutes by etcd's values alone, whoever it was
 _OF_ETCD = (GROWS, ONLY_WRITTEN)
 
@@ -25,8 +23,16 @@ def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
     verdict, doubtful = tried.verdict, clocks.doubtful()
     if verdict.conforms is not False or not doubtful or _whatever_the_clocks(tried, order):
         return tried
-    note = f"{verdict.note or 'not explained'}, if clocks are as estimated: {doubtful[0]}"
+    clock = in_doubt(verdict, clocks) or str(doubtful[0])
+    note = f"{verdict.note or 'not explained'}, if clocks are as estimated: {clock}"
     return replace(tried, verdict=replace(verdict, conforms=None, note=note))
+
+
+def in_doubt(verdict: FenceVerdict, clocks: Clocks) -> str:
+    """The clock that wrote what is not explained, if it shows another time than others; else empty."""
+    stopped = verdict.stopped_at
+    here = (clock for clock in clocks.doubtful() if stopped is not None and stopped.file in clock.files)
+    return next(map(str, here), "")
 
 
 def rests_on_times(tried: Tried, order: Timeline) -> bool:
@@ -36,25 +42,41 @@ def rests_on_times(tried: Tried, order: Timeline) -> bool:
     )
 
 
-def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, Clock] | None:
-    """The observations as they may be if clocks are apart by what events leave open, and the clock of which
-    least is known; None if nothing is open."""
-    by_file = {file: (_open(clock), clock) for clock in clocks.clocks for file in clock.files}
-    if len(clocks.clocks) < 2 or not (most := max((by for by, _ in by_file.values()), default=0)):
+def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, str] | None:
+    """The observations as they may be if clocks are apart by what events leave open, or the recorder of the
+    watch was late as saved values tell; and the one of which least is known. None if nothing is open."""
+    by_file = {file: (clock.open_ns, clock) for clock in clocks.clocks for file in clock.files}
+    most = max((by for by, _ in by_file.values()), default=0) if len(clocks.clocks) > 1 else 0
+    late = _late(order)
+    if not most and not late:
         return None
 
     def loose(one: Seen) -> Seen:
         by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
-        return replace(one, earliest=max(one.earliest - by, 0), latest=min(one.latest + by, FOREVER))
+        received = one.what.latest_ns if isinstance(one.what, KeyEvent) else None
+        since = min([one.earliest, *(begin for begin, end in late if begin <= (received or 0) <= end)])
+        return replace(one, earliest=max(since - by, 0), latest=min(one.latest + by, FOREVER))
 
-    widest = max(by_file.values(), key=lambda each: each[0])[1]
-    return replace(order, seen=tuple(map(loose, order.seen))), widest
+    loosely = replace(order, seen=tuple(map(loose, order.seen)))
+    if late:
+        longest = max(end - begin for begin, end in late) / NS_PER_MS
+        return loosely, f"the recorder of the watch: at most {longest:,.0f} ms late, as saved values tell"
+    return loosely, str(max(by_file.values(), key=lambda each: each[0])[1])
 
 
-def _open(clock: Clock) -> int:
-    """How far a clock may be off, as far as events tell, in ns."""
-    low, high = clock.offset or (-MOST_NS, MOST_NS)
-    return min(max(clock.moved_ns - low, high - clock.moved_ns, 0), MOST_NS)
+def _late(order: Timeline) -> list[Span]:
+    """From when until when the recorder may have received nothing: what a server saved shows a clock reading
+    from long before the receipt."""
+    saves = (
+        one.what for one in order.seen if isinstance(one.what, KeyEvent) and one.what.key is Key.TIMESTAMP
+    )
+    told = [
+        (save.timestamp_ns - max(order.windows), save.latest_ns)
+        for save in saves
+        if save.timestamp_ns and save.latest_ns is not None
+    ]
+    first = min((received for _, received in told), default=0)  # with what was before the watch
+    return [span for span in told if span[0] + 2 * LATE_NS < span[1] != first]
 
 
 def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:

@@ -14,12 +14,14 @@ rest on its silence.
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended; if well, that the memory was cleared |
 | SAVE_ATTEMPT | what became of the one before |
 | SAVE_ATTEMPT of a PD, SYNC_SAVED | that its last start was in that mode, with that save interval |
+| PROVIDER_TSO, PROVIDER_PD | that its last start was in API mode |
 | what only a process that runs does, after its SERVER_EXIT | its start |
-| many saves after STEP_DOWN, or a second one | the campaign that made it leader again |
+| many saves after STEP_DOWN, or a second one, or one after a start | the campaign that made it leader |
 | any line long after the SERVER_EXIT or STEP_DOWN of one that serves, in a log that nobody filtered | that it stopped to |
 | any line long after a refused update, in a log that nobody filtered | that its caller tries again or gives up; if that, RESET |
 | a line of a PD's sync, in a log that nobody filtered | SYNC_START |
-| CAMPAIGN_START or READY of one that serves, in a log that nobody filtered | that it stopped to |
+| CAMPAIGN_START, READY or FOLLOWING of one that serves, in a log that nobody filtered | how its term ended |
+| any line long after KEEP_ALIVE_STOPPED of one that serves, in a log that nobody filtered | that its term ended |
 | KEEP_ALIVE_STOPPED, in a log that nobody filtered | LEASE_GRANTED |
 """  # noqa: E501  # a row of a table is one line
 
@@ -74,6 +76,7 @@ _BEGINS = frozenset(
     }
 )
 _CAMPAIGNS = frozenset({LogStep.CAMPAIGN_START, LogStep.ELECTED, LogStep.CAMPAIGN_WON})
+_LEADS = _CAMPAIGNS | {LogStep.READY, LogStep.STEP_DOWN}
 _SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
 _OF_SYNCS = _SYNCED | {LogStep.WINDOW_LOADED, LogStep.CLOCK_BEHIND}
 _CLOSING_NS = 1_000 * NS_PER_MS
@@ -83,6 +86,11 @@ _TOLD_NS = 3_000 * NS_PER_MS
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
 #: in these an update that is given up ends
 _CLEARS = _LEAVES | {LogStep.RESET, LogStep.ALLOCATOR_CLOSED, LogStep.SERVER_START}
+#: what ends a term is followed by one of these, if by anything
+_ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET, LogStep.CAMPAIGN_REFUSED}
+#: only a PD in API mode says who provides timestamps
+_SWITCHES = frozenset({LogStep.PROVIDER_TSO, LogStep.PROVIDER_PD})
+_GOES_ROUND = frozenset({LogStep.CAMPAIGN_START, LogStep.FOLLOWING})
 _TRIES = frozenset({LogStep.SAVE_ATTEMPT, LogStep.SAVE_REFUSED})
 _BEGAN = {"campaign": "election", "restart": "start"}
 
@@ -121,6 +129,7 @@ class Lacking:
         if self._log.unfiltered:
             yield from self._leaves()
             yield from self._refused()
+            yield from self._terms()
             yield from self._reasons()
             yield from self._syncs()
             yield from self._leads_on()
@@ -202,12 +211,17 @@ class Lacking:
                 checks = False if self._kind is Kind.TSO else self._serves(line.at_ns)
                 if checks is not None and line.fenced is not checks:
                     yield self._lacks(line, "find_no_primary", "the log would tell of a start in that mode")
+            elif line.step in _SWITCHES and self._kind is Kind.PD and self._serves(line.at_ns):
+                yield self._lacks(line, "restart", "the log would tell of a start in that mode")
 
     def _ended(self) -> Iterator[Contradiction]:
         """What a server does that has exited, or leads no more."""
         ended: LogEvent | None = None
-        tries = 0
+        tries, led = 0, True  # a log may begin in the middle of a term
         for line in self._log.lines:
+            if line.step is LogStep.STEP_DOWN and not led and self._tells_campaigns:
+                yield self._lacks(line, "campaign", "the log would tell of its election")
+            led = line.step is not LogStep.SERVER_START and (led or line.step in _LEADS)
             if line.step is LogStep.SERVER_START:
                 ended = None
             elif line.step is LogStep.SERVER_EXIT or (ended is None and line.step is LogStep.STEP_DOWN):
@@ -273,6 +287,25 @@ class Lacking:
                 yield self._lacks(line, "update_begin", "the log would tell what became of that update")
             elif line.given_up and resets and cleared > until:
                 yield self._lacks(line, "reset", "the log would tell that its memory was cleared")
+
+    def _terms(self) -> Iterator[Contradiction]:
+        """Terms that go on, or after which others begin, although no line tells that they ended."""
+        serves = False
+        released: LogEvent | None = None
+        for line in self._log.lines:
+            if line.step is LogStep.READY:
+                serves = True
+            elif line.step is LogStep.KEEP_ALIVE_STOPPED and line.key in ELECTIONS:
+                released = released or (line if serves else None)
+            elif line.step in _ENDS_A_TERM:
+                if released is not None and line.at_ns > released.at_ns + _TOLD_NS:
+                    break
+                serves, released = False, None
+            elif line.step in _GOES_ROUND and serves and released is None:
+                yield self._lacks(line, "campaign", "the log would tell how its term ended")
+                serves = False
+        if released is not None and self._log.end_ns > released.at_ns + _TOLD_NS:
+            yield self._lacks(released, "reset", "the log goes on and would tell that its term ended")
 
     def _reasons(self) -> Iterator[Contradiction]:
         """Memories of those that serve that are cleared for no reason."""

@@ -21,13 +21,13 @@ from ..judge.judgement import Judgement, Pair
 from ..output.faults import Held
 from ..sources.builds import BUILDS, Recognised, recognise
 from ..sources.observation import LogEvent
-from ..sources.offsets import Clock, Clocks
+from ..sources.offsets import Clocks
 from ..sources.servers import Unclear
 from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, cut_short, try_fences, undecided
 from .deduced import judged_on_explanations
-from .doubt import at_other_times, by_its_clocks, certain, rests_on_times
+from .doubt import at_other_times, by_its_clocks, certain, in_doubt, rests_on_times
 from .seen import Granted
 from .silence import (
     cut_logs,
@@ -158,7 +158,7 @@ def _explaining(
     open_: dict[str, None] = {}
 
     @cache
-    def other_times() -> tuple[Timeline, Clock] | None:
+    def other_times() -> tuple[Timeline, str] | None:
         return at_other_times(order, trace.clocks)
 
     def loosened(tried: Tried) -> Timeline | None:
@@ -167,7 +167,7 @@ def _explaining(
 
     def try_(names: Sequence[str]) -> list[Tried]:
         found = try_fences(order, names, progress, held, dropped, own, loosened)
-        return [_whatever_the_offsets(each, other_times, open_) for each in found]
+        return [_whatever_the_offsets(each, other_times, open_, trace.clocks) for each in found]
 
     tried = try_(fences)
     told, judging = recognise(trace.versions), tried
@@ -199,18 +199,21 @@ def _explaining(
 
 
 def _whatever_the_offsets(
-    tried: Tried, other_times: Callable[[], tuple[Timeline, Clock] | None], open_: dict[str, None]
+    tried: Tried,
+    other_times: Callable[[], tuple[Timeline, str] | None],
+    open_: dict[str, None],
+    clocks: Clocks,
 ) -> Tried:
     """A fence that was tried; what refutes it by times must do so however far clocks may be apart.
 
-    If it does not, ``open_`` gets the clock of which least is known; so it does where a limit left open
-    whether it is refuted.
+    If it does not, ``open_`` gets the clock that wrote what is not explained, if that shows another time, or
+    that of which least is known; so it does where a limit left open whether it is refuted.
     """
     loosely = tried.verdict.conforms is False and tried.anyhow is False
     if not (loosely or cut_short(tried)) or (other := other_times()) is None:
         return tried
-    _, clock = other
-    open_[str(clock)] = None
+    clock = in_doubt(tried.verdict, clocks) or other[1]
+    open_[clock] = None
     if not loosely:
         return tried
     note = f"{tried.verdict.note}, if clocks are as estimated: {clock}"

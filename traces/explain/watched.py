@@ -73,14 +73,19 @@ class Watch:
         self._save_revisions = [save.revision for save in self.saves]
         self._from_first = bool(values) and self.saves[0].version == 1
 
+    def ends_before(self, revision: int) -> bool:
+        """Whether a revision is beyond all that the watch has, and all that it is known to lack."""
+        others = (*self._other_elections, *(gap.last for gap in self._gaps))
+        return bool(self._keys) and revision > max((self._last, *others))
+
     def tells_of(self, revision: int) -> bool:
         """Whether what happened at a revision is in the watch."""
         return revision <= self._last and not any(gap.first <= revision <= gap.last for gap in self._gaps)
 
     def misses(self, revision: int) -> bool:
         """Whether a revision is missing among those of the watch."""
-        first = self._keys[0].revision if self._keys else self._last
-        return first < revision < self._last and not self.tells_of(revision)
+        # a gap that begins with what etcd wrote first is of a watch that began late
+        return revision < self._last and any(2 < gap.first <= revision <= gap.last for gap in self._gaps)
 
     def election(self, revision: int) -> KeyEvent | None:
         """The election at a revision."""
@@ -200,7 +205,12 @@ class Watch:
 
     def elected_with(self, lease: int) -> bool:
         """Whether an election key was written with that lease."""
-        return any(event.lease == lease for event in self._keys if event.key in ELECTIONS)
+        return self.election_with(lease) is not None
+
+    def election_with(self, lease: int | None) -> KeyEvent | None:
+        """The election whose key was written with a lease."""
+        held = (each for each in self._keys if each.key in ELECTIONS and each.lease is not None)
+        return next((event for event in held if event.lease == lease), None)
 
     def only_holder(self, server: str, revision: int) -> bool:
         """Whether nobody else had a server's election key until a revision: no campaign of its own failed."""

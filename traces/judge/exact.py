@@ -8,14 +8,16 @@ lost answer) is not known to be missing.
 Clocks are compared in three places: those of clients with each other (real-time, in `across.py`, and
 availability), and with those of the recorder of the watch stream and of the servers (window, in `key.py`).
 They are taken to agree unless the trace's `clocks` say otherwise. Then real-time is judged within bounds, and
-the others are `unknown` if their verdict depends on how far these clocks are apart.
+the others are `unknown` if their verdict depends on how far these clocks are apart. What violates window does
+so however far clocks are apart by what events leave open.
 Everything is sorting and one sweep: O(n log n).
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import chain
 
-from ..clocks.align import otherwise
+from ..clocks.align import off_by_what_is_open, otherwise
 from ..sources.trace import Trace
 from .across import real_time
 from .availability import AVAILABILITY, availability
@@ -72,10 +74,15 @@ def _whatever_was_set(judgement: Judgement, trace: Trace, witnesses: int) -> Jud
 
 
 def _under_other_offsets(judgement: Judgement, trace: Trace) -> Judgement:
-    """The judgement, if it is the same however far doubtful clocks are apart."""
-    kinds = COMPARED.get(judgement.property, ())
-    if judgement.property != "real-time" and kinds and judgement.verdict != "unknown":
-        for clock, other in otherwise(trace, kinds):
-            if PROPERTIES[judgement.property](other, 0).verdict != judgement.verdict:
-                return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {clock}")
+    """The judgement, if it is the same however far doubtful clocks are apart; and where calls are blamed by
+    the clocks of others, any clocks."""
+    name, kinds = judgement.property, COMPARED.get(judgement.property, ())
+    if name == "real-time" or not kinds or judgement.verdict == "unknown":
+        return judgement
+    others = otherwise(trace, kinds)
+    if name == "window" and judgement.verdict == "violated":
+        others = chain(others, off_by_what_is_open(trace, kinds))
+    for clock, other in others:
+        if PROPERTIES[name](other, 0).verdict != judgement.verdict:
+            return Judgement(name, "unknown", note=f"it depends on a clock: {clock}")
     return judgement

@@ -11,6 +11,8 @@ Span = tuple[int, int]
 """An offset lies between these (ns), both included."""
 
 ANYTHING: Span = (-MAX_NS, MAX_NS)
+#: clocks of which nothing tells more are taken to be no further apart
+MOST_NS = 5_000 * NS_PER_MS
 
 
 #: an offset is that large only where nothing bounds it
@@ -66,6 +68,12 @@ class Clock:
     def width_ns(self) -> int:
         """How closely its offset is known."""
         return 2 * MAX_NS if self.offset is None else self.offset[1] - self.offset[0]
+
+    @property
+    def open_ns(self) -> int:
+        """How far its readings may still be off, as far as events tell."""
+        low, high = self.offset or (-MOST_NS, MOST_NS)
+        return min(max(self.moved_ns - low, high - self.moved_ns, 0), MOST_NS)
 
     @property
     def name(self) -> str:

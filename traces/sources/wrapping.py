@@ -7,19 +7,23 @@
 | journald, JSON | `{"MESSAGE":"[2026/11/23 …","_HOSTNAME":"pd-0", …}` | `_HOSTNAME` |
 | Loki, Grafana, JSON | `{"line":"[2026/11/23 …","labels":{"pod":"pd-0"}}`, `fields` | pod, instance, host |
 | journald, syslog | `Nov 23 07:09:26 pd-0 pd-server[812]: [2026/11/23 …`, or with an ISO time | host |
+| syslog, RFC 5424 | `<14>1 2026-11-23T07:09:26.689Z pd-0 pd-server 812 - - [2026/11/23 …` | host |
 | kubectl `--timestamps`, CI | `2026-11-23T07:09:26.689Z [2026/11/23 …` | |
 | kubectl `--prefix` | `[pod/basic-pd-0/pd] [2026/11/23 …` | pod and container |
 | stern | `basic-pd-0 pd [2026/11/23 …` | pod and container |
 | docker compose | `pd-0  \\| [2026/11/23 …` | service |
 | grep | `pd-0.log:812:[2026/11/23 …` (`-` around a match) | file |
+| mail, lists, code | `> [2026/11/23 …`, `- [2026/11/23 …`, `    [2026/11/23 …` | |
 
 They may stand before one another (a grep in what kubectl wrote).  PD's own JSON lines (`log.format = "json"`)
-become text lines.  Colours are dropped; typographic quotes, as mail and chat make them, become plain ones.
+become text lines.  Colours are dropped; typographic quotes, as mail and chat make them, and HTML's become
+plain ones; between brackets one space is left, and a time or a level in another spelling becomes zap's.
 What has none of these forms stays as it is: half a line before a whole one is no prefix, but damage.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -32,6 +36,12 @@ from .observation import MAX_NAME
 #: bytes before which a log line has to begin
 _ROOM = 1000
 _LINE = re.compile(rb"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d\] \[[A-Z]+\] ")
+#: the same with ISO's spellings of a time, finer than it is written, and a level in small letters
+_LOOSE = re.compile(
+    rb"\[(\d{4})[/-](\d\d)[/-](\d\d)[ T](\d\d:\d\d:\d\d\.\d{3})\d{0,6} ?(?:Z|([+-]\d\d):?(\d\d))\]"
+    rb" \[([A-Za-z]+)\] "
+)
+_SPACES = re.compile(rb"\](?:[ \t]|\xc2\xa0)+\[")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _CURLY = re.compile(b"\xe2\x80[\x9c\x9d]")
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
@@ -43,6 +53,9 @@ _FORMS = tuple(
         (
             rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d " + _UNIT,
             _ISO + rb" " + _UNIT,
+            rb"<\d{1,3}>1 " + _ISO + rb" (?P<of>[\w.-]{1,253}) (?:[^\s\[]{1,100} ){3}(?:-|\[[^\]]{1,500}\]) ",
+            rb"<\d{1,3}>(?=[A-Z])",
+            rb"[>*-] |[ \t]+",
             _ISO + rb"[ \t]+",
             rb"\[(?P<of>pod/[\w./-]{1,400})\] ",
             rb"(?P<of>[\w.-]{1,253}) +\| ",
@@ -97,7 +110,15 @@ def whose(raw: bytes) -> tuple[str, bytes]:
 
 
 def _is_plain(raw: bytes) -> bool:
-    return raw[:2] == b"[2" and b"\x1b" not in raw and b"\xe2\x80" not in raw
+    """Whether a line is as its server wrote it, as nearly all are: that is looked at for each."""
+    return (
+        _LINE.match(raw) is not None
+        and b"\x1b" not in raw
+        and b"]  [" not in raw
+        and b"]\t" not in raw
+        and b"&quot;" not in raw
+        and (raw.isascii() or not (b"\xe2\x80" in raw or b"\xc2\xa0" in raw))
+    )
 
 
 def _taken_off(raw: bytes) -> tuple[str, bytes, bool]:
@@ -109,6 +130,7 @@ def _taken_off(raw: bytes) -> tuple[str, bytes, bool]:
         return _of_json(line)
     if cri := _CRI.match(line):
         line, goes_on = line[cri.end() :], cri[1] == b"P"
+    line = _as_zap(line)
     if begins := _LINE.search(line, 0, _ROOM):
         at = 0
         while at < begins.start():
@@ -121,6 +143,19 @@ def _taken_off(raw: bytes) -> tuple[str, bytes, bool]:
     if b'"' not in line:
         line = _CURLY.sub(b'"', line)
     return "/".join(name.decode(errors="replace") for name in of if name), line, goes_on
+
+
+def _as_zap(line: bytes) -> bytes:
+    """A line as zap spells it, with whatever is before it."""
+    if b'"' not in line and b"&quot;" in line:
+        line = html.unescape(line.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+    line = _SPACES.sub(b"] [", line)
+    if _LINE.search(line, 0, _ROOM) or not (found := _LOOSE.search(line, 0, _ROOM)):
+        return line
+    year, month, day, time, hours, minutes, level = found.groups()
+    zone = b"%s:%s" % (hours or b"+00", minutes or b"00")
+    begun = b"[%s/%s/%s %s %s] [%s] " % (year, month, day, time, zone, level.upper())
+    return line[: found.start()] + begun + line[found.end() :]
 
 
 def _of_json(raw: bytes) -> tuple[str, bytes, bool]:
