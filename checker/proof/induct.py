@@ -213,7 +213,7 @@ class Induction:
         """Every obligation, the first states' first.
 
         Raises:
-            ValueError: a lemma, a guard or an effect says that for every server there is another.
+            Unsaid: a lemma, a guard or an effect names a server, or says that there is another for each.
         """
         self._refuted.clear()
         yield from self.decide_first()
@@ -236,7 +236,7 @@ class Induction:
         """The obligations of one step: that it does not break the property, and that it keeps these lemmas.
 
         Raises:
-            ValueError: as `decide`.
+            Unsaid: as `decide`.
         """
         broken_by = self.prop.broken_by(transition)
         if broken_by is not None:
@@ -325,7 +325,17 @@ class Induction:
     def _can_happen(self, transition: Transition, *premises: Expr) -> bool | None:
         known = self._known(transition)
         with known.supposing(z3.And([known.view.of(each) for each in premises])):
-            return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
+            answer = known.check(CONSTRAINTS)
+            if answer == z3.sat:
+                answer = self._in_a_system(known)
+            return {"sat": True, "unsat": False}.get(str(answer))
+
+    def _in_a_system(self, known: Known) -> z3.CheckSatResult:
+        """Of what is possible: is it so in a finite system, too?"""
+        if not self._pointers or self.world.servers:
+            return z3.sat
+        known.solver.add(known.view.closed(self._pointers))
+        return z3.sat if known.check(CONSTRAINTS) == z3.sat else z3.unknown
 
     @cached_property
     def _witnesses(self) -> tuple[Term, ...]:
@@ -342,14 +352,34 @@ class Induction:
         failing = (existing(claim, [False]) - spoken_of(claim) for claim in claims)
         return sum(map(existing, claims)) + max(failing, default=0)
 
+    @cached_property
+    def _pointers(self) -> tuple[str, ...]:
+        """Variables that give a server of a server."""
+        variables = self.vocabulary.variables.values()
+        return tuple(each.name for each in variables if each.per_server and each.sort == NODE)
+
+    @cached_property
+    def _followed(self) -> tuple[str, ...]:
+        """Those by which somebody asks for a variable of the server that they give."""
+        if not self._pointers:
+            return ()
+        steps = [step for each in self.transitions for step in (each.step.guard, each.step.effect)]
+        said = [expr for step in steps for expr in step.values()] + [each.claim for each in self.lemmas]
+        asked = [part.args[0] for expr in said for part in expr.walk() if part.op == "field"]
+        there = {part.name for owner in asked for part in owner.walk() if part.op == "field"}
+        return tuple(name for name in self._pointers if name in there)
+
     def _state(self, unnamed: int) -> _State:
         """A state of which nothing is known, with every server that can matter in its universe."""
         if unnamed not in self._states:
             view = self.world.view(self.vocabulary)
-            holders = [view.shared[v.name] for v in self.vocabulary.variables.values() if v.sort == NODE]
+            variables = self.vocabulary.variables.values()
+            holders = [view.shared[v.name] for v in variables if v.sort == NODE and not v.per_server]
             others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
             terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
             view = replace(view, universe=terms).binding(SELF.name, self._actor)
+            if not self.world.servers:
+                view = replace(view, universe=view.reaching(self._followed))
             constrained = [z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()]
             self._states[unnamed] = _State(view, constrained)
         return self._states[unnamed]
@@ -407,6 +437,8 @@ class Induction:
             answer = known.check(())
             if answer != z3.unsat:
                 answer = known.check(CONSTRAINTS)
+            if answer == z3.sat:
+                answer = self._in_a_system(known)
             if answer == z3.unsat:
                 core = known.core()
                 needs = _constraints_in(core)

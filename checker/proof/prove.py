@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from types import MappingProxyType, TracebackType
 
+from ...model.language.smt import Unsaid
 from ...model.language.variant import Variant
 from ...specs.assumptions import Assumption, assumption
 from ...specs.constraints import Constraint
@@ -196,7 +197,10 @@ class _Proofs:
     def _is_in_doubt(self, prop: Property) -> bool:
         with suppress(Exception):  # its proof meets the same fault, and tells it
             made = Induction(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given)
-            return made.is_in_doubt()
+            try:
+                return made.is_in_doubt()
+            except Unsaid:
+                return True
         return False
 
     def proof(self, prop: Property | Liveness, progress: ProgressFunction | None) -> Proof:
@@ -269,9 +273,12 @@ class _Attempt:
     def result(self, progress: ProgressFunction | None) -> Proof:
         """Decide all of it."""
         self.began = time.monotonic()
-        if self._decided(progress):
-            self.runs.forget(self.prop)
-            return self._proved()
+        try:
+            if self._decided(progress):
+                self.runs.forget(self.prop)
+                return self._proved()
+        except Unsaid as error:
+            return self._unsaid(error)
         taken = [assumed.name for assumed in self.assumptions]
         missing = [f"--assume {name}" for name in enough(self.fence, self.prop.name) if name not in taken]
         hint = f"; to be proved with {' '.join(missing)}" if missing and not self.dropped else ""
@@ -295,6 +302,15 @@ class _Attempt:
         confirm(run, self.induction.lemmas, why.lemma, self.prop)
         note = f"{run.title}; its first state may be one that no run reaches{hint}"
         return self._proof("unknown", note, run)
+
+    def _unsaid(self, error: Unsaid) -> Proof:
+        """What there is no proof of may still be violated."""
+        self.doing = _LOOKING
+        run = self.runs.few(self.prop)
+        if run is not None:
+            return self._proof("violated", "a run from a first state", run)
+        note = f"there is no proof of what {error}; ask for a number of servers (--nodes 3), or explore"
+        return self._proof("unknown", note + self.runs.trouble)
 
     def _decided(self, progress: ProgressFunction | None) -> bool:
         """Whether every obligation is proved."""
