@@ -14,7 +14,6 @@ from functools import cached_property
 
 import z3
 
-from ...model.language.expr import Expr
 from ...model.language.smt import Term, View
 from ...model.language.transition import Transition
 from ...model.language.variant import Variant
@@ -58,7 +57,7 @@ class _Search:
         #: in the order in which they are asked: what made others drop first, that is soon done
         self.steps = list(induction.transitions if steps is None else steps)
         self._lemmas = induction.lemmas
-        self._speaks_of = [_names(lemma.claim) for lemma in self._lemmas]
+        self._speaks_of = [lemma.spoken_of for lemma in self._lemmas]
         self._switches = [z3.Bool(f"candidate {number}") for number in range(len(self._lemmas))]
         self._number = {str(switch): number for number, switch in enumerate(self._switches)}
         self._made: dict[str, _Step] = {}
@@ -177,10 +176,6 @@ class _Search:
                 None if broken_by is None else known.view.of(broken_by),
             )
         return self._made[transition.name]
-
-
-def _names(expr: Expr) -> frozenset[str]:
-    return frozenset(part.name for part in expr.walk() if part.op in ("now", "var", "field"))
 
 
 def find(

@@ -18,6 +18,7 @@ from ...model.language.expr import NODE, Expr
 from ...model.language.smt import Term, View, World, existing, names, negated, spoken_of
 from ...model.language.transition import SELF, Kind, Transition
 from ...model.language.variant import Variant
+from ...model.language.vocabulary import Vocabulary
 from ...model.pd import system
 from ...specs.assumptions import Assumption
 from ...specs.constraints import CONSTRAINTS, Constraint, parameters
@@ -63,6 +64,11 @@ class Decided:
 
     obligation: Obligation
     why: Counterexample | None
+
+
+def _kept(transition: Transition, lemma: Lemma) -> Decided:
+    """What a step does not change it keeps, whatever its guards: that takes no question."""
+    return Decided(Obligation(transition.name, lemma.name, "proved", (), (), SOLVER, 0.0), None)
 
 
 def _switch(constraint: Constraint) -> str:
@@ -154,11 +160,27 @@ def _step(transition: Transition | None) -> str:
     return FIRST_STATE if transition is None else transition.name
 
 
-#: of one system, what was decided of lemmas: by the lemmas that held before (by identity, hence kept here),
-#: the step and the lemma; and what was refuted for that
-Before = dict[
-    tuple[int, ...], tuple[tuple[Lemma, ...], dict[tuple[str, str], tuple[Decided, list[_Refuted]]]]
-]
+@dataclass(slots=True)
+class _Shared:
+    """What properties of one system have in common that are to follow from the same lemmas.
+
+    ``decided``: by step and lemma, and what was refuted for that; ``asked``: what is known before a step, by
+    its name and how many servers the property says there are; ``possible``: whether a step can happen.
+    """
+
+    known: tuple[Lemma, ...]
+    vocabulary: Vocabulary
+    transitions: tuple[Transition, ...]
+    lemmas: tuple[Lemma, ...]
+    world: World
+    states: dict[int, _State] = field(default_factory=dict)
+    decided: dict[tuple[str, str], tuple[Decided, list[_Refuted]]] = field(default_factory=dict)
+    asked: dict[tuple[str, int], tuple[Transition, Known]] = field(default_factory=dict)
+    possible: dict[str, tuple[Transition, bool | None]] = field(default_factory=dict)
+
+
+#: of one system, by the lemmas from which something is to follow (by identity, hence kept there)
+Before = dict[tuple[int, ...], _Shared]
 
 
 class Induction:
@@ -184,21 +206,28 @@ class Induction:
     ) -> None:
         self.prop = prop
         self.assumptions = tuple(assumptions)
-        self.vocabulary = system.vocabulary(fence)
-        self.transitions = system.transitions(fence, dropped)
         self.parameters = parameters(fence)
-        meant = self.transitions[0].means
         known = given
         if known is None:
             known = prop.lemmas or lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
-        self.lemmas = tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known)
-        self._before_this = (
-            {} if before is None else before.setdefault((*map(id, known),), (tuple(known), {}))[1]
-        )
-        self.world = World(nodes)
+        before, alike = {} if before is None else before, (*map(id, known),)
+        if alike not in before:
+            transitions = system.transitions(fence, dropped)
+            meant = transitions[0].means
+            before[alike] = _Shared(
+                tuple(known),
+                system.vocabulary(fence),
+                transitions,
+                tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known),
+                World(nodes),
+            )
+        self._shared, self._before_this = before[alike], before
+        self.vocabulary = self._shared.vocabulary
+        self.transitions, self.lemmas = self._shared.transitions, self._shared.lemmas
+        self.world = self._shared.world
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there
-        self._states: dict[int, _State] = {}
+        self._states = self._shared.states
         #: by step, what is known before it
         self._asked: dict[str, tuple[Transition, Known]] = {}
         #: what was refuted with the help of constraints
@@ -216,6 +245,9 @@ class Induction:
             Unsaid: a lemma, a guard or an effect names a server, or says that there is another for each.
         """
         self._refuted.clear()
+        for other in self._before_this.values():
+            if other is not self._shared and other.decided:
+                other.asked.clear()  # solvers take room, and those who follow from the same stand together
         yield from self.decide_first()
         for transition in self.transitions:
             yield from self.decide_step(transition, self.lemmas)
@@ -237,6 +269,7 @@ class Induction:
 
         Raises:
             Unsaid: as `decide`.
+            KeyboardInterrupt: see `interruption`.
         """
         broken_by = self.prop.broken_by(transition)
         if broken_by is not None:
@@ -245,6 +278,9 @@ class Induction:
         after: View | None = None
         for lemma in lemmas:
             decided = self._decided_before(transition, lemma)
+            if decided is None and lemma.spoken_of.isdisjoint(transition.step.effect):
+                heed()
+                decided = _kept(transition, lemma)
             if decided is None:
                 known = self._known(transition)
                 after = after or self.after(known, transition)
@@ -255,7 +291,12 @@ class Induction:
         """What is known before a step: made once, for all that is asked of it."""
         of, known = self._asked.get(transition.name, (None, None))
         if of is not transition or known is None:  # another of that name has other guards
-            known = self.guarded(transition)
+            judged = (self.prop.broken_by(transition), self.prop.tested_by(transition))
+            asked = transition.name, sum(existing(each) for each in judged if each is not None)
+            of, known = self._shared.asked.get(asked, (None, None))
+            if of is not transition or known is None:
+                known = self.guarded(transition)
+                self._shared.asked[asked] = transition, known
             self._asked[transition.name] = transition, known
         return known
 
@@ -309,7 +350,12 @@ class Induction:
 
         None: z3 gave up.
         """
-        return {transition.name: self._can_happen(transition) for transition in self.transitions}
+        found: dict[str, bool | None] = {}
+        for transition in self.transitions:
+            of, can = self._shared.possible.get(transition.name, (None, None))
+            found[transition.name] = can if of is transition else self._can_happen(transition)
+            self._shared.possible[transition.name] = transition, found[transition.name]
+        return found
 
     def is_tested(self) -> bool | None:
         """Can some step meet the premise of the property?  None: z3 gave up."""
@@ -414,14 +460,14 @@ class Induction:
         refuted_before = len(self._refuted)
         decided = self._decide_now(known, transition, lemma, goal)
         if lemma is not None:
-            self._before_this[_step(transition), lemma.name] = decided, self._refuted[refuted_before:]
+            self._shared.decided[_step(transition), lemma.name] = decided, self._refuted[refuted_before:]
         return decided
 
     def _decided_before(self, transition: Transition | None, lemma: Lemma) -> Decided | None:
         """What was decided of the lemma for another property."""
-        if (_step(transition), lemma.name) not in self._before_this:
+        if (_step(transition), lemma.name) not in self._shared.decided:
             return None
-        decided, refuted = self._before_this[_step(transition), lemma.name]
+        decided, refuted = self._shared.decided[_step(transition), lemma.name]
         self._refuted += refuted
         return replace(decided, obligation=replace(decided.obligation, seconds=0.0))
 

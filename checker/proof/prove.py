@@ -196,7 +196,10 @@ class _Proofs:
 
     def _is_in_doubt(self, prop: Property) -> bool:
         with suppress(Exception):  # its proof meets the same fault, and tells it
-            made = Induction(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given)
+            made = Induction(
+                *(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given),
+                before=self._before,
+            )
             try:
                 return made.is_in_doubt()
             except Unsaid:
@@ -314,13 +317,14 @@ class _Attempt:
 
     def _decided(self, progress: ProgressFunction | None) -> bool:
         """Whether every obligation is proved."""
+        total = len(self.induction)
         for decided in self.induction.decide():
             self.obligations.append(decided.obligation)
             if decided.why is not None:
                 self.failures.append(decided.why)
             if progress is not None:
                 name = f"{decided.obligation.transition}: {decided.obligation.lemma}"
-                progress(len(self.obligations), len(self.induction), name)
+                progress(len(self.obligations), total, name)
         return all(obligation.result == "proved" for obligation in self.obligations)
 
     def _found(self, progress: ProgressFunction | None) -> tuple[Proof | None, str]:
