@@ -197,7 +197,8 @@ def find(
     until = time.process_time() + patience
     steps: Sequence[Transition] | None = None
     for more in _rounds(fence):
-        induction = Induction(fence, prop, assumptions, nodes, dropped, (*kept, *more))
+        fresh = {lemma.name: lemma for lemma in (*kept, *more)}
+        induction = Induction(fence, prop, assumptions, nodes, dropped, (*fresh.values(),))
         search = _Search(induction, until - time.process_time(), steps)
         alive, proving = search.largest(range(len(induction.lemmas)), tell)
         if proving:
@@ -213,5 +214,7 @@ def _rounds(fence: Variant) -> Iterator[tuple[Lemma, ...]]:
     vocabulary = system.vocabulary(fence)
     known = candidates.known(vocabulary)
     yield known
+    yield (*known, *candidates.weaker(known))  # what was dropped may follow from these
+    yield tuple(candidates.nevers(vocabulary))
     yield tuple(candidates.guarded(known))
     yield tuple(candidates.orders(vocabulary))
