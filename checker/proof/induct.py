@@ -6,6 +6,7 @@ the guards without which it fails, and the constraints on constants on which all
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -210,18 +211,20 @@ class Induction:
         known = given
         if known is None:
             known = prop.lemmas or lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
-        before, alike = {} if before is None else before, (*map(id, known),)
-        if alike not in before:
+        #: the same for those that follow from the same lemmas
+        self.alike = (*map(id, known),)
+        before = {} if before is None else before
+        if self.alike not in before:
             transitions = system.transitions(fence, dropped)
             meant = transitions[0].means
-            before[alike] = _Shared(
+            before[self.alike] = _Shared(
                 tuple(known),
                 system.vocabulary(fence),
                 transitions,
                 tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known),
                 World(nodes),
             )
-        self._shared, self._before_this = before[alike], before
+        self._shared, self._before_this = before[self.alike], before
         self.vocabulary = self._shared.vocabulary
         self.transitions, self.lemmas = self._shared.transitions, self._shared.lemmas
         self.world = self._shared.world
@@ -232,6 +235,11 @@ class Induction:
         self._asked: dict[str, tuple[Transition, Known]] = {}
         #: what was refuted with the help of constraints
         self._refuted: list[_Refuted] = []
+
+    def spelled(self) -> str:
+        """The steps and the lemmas, by which another process knows that it speaks of the same."""
+        said = [*(each.step for each in self.transitions), *(each.claim for each in self.lemmas)]
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
     def __len__(self) -> int:
         """How many obligations there are."""

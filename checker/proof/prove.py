@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from types import MappingProxyType, TracebackType
 
@@ -25,6 +25,7 @@ from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run
 from . import houdini
+from .beside import Beside
 from .counterexample import Counterexample
 from .induct import SOLVER, VERSION, Before, Induction, Obligation
 from .runs import Looked, Runs
@@ -178,13 +179,17 @@ class _Proofs:
         self._assumptions = [assumption(name) for name in assume]
         self._runs = Runs(fence.name, self._assumptions, nodes, self._dropped)
         self._before: Before = {}
+        self._beside = Beside()
 
     def begin(self, wanted: Sequence[Property | Liveness]) -> None:
         """Look for runs, for whatever the lemmas leave in doubt."""
+        of_safety = [prop for prop in wanted if not isinstance(prop, Liveness)]
         with suppress(KeyboardInterrupt):  # it is noted, so that whoever comes next heeds it
-            self._runs.seek(
-                [prop for prop in wanted if not isinstance(prop, Liveness) and self._is_in_doubt(prop)]
-            )
+            in_doubt = [prop for prop in of_safety if self._is_in_doubt(prop)]
+            self._runs.seek(in_doubt)
+            if self._given is None:
+                sure = [self._made(prop) for prop in of_safety if prop not in in_doubt]
+                self._beside.begin(self._fence.name, sure, self._nodes, self._dropped)
 
     def __enter__(self) -> _Proofs:
         return self
@@ -193,15 +198,17 @@ class _Proofs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._runs.close()
+        self._beside.close()
+
+    def _made(self, prop: Property) -> Induction:
+        return Induction(
+            *(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given, self._before)
+        )
 
     def _is_in_doubt(self, prop: Property) -> bool:
         with suppress(Exception):  # its proof meets the same fault, and tells it
-            made = Induction(
-                *(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given),
-                before=self._before,
-            )
             try:
-                return made.is_in_doubt()
+                return self._made(prop).is_in_doubt()
             except Unsaid:
                 return True
         return False
@@ -221,6 +228,9 @@ class _Proofs:
             self._given,
         )
         try:
+            told = self._beside.proof(prop)
+            if told is not None:
+                return replace(told.whole(attempt.induction), seconds=time.monotonic() - attempt.began)
             return attempt.result(progress)
         except KeyboardInterrupt:
             return attempt.interrupted()
@@ -237,6 +247,19 @@ class _Proofs:
             0.0,
             note="interrupted before it began",
         )
+
+
+def proved(
+    fence: Variant,
+    prop: Property,
+    assumptions: Sequence[Assumption],
+    nodes: int | None,
+    dropped: tuple[tuple[str, str], ...],
+    before: Before,
+) -> Proof | None:
+    """A proof from the lemmas that there are; None: they prove nothing."""
+    attempt = _Attempt(fence, prop, assumptions, nodes, dropped, Runs(fence.name), before)
+    return attempt.proved()
 
 
 class _Overtaken(Exception):
@@ -272,6 +295,10 @@ class _Attempt:
             self.fence, self.prop, self.assumptions, self.nodes, self.dropped, lemmas, self.before
         )
         self.obligations.clear()
+
+    def proved(self) -> Proof | None:
+        """What is proved from the lemmas that there are."""
+        return self._proved() if self._decided(None) else None
 
     def result(self, progress: ProgressFunction | None) -> Proof:
         """Decide all of it."""

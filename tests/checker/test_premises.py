@@ -436,7 +436,7 @@ def test_ctrl_c_while_a_run_is_looked_for_here(monkeypatch: pytest.MonkeyPatch) 
         signal.raise_signal(signal.SIGINT)
         return explore(*args, **options)
 
-    monkeypatch.setattr(runs, "_is_known_elsewhere", lambda prop: False)
+    monkeypatch.setattr(runs, "is_known_elsewhere", lambda prop: False)
     monkeypatch.setattr(runs, "breaking", lambda *given, **options: {})
     monkeypatch.setattr(runs, "explore", interrupted)
     (found,) = prove_all([(OFF, named("single-writer"))])
