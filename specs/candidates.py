@@ -52,6 +52,31 @@ def _premises(n: Expr) -> tuple[_Of, ...]:
     )
 
 
+def weaker(lemmas: Sequence[Lemma]) -> Iterator[Lemma]:
+    """The same where what lies before something may also be where that is."""
+    for lemma in lemmas:
+        if any(part.op == "<" for part in lemma.claim.walk()):
+            yield Lemma(f"{lemma.name}, or equal", f"{lemma.meaning}, or equal", _or_equal(lemma.claim))
+
+
+def _or_equal(expr: Expr) -> Expr:
+    return replace(expr, op="<=" if expr.op == "<" else expr.op, args=tuple(map(_or_equal, expr.args)))
+
+
+def nevers(vocabulary: Vocabulary) -> Iterator[Lemma]:
+    """What a variable of a PD, or of a TSO server, never is."""
+    n = Expr("bound", NODE, name="a")
+    for variable in vocabulary.variables.values():
+        if not variable.per_server or not (variable.sort.members or variable.sort == BOOL):
+            continue
+        for value, member in enumerate(variable.sort.members or ("false", "true")):
+            literal = Expr("literal", variable.sort, value=value)
+            differs = negate(Expr("field", variable.sort, (n,), name=variable.name) == literal)
+            for kind, premise in (("PD", negate(s.is_tso[n])), ("TSO server", s.is_tso[n])):
+                name = f"no {kind} has {variable.name} {member}"
+                yield Lemma(name, name, Expr("forall", BOOL, (implies(premise, differs),), name=n.name))
+
+
 def orders(vocabulary: Vocabulary) -> Iterator[Lemma]:
     """Which of two times comes first, of a server's memory and of each save in flight."""
     clock = ("what every clock has passed", NOW - s.SKEW)

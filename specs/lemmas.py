@@ -29,6 +29,11 @@ class Lemma:
     meaning: str
     claim: Expr
 
+    @property
+    def spoken_of(self) -> frozenset[str]:
+        """The variables of which it is said, and now: a step that changes none of them keeps it."""
+        return frozenset(part.name for part in self.claim.walk() if part.op in ("now", "var", "field"))
+
 
 # --- first states ----------------------------------------------------------------------------------
 

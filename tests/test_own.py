@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.model.variants import fences
+from tsofence.model.variants.own import OwnError
+
 from .documents import read_document
 from .refused import refused
 from .worlds import TINY
@@ -246,6 +249,40 @@ def test_a_mistake_is_one_line(tmp_path: Path, text: str, told: str, monkeypatch
     (tmp_path / "mine.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     assert told in refused("prove", "--fence", "./mine.py")
+
+
+SAID = f"""{MINE}
+from tsofence.model.language.expr import *
+from tsofence.model.language.vocabulary import PerServer
+from tsofence.model.pd import save
+"""
+#: what an expression may say before anybody knows the system
+OF_NOTHING = [
+    ('fence.guard("grant", "y", Expr("var", BOOL, name="mine"))', "guard 'y' of"),
+    ('fence.guard("grant", "y", PerServer("mine", BOOL)[SELF])', "'mine' of a server, which"),
+    ('fence.guard("grant", "y", s.BY == 0)', "an input 'by', which grant has not"),
+    ('fence.guard("grant", "y", parameter("patience", BOOL))', "a constant 'patience', which"),
+    ('fence.also("serving", lambda n: Expr("bound", NODE, name="m") == n)', "guard"),
+    ('fence.shared("now", BOOL)', "there is a variable 'now' already"),
+    ('fence.shared("mine", BOOL, "no")', "mine is a Bool, and begins"),
+    ('fence.shared("mine", INT, 256)', "from 0 to 255, not as 256"),
+    ('m = fence.shared("mine", INT)\nfence.effect("tick", {"mine": m + 1})', "nothing but time"),
+    (
+        'save.compare(fence, "y", lambda n, slot: Expr("var", BOOL, name="mine"))',
+        "guard 'y' of commit speaks of a variable 'mine' of the cluster, which there is not",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), OF_NOTHING, ids=[told for _, told in OF_NOTHING])
+def test_what_there_is_not_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(SAID + text)
+    line = SAID.count("\n") + 1 + text.count("\n")
+    with pytest.raises(OwnError) as error:
+        fences.take(str(file))
+    assert str(error.value).startswith(f"mine.py:{line}: ")
+    assert told in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from functools import cached_property
 
 import z3
 
-from ...model.language.expr import Expr
 from ...model.language.smt import Term, View
 from ...model.language.transition import Transition
 from ...model.language.variant import Variant
@@ -58,7 +57,7 @@ class _Search:
         #: in the order in which they are asked: what made others drop first, that is soon done
         self.steps = list(induction.transitions if steps is None else steps)
         self._lemmas = induction.lemmas
-        self._speaks_of = [_names(lemma.claim) for lemma in self._lemmas]
+        self._speaks_of = [lemma.spoken_of for lemma in self._lemmas]
         self._switches = [z3.Bool(f"candidate {number}") for number in range(len(self._lemmas))]
         self._number = {str(switch): number for number, switch in enumerate(self._switches)}
         self._made: dict[str, _Step] = {}
@@ -179,10 +178,6 @@ class _Search:
         return self._made[transition.name]
 
 
-def _names(expr: Expr) -> frozenset[str]:
-    return frozenset(part.name for part in expr.walk() if part.op in ("now", "var", "field"))
-
-
 def find(
     fence: Variant,
     prop: Property,
@@ -202,7 +197,8 @@ def find(
     until = time.process_time() + patience
     steps: Sequence[Transition] | None = None
     for more in _rounds(fence):
-        induction = Induction(fence, prop, assumptions, nodes, dropped, (*kept, *more))
+        fresh = {lemma.name: lemma for lemma in (*kept, *more)}
+        induction = Induction(fence, prop, assumptions, nodes, dropped, (*fresh.values(),))
         search = _Search(induction, until - time.process_time(), steps)
         alive, proving = search.largest(range(len(induction.lemmas)), tell)
         if proving:
@@ -218,5 +214,7 @@ def _rounds(fence: Variant) -> Iterator[tuple[Lemma, ...]]:
     vocabulary = system.vocabulary(fence)
     known = candidates.known(vocabulary)
     yield known
+    yield (*known, *candidates.weaker(known))  # what was dropped may follow from these
+    yield tuple(candidates.nevers(vocabulary))
     yield tuple(candidates.guarded(known))
     yield tuple(candidates.orders(vocabulary))

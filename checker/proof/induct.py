@@ -6,6 +6,7 @@ the guards without which it fails, and the constraints on constants on which all
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ...model.language.expr import NODE, Expr
 from ...model.language.smt import Term, View, World, existing, names, negated, spoken_of
 from ...model.language.transition import SELF, Kind, Transition
 from ...model.language.variant import Variant
+from ...model.language.vocabulary import Vocabulary
 from ...model.pd import system
 from ...specs.assumptions import Assumption
 from ...specs.constraints import CONSTRAINTS, Constraint, parameters
@@ -63,6 +65,11 @@ class Decided:
 
     obligation: Obligation
     why: Counterexample | None
+
+
+def _kept(transition: Transition, lemma: Lemma) -> Decided:
+    """What a step does not change it keeps, whatever its guards: that takes no question."""
+    return Decided(Obligation(transition.name, lemma.name, "proved", (), (), SOLVER, 0.0), None)
 
 
 def _switch(constraint: Constraint) -> str:
@@ -154,11 +161,27 @@ def _step(transition: Transition | None) -> str:
     return FIRST_STATE if transition is None else transition.name
 
 
-#: of one system, what was decided of lemmas: by the lemmas that held before (by identity, hence kept here),
-#: the step and the lemma; and what was refuted for that
-Before = dict[
-    tuple[int, ...], tuple[tuple[Lemma, ...], dict[tuple[str, str], tuple[Decided, list[_Refuted]]]]
-]
+@dataclass(slots=True)
+class _Shared:
+    """What properties of one system have in common that are to follow from the same lemmas.
+
+    ``decided``: by step and lemma, and what was refuted for that; ``asked``: what is known before a step, by
+    its name and how many servers the property says there are; ``possible``: whether a step can happen.
+    """
+
+    known: tuple[Lemma, ...]
+    vocabulary: Vocabulary
+    transitions: tuple[Transition, ...]
+    lemmas: tuple[Lemma, ...]
+    world: World
+    states: dict[int, _State] = field(default_factory=dict)
+    decided: dict[tuple[str, str], tuple[Decided, list[_Refuted]]] = field(default_factory=dict)
+    asked: dict[tuple[str, int], tuple[Transition, Known]] = field(default_factory=dict)
+    possible: dict[str, tuple[Transition, bool | None]] = field(default_factory=dict)
+
+
+#: of one system, by the lemmas from which something is to follow (by identity, hence kept there)
+Before = dict[tuple[int, ...], _Shared]
 
 
 class Induction:
@@ -184,25 +207,39 @@ class Induction:
     ) -> None:
         self.prop = prop
         self.assumptions = tuple(assumptions)
-        self.vocabulary = system.vocabulary(fence)
-        self.transitions = system.transitions(fence, dropped)
         self.parameters = parameters(fence)
-        meant = self.transitions[0].means
         known = given
         if known is None:
             known = prop.lemmas or lemmas(fence, prop.name, [assumed.name for assumed in assumptions])
-        self.lemmas = tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known)
-        self._before_this = (
-            {} if before is None else before.setdefault((*map(id, known),), (tuple(known), {}))[1]
-        )
-        self.world = World(nodes)
+        #: the same for those that follow from the same lemmas
+        self.alike = (*map(id, known),)
+        before = {} if before is None else before
+        if self.alike not in before:
+            transitions = system.transitions(fence, dropped)
+            meant = transitions[0].means
+            before[self.alike] = _Shared(
+                tuple(known),
+                system.vocabulary(fence),
+                transitions,
+                tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known),
+                World(nodes),
+            )
+        self._shared, self._before_this = before[self.alike], before
+        self.vocabulary = self._shared.vocabulary
+        self.transitions, self.lemmas = self._shared.transitions, self._shared.lemmas
+        self.world = self._shared.world
         self._actor = self.world.constant(SELF.name, NODE)
         #: by how many servers there are of which nothing is said but that they are there
-        self._states: dict[int, _State] = {}
+        self._states = self._shared.states
         #: by step, what is known before it
         self._asked: dict[str, tuple[Transition, Known]] = {}
         #: what was refuted with the help of constraints
         self._refuted: list[_Refuted] = []
+
+    def spelled(self) -> str:
+        """The steps and the lemmas, by which another process knows that it speaks of the same."""
+        said = [*(each.step for each in self.transitions), *(each.claim for each in self.lemmas)]
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
     def __len__(self) -> int:
         """How many obligations there are."""
@@ -213,9 +250,12 @@ class Induction:
         """Every obligation, the first states' first.
 
         Raises:
-            ValueError: a lemma, a guard or an effect says that for every server there is another.
+            Unsaid: a lemma, a guard or an effect names a server, or says that there is another for each.
         """
         self._refuted.clear()
+        for other in self._before_this.values():
+            if other is not self._shared and other.decided:
+                other.asked.clear()  # solvers take room, and those who follow from the same stand together
         yield from self.decide_first()
         for transition in self.transitions:
             yield from self.decide_step(transition, self.lemmas)
@@ -236,7 +276,8 @@ class Induction:
         """The obligations of one step: that it does not break the property, and that it keeps these lemmas.
 
         Raises:
-            ValueError: as `decide`.
+            Unsaid: as `decide`.
+            KeyboardInterrupt: see `interruption`.
         """
         broken_by = self.prop.broken_by(transition)
         if broken_by is not None:
@@ -245,6 +286,9 @@ class Induction:
         after: View | None = None
         for lemma in lemmas:
             decided = self._decided_before(transition, lemma)
+            if decided is None and lemma.spoken_of.isdisjoint(transition.step.effect):
+                heed()
+                decided = _kept(transition, lemma)
             if decided is None:
                 known = self._known(transition)
                 after = after or self.after(known, transition)
@@ -255,7 +299,12 @@ class Induction:
         """What is known before a step: made once, for all that is asked of it."""
         of, known = self._asked.get(transition.name, (None, None))
         if of is not transition or known is None:  # another of that name has other guards
-            known = self.guarded(transition)
+            judged = (self.prop.broken_by(transition), self.prop.tested_by(transition))
+            asked = transition.name, sum(existing(each) for each in judged if each is not None)
+            of, known = self._shared.asked.get(asked, (None, None))
+            if of is not transition or known is None:
+                known = self.guarded(transition)
+                self._shared.asked[asked] = transition, known
             self._asked[transition.name] = transition, known
         return known
 
@@ -309,7 +358,12 @@ class Induction:
 
         None: z3 gave up.
         """
-        return {transition.name: self._can_happen(transition) for transition in self.transitions}
+        found: dict[str, bool | None] = {}
+        for transition in self.transitions:
+            of, can = self._shared.possible.get(transition.name, (None, None))
+            found[transition.name] = can if of is transition else self._can_happen(transition)
+            self._shared.possible[transition.name] = transition, found[transition.name]
+        return found
 
     def is_tested(self) -> bool | None:
         """Can some step meet the premise of the property?  None: z3 gave up."""
@@ -325,7 +379,17 @@ class Induction:
     def _can_happen(self, transition: Transition, *premises: Expr) -> bool | None:
         known = self._known(transition)
         with known.supposing(z3.And([known.view.of(each) for each in premises])):
-            return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
+            answer = known.check(CONSTRAINTS)
+            if answer == z3.sat:
+                answer = self._in_a_system(known)
+            return {"sat": True, "unsat": False}.get(str(answer))
+
+    def _in_a_system(self, known: Known) -> z3.CheckSatResult:
+        """Of what is possible: is it so in a finite system, too?"""
+        if not self._pointers or self.world.servers:
+            return z3.sat
+        known.solver.add(known.view.closed(self._pointers))
+        return z3.sat if known.check(CONSTRAINTS) == z3.sat else z3.unknown
 
     @cached_property
     def _witnesses(self) -> tuple[Term, ...]:
@@ -342,14 +406,34 @@ class Induction:
         failing = (existing(claim, [False]) - spoken_of(claim) for claim in claims)
         return sum(map(existing, claims)) + max(failing, default=0)
 
+    @cached_property
+    def _pointers(self) -> tuple[str, ...]:
+        """Variables that give a server of a server."""
+        variables = self.vocabulary.variables.values()
+        return tuple(each.name for each in variables if each.per_server and each.sort == NODE)
+
+    @cached_property
+    def _followed(self) -> tuple[str, ...]:
+        """Those by which somebody asks for a variable of the server that they give."""
+        if not self._pointers:
+            return ()
+        steps = [step for each in self.transitions for step in (each.step.guard, each.step.effect)]
+        said = [expr for step in steps for expr in step.values()] + [each.claim for each in self.lemmas]
+        asked = [part.args[0] for expr in said for part in expr.walk() if part.op == "field"]
+        there = {part.name for owner in asked for part in owner.walk() if part.op == "field"}
+        return tuple(name for name in self._pointers if name in there)
+
     def _state(self, unnamed: int) -> _State:
         """A state of which nothing is known, with every server that can matter in its universe."""
         if unnamed not in self._states:
             view = self.world.view(self.vocabulary)
-            holders = [view.shared[v.name] for v in self.vocabulary.variables.values() if v.sort == NODE]
+            variables = self.vocabulary.variables.values()
+            holders = [view.shared[v.name] for v in variables if v.sort == NODE and not v.per_server]
             others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
             terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
             view = replace(view, universe=terms).binding(SELF.name, self._actor)
+            if not self.world.servers:
+                view = replace(view, universe=view.reaching(self._followed))
             constrained = [z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()]
             self._states[unnamed] = _State(view, constrained)
         return self._states[unnamed]
@@ -384,14 +468,14 @@ class Induction:
         refuted_before = len(self._refuted)
         decided = self._decide_now(known, transition, lemma, goal)
         if lemma is not None:
-            self._before_this[_step(transition), lemma.name] = decided, self._refuted[refuted_before:]
+            self._shared.decided[_step(transition), lemma.name] = decided, self._refuted[refuted_before:]
         return decided
 
     def _decided_before(self, transition: Transition | None, lemma: Lemma) -> Decided | None:
         """What was decided of the lemma for another property."""
-        if (_step(transition), lemma.name) not in self._before_this:
+        if (_step(transition), lemma.name) not in self._shared.decided:
             return None
-        decided, refuted = self._before_this[_step(transition), lemma.name]
+        decided, refuted = self._shared.decided[_step(transition), lemma.name]
         self._refuted += refuted
         return replace(decided, obligation=replace(decided.obligation, seconds=0.0))
 
@@ -407,6 +491,8 @@ class Induction:
             answer = known.check(())
             if answer != z3.unsat:
                 answer = known.check(CONSTRAINTS)
+            if answer == z3.sat:
+                answer = self._in_a_system(known)
             if answer == z3.unsat:
                 core = known.core()
                 needs = _constraints_in(core)

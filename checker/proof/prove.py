@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from types import MappingProxyType, TracebackType
 
+from ...model.language.smt import Unsaid
 from ...model.language.variant import Variant
 from ...specs.assumptions import Assumption, assumption
 from ...specs.constraints import Constraint
@@ -24,6 +25,7 @@ from ...specs.properties import Property
 from ..interruption import deferred, noted
 from ..run import Run
 from . import houdini
+from .beside import Beside
 from .counterexample import Counterexample
 from .induct import SOLVER, VERSION, Before, Induction, Obligation
 from .runs import Looked, Runs
@@ -177,13 +179,17 @@ class _Proofs:
         self._assumptions = [assumption(name) for name in assume]
         self._runs = Runs(fence.name, self._assumptions, nodes, self._dropped)
         self._before: Before = {}
+        self._beside = Beside()
 
     def begin(self, wanted: Sequence[Property | Liveness]) -> None:
         """Look for runs, for whatever the lemmas leave in doubt."""
+        of_safety = [prop for prop in wanted if not isinstance(prop, Liveness)]
         with suppress(KeyboardInterrupt):  # it is noted, so that whoever comes next heeds it
-            self._runs.seek(
-                [prop for prop in wanted if not isinstance(prop, Liveness) and self._is_in_doubt(prop)]
-            )
+            in_doubt = [prop for prop in of_safety if self._is_in_doubt(prop)]
+            self._runs.seek(in_doubt)
+            if self._given is None:
+                sure = [self._made(prop) for prop in of_safety if prop not in in_doubt]
+                self._beside.begin(self._fence.name, sure, self._nodes, self._dropped)
 
     def __enter__(self) -> _Proofs:
         return self
@@ -192,11 +198,19 @@ class _Proofs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._runs.close()
+        self._beside.close()
+
+    def _made(self, prop: Property) -> Induction:
+        return Induction(
+            *(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given, self._before)
+        )
 
     def _is_in_doubt(self, prop: Property) -> bool:
         with suppress(Exception):  # its proof meets the same fault, and tells it
-            made = Induction(self._fence, prop, self._assumptions, self._nodes, self._dropped, self._given)
-            return made.is_in_doubt()
+            try:
+                return self._made(prop).is_in_doubt()
+            except Unsaid:
+                return True
         return False
 
     def proof(self, prop: Property | Liveness, progress: ProgressFunction | None) -> Proof:
@@ -214,6 +228,9 @@ class _Proofs:
             self._given,
         )
         try:
+            told = self._beside.proof(prop)
+            if told is not None:
+                return replace(told.whole(attempt.induction), seconds=time.monotonic() - attempt.began)
             return attempt.result(progress)
         except KeyboardInterrupt:
             return attempt.interrupted()
@@ -230,6 +247,19 @@ class _Proofs:
             0.0,
             note="interrupted before it began",
         )
+
+
+def proved(
+    fence: Variant,
+    prop: Property,
+    assumptions: Sequence[Assumption],
+    nodes: int | None,
+    dropped: tuple[tuple[str, str], ...],
+    before: Before,
+) -> Proof | None:
+    """A proof from the lemmas that there are; None: they prove nothing."""
+    attempt = _Attempt(fence, prop, assumptions, nodes, dropped, Runs(fence.name), before)
+    return attempt.proved()
 
 
 class _Overtaken(Exception):
@@ -266,12 +296,19 @@ class _Attempt:
         )
         self.obligations.clear()
 
+    def proved(self) -> Proof | None:
+        """What is proved from the lemmas that there are."""
+        return self._proved() if self._decided(None) else None
+
     def result(self, progress: ProgressFunction | None) -> Proof:
         """Decide all of it."""
         self.began = time.monotonic()
-        if self._decided(progress):
-            self.runs.forget(self.prop)
-            return self._proved()
+        try:
+            if self._decided(progress):
+                self.runs.forget(self.prop)
+                return self._proved()
+        except Unsaid as error:
+            return self._unsaid(error)
         taken = [assumed.name for assumed in self.assumptions]
         missing = [f"--assume {name}" for name in enough(self.fence, self.prop.name) if name not in taken]
         hint = f"; to be proved with {' '.join(missing)}" if missing and not self.dropped else ""
@@ -296,15 +333,25 @@ class _Attempt:
         note = f"{run.title}; its first state may be one that no run reaches{hint}"
         return self._proof("unknown", note, run)
 
+    def _unsaid(self, error: Unsaid) -> Proof:
+        """What there is no proof of may still be violated."""
+        self.doing = _LOOKING
+        run = self.runs.few(self.prop)
+        if run is not None:
+            return self._proof("violated", "a run from a first state", run)
+        note = f"there is no proof of what {error}; ask for a number of servers (--nodes 3), or explore"
+        return self._proof("unknown", note + self.runs.trouble)
+
     def _decided(self, progress: ProgressFunction | None) -> bool:
         """Whether every obligation is proved."""
+        total = len(self.induction)
         for decided in self.induction.decide():
             self.obligations.append(decided.obligation)
             if decided.why is not None:
                 self.failures.append(decided.why)
             if progress is not None:
                 name = f"{decided.obligation.transition}: {decided.obligation.lemma}"
-                progress(len(self.obligations), len(self.induction), name)
+                progress(len(self.obligations), total, name)
         return all(obligation.result == "proved" for obligation in self.obligations)
 
     def _found(self, progress: ProgressFunction | None) -> tuple[Proof | None, str]:

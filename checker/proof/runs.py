@@ -62,6 +62,21 @@ class Passed:
     states: int
 
 
+#: of somebody's own: builds, fences, properties
+Files = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+def take(files: Files) -> None:
+    """Let this process know what another one took."""
+    of_builds, of_fences, of_properties = files
+    for file in of_builds:
+        fences.take(file, "build")
+    for file in of_fences:
+        fences.take(file)
+    for asked in of_properties:
+        own.take(asked)
+
+
 #: what a search tells
 Told = Found | Looked | Passed
 
@@ -76,17 +91,11 @@ class Sought:
     assumptions: tuple[str, ...]
     nodes: int | None
     dropped: tuple[tuple[str, str], ...]
-    files: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ((), (), ())
+    files: Files = ((), (), ())
 
     def work(self, watcher: Watcher) -> None:
         """Search in a process of its own, and say what is found."""
-        of_builds, of_fences, of_properties = self.files
-        for file in of_builds:
-            fences.take(file, "build")
-        for file in of_fences:
-            fences.take(file)
-        for asked in of_properties:
-            own.take(asked)
+        take(self.files)
         judged = [properties.named(name) for name in self.properties]
         for each in search(self, judged, watcher.forgotten, lambda: watcher.stopped):
             watcher.send(each)
@@ -261,7 +270,7 @@ class Runs:
         if not judged:
             return
         sought = Sought(self._fence, (*self._sought,), self._assumptions, self._nodes, self._dropped)
-        if fences.is_here(self._fence) or not all(map(_is_known_elsewhere, judged)):
+        if fences.is_here(self._fence) or not all(map(is_known_elsewhere, judged)):
             self._here = search(sought, judged, self._forgotten, noted)
             return
         files = fences.files("build"), fences.files("fence"), own.files()
@@ -352,7 +361,7 @@ class Runs:
             worker.ended()
 
 
-def _is_known_elsewhere(prop: Property) -> bool:
+def is_known_elsewhere(prop: Property) -> bool:
     """Has another process this property by its name?"""
     there = prop.name in properties.NAMES or own.is_from_file(prop.name)
     return there and properties.named(prop.name) is prop

@@ -169,7 +169,13 @@ class _Path:
         def read(name: str, owner: Term) -> Term:
             if name == "skew":
                 return skews.read(name, owner)
-            index = next(i for i, known in enumerate(world.servers) if z3.eq(known, owner))
+            index = next((i for i, known in enumerate(world.servers) if z3.eq(known, owner)), None)
+            if index is None:  # whom a variable names
+                *others, last = world.servers
+                value = read(name, last)
+                for known in others:
+                    value = z3.If(owner == known, read(name, known), value)
+                return value
             if name == "is_tso":
                 return kinds[index]
             if name in self._vocabulary.facts:

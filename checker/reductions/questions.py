@@ -74,6 +74,8 @@ class OpenSystem:
         self._facts = configuration.known.facts
         if any(min(values) < 1 for name, values in self._facts.items() if self._sort(name) != BOOL):
             raise ValueError("a save interval or a lease of nothing")
+        if any(each.per_server and each.sort == NODE for each in self.variables.values()):
+            raise ValueError("not shown where a variable gives a server of a server")
         self._told_apart = [name for name in self._facts if self._sort(name) == BOOL]
         self._somebody = set(zip(*(self._facts[name] for name in self._told_apart), strict=True))
         self.transitions = happening(configuration)

@@ -10,7 +10,8 @@ quantifier is left to a heuristic and every model is a finite system.  Why nothi
   finite reading agrees with the statement whichever way round it is used: in a guard, in a lemma that
   is to fail, in a condition within an effect.  Otherwise it would have to be one of those named already.
 - That there is one *for every* server would take a constant for every constant, without end: refused.
-- No function gives a server of a server, so no other servers occur.
+- Where a variable gives a server of a server (`View.closed`), a model may lead out of the universe: then it
+  is of no finite system, and shows nothing.  What is refuted stays so.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from .vocabulary import Vocabulary
 
 #: a z3 term; z3 has no types of its own to speak of
 Term = Any
+
+
+class Unsaid(ValueError):
+    """What somebody says is not to be said of so many servers, or of any number of them."""
 
 
 @cache
@@ -64,8 +69,10 @@ class World:
         """A value of a sort, from the integer that stands for it everywhere else.
 
         Raises:
-            IndexError: a server by number where servers have none.
+            Unsaid: a server by number where servers have none, or not so many.
         """
+        if sort == NODE and value > len(self.servers):
+            raise Unsaid(f"names server {value}, of {self.nodes or 'any number of'} servers")
         if sort == NODE:
             return self.servers[value - 1] if value else self.nobody
         if sort.members:
@@ -83,16 +90,10 @@ class World:
         return self.constant(f"param {expr.name}", expr.sort)
 
     def view(self, vocabulary: Vocabulary) -> View:
-        """A state of which nothing is known.
-
-        Raises:
-            ValueError: a variable that gives a server of a server.
-        """
+        """A state of which nothing is known."""
         variables = vocabulary.variables.values()
         sorts = {name: fact.sort for name, fact in vocabulary.facts.items()}
         sorts |= {v.name: v.sort for v in variables if v.per_server}
-        if NODE in sorts.values():
-            raise ValueError("a variable that gives a server of a server: then no finite universe is enough")
         fields = {name: z3.Function(name, self.node_sort, self.sort(sort)) for name, sort in sorts.items()}
         shared = {v.name: self.constant(v.name, v.sort) for v in variables if not v.per_server}
         now = self.constant("now", TIME)
@@ -175,6 +176,16 @@ class View:
         for owner in self.universe:
             yield owner != self.world.nobody, self.binding(expr.name, owner).of(expr.args[0])
 
+    def reaching(self, pointers: Sequence[str]) -> tuple[Term, ...]:
+        """The universe, and the servers to which these variables of its servers lead."""
+        return (*self.universe, *(self.read(name, owner) for name in pointers for owner in self.universe))
+
+    def closed(self, pointers: Sequence[str]) -> Term:
+        """That these variables lead to nobody out of the universe."""
+        there = (self.world.nobody, *self.universe)
+        led = (self.read(name, owner) for name in pointers for owner in self.universe)
+        return z3.And([z3.Or([target == owner for owner in there]) for target in led])
+
     def after(self, effect: Mapping[str, Expr], actor: Term) -> View:
         """The state after a step of ``actor`` (bound in this view): what is not listed stays."""
         changed = {name: self.of(value) for name, value in effect.items()}
@@ -210,13 +221,13 @@ def existing(expr: Expr, stated: Collection[bool] = (True,), every: Collection[b
     or either; ``every``: in which of these cases it is said of every server.
 
     Raises:
-        ValueError: it says that there is a server for every server.
+        Unsaid: it says that there is a server for every server.
     """
     match expr.op:
         case "exists" | "forall":
             exists = {case for case in stated if case == (expr.op == "exists")}
             if exists & set(every):
-                raise ValueError(f"says of every server that there is another for it: {expr}")
+                raise Unsaid(f"says of every server that there is another for it: {expr}")
             inner = existing(expr.args[0], stated, {*every, *stated} - exists)
             return bool(exists) + inner
         case "define":

@@ -9,14 +9,18 @@ which it says so.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .expr import Expr, Sort, both, either, parameter, redefined
+from .expr import BOOL, DURATION, Expr, Sort, both, either, parameter, redefined
+from .spoken import Nothing, of_nothing
 from .transition import Build, Kind, Rule, Step, Transition, transition
 from .vocabulary import PerServer, Variable, Vocabulary
+
+#: where what a variant says goes through on its way here
+_PLACES = (__file__, str(Path(__file__).parent.parent / "pd"))
 
 
 class VariantError(ValueError):
@@ -144,16 +148,31 @@ class Variant:
 
     def shared(self, name: str, sort: Sort, initial: int = 0) -> Expr:
         """A variable of its own: one value for the cluster."""
+        self._begins(name, sort, initial)
         self._say("variable", "", name, Variable(name, sort, False, initial))
         return Expr("var", sort, name=name)
 
     def per_server(self, name: str, sort: Sort, initial: int = 0, *, deadline: bool = False) -> PerServer:
         """A variable of its own: one value a server."""
+        self._begins(name, sort, initial)
         self._say("variable", "", name, Variable(name, sort, True, initial, deadline))
         return PerServer(name, sort)
 
+    def _begins(self, name: str, sort: Sort, value: object) -> None:
+        """A first value is a number, as it stands in a literal and in a byte of a state."""
+        least, most = (-128, 127) if sort is DURATION else (0, 255)
+        if sort.members or sort is BOOL:
+            most = max(len(sort.members) - 1, 1)
+        if not isinstance(value, int) or not least <= value <= most:
+            raise VariantError(
+                f"{_caller()}: {name} is a {sort}, and begins as a number from {least} to {most}, "
+                f"not as {value!r}"
+            )
+
     def constant(self, name: str, sort: Sort, value: int) -> Expr:
         """A constant of its own; ``value``: what it is, times in units of the physical part."""
+        if not isinstance(value, int):
+            raise VariantError(f"{_caller()}: the constant {name} is a number, not {value!r}")
         self._say("constant", "", name, (parameter(name, sort), value))
         return parameter(name, sort)
 
@@ -212,7 +231,7 @@ class Variant:
     def vocabulary(self, of: Vocabulary) -> Vocabulary:
         """The variables of a system with its own."""
         for change in self._of("variable"):
-            if change.key[2] in of.variables or change.key[2] in of.facts:
+            if change.key[2] in (*of.variables, *of.facts, "now"):
                 raise VariantError(
                     f"{change.where}: there is a variable {change.key[2]!r} already; choose another name"
                 )
@@ -261,6 +280,30 @@ class Variant:
                 raise KeyError(f"no transition {name!r}; there are: {', '.join(made)}")
             made[name] = made[name].without(label)
         return tuple(made.values())
+
+    def check(self, made: Iterable[Transition], vocabulary: Vocabulary, constants: Collection[str]) -> None:
+        """Whether what it says in these transitions, which are its system's, speaks of what there is;
+        ``constants``: those that a scenario has.
+
+        Raises:
+            VariantError: not so.
+        """
+        for each in made:
+            for nothing in of_nothing(each, vocabulary, {*constants, *self.constants}):
+                raise VariantError(f"{self._place(nothing)} speaks of {nothing.what}")
+            more = each.step.effect.keys() - {"now"}
+            if each.rule.kind is Kind.CLUSTER and more:
+                effect = "effect", each.name, min(more)
+                where = self._place(Nothing("", effect, ""))
+                raise VariantError(f"{where}: nothing but time changes in {each.name}; leave it out")
+
+    def _place(self, nothing: Nothing) -> str:
+        """The line that says it, and of what."""
+        kind, of, name = nothing.of
+        named = (*self._of("definition"), *self._also, *self._either)
+        said = next((change for change in named if change.key[2] == nothing.within), None)
+        said = said or self._changes.get(nothing.of) or self._changes.get(("step", of, ""))
+        return f"{'' if said is None else f'{said.where}: '}{kind} {name!r} of {of}"
 
     def _of(self, *kinds: str) -> Iterator[_Change]:
         return (change for key, change in self._changes.items() if key[0] in kinds)
@@ -370,8 +413,8 @@ def _unknown(change: _Change, kind: str, name: str, there: Iterable[str]) -> Var
 
 
 def _caller() -> str:
-    """The file and the line outside this module that say what is said."""
+    """The file and the line outside this module, and PD's, that say what is said."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename == __file__:
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PLACES):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

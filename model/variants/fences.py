@@ -11,9 +11,10 @@ from typing import Literal
 from ..behaviours import known as behaviours
 from ..builds import known as builds
 from ..language.choice import no_such
+from ..language.expr import Expr
 from ..language.transition import Rule, Transition
 from ..language.variant import Variant, VariantError
-from ..pd import system
+from ..pd import state, system
 from . import (
     check_tso_primary,
     dynamic_8780,
@@ -108,7 +109,7 @@ def add(variant: Variant, what: What = "fence") -> str:
         ValueError: a name that something else has, or a variant that speaks of what is not there.
     """
     _allow(variant.name, "this process", what)
-    system.transitions(variant)  # what it speaks of is there
+    _check(variant)
     _OWN[what][variant.name] = variant, None
     return variant.name
 
@@ -132,9 +133,20 @@ def _take(path: str, what: What) -> str:
     found = own.variant(path, what)
     _allow(found.name, path, what)
     with own.blaming(path):
-        system.transitions(found)  # what it speaks of is there
+        _check(found)
     _OWN[what][found.name] = found, path
     return found.name
+
+
+def _check(variant: Variant) -> None:
+    """What it speaks of is there.
+
+    Raises:
+        VariantError: not so.
+    """
+    ours = (each.name for each in vars(state).values() if isinstance(each, Expr) and each.op == "param")
+    theirs = (name for shipped in SHIPPED.values() for name in shipped.constants)
+    variant.check(system.transitions(variant), system.vocabulary(variant), {*ours, *theirs})
 
 
 def _allow(name: str, path: str, what: What) -> None:

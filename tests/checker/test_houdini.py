@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,11 @@ from tsofence.checker.proof.prove import prove
 from tsofence.checker.run import breaks
 from tsofence.cli import main
 from tsofence.model.language.expr import both, negate
+from tsofence.model.language.transition import SELF
+from tsofence.model.language.variant import Variant
+from tsofence.model.pd import save, system
 from tsofence.model.pd import state as s
-from tsofence.model.pd import system
+from tsofence.model.pd.state import SLOTS
 from tsofence.model.variants import fences
 from tsofence.model.variants.own import OwnError
 from tsofence.specs import candidates, kept, own
@@ -232,3 +235,47 @@ def test_a_guard_that_is_needed_is_not_replaced_by_lemmas() -> None:
     fence = fences.whole(fences.take(str(FENCES / "go_on_from.py")))
     found = prove(fence, named("unique"), dropped=[("load_window", "key is as gone on from")])
     assert found.verdict == "violated"
+
+
+def stands_still() -> str:
+    """A window may be saved that is no longer than that before: off by one."""
+    fence = Variant("stands-still", "a save goes through also where the window stands still")
+    for slot in SLOTS:
+        longer = s.timestamp <= save.new_window(SELF, slot)
+        fence.guard(slot.prefix + "load_window", "window grows", longer)
+    return fences.add(fence)
+
+
+def only_tso_servers_save() -> str:
+    fence = Variant("only-tso-servers-save", "no PD begins a save")
+    fence.guard("sync_begin", "is a TSO server", s.is_tso[SELF])
+    return fences.add(fence)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(
+    ("made", "name", "lemma"),
+    [
+        (stands_still, "window", "save grows, or equal"),
+        (only_tso_servers_save, "single-writer", "no PD has stage read"),
+    ],
+)
+def test_what_others_say_of_no_fence_is_found(made: Callable[[], str], name: str, lemma: str) -> None:
+    found = houdini.find(fences.whole(made()), named(name))
+    assert found is not None
+    assert lemma in names(found)
+    whole, prop = fences.whole(made()), named(name)
+    decided = Induction(whole, prop, given=found).decide()
+    assert {each.obligation.result for each in decided} == {"proved"}
+    fewer = Induction(whole, prop, given=[each for each in found if each.name != lemma]).decide()
+    assert any(each.obligation.result != "proved" for each in fewer)
+
+
+def test_weaker_lemmas_follow_and_nevers_are_of_one_value() -> None:
+    grows = lemmas(OFF, "key-monotone")
+    (weaker,) = candidates.weaker(grows)
+    assert not list(candidates.weaker([weaker]))
+    assert not list(candidates.weaker([Lemma("nothing", "", s.noted)]))
+    there = {each.name for each in candidates.nevers(system.vocabulary(OFF))}
+    assert {"no PD has role down", "no TSO server has promoted true"} <= there
+    assert not any("skew" in name or "is_tso" in name for name in there)

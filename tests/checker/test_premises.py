@@ -17,12 +17,14 @@ from tsofence.checker.proof import induct, runs
 from tsofence.checker.proof import prove as proving
 from tsofence.checker.proof.induct import Induction
 from tsofence.checker.proof.prove import Proof, prove, prove_all
+from tsofence.checker.proof.witness import confirm, step_of
 from tsofence.checker.run import Run
 from tsofence.checker.search.explore import explore
 from tsofence.checker.search.findings import Exploration
 from tsofence.model.language.expr import (
     FALSE,
     NOBODY,
+    NODE,
     TRUE,
     Expr,
     both,
@@ -32,10 +34,14 @@ from tsofence.model.language.expr import (
     implies,
     ite,
     negate,
+    server,
 )
 from tsofence.model.language.fold import Known, fold
 from tsofence.model.language.smt import World, negated
 from tsofence.model.language.transition import Kind, Step, Transition, transition
+from tsofence.model.language.variant import Variant
+from tsofence.model.language.vocabulary import PerServer
+from tsofence.model.pd import save
 from tsofence.model.pd import state as s
 from tsofence.model.variants import fences
 from tsofence.specs import assumptions, lemmas
@@ -259,6 +265,67 @@ def test_a_server_for_every_server_is_refused() -> None:
         list(found.decide())
 
 
+def step(name: str, of: Induction) -> Transition:
+    return next(each for each in of.transitions if each.name == name)
+
+
+def followed() -> Variant:
+    """A fence in which a server remembers another: whoever leads as it finds its own election key."""
+    fence = Variant("followed", "a save compares the leader key with what it found")
+    follows = fence.per_server("follows", NODE)
+    fence.effect("find_own_key", {"follows": s.leader})
+    save.compare(fence, "as found", lambda n, slot: s.leader == follows[n], slots=[s.OWN])
+    return fences.whole(fences.add(fence))
+
+
+def test_a_server_that_remembers_a_server() -> None:
+    fence = followed()
+    assert prove(fence, named("key-monotone")).verdict == "proved"
+    follows = PerServer("follows", NODE)
+    alone = Lemma("nobody is followed", "", forall(lambda a: follows[a] == NOBODY, "a"))
+    found = Induction(fence, named("key-monotone"), given=[alone])
+    (failed,) = found.decide_step(step("find_own_key", found), [found.lemmas[0]])
+    assert failed.why is not None
+    run = step_of(failed.why, fence.name, found.prop, ())
+    confirm(run, found.lemmas, alone, found.prop)
+
+
+def test_what_only_an_endless_chain_meets_is_left_open() -> None:
+    """Each follows another of a lower clock: z3 has models of it, but none is a finite system."""
+    fence = followed()
+    follows = PerServer("follows", NODE)
+    chain = forall(lambda a: both(follows[a] != NOBODY, s.skew[follows[a]] < s.skew[a]), "a")
+    found = Induction(fence, named("key-monotone"), given=[Lemma("further down", "", chain)])
+    (left_open,) = found.decide_step(step("clock_jump", found), [found.lemmas[0]])
+    assert (left_open.obligation.result, left_open.why) == ("unknown", None)
+    assert found.is_tested() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (lambda n: n == server(1), "names server 1, of any number of servers"),
+        (
+            lambda n: forall(lambda a: exists(lambda b: a != b, "b"), "a"),
+            "says of every server that there is",
+        ),
+    ],
+)
+def test_what_cannot_be_said_of_any_number_of_servers_is_unknown(
+    said: Callable[[Expr], Expr], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No fault: a reason, and a run where there is one."""
+    fence = Variant("numbered", "a save needs what no proof can speak of")
+    save.compare(fence, "this", lambda n, slot: said(n))
+    whole = fences.whole(fences.add(fence))
+    monkeypatch.setattr(runs.Runs, "few", lambda self, prop: None)
+    found = prove(whole, named("key-monotone"))
+    assert found.verdict == "unknown"
+    assert why in found.note
+    assert "--nodes 3" in found.note
+    assert prove(whole, named("key-monotone"), nodes=2).verdict == "proved"
+
+
 # --- what z3 does not tell ---------------------------------------------------------------------------------
 
 
@@ -369,7 +436,7 @@ def test_ctrl_c_while_a_run_is_looked_for_here(monkeypatch: pytest.MonkeyPatch) 
         signal.raise_signal(signal.SIGINT)
         return explore(*args, **options)
 
-    monkeypatch.setattr(runs, "_is_known_elsewhere", lambda prop: False)
+    monkeypatch.setattr(runs, "is_known_elsewhere", lambda prop: False)
     monkeypatch.setattr(runs, "breaking", lambda *given, **options: {})
     monkeypatch.setattr(runs, "explore", interrupted)
     (found,) = prove_all([(OFF, named("single-writer"))])

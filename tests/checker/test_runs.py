@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from rich.console import Console
 
 from tsofence.checker.processes.matrix import SearchFault
 from tsofence.checker.processes.worker import Worker
-from tsofence.checker.proof import known, runs, ship
+from tsofence.checker.proof import beside, known, runs, ship
 from tsofence.checker.proof import prove as proving
+from tsofence.checker.proof.beside import Beside, Plain
 from tsofence.checker.proof.induct import Before, Induction
 from tsofence.checker.proof.known import breaking
 from tsofence.checker.proof.prove import Proof, prove, prove_all
@@ -279,3 +281,46 @@ def test_what_stays_unknown_says_how_far_it_was_looked(monkeypatch: pytest.Monke
 
 def test_what_is_decided_does_not_say_how_far_it_was_looked() -> None:
     assert prove(OFF, named("real-time")).looked == ()
+
+
+def told_beside(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
+    """Which properties another process proves, where any is worth one."""
+    told: dict[str, bool] = {}
+    ask = Beside.proof
+
+    def asked(self: Beside, prop: Property) -> Plain | None:
+        plain = ask(self, prop)
+        told[prop.name] = plain is not None
+        return plain
+
+    monkeypatch.setattr(Beside, "proof", asked)
+    monkeypatch.setattr(beside, "WORTH", 0)
+    monkeypatch.setattr(beside, "cores", lambda: 2)
+    return told
+
+
+def both_of(fence: Variant, dropped: Sequence[tuple[str, str]] = ()) -> list[Proof]:
+    found = prove_all([(fence, named(name)) for name in ("key-monotone", "window")], dropped=dropped)
+    plain = [[replace(each, seconds=0.0) for each in proof.obligations] for proof in found]
+    return [replace(p, seconds=0.0, obligations=(*each,)) for p, each in zip(found, plain, strict=True)]
+
+
+def test_what_another_process_proves_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = both_of(OFF)
+    told = told_beside(monkeypatch)
+    shared = both_of(OFF)
+    assert told == {"key-monotone": False, "window": True}
+    for one, other in zip(alone, shared, strict=True):
+        assert [each.name for each in one.lemmas] == [each.name for each in other.lemmas]
+        assert one.constraints == other.constraints
+        assert replace(one, lemmas=()) == replace(other, lemmas=())
+    assert [proof.verdict for proof in shared] == ["proved", "proved"]
+
+
+def test_another_system_of_that_name_is_proved_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process knows by a name need not be what was asked about."""
+    mine = Variant("off", "another")
+    mine.guard("grant", "never", FALSE)
+    told = told_beside(monkeypatch)
+    assert [proof.verdict for proof in both_of(mine)] == ["proved", "vacuous"]
+    assert told == {"key-monotone": False, "window": False}

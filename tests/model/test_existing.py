@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -90,8 +91,18 @@ def test_without_its_constant_it_does_not() -> None:
     assert existing(negate(other), [True, False]) == 1
 
 
-def test_a_server_of_a_server_is_refused() -> None:
+def test_a_server_of_a_server_may_lead_out_of_the_universe() -> None:
+    """Then a model is of no finite system: it is told from one that is."""
     vocabulary = Vocabulary()
     vocabulary.per_server("follows", SELF.sort)
-    with pytest.raises(ValueError, match="a server of a server"):
-        World().view(vocabulary)
+    world = World()
+    one = world.constant("one", SELF.sort)
+    view = replace(world.view(vocabulary), universe=(one,))
+    reached = replace(view, universe=view.reaching(["follows"]))
+    first, second = reached.universe
+    assert z3.eq(second, view.read("follows", first))
+    solver = z3.Solver()
+    solver.add(z3.Distinct(world.nobody, first, second, view.read("follows", second)))
+    assert solver.check() == z3.sat
+    solver.add(reached.closed(["follows"]))
+    assert solver.check() == z3.unsat

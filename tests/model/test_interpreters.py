@@ -186,8 +186,10 @@ def test_only_distances_of_times_matter(fence: str, state: tuple[int, ...], inpu
 
 
 def test_any_number_of_servers_has_none_by_number() -> None:
-    with pytest.raises(IndexError):
+    with pytest.raises(smt.Unsaid, match="names server 1, of any number of servers"):
         smt.World().literal(NODE, 1)
+    with pytest.raises(smt.Unsaid, match="names server 3, of 2 servers"):
+        smt.World(2).literal(NODE, 3)
 
 
 def test_quantifiers_range_over_the_servers() -> None:
