@@ -94,16 +94,28 @@ def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -
 
 def _of_saves(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
     """The readings with which servers began the saves that can only be theirs."""
-    before = 0
+    before, at = 0, 0  # what the key held, and since when
     for event, held in zip(trace.keys, holders(trace.keys), strict=True):
         if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
             continue
         window = windows.get(held[0]) if len(held) == 1 else None
-        if window:
+        known = _known(trace, before, at, event.revision)
+        if window and known is not None:
             reading = event.timestamp_ns - window
-            if reading != before + GUARD_NS:  # else it goes on just above what was saved
+            if reading != known + GUARD_NS:  # else it goes on just above what was saved
                 found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
-        before = event.timestamp_ns
+        before, at = event.timestamp_ns, event.revision
+
+
+def _known(trace: Trace, before: int, at: int, revision: int) -> int | None:
+    """What the timestamp key held before a revision, if no other save may have been missed since ``at``."""
+    lost = [gap.last for gap in trace.gaps if at < gap.last and gap.first < revision]
+    if not lost:
+        return before
+    if trace.state is None or not max(lost) <= trace.state.revision < revision:
+        return None
+    held = (event.timestamp_ns for event in trace.state.events if event.key is Key.TIMESTAMP)
+    return next(held, None) or 0
 
 
 def _of_logs(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
