@@ -10,6 +10,8 @@
 | `r75-registered-late` | v7.5.7, API mode: a TSO server that campaigns before it is registered |
 | `r75-saves-beside-its-sync` | v7.5.7: two TSO servers follow each other, clients ask both: an update
   saves beside a campaign's sync |
+| `r85-lease-ran-out` | three PDs and a TSO server of v8.5.7 in API mode, one after the other paused, killed and
+  started anew: the lease of a primary that gets no answer ends seconds before its key is deleted |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.
 """
@@ -33,6 +35,7 @@ def judged(name: str, *properties: str) -> Report:
     [
         ("r85-quiet-recorded", {"release-8.5": True}),
         ("r85-failover-recorded", {"release-8.5": True}),
+        ("r85-lease-ran-out", {"release-8.5": True}),
         ("pr-upgrade-sampled", {"off": False, "check-tso-primary": True}),
         ("master-switch-set-later", {"master-2026-08": True}),
         ("r75-registered-late", {"release-7.5": True}),
