@@ -218,6 +218,8 @@ class Search:
         """The states in which the trace can begin: nothing was ever used, or some history is missing."""
         layout = self._world.machine.layout
         start = self._seen[0].at - LATE_NS if self._seen else 0
+        if self._timeline.late:  # a lease that ends at once has begun to run out before
+            start -= max(map(self._timeline.lease, self._world.servers))
         for given in first_states(self._world, self._timeline):
             state = layout.initial({**given, ("now", 0): max(start, 1)}, {})
             yield Node(state, frozenset(), frozenset(), 0, None, -1, (), ())
