@@ -10,6 +10,10 @@
 | `r75-registered-late` | v7.5.7, API mode: a TSO server that campaigns before it is registered |
 | `r75-saves-beside-its-sync` | v7.5.7: two TSO servers follow each other, clients ask both: an update
   saves beside a campaign's sync |
+| `r85-lease-ran-out` | three PDs and a TSO server of v8.5.7 in API mode, each paused, killed or started
+  anew: the lease of a primary that gets no answer ends seconds before its key is deleted |
+| `pr-begins-paused` | pull 10473's head, API mode: the only PD stands still as `record` begins, and nobody
+  received what etcd wrote as it went on; the log of one of two TSO servers |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.
 """
@@ -33,6 +37,8 @@ def judged(name: str, *properties: str) -> Report:
     [
         ("r85-quiet-recorded", {"release-8.5": True}),
         ("r85-failover-recorded", {"release-8.5": True}),
+        ("r85-lease-ran-out", {"release-8.5": True}),
+        ("pr-begins-paused", {"off": True, "check-tso-primary": True}),
         ("pr-upgrade-sampled", {"off": False, "check-tso-primary": True}),
         ("master-switch-set-later", {"master-2026-08": True}),
         ("r75-registered-late", {"release-7.5": True}),
@@ -55,3 +61,10 @@ def test_what_a_recorder_read_at_first_counts() -> None:
 def test_the_fence_of_the_pull_lets_time_go_back() -> None:
     found = judged("pr-upgrade-sampled", "unique", "real-time")
     assert [(each.verdict, each.count) for each in found.properties] == [("holds", 0), ("violated", 18)]
+
+
+def test_what_a_limit_ended_accuses_nobody() -> None:
+    """Without any log PDs are taken to be in PD service mode, where two saves may be of two servers."""
+    watch = read([RECORDED / "pr-begins-paused" / "etcd.jsonl.gz"])
+    (single_writer,) = replay(watch, ["off"], properties=["single-writer"]).properties
+    assert single_writer.verdict == "unknown"

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.traces.clocks.align import align
 from tsofence.traces.explain.contradictions import contradictions
+from tsofence.traces.sources.observation import Key
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.servers import Servers
 
-from ..planting import Recording, load
+from ..planting import WATCH, Recording, load
 from ..planting_more import log_shifted
 from .test_planted import RECORDINGS
 
@@ -44,3 +46,26 @@ def test_a_client_by_another_clock(seconds: int, tmp_path: Path) -> None:
             call[field] += seconds * 10**9
         lines.append(json.dumps(call).encode() + b"\n")
     assert not denied(Recording({**recording.files, name: lines}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "revision"),
+    [
+        ("master-transfer-small", 26),
+        ("upgrade-unfenced", 22),
+        ("r85-transfer-small", 28),
+        ("tso-failover", 64),
+    ],
+)
+def test_a_first_save_just_above_another_that_nobody_saw(name: str, revision: int, tmp_path: Path) -> None:
+    """It tells nothing of its server's clock: a watch that begins late does not make it one."""
+    recording = load(RECORDINGS / name, clients=True)
+    late = [line for line in recording.files[WATCH] if _told_at(line) >= revision - 2]
+    Recording({**recording.files, WATCH: late}).write(tmp_path)
+    trace = align(read([tmp_path]))
+    assert next(event.revision for event in trace.keys if event.key is Key.TIMESTAMP) == revision
+    assert not trace.clocks.doubtful()
+
+
+def _told_at(line: bytes) -> int:
+    return max((event["kv"]["mod_revision"] for event in json.loads(line)["response"]["Events"]), default=0)

@@ -11,8 +11,6 @@ from itertools import accumulate, chain, combinations, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy
-
 from ..sources.builds import Version
 from ..sources.observation import MAX_NS, NS_PER_MS, Call, KeyEvent, LogEvent, Observation
 from ..sources.offsets import ANYTHING, Clock, Clocks, Span, name
@@ -114,9 +112,8 @@ def _files(trace: Trace) -> dict[ClockId, tuple[str, ...]]:
             found.setdefault(RECORDER, {})[event.where.file] = None
     for line in _lines(trace):
         found.setdefault(("log", line.server), {})[line.where.file] = None
-    for file, rows in trace.calls.by_file():
-        if numpy.any(rows["timed"]):
-            found["client", file] = {file: None}
+    for file in trace.calls.timed_files():
+        found["client", file] = {file: None}
     return {clock: tuple(files) for clock, files in found.items()}
 
 

@@ -21,24 +21,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
-import numpy
-
-from ..sources.calls import Who, granted
+from ..sources.calls import Who
 from ..sources.intervals import GUARD_NS, holders
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.offsets import Span
 from ..sources.servers import Servers, Unclear
-from ..sources.spilling import Rows
 from ..sources.trace import Trace
+from .reached import reached
 
 #: how long most responses, lines and saves take, at most
 QUICK_NS = 20 * NS_PER_MS
 #: how long each of them takes, at most
 _LATE_NS = 1_000 * NS_PER_MS
-#: of a file with more milliseconds than that, some are enough, for each file the same
-_MANY = 4_000
 _TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous one")
 
 ClockId = tuple[str, str]
@@ -61,13 +57,15 @@ def datings(trace: Trace) -> Datings:
     switching = {start.server for start in trace.starts if start.api_mode}
     answering = [_answering(who, servers, switching) for who in trace.calls.who]
     every = {server for server in answering if server}
-    for file, physical, reached in _first_answers(trace):
-        if physical in begun:
-            found["client", file]["revision", begun[physical]] = reached
-    for file, who, physical, low, high in _ticks(trace, begun):
-        clock, server = found["client", file], answering[who]
-        for each in (server,) if server else every or ("",):
-            clock["tick", (each, physical)] = low, high
+    for each in reached(trace.calls, begun):
+        physical, (low, high) = each.physical, each.span
+        if each.first:
+            if physical in begun:
+                found["client", each.file]["revision", begun[physical]] = each.span
+            continue
+        clock, server = found["client", each.file], answering[each.who]
+        for one in (server,) if server else every or ("",):
+            clock["tick", (one, physical)] = low, high
         if server:
             clock["reading", (server, physical)] = low, high
             found["server", server]["reading", (server, physical)] = (
@@ -96,16 +94,28 @@ def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -
 
 def _of_saves(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
     """The readings with which servers began the saves that can only be theirs."""
-    before = 0
+    before, at = 0, 0  # what the key held, and since when
     for event, held in zip(trace.keys, holders(trace.keys), strict=True):
         if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
             continue
         window = windows.get(held[0]) if len(held) == 1 else None
-        if window:
+        known = _known(trace, before, at, event.revision)
+        if window and known is not None:
             reading = event.timestamp_ns - window
-            if reading != before + GUARD_NS:  # else it goes on just above what was saved
+            if reading != known + GUARD_NS:  # else it goes on just above what was saved
                 found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
-        before = event.timestamp_ns
+        before, at = event.timestamp_ns, event.revision
+
+
+def _known(trace: Trace, before: int, at: int, revision: int) -> int | None:
+    """What the timestamp key held before a revision, if no other save may have been missed since ``at``."""
+    lost = [gap.last for gap in trace.gaps if at < gap.last and gap.first < revision]
+    if not lost:
+        return before
+    if trace.state is None or not max(lost) <= trace.state.revision < revision:
+        return None
+    held = (event.timestamp_ns for event in trace.state.events if event.key is Key.TIMESTAMP)
+    return next(held, None) or 0
 
 
 def _of_logs(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
@@ -194,65 +204,6 @@ def _saved(keys: tuple[KeyEvent, ...]) -> dict[int, int]:
         if event.key is Key.TIMESTAMP and event.timestamp_ns:
             revisions[event.timestamp_ns // NS_PER_MS].append(event.revision)
     return {value: found[0] for value, found in revisions.items() if len(found) == 1}
-
-
-def _ticks(trace: Trace, wanted: Collection[int]) -> Iterator[tuple[str, int, int, int, int]]:
-    """By file and who asked a physical part, and between which readings of its clock a memory reached it."""
-    many: defaultdict[str, int] = defaultdict(int)
-    for file, before, _ in _steps_up(trace):
-        many[file] += len(before)
-    told: set[tuple[str, int]] = set()
-    for file, before, after in _steps_up(trace):
-        every = -(-many[file] // _MANY)
-        reached = after["physical"]
-        some = reached % every == 0
-        some |= numpy.isin(reached, numpy.array([*wanted], numpy.int64))
-        for one, other in zip(before[some], after[some], strict=True):
-            physical = int(other["physical"])
-            if (file, physical) not in told:
-                told.add((file, physical))
-                yield file, int(other["who"]), physical, int(one["start"]), int(other["end"])
-
-
-def _steps_up(trace: Trace) -> Iterator[tuple[str, Rows, Rows]]:
-    """By file, by who asked and by start, the answers before such as got a greater physical part, and these.
-
-    What another server gave before says nothing of what this one had in memory.
-    """
-    last: dict[str, Rows] = {}
-    for file, of_file in trace.calls.by_file():
-        rows = of_file[granted(of_file) & (of_file["timed"] != 0)]
-        if file in last:
-            rows = numpy.concatenate((last[file], rows))
-        rows = rows[numpy.argsort(rows["who"], kind="stable")]
-        same = rows["who"][1:] == rows["who"][:-1]
-        up = numpy.flatnonzero(same & (rows["physical"][1:] > rows["physical"][:-1]))
-        last[file] = rows[numpy.append(~same, True)] if len(rows) else rows
-        if len(up):
-            yield file, rows[up], rows[up + 1]
-
-
-def _first_answers(trace: Trace) -> Iterator[tuple[str, int, Span]]:
-    """By file the physical part that each who asks got first, and when a memory reached it.
-
-    That was before the call ended, and not long before calls failed for the last time.
-    """
-    answered: set[tuple[str, int]] = set()
-    failed: defaultdict[tuple[str, int], int] = defaultdict(int)
-    for file, of_file in trace.calls.by_file():
-        timed = of_file[of_file["timed"] != 0]
-        for who in numpy.unique(timed["who"]).tolist():
-            if (file, who) in answered:
-                continue
-            rows = timed[timed["who"] == who]
-            got = numpy.flatnonzero(granted(rows))
-            first = int(got[0]) if len(got) else len(rows)
-            if first:
-                failed[file, who] = int(rows["start"][first - 1])
-            if first < len(rows):
-                answered.add((file, who))
-                since = failed[file, who] - _LATE_NS if failed[file, who] else 0
-                yield file, int(rows["physical"][first]), (since, int(rows["end"][first]))
 
 
 def met(one: dict[Event, Span], other: dict[Event, Span]) -> Iterator[Span]:

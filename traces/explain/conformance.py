@@ -20,6 +20,7 @@ from ..sources.observation import Key, KeyEvent, LogEvent, Where
 from .impossible import Impossible, has_step, impossible
 from .search import (
     FEW_DETOURS,
+    FEW_FOR_EACH,
     LEAST_DETOURS,
     MAX_BYTES,
     MAX_DETOURS,
@@ -283,7 +284,8 @@ def _budget(order: Timeline, stage: Stage) -> int:
     if _lacks_lines(order, stage):
         return LEAST_DETOURS
     open_ = not order.watched or order.gap_text or order.window_assumed or order.begins
-    return FEW_DETOURS if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
+    few = min(FEW_DETOURS + FEW_FOR_EACH * len(stage.seen), MAX_DETOURS)
+    return few if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
 
 
 def _lacks_lines(order: Timeline, stage: Stage) -> bool:

@@ -31,7 +31,8 @@ def judged_on_explanations(
     may have done what no explanation needs, and so may what is told in files that are ``unread``.
 
     Where it conforms to none, what was explained before they stopped counts all the same, for what is broken
-    stays broken; under fences whose verdict is unknown first.
+    stays broken; under fences whose verdict is unknown first. Where a limit stopped one, others may not
+    break it.
     """
     fitting = [each for each in tried if each.verdict.conforms]
     open_ = [each for each in tried if each.verdict.conforms is None and each.outcome]
@@ -54,6 +55,8 @@ def judged_on_explanations(
         return Judgement(name, "unknown", note="no fence explains the trace to its end")
     if breaking < len(ends):
         return Judgement(name, "unknown", note="broken in some explanations, not in others")
+    if not fitting and not all(each.outcome.complete for each in judged if each.outcome):
+        return Judgement(name, "unknown", note="broken in what was found, but a limit ended the search")
     for each in judged:
         if each.stage and each.outcome:
             return _violation(name, order, each.stage, each.outcome.explanations[0], witnesses)

@@ -49,6 +49,11 @@ from .steps import (
 from .timeline import Timeline
 
 
+def lapsed(line: LogEvent) -> bool:
+    """Whether the server says that the lease of its election key has ended."""
+    return line.step is LogStep.STEP_DOWN and "lease has expired" in line.text
+
+
 class Proposals:
     """The proposals for the observations of one timeline."""
 
@@ -85,9 +90,10 @@ class Proposals:
             case KeyEvent() as event if event.key is Key.TIMESTAMP and event.timestamp_ns:
                 yield from try_.begun_early(draft, event.timestamp_ns)
             case KeyEvent() as event if event.key in (Key.LEADER, Key.PRIMARY) and not event.put:
-                yield from try_.lapsing(draft, event)
-                if late:
-                    yield from try_.lapsing(draft, event, late=True)
+                holder = draft.get("primary" if event.key is Key.PRIMARY else "leader")
+                yield from try_.lapsing(draft, holder, late=late)
+            case LogEvent() as line if lapsed(line):
+                yield from try_.lapsing(draft, seen.server, late=late)
             case LogEvent() as line if line.refusal:
                 yield from try_.refused_early(draft, line)
             case Granted(call, sent_on):
@@ -129,14 +135,14 @@ class _Try(Hidden):
             if d.now <= self._latest and self._etcd_answers(d) and d.do("lease_runs_out", n, seen=True):
                 yield d
 
-    def lapsing(self, draft: Draft, event: KeyEvent, *, late: bool = False) -> Iterator[Draft]:
-        """The holder of the key that will go stops to keep its lease alive; ``late``: at the last moment."""
-        n = draft.get("primary" if event.key is Key.PRIMARY else "leader")
-        d = draft.copy()
-        if n and late and self._latest < FOREVER:
-            d.wait(self._latest - self._timeline.lease(n))
-        if n and d.serving(n) and d.get("lease", n) == KEPT and d.do("keepalive_stops", n):
-            yield d
+    def lapsing(self, draft: Draft, n: int, *, late: bool) -> Iterator[Draft]:
+        """A leader, if there is one, stops to keep its lease alive; ``late``: at the last moment, too."""
+        at_last = [self._latest - self._timeline.lease(n)] if n and late and self._latest < FOREVER else []
+        for moment in (0, *at_last):
+            d = draft.copy()
+            d.wait(moment)
+            if n and d.serving(n) and d.get("lease", n) == KEPT and d.do("keepalive_stops", n):
+                yield d
 
     # --- who is registered, who is to be primary -------------------------------------------------
 

@@ -14,13 +14,13 @@ from bisect import bisect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import count, islice, product
+from itertools import chain, count, islice, product
 
 from ...checker.run import Move
-from ..sources.observation import Key
+from ..sources.observation import Key, LogEvent
 from .begins import held_before
 from .impossible import has_step, unanswered
-from .proposals import Proposals
+from .proposals import Proposals, lapsed
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import KEPT, LEADER, LISTED, RUNNING, Draft, Refusal, State, World
 from .timeline import Timeline
@@ -33,8 +33,8 @@ ONE_IS_ENOUGH = 4
 MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown
 MAX_DETOURS = 50_000
-#: the same where not finding an explanation would decide nothing
-FEW_DETOURS = 1_000
+#: the same where not finding an explanation would decide nothing, and so many more for each observation
+FEW_DETOURS, FEW_FOR_EACH = 1_000, 10
 #: the same where whatever is found changes no verdict
 LEAST_DETOURS = 200
 #: what all searches of a replay may keep, in bytes, about
@@ -44,6 +44,7 @@ _ENOUGH = 64  # explanations found on a detour
 _FEW = 8  # observations that may have been made in another order
 _SURPRISING = 2  # what is that much less likely may be explained by another order
 _AHEAD = 3  # observations of a stream whose steps may have begun
+_PATIENCE = 4  # how much longer than for any explanation the least surprising is looked for
 #: how far a detour goes back, and whether it tries wide proposals
 _DETOURS = ((_FEW, False), (64, False), (8, True), (64, True), (512, True), (FOREVER, True))
 
@@ -136,6 +137,7 @@ class Search:
         slots = world.slots
         self._now = slots["now", 0]
         self._leases = [(slots["lease", n], slots["lease_end", n]) for n in world.servers]
+        self._ended = _ended(timeline, seen)
         self._ends = sorted({*world.denied.values(), *world.steady.values()})
         self._room = memory // (_NODE + _VALUE * len(world.machine.layout.slots))
         self._complete = True
@@ -151,6 +153,7 @@ class Search:
         stuck = narrowed = False
         try:
             for index in range(len(self._seen)):
+                layer = self._lapsing(layer, index)
                 self._keep(layer)
                 if self._nodes + index > self._room:
                     self._complete = False
@@ -177,6 +180,16 @@ class Search:
         refused = self._refusals(found, reached) if stuck else ()
         complete = self._complete and not narrowed
         return Outcome(tuple(found), reached, stuck, complete, self._interrupted, refused, self._steps)
+
+    def _lapsing(self, layer: Layer, index: int) -> Layer:
+        """The same, and those in which a lease begins to run out that has ended when a log says so."""
+        more = (
+            node.after(draft, index, node.extra)
+            for goal in self._ended.get(index, ())
+            for node in layer.values()
+            for draft in self._proposals.prepare(Draft(self._world, node.state), self._seen[goal], late=True)
+        )
+        return _layer(chain(layer.values(), more), self._room) if index in self._ended else layer
 
     def _may_be_found(self, index: int) -> bool:
         """Whether another order, or wider proposals, may explain what nothing explains so far."""
@@ -206,6 +219,8 @@ class Search:
         """The states in which the trace can begin: nothing was ever used, or some history is missing."""
         layout = self._world.machine.layout
         start = self._seen[0].at - LATE_NS if self._seen else 0
+        if self._timeline.late:  # a lease that ends at once has begun to run out before
+            start -= max(map(self._timeline.lease, self._world.servers))
         for given in first_states(self._world, self._timeline):
             state = layout.initial({**given, ("now", 0): max(start, 1)}, {})
             yield Node(state, frozenset(), frozenset(), 0, None, -1, (), ())
@@ -240,19 +255,25 @@ class Search:
             if start < self._oldest:
                 self._complete = False
                 return {}
-            found = {}
-            if not wide or self._is_any(start, goal, known):
-                found = self._distinct(self._orders(start, goal, wide))
+            orders = self._wide(start, goal, known) if wide else self._orders(start, goal, wide)
+            found = self._distinct(orders)
             if found or not self._complete or (wide and not start):
                 return found
         return {}
 
-    def _is_any(self, start: int, goal: int, known: dict[Hashable, int]) -> bool:
-        """Whether there is an explanation of everything up to ``goal``, whichever, or a limit left that open.
+    def _wide(self, start: int, goal: int, known: dict[Hashable, int]) -> Iterator[Node]:
+        """The least surprising explanations of all that there may be; any, where those are far to seek.
 
-        It is asked first: where there is none, to look for the least surprising ones takes longer.
+        Any is looked for first: where there is none, to look for the least surprising takes longer.
         """
-        return any(True for _ in self._orders(start, goal, True, known)) or not self._complete
+        left = self._left
+        anyhow = self._orders(start, goal, True, known)
+        found = next(anyhow, None)
+        if found is None:
+            return
+        patience = _PATIENCE * (left - self._left + _FEW)
+        least = [*self._orders(start, goal, True, most=patience)]
+        yield from least or chain((found,), islice(anyhow, _FEW))
 
     def _other_order(self, goal: int) -> Iterator[Node]:
         """What explains everything up to ``goal``, with the last few observations in any order."""
@@ -261,9 +282,14 @@ class Search:
             yield from self._orders(start, goal, wide=False)
 
     def _orders(
-        self, start: int, goal: int, wide: bool, known: dict[Hashable, int] | None = None
+        self,
+        start: int,
+        goal: int,
+        wide: bool,
+        known: dict[Hashable, int] | None = None,
+        most: int = FOREVER,
     ) -> Iterator[Node]:
-        """Go on from the explanations before ``start`` in every order there may have been.
+        """Go on from the explanations before ``start`` in every order there may have been, so many steps.
 
         The least surprising come first. ``known``, where any will do: from where there is none, from which
         time on; of states that differ by the time alone the earliest is enough, for time goes on from it.
@@ -294,9 +320,12 @@ class Search:
                 found += 1
                 yield replace(node, extra=window.beyond(taken))
                 continue
+            if not most:
+                return
             if not self._left or len(waiting) > self._room:
                 self._complete = False
                 return
+            most -= 1
             self._left -= 1
             self._steps += 1
             for index in window.possible(taken):
@@ -459,6 +488,18 @@ def _as_told(
     """Of what a key may have been at first, 0 if it was not there, that which its first event leaves."""
     there = told.get((key, number))
     return of if there is None or len(of) == 1 else tuple(each for each in of if bool(each) is there)
+
+
+def _ended(timeline: Timeline, seen: Sequence[Seen]) -> dict[int, list[int]]:
+    """By observation the lines that say that a lease has ended which began to run out about then."""
+    found: dict[int, list[int]] = {}
+    for goal, each in enumerate(seen):
+        if isinstance(each.what, LogEvent) and lapsed(each.what):
+            begun = each.latest - timeline.lease(each.server)
+            at = next(index for index, before in enumerate(seen) if before.at >= begun or index == goal)
+            for index in range(max(0, at - _AHEAD), at + 1):
+                found.setdefault(index, []).append(goal)
+    return found
 
 
 def _layer(nodes: Iterable[Node], most: int) -> Layer:

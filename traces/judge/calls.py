@@ -274,12 +274,12 @@ def _highest(rows: Rows) -> Rows:
     """By group and end, those that got a higher timestamp than all of the group that had ended before."""
     end, group, last = (rows[name].copy() for name in ("end", "group", "last"))
     order = np.lexsort((end, group)) if group.any() else np.argsort(end, kind="stable")
-    rows, last = rows[order], last[order]
+    last = last[order]
     within_group = last
     if group.any():  # by the rank of what they got, which leaves room for the group
         within_group = group[order] << 32 | np.searchsorted(np.sort(last), last)
     highest = np.maximum.accumulate(within_group)
-    higher: Rows = rows[np.append([True], within_group[1:] > highest[:-1])]
+    higher: Rows = rows[order[np.append([True], within_group[1:] > highest[:-1])]]
     return higher
 
 

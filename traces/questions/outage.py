@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..sources.calls import ROW, granted
+from ..sources.calls import granted
 from ..sources.observation import Key, LogEvent, Refusal, Service, Where
 from ..sources.spilling import Sorted
 from ..sources.trace import Trace
@@ -17,6 +17,8 @@ from .terms import Term, Terms
 QUESTION = "why was there no timestamp?"
 #: what is shorter is an election as it should be
 _LONG_NS = 1_000_000_000
+#: when a call ended, whether it got a timestamp, and where it stands among all calls
+_END = np.dtype([(name, np.int64) for name in ("end", "got", "at")])
 
 
 def why_none(trace: Trace, terms: Terms) -> Answer:
@@ -153,18 +155,23 @@ def _unanswered(trace: Trace, terms: Terms) -> Iterator[_Found]:
     """Times in which calls failed and none was answered."""
     if trace.calls.unended:
         return
-    by_end = Sorted(ROW, "end")
+    by_end = Sorted(_END, "end")
+    begin = 0
     for rows in trace.calls.chunks():
-        by_end.add(rows[rows["timed"] != 0])
-    last, last_failed, failed = np.empty(0, ROW), np.empty(0, np.int64), 0
-    for rows in by_end:
-        got = granted(rows)
+        timed = np.flatnonzero(rows["timed"] != 0)
+        ends = np.empty(len(timed), _END)
+        ends["end"], ends["got"], ends["at"] = rows["end"][timed], granted(rows)[timed], timed + begin
+        by_end.add(ends)
+        begin += len(rows)
+    last, last_failed, failed = np.empty(0, _END), np.empty(0, np.int64), 0
+    for ends in by_end:
+        got = ends["got"] != 0
         failures = failed + np.cumsum(~got)
-        answered = np.concatenate((last, rows[got]))
+        answered = np.concatenate((last, ends[got]))
         failed_before = np.concatenate((last_failed, failures[got]))
         waited = np.diff(answered["end"])
         for at in np.flatnonzero((waited >= _LONG_NS) & (np.diff(failed_before) > 0)):
-            before, after = (trace.calls.call(answered[each]) for each in (at, at + 1))
+            before, after = (trace.calls[int(answered["at"][each])] for each in (at, at + 1))
             text = (
                 f"for {seconds(int(waited[at]))}, from {clock(before.end_ns)}, no call was answered "
                 f"({failed_before[at + 1] - failed_before[at]} failed)"

@@ -45,6 +45,10 @@ _LINE_BITS = 40
 _SAME = ("end", "physical", "logical", "count", "error")
 #: calls that are read at once, at least
 MANY = 4096
+#: numbers below that have 16 bits
+_FEW = 1 << 16
+#: of so many different ones each is looked for
+_SEVERAL = 32
 _FEWEST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
@@ -55,6 +59,14 @@ class Who(NamedTuple):
     kind: str
     endpoint: str
     worker: int | None
+
+
+class _InAll(NamedTuple):
+    """How many calls tell no end, or no time; by the number of a file, as they come, whether any is timed."""
+
+    unended: int
+    untimed: int
+    files: dict[int, bool]
 
 
 class Numbers(dict[Thing, int]):
@@ -132,14 +144,27 @@ class Calls(Sequence[Call]):
         return iter(self._stored)
 
     @cached_property
+    def _in_all(self) -> _InAll:
+        """What all rows have, counted once."""
+        files: dict[int, bool] = {}
+        unended = untimed = 0
+        for rows in self.chunks():
+            timed = rows["timed"] != 0
+            files |= dict.fromkeys((n for n in as_they_come(rows["file"]) if n not in files), False)
+            files |= dict.fromkeys(as_they_come(rows["file"][timed]), True)
+            unended += int(np.sum(rows["timed"] == ONLY_START))
+            untimed += len(rows) - int(np.sum(timed))
+        return _InAll(unended, untimed, files)
+
+    @property
     def unended(self) -> int:
         """Of how many it is told when they were asked for, and not when they were answered."""
-        return sum(int(np.sum(rows["timed"] == ONLY_START)) for rows in self.chunks())
+        return self._in_all.unended
 
-    @cached_property
+    @property
     def untimed(self) -> int:
         """Of how many it is not told when."""
-        return sum(int(np.sum(rows["timed"] == 0)) for rows in self.chunks())
+        return self._in_all.untimed
 
     def those(self, which: Callable[[Rows], Any]) -> Iterator[Call]:
         """The calls of the rows for which this is true."""
@@ -152,10 +177,11 @@ class Calls(Sequence[Call]):
 
     def files(self) -> list[str]:
         """The files that they are in."""
-        there: set[int] = set()
-        for rows in self.chunks():
-            there.update(np.unique(rows["file"]).tolist())
-        return [file for number, file in enumerate(self.every_file) if number in there]
+        return [self.every_file[number] for number in sorted(self._in_all.files)]
+
+    def timed_files(self) -> list[str]:
+        """The files that tell of a call when it was, as they come by start."""
+        return [self.every_file[number] for number, timed in self._in_all.files.items() if timed]
 
     def nameless(self) -> list[str]:
         """The files that say of no call who asked, or which server: they are called after the file."""
@@ -169,12 +195,6 @@ class Calls(Sequence[Call]):
                 or who.client != default_client(self.every_file[pair >> 32])
             )
         return [file for file in self.files() if self.every_file.index(file) not in named]
-
-    def by_file(self) -> Iterator[tuple[str, Rows]]:
-        """The rows of each file, by start, in pieces."""
-        for rows in self.chunks():
-            for number in as_they_come(rows["file"]):
-                yield self.every_file[number], rows[rows["file"] == number]
 
     def by_line(self) -> Iterator[tuple[str, Rows]]:
         """The lines and ends of the timed rows of each file, by line, in pieces."""
@@ -215,8 +235,7 @@ class Calls(Sequence[Call]):
         """Other rows that stand for the same texts."""
         other = copy(self)
         other._stored = stored
-        for counted in ("untimed", "unended"):
-            vars(other).pop(counted, None)
+        vars(other).pop("_in_all", None)
         return other
 
     def call(self, row: Any) -> Call:
@@ -272,8 +291,8 @@ class Gathering:
 
     def _count(self, rows: Rows) -> None:
         self._rows += len(rows)
-        files, counts = np.unique(rows["file"][granted(rows)], return_counts=True)
-        self._answered.update(dict(zip(files.tolist(), counts.tolist(), strict=True)))
+        counts = np.bincount(rows["file"][granted(rows)])
+        self._answered.update({file: int(counts[file]) for file in np.flatnonzero(counts).tolist()})
 
     @property
     def size(self) -> int:
@@ -371,5 +390,15 @@ def last(rows: Rows) -> Any:
 
 def as_they_come(numbers: Any) -> list[int]:
     """Each of them once."""
+    if len(numbers) and numbers.max() < _FEW and numbers.min() >= 0:  # without sorting
+        found = np.flatnonzero(np.bincount(numbers))
+        if len(found) <= _SEVERAL:
+            return [int(found[at]) for at in np.argsort([np.argmax(numbers == each) for each in found])]
     found, at = np.unique(numbers, return_index=True)
     return [int(number) for number in found[np.argsort(at)]]
+
+
+def by_number(numbers: Any) -> Any:
+    """Where they stand, from the lowest on; equal ones in their order."""
+    few = bool(len(numbers)) and numbers.max() < _FEW and numbers.min() >= 0
+    return np.argsort(numbers.astype(np.uint16) if few else numbers, kind="stable")  # of 16 bits: by digits

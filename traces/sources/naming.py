@@ -112,6 +112,9 @@ class Places:
                 at[url][start.server] = None
         for name, url in trace.addresses.items():
             at[url][name] = None
+        for name, urls in trace.members.items():
+            for url in urls:
+                at[url][name] = None
         self._at = {url: next(iter(names)) for url, names in at.items() if len(names) == 1}
         self._named = {address(url): name for url, name in self._at.items()}
 

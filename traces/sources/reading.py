@@ -20,6 +20,7 @@ from . import (
     etcd,
     groups,
     naming,
+    pdctl,
     pdlog,
     rotated,
     samples,
@@ -53,8 +54,9 @@ class _Gathered:
     watches: list[etcd.Watch]
     logs: list[pdlog.Log]
     calls: Gathering
-    #: by file what it says that is but a state of etcd
+    #: by file what it says that has no history
     states: dict[str, str] = field(default_factory=dict)
+    answers: list[pdctl.Answer] = field(default_factory=list)
     kept: int = 0
 
 
@@ -96,6 +98,9 @@ def read(
     logs = tuple(merge(*(log.events for log in gathered.logs), key=attrgetter("at_ns")))
     starts = tuple(merge(*(log.starts for log in gathered.logs), key=attrgetter("at_ns")))
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
+    if not any(each.release or each.commit for each in versions):  # logs tell it of the time in question
+        versions += tuple(chain.from_iterable(answer.versions for answer in gathered.answers))
+    given = {**pdctl.together(gathered.answers), **(given or {})}
     calls, retold = gathered.calls.once()
     stretches, known_until = _when(gathered.logs)
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
@@ -122,6 +127,7 @@ def read(
         if found is None
         else replace(found, events=tuple(naming.of_key(event, named) for event in found.events)),
         addresses={name: address for address, name in named.items()},
+        members=dict(chain.from_iterable(answer.urls.items() for answer in gathered.answers)),
     )
 
 
@@ -142,7 +148,7 @@ def is_recording(path: Path) -> bool:
     for text in texts([path]):
         with text:
             kind, _ = _recognise(Lines(text, Tally()).ahead())
-        if kind not in (Kind.IGNORED, Kind.SAMPLES, Kind.LEASES):
+        if kind not in (Kind.IGNORED, Kind.SAMPLES, Kind.LEASES, Kind.ANSWER):
             return True
     return False
 
@@ -247,6 +253,12 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
                 state_of_etcd = snapshot.told([line for _, line in peeked])
         elif kind is Kind.LEASES:
             tally.other += sum(1 for _ in lines)
+        elif kind is Kind.ANSWER:
+            answer = pdctl.decode(file, lines, tally)
+            gathered.answers.append(answer)
+            gathered.states[file] = answer.told
+            releases = dict.fromkeys(each.release for each in answer.versions if each.release)
+            told = _Told(len(answer.urls), tuple(answer.urls), tuple(releases))
         gathered.kept = tally.kept
         reasons = ((state_of_etcd,) if state_of_etcd else ()) + tally.reasons
         looks_like = None
@@ -371,6 +383,8 @@ def _kind_of(line: bytes | None) -> Kind:
         return Kind.CLIENT
     if document is not None and _LEASE_FIELDS <= document.keys():
         return Kind.LEASES
+    if pdctl.recognise(document):
+        return Kind.ANSWER
     if document is None or etcd.response(document) is None:
         return Kind.SAMPLES if samples.recognise(line, document) else Kind.IGNORED
     if "recv_unix_ns" in document:

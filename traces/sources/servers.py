@@ -64,7 +64,8 @@ class Servers:
         self._named = {address: name for name, address in trace.addresses.items()}
         # where each host has the same address of its own, that names nobody
         alone = {url: names.pop() for url, names in listening.items() if len(names) == 1}
-        self._endpoints = {**alone, **self._endpoints}
+        members = {address(url): name for name, urls in trace.members.items() for url in urls}
+        self._endpoints = {**members, **alone, **self._endpoints}
         if not pds and not tsos:
             for line in trace.logs:
                 if line.service is not Service.UNKNOWN:

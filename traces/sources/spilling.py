@@ -62,13 +62,14 @@ class Stored:
         """So many rows from there on; fewer at the end."""
         if len(self._new) > 1:
             self._new = [np.concatenate(self._new)]
-        parts = [
-            rows[max(0, begin - self._written) : max(0, begin + size - self._written)] for rows in self._new
-        ]
+        parts = []
         if begin < self._written and self._file:
             self._file.seek(begin * self._dtype.itemsize)
             data = self._file.read(min(size, self._written - begin) * self._dtype.itemsize)
-            parts.insert(0, np.frombuffer(data, self._dtype))
+            parts.append(np.frombuffer(data, self._dtype))
+        if begin + size > self._written:
+            at = slice(max(0, begin - self._written), begin + size - self._written)
+            parts += [rows[at] for rows in self._new]
         if len(parts) == 1:
             return parts[0]
         return np.concatenate(parts) if parts else np.empty(0, self._dtype)

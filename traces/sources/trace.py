@@ -26,6 +26,7 @@ class Kind(Enum):
     SAMPLES = "timestamps"
     CLIENT_LOG = "client log"
     LEASES = "etcd leases"
+    ANSWER = "PD's answer"
     IGNORED = "ignored"
 
 
@@ -103,7 +104,8 @@ class Trace:
     `known_until`, when that was all that was written, as its last line or its recorder tells. `state`: what
     keys held as the watch began, if a recorder read it. `clocks`: what is known of those that wrote its
     times, once they are aligned; else they are taken to agree. `addresses`: those of the TSO servers that are
-    called by name here. `retold`: the calls among `repeated`.
+    called by name here. `retold`: the calls among `repeated`. `members`: the addresses of PDs, where one was
+    asked for them.
     """
 
     sources: tuple[Source, ...]
@@ -124,3 +126,4 @@ class Trace:
     clocks: Clocks = field(default_factory=Clocks)
     addresses: Mapping[str, str] = field(default_factory=dict)
     retold: Retold = field(default_factory=Retold)
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
