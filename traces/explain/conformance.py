@@ -154,7 +154,7 @@ def try_fences(
             never = impossible(world, any_)
             one = _try_one(world, any_, () if stopped else stages, memory, of_this, never)
             if one.verdict.conforms is False and never is None:
-                listening = partial(_listening, name, one, dropped=dropped, memory=memory)
+                listening = partial(_listening, world, one, memory=memory)
                 few = listening(any_, width=ONE_IS_ENOUGH) if world.silent else None
                 # what a few explain needs no other search, nor does what nothing explains at any time
                 if few is None or not few.verdict.conforms:
@@ -194,18 +194,17 @@ def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
 
 
 def _listening(
-    name: str,
+    world: World,
     one: Tried,
     order: Timeline,
     *,
-    dropped: Sequence[tuple[str, str]],
     memory: int,
     width: int = MAX_EXPLANATIONS,
 ) -> Tried:
     """A fence that was refuted tried again, as if lines were missing: from where it was refuted."""
     order = _as_if_lines_were_missing(order)
     stages = [each for each in _stages(order) if one.stage and set(each.kinds) >= set(one.stage.kinds)]
-    return _try_one(World(name, order, dropped), order, stages, memory, _untold, None, width)
+    return _try_one(world.observed(order), order, stages, memory, _untold, None, width)
 
 
 def cut_short(tried: Tried) -> bool:
