@@ -160,9 +160,10 @@ def try_fences(
                 if few is None or not few.verdict.conforms:
                     if (loose := loosened(one)) is not None:
                         one = replace(one, anyhow=listening(loose).verdict.conforms is False)
-                    if few is not None and not one.anyhow and cut_short(few):
+                    if few is not None and one.anyhow is None and cut_short(few):
                         few = listening(any_)
-                if few is not None and not one.anyhow:
+                # what other times leave open is unknown, whatever missing lines would explain
+                if few is not None and not one.anyhow and (one.anyhow is None or not cut_short(few)):
                     one = _by_silence(one, few, order, world.silent)
             if one.verdict.conforms and order.begins:
                 one = _from_what_was_read(one, _try_one(world, order, stages, memory, _untold, never))
