@@ -237,6 +237,15 @@ def test_an_answer_below_every_window_costs_little(
     assert fault <= 3 * clean + 2 * LEAST_DETOURS
 
 
+def test_what_other_times_leave_open_is_not_searched_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is unknown, whatever lines that may be missing would explain."""
+    kind, name = "healthy-client-ahead", "pr-intervals-differ"
+    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
+    assert steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=True) <= 20 * clean
+
+
 def test_where_lines_may_be_missing_few_explanations_are_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

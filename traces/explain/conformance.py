@@ -155,15 +155,16 @@ def try_fences(
             never = impossible(world, any_)
             one = _try_one(world, any_, () if stopped else stages, memory, of_this, never)
             if one.verdict.conforms is False and never is None:
-                listening = partial(_listening, name, one, dropped=dropped, memory=memory)
+                listening = partial(_listening, world, one, memory=memory)
                 few = listening(any_, width=ONE_IS_ENOUGH) if world.silent else None
                 # what a few explain needs no other search, nor does what nothing explains at any time
                 if few is None or not few.verdict.conforms:
                     if (loose := loosened(one)) is not None:
                         one = replace(one, anyhow=listening(loose).verdict.conforms is False)
-                    if few is not None and not one.anyhow and cut_short(few):
+                    if few is not None and one.anyhow is None and cut_short(few):
                         few = listening(any_)
-                if few is not None and not one.anyhow:
+                # what other times leave open is unknown, whatever missing lines would explain
+                if few is not None and not one.anyhow and (one.anyhow is None or not cut_short(few)):
                     one = _by_silence(one, few, order, world.silent)
             if one.verdict.conforms and order.begins:
                 one = _from_what_was_read(one, _try_one(world, order, stages, memory, _untold, never))
@@ -195,18 +196,17 @@ def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
 
 
 def _listening(
-    name: str,
+    world: World,
     one: Tried,
     order: Timeline,
     *,
-    dropped: Sequence[tuple[str, str]],
     memory: int,
     width: int = MAX_EXPLANATIONS,
 ) -> Tried:
     """A fence that was refuted tried again, as if lines were missing: from where it was refuted."""
     order = _as_if_lines_were_missing(order)
     stages = [each for each in _stages(order) if one.stage and set(each.kinds) >= set(one.stage.kinds)]
-    return _try_one(World(name, order, dropped), order, stages, memory, _untold, None, width)
+    return _try_one(world.observed(order), order, stages, memory, _untold, None, width)
 
 
 def cut_short(tried: Tried) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 from ...checker.run import Move
 from ...model.language.instance import Configuration
@@ -99,14 +100,24 @@ class World:
             *(self.slots[name, 0] for name in ("leader", "primary", "expected", "timestamp")),
             *(self.slots["registration", n] for n in self.servers),
         )
+        self._asked = tuple(asked)
+        self._broken_by = {each: properties.named(each).broken_by for each in DEDUCED}
+        self._observe(timeline)
+
+    def _observe(self, timeline: Timeline) -> None:
         self._shown = timeline.shown
         self.denied = timeline.denied
         self.steady = timeline.steady
         self.refused: dict[Refusal, None] = {}
         #: servers whose logs' silence refused a step
         self.silent: set[int] = set()
-        self._asked = tuple(asked)
-        self._broken_by = {each: properties.named(each).broken_by for each in DEDUCED}
+
+    def observed(self, timeline: Timeline) -> World:
+        """The same for other observations of the same servers, with nothing of somebody's own to judge."""
+        other = copy(self)
+        other._asked = ()
+        other._observe(timeline)
+        return other
 
     def surprise(self, name: str, number: int) -> int:
         """How much less likely the step makes an explanation."""
