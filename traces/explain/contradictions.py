@@ -183,7 +183,7 @@ class _Against:
             elif line.step is LogStep.ELECTED and line.revision:
                 campaign = granted is not None and self._one_campaign(granted, line, line.revision)
                 highest = last.revision or 0 if last else 0
-                if line.revision < highest and not self._set_back:
+                if last and line.revision < highest and self._follows(line, last):
                     yield self._denied(line, "campaign", f"it was elected at revision {highest} before")
                 elif last and line.revision == highest and line.at_ns != last.at_ns:
                     denied = f"it was elected at revision {highest} once, as {last.where} tells"
@@ -202,7 +202,7 @@ class _Against:
         if event.server != self._server:
             denied = f"etcd grants each lease once, and shows that the election key of {event.server} had it"
             yield self._denied(line, "campaign", denied)
-        elif told is not None and event.revision <= (told.revision or 0) and not self._set_back:
+        elif told and event.revision <= (told.revision or 0) and self._follows(line, told):
             denied = f"the key that etcd shows at revision {event.revision} had it, before {told.where}"
             yield self._denied(line, "campaign", denied)
 
@@ -212,23 +212,27 @@ class _Against:
         if self._set_back:
             return
         told: list[tuple[int, LogEvent]] = []
-        before: int | None = None  # how many of these were told as the sync began
+        begun: LogEvent | None = None
         for line in self._lines:
-            if line.step is LogStep.SYNC_START and before is None and self._tells_all:
-                before = len(told)
+            if line.step is LogStep.SYNC_START and self._tells_all:
+                begun = begun or line
             elif line.step is LogStep.SERVER_START:
-                before = None
+                begun = None
             revision = self._watch.revision_of(line)
             if revision is None:
                 continue
             of_sync = line.step is LogStep.SYNC_SAVED
-            since = (before or 0) if of_sync else 0
-            later = next((each for each in told if each[0] > revision), None)
-            if later and (told.index(later) < since or line.at_ns > later[1].at_ns + 2 * LATE_NS):
-                denied = f"etcd shows that this was at revision {revision}, before {later[1].where}"
+            later = next((each for at, each in told if at > revision), None)
+            since = begun is not None and later is not None and of_sync and self._follows(begun, later)
+            if later and (since or line.at_ns > later.at_ns + 2 * LATE_NS):
+                denied = f"etcd shows that this was at revision {revision}, before {later.where}"
                 yield self._denied(line, "commit" if of_sync else "campaign", denied)
             told.append((revision, line))
-            before = None if of_sync else before
+            begun = None if of_sync else begun
+
+    def _follows(self, line: LogEvent, other: LogEvent) -> bool:
+        """Whether a line was written after another one, by its place and by its time."""
+        return not self._set_back and line.where.place > other.where.place and line.at_ns > other.at_ns
 
     def _one_campaign(self, granted: LogEvent, elected: LogEvent, revision: int) -> bool:
         """Whether no campaign can have failed between the grant of a lease and an election."""
