@@ -32,7 +32,7 @@ from . import tables
 
 if TYPE_CHECKING:  # these come with z3 and scipy, which take long to import
     from ..checker.graph.states import StateGraph
-    from ..checker.proof.prove import Proof
+    from ..checker.proof.attempt import Proof
 
 #: fences and builds that only this process knows, as they were when something was found under them
 Here = tuple[tuple[Variant, fences.What], ...]

@@ -24,6 +24,7 @@ from rich.text import Text
 from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
+from tsofence.checker.proof.attempt import Proof
 from tsofence.checker.search.explore import ALL_VIOLATED
 from tsofence.checker.search.findings import Exploration, Finding
 from tsofence.model.variants import fences
@@ -102,7 +103,7 @@ def explore_all(*_: object, done: Any, **__: object) -> None:
 
 
 @cache
-def proofs() -> list[prove.Proof]:
+def proofs() -> list[Proof]:
     """One that succeeds, and one that a run stands in the way of; how long they took is left out."""
     asked = [(fences.whole("off"), properties.named(name)) for name in ("window", "single-writer")]
     made = prove.prove_all(asked)
@@ -126,7 +127,7 @@ def replay_once(*args: Any, **options: Any) -> replay.Report:
     return replayed()[0]
 
 
-def proved(*_: object, **__: object) -> Sequence[prove.Proof]:
+def proved(*_: object, **__: object) -> Sequence[Proof]:
     return proofs()
 
 

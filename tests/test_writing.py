@@ -21,6 +21,7 @@ import pytest
 from tsofence import cli
 from tsofence.checker.processes import matrix
 from tsofence.checker.proof import prove
+from tsofence.checker.proof.attempt import Proof
 from tsofence.checker.search.findings import Exploration, Finding
 from tsofence.model.variants import fences
 from tsofence.specs import properties
@@ -88,11 +89,11 @@ def explore_all(*_: object, done: Callable[[Exploration], None], **__: object) -
 
 
 @cache
-def proof(fence: str, prop: str) -> prove.Proof:
+def proof(fence: str, prop: str) -> Proof:
     return prove.prove(fences.parse(fence), properties.named(prop))
 
 
-def prove_all(asked: Sequence[tuple[Any, Any]], **_: object) -> list[prove.Proof]:
+def prove_all(asked: Sequence[tuple[Any, Any]], **_: object) -> list[Proof]:
     return [proof(fence.name, prop.name) for fence, prop in asked]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from ...model.variants import fences
 from ...specs import own, properties
@@ -18,11 +17,9 @@ from ...specs.properties import Property
 from ..interruption import heed
 from ..processes.matrix import cores
 from ..processes.worker import Watcher, Worker
+from .attempt import Proof, proved
 from .induct import Before, Induction
 from .runs import Files, is_known_elsewhere, take
-
-if TYPE_CHECKING:
-    from .prove import Proof
 
 #: obligations of one system from which on a second process is worth its start
 WORTH = 1_500
@@ -45,8 +42,6 @@ class Proving:
 
     def work(self, watcher: Watcher) -> None:
         """Prove one after the other, and tell each as soon as it is decided."""
-        from .prove import proved  # which asks for this
-
         take(self.files)
         before: Before = {}
         assumed = [assumption(name) for name in self.assumptions]

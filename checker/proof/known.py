@@ -22,8 +22,9 @@ from ..interruption import heed
 from ..run import Move, Run, RunError, breaks
 from .witness import met
 
-#: the file beside this one
-FILE = "known.json"
+#: the files beside this one: of what comes with tsofence; of stricter fences (those of docs/own-fence), whose
+#: runs can be taken without them as well: tried where none of the others breaks the property
+FILE, STRICTER = "known.json", "stricter.json"
 
 
 def breaking(
@@ -36,13 +37,14 @@ def breaking(
     runs: Iterable[Run] | None = None,
 ) -> dict[str, Run]:
     """By property a run of this system that breaks it and meets these assumptions, the first of those that
-    are kept (or of ``runs``), the shortest of which are tried first.
+    are kept (or of ``runs``), the shortest of which are tried first; those of stricter fences come last.
 
     Raises:
         KeyboardInterrupt: see `interruption`.
     """
     found: dict[str, Run] = {}
-    for run in sorted(kept() if runs is None else runs, key=lambda run: len(run.moves)):
+    tried = [*_shortest(kept()), *_shortest(stricter())] if runs is None else _shortest(runs)
+    for run in tried:
         heed()
         prop = next((prop for prop in properties if prop.name == run.breaks), None)
         if prop is None or prop.name in found or (nodes is not None and len(run.kinds) > nodes):
@@ -58,10 +60,24 @@ def breaking(
     return found
 
 
+def _shortest(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: len(run.moves))
+
+
 @cache
 def kept() -> tuple[Run, ...]:
-    """Those of the file."""
-    return read(resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8"))
+    """Those of what comes with tsofence."""
+    return _file(FILE)
+
+
+@cache
+def stricter() -> tuple[Run, ...]:
+    """Those of stricter fences."""
+    return _file(STRICTER)
+
+
+def _file(name: str) -> tuple[Run, ...]:
+    return read(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
 def read(content: str) -> tuple[Run, ...]:

@@ -31,8 +31,8 @@ from ...specs.properties import Property
 from ..interruption import deferred, heed, noted
 from ..run import Run, RunError, breaks
 from . import houdini, known
+from .attempt import ProgressFunction
 from .induct import Induction, Known
-from .prove import ProgressFunction
 from .runs import FEW, MANY, explored
 from .witness import met
 

@@ -15,8 +15,9 @@ from rich.console import Console
 from tsofence.checker.processes.worker import Worker
 from tsofence.checker.proof import induct, runs
 from tsofence.checker.proof import prove as proving
+from tsofence.checker.proof.attempt import ProgressFunction, Proof
 from tsofence.checker.proof.induct import Induction
-from tsofence.checker.proof.prove import Proof, prove, prove_all
+from tsofence.checker.proof.prove import prove, prove_all
 from tsofence.checker.proof.witness import confirm, step_of
 from tsofence.checker.run import Run
 from tsofence.checker.search.explore import explore
@@ -407,7 +408,7 @@ def test_ctrl_c_ends_all_proofs(at: int) -> None:
     """That under way keeps what it decided; those to come are there, too."""
     begun = []
 
-    def progress(what: str) -> proving.ProgressFunction:
+    def progress(what: str) -> ProgressFunction:
         begun.append(what)
         last = len(begun) == at + 1
         return lambda done, total, name: signal.raise_signal(signal.SIGINT) if last and done == 5 else None
@@ -476,7 +477,7 @@ def test_ctrl_c_in_the_middle_of_a_question_is_not_lost() -> None:
         def __del__(self) -> None:
             signal.raise_signal(signal.SIGINT)
 
-    def progress(what: str) -> proving.ProgressFunction:
+    def progress(what: str) -> ProgressFunction:
         def told(done: int, total: int, name: str) -> None:
             Freed()
 

@@ -10,8 +10,9 @@ from itertools import product
 import pytest
 import z3
 
+from tsofence.checker.proof.attempt import Proof
 from tsofence.checker.proof.induct import FIRST_STATE, PROPERTY, Induction
-from tsofence.checker.proof.prove import Proof, prove
+from tsofence.checker.proof.prove import prove
 from tsofence.checker.proof.witness import confirm, in_figures, step_of
 from tsofence.checker.run import breaks, follow
 from tsofence.checker.search.explore import explore

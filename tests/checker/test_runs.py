@@ -16,10 +16,11 @@ from tsofence.checker.processes.matrix import SearchFault
 from tsofence.checker.processes.worker import Worker
 from tsofence.checker.proof import beside, known, runs, ship
 from tsofence.checker.proof import prove as proving
+from tsofence.checker.proof.attempt import Proof
 from tsofence.checker.proof.beside import Beside, Plain
 from tsofence.checker.proof.induct import Before, Induction
 from tsofence.checker.proof.known import breaking
-from tsofence.checker.proof.prove import Proof, prove, prove_all
+from tsofence.checker.proof.prove import prove, prove_all
 from tsofence.checker.proof.runs import Found, Looked, Runs, Sought, Told, search, searched
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import breaks
@@ -240,7 +241,23 @@ def test_a_kept_run_of_a_step_that_a_fence_forbids_is_none() -> None:
 
 
 def test_kept_runs_are_read_as_they_were_written() -> None:
-    assert known.read(known.written(known.kept())) == known.kept()
+    for there in (known.kept(), known.stricter()):
+        assert known.read(known.written(there)) == there
+
+
+def test_a_run_of_a_stricter_fence_is_tried_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refutes fences of one's own at once; what comes with tsofence shows what it showed before."""
+    monkeypatch.setattr(fences, "_OWN", {"fence": {}, "build": {}})  # no later test is to know the file
+    epoch = fences.take(str(OWN / "epoch.py"))
+    asked = [named(name) for name in ("unique", "session", "one-live")]
+    assert breaking(epoch, asked).keys() == {"unique", "session", "one-live"}
+    assert breaking(epoch, asked, runs=known.kept()).keys() == {"session", "one-live"}
+    assert breaking("off", asked) == breaking("off", asked, runs=known.kept())
+
+
+def test_a_build_that_keeps_no_window_is_refuted_at_once() -> None:
+    """The lemmas leave no doubt of it, but some step does not keep them."""
+    assert breaking("release-6.5", [named("window")]).keys() == {"window"}
 
 
 @pytest.mark.large

@@ -20,7 +20,7 @@ from .shown import Next
 from .tables import columns, indented, verdict_text
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
-    from ...checker.proof.prove import Proof
+    from ...checker.proof.attempt import Proof
 
 
 def write_certificates(proofs: Sequence[Proof], folder: Path) -> dict[tuple[str, str], str]:

@@ -15,7 +15,7 @@ from .summary import Outcome, sentence
 from .tables import columns, files_written, indented, said, verdict_text
 
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
-    from ...checker.proof.prove import Proof
+    from ...checker.proof.attempt import Proof
 
 
 def runs_of(results: Sequence[Proof]) -> dict[tuple[str, str], Run]:

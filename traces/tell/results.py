@@ -34,7 +34,7 @@ from .needed import verdict
 if TYPE_CHECKING:  # it comes with z3, which takes long to import
     from ...checker.certificates.solvers import Solver
     from ...checker.certificates.verify import Checked
-    from ...checker.proof.prove import Proof
+    from ...checker.proof.attempt import Proof
     from ...checker.proof.weakest import Weakest
 
 #: the files of runs that were written, by system and property
