@@ -83,6 +83,8 @@ _CLOSING_NS = 1_000 * NS_PER_MS
 #: after these one that serves stops to, which shows in its log within that
 _LEAVES = frozenset({LogStep.SERVER_EXIT, LogStep.STEP_DOWN})
 _TOLD_NS = 3_000 * NS_PER_MS
+#: no lease that is kept alive no more lasts longer: etcd grants seconds more than a PD asks for
+_LEASE_NS = 15_000 * NS_PER_MS
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
 #: in these an update that is given up ends
 _CLEARS = _LEAVES | {LogStep.RESET, LogStep.ALLOCATOR_CLOSED, LogStep.SERVER_START}
@@ -298,13 +300,11 @@ class Lacking:
             elif line.step is LogStep.KEEP_ALIVE_STOPPED and line.key in ELECTIONS:
                 released = released or (line if serves else None)
             elif line.step in _ENDS_A_TERM:
-                if released is not None and line.at_ns > released.at_ns + _TOLD_NS:
-                    break
                 serves, released = False, None
             elif line.step in _GOES_ROUND and serves and released is None:
                 yield self._lacks(line, "campaign", "the log would tell how its term ended")
                 serves = False
-        if released is not None and self._log.end_ns > released.at_ns + _TOLD_NS:
+        if released is not None and self._log.end_ns > released.at_ns + _LEASE_NS:
             yield self._lacks(released, "reset", "the log goes on and would tell that its term ended")
 
     def _reasons(self) -> Iterator[Contradiction]:
