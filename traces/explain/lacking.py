@@ -79,7 +79,7 @@ _CLOSING_NS = 1_000 * NS_PER_MS
 _TOLD_NS = 3_000 * NS_PER_MS
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
 #: what ends a term is followed by one of these, if by anything
-_ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET, LogStep.CAMPAIGN_REFUSED}
+_ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET}
 #: only a PD in API mode says who provides timestamps
 _SWITCHES = frozenset({LogStep.PROVIDER_TSO, LogStep.PROVIDER_PD})
 _GOES_ROUND = frozenset({LogStep.CAMPAIGN_START, LogStep.FOLLOWING})

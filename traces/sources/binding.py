@@ -22,6 +22,7 @@ the same log and in clients' samples (`explain/contradictions.py`, `answers.py`)
 | RESET | that the memory is cleared | why; no answer from below what was saved before |
 | ALLOCATOR_CLOSED | that the memory is cleared | |
 | STEP_DOWN | that the role is given up | |
+| FOLLOWING | | how the term before it ended |
 | TRANSFER | | why a memory is cleared |
 | REVOKE_FAILED | | why a memory is cleared |
 | KEEP_ALIVE_SLOW | | why a memory is cleared |
@@ -39,7 +40,7 @@ What binds nothing, and why:
 | EXPECTED_SET | etcd shows the key itself |
 | KEY_DELETED | etcd shows it; the revision is where the watcher was, not that of the deletion |
 | KEY_REMOVED | etcd shows it |
-| HOLDER_CHANGED, FOLLOWING | that others lead, etcd shows |
+| HOLDER_CHANGED | that others lead, etcd shows |
 | LOGICAL_LOW | how much of the logical part is used, no state needs to be told |
 | EXPECTED_DELETED, EXPECTED_LEFT, WINDOW_SAVED, KEY_OF_ANOTHER | etcd shows what matters of it |
 | STALE_FAILURE, KEEP_ALIVE_FAILED, TRANSFER_SKIPPED | what follows of it, other lines and etcd tell |
