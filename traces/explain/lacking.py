@@ -89,7 +89,7 @@ _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.
 #: in these an update that is given up ends
 _CLEARS = _LEAVES | {LogStep.RESET, LogStep.ALLOCATOR_CLOSED, LogStep.SERVER_START}
 #: what ends a term is followed by one of these, if by anything
-_ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET, LogStep.CAMPAIGN_REFUSED}
+_ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET}
 #: only a PD in API mode says who provides timestamps
 _SWITCHES = frozenset({LogStep.PROVIDER_TSO, LogStep.PROVIDER_PD})
 _GOES_ROUND = frozenset({LogStep.CAMPAIGN_START, LogStep.FOLLOWING})

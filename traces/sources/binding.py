@@ -20,7 +20,7 @@ the same log and in clients' samples (`explain/contradictions.py`, `answers.py`)
 | SAVE_ATTEMPT | who may have written that value | its election key, whether it checks, what became of it |
 | WINDOW_SAVED | | the values of the timestamp key |
 | KEY_OF_ANOTHER, KEY_REMOVED | | its election key |
-| FOLLOWING | | who held the election key |
+| FOLLOWING | | who held the election key, how the term before it ended |
 | SAVE_REFUSED | the refusal of that reason | the previous value, not above it; what became of it |
 | RESET | that the memory is cleared | why; no answer from below what was saved before |
 | ALLOCATOR_CLOSED | that the memory is cleared | |
