@@ -166,6 +166,8 @@ def try_fences(
                 # what other times leave open is unknown, whatever missing lines would explain
                 if few is not None and not one.anyhow and (one.anyhow is None or not cut_short(few)):
                     one = _by_silence(one, few, order, world.silent)
+            if one.verdict.conforms:
+                one = _without_what_all_break(world, any_, one, memory)
             if one.verdict.conforms and order.begins:
                 one = _from_what_was_read(one, _try_one(world, order, stages, memory, _untold, never))
         tried.append(one)
@@ -248,6 +250,22 @@ def _from_what_was_read(one: Tried, other: Tried) -> Tried:
         return one
     verdict = replace(one.verdict, run=other.verdict.run, note=other.verdict.note)
     return Tried(verdict, one.stage, one.outcome)
+
+
+def _without_what_all_break(world: World, order: Timeline, one: Tried, memory: int) -> Tried:
+    """With an explanation more for each property that all found so far break, if there is one that does not.
+
+    The least surprising are found, and not all that there are: what they have in common need not have been.
+    """
+    if one.stage is None or one.outcome is None:
+        return one
+    found = one.outcome.explanations
+    for name in sorted(frozenset.intersection(*(node.broken for node in found))):
+        avoid = frozenset({name})
+        other = Search(world, order, one.stage.seen, LEAST_DETOURS, memory, avoid=avoid).run()
+        if other.reached == len(one.stage.seen):
+            found += other.explanations[:1]
+    return replace(one, outcome=replace(one.outcome, explanations=found))
 
 
 def _lacking(first: Contradiction) -> str:

@@ -34,7 +34,7 @@ MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown
 MAX_DETOURS = 50_000
 #: the same where not finding an explanation would decide nothing, and so many more for each observation
-FEW_DETOURS, FEW_FOR_EACH = 1_000, 10
+FEW_DETOURS, FEW_FOR_EACH = 5_000, 10
 #: the same where whatever is found changes no verdict
 LEAST_DETOURS = 200
 #: what all searches of a replay may keep, in bytes, about
@@ -113,7 +113,8 @@ class Outcome:
 class Search:
     """The search under one fence, over some observations of a timeline (of etcd's, all that come before).
 
-    It keeps at most ``memory`` bytes, about, and ``width`` explanations at a time.
+    It keeps at most ``memory`` bytes, about, and ``width`` explanations at a time, of them none that breaks
+    a property to ``avoid``.
     """
 
     def __init__(
@@ -124,8 +125,10 @@ class Search:
         detours: int,
         memory: int,
         width: int = MAX_EXPLANATIONS,
+        avoid: frozenset[str] = frozenset(),
     ) -> None:
         self._world = world
+        self._avoid = avoid
         self._timeline = timeline
         self._seen = seen
         self._proposals = Proposals(timeline)
@@ -211,7 +214,7 @@ class Search:
 
     def _distinct(self, nodes: Iterable[Node]) -> Layer:
         """A layer of these, as far as there is room."""
-        layer = _layer(nodes, self._room)
+        layer = _layer((node for node in nodes if self._avoid.isdisjoint(node.broken)), self._room)
         self._complete &= len(layer) < self._room
         return layer
 
@@ -301,6 +304,8 @@ class Search:
         waiting: list[tuple[int, int, int, Node, Taken]] = []
 
         def wait(node: Node, taken: Taken) -> None:
+            if not self._avoid.isdisjoint(node.broken):
+                return
             if any_:
                 heappush(waiting, (-sum(taken), node.state[self._now], next(serial), node, taken))
             else:
@@ -463,7 +468,12 @@ def _late_states(
             registered = [*product(*states)]
     for held, pd, tso, listed, chosen in product(windows, pds, primaries, registered, expected):
         led = [n for n in (pd, tso) if n]
-        memories = [(None, held, max(held - timeline.window(n), 1)) if held else (None,) for n in led]
+        memories = [
+            (None, held, max(held - timeline.window(n), 1))
+            if held and _may_serve(timeline, nobody, n)
+            else (None,)
+            for n in led
+        ]
         for saved in product(*memories):
             given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): held}
             given |= {("registration", n): state for n, state in zip(tsos, listed, strict=True)}
@@ -480,6 +490,11 @@ def _late_states(
                         ("physical", n): max(end - timeline.window(n), 1),
                     }
             yield given
+
+
+def _may_serve(timeline: Timeline, given: Mapping[tuple[str, int], int], n: int) -> bool:
+    """Whether a leader's memory may be set: not that of a PD in API mode which never serves."""
+    return not given.get(("api", n)) or bool(timeline.constants["dynamic"])
 
 
 def _as_told(
