@@ -83,8 +83,8 @@ _CLOSING_NS = 1_000 * NS_PER_MS
 #: after these one that serves stops to, which shows in its log within that
 _LEAVES = frozenset({LogStep.SERVER_EXIT, LogStep.STEP_DOWN})
 _TOLD_NS = 3_000 * NS_PER_MS
-#: no lease that is kept alive no more lasts longer: etcd grants seconds more than a PD asks for
-_LEASE_NS = 15_000 * NS_PER_MS
+#: etcd grants no shorter lease, whatever a server asks for, where its members wait for a leader as PDs do
+_LEAST_LEASE_S = 5
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
 #: in these an update that is given up ends
 _CLEARS = _LEAVES | {LogStep.RESET, LogStep.ALLOCATOR_CLOSED, LogStep.SERVER_START}
@@ -294,6 +294,7 @@ class Lacking:
         """Terms that go on, or after which others begin, although no line tells that they ended."""
         serves = False
         released: LogEvent | None = None
+        lease_s = max([_LEAST_LEASE_S, *(line.lease_s or 0 for line in self._log.lines)])
         for line in self._log.lines:
             if line.step is LogStep.READY:
                 serves = True
@@ -304,7 +305,10 @@ class Lacking:
             elif line.step in _GOES_ROUND and serves and released is None:
                 yield self._lacks(line, "campaign", "the log would tell how its term ended")
                 serves = False
-        if released is not None and self._log.end_ns > released.at_ns + _LEASE_NS:
+        if (
+            released is not None
+            and self._log.end_ns > released.at_ns + lease_s * 1_000 * NS_PER_MS + _TOLD_NS
+        ):
             yield self._lacks(released, "reset", "the log goes on and would tell that its term ended")
 
     def _reasons(self) -> Iterator[Contradiction]:
