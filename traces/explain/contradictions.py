@@ -16,6 +16,7 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | WINDOW_LOADED of a PD, then SYNC_SAVED | that the sync goes on from no less than that |
 | SAVE_REFUSED as not greater | the previous value; and that what was to be saved is not greater |
 | SAVE_REFUSED of a PD as not leader, in a term | that its election key was another's, or gone |
+| SAVE_REFUSED of a PD by the fence | that there was a TSO primary |
 | several SYNC_SAVED of one value | as many writes of it |
 | WINDOW_SAVED | `save` as a value of the timestamp key |
 | SAVE_ATTEMPT, KEY_OF_ANOTHER | the election key of such a server, with a value that names it |
@@ -153,6 +154,7 @@ class _Against:
         yield from self._followed()
         if self._kind is Kind.PD:
             yield from self._refused_as_no_leader()
+            yield from self._refused_by_nobody()
 
     def _certainly_before_the_end(self) -> list[bool]:
         """Of each line, whether it was written before the watch's end."""
@@ -350,6 +352,14 @@ class _Against:
                 if of_before < 0 and before_end and line.at_ns - ahead_ns + 2 * LATE_NS < until:
                     denied = "etcd shows that its election key was its own"
                     yield self._denied(line, "refused_not_leader", denied)
+
+    def _refused_by_nobody(self) -> Iterator[Contradiction]:
+        """Saves refused for the sake of a TSO primary, where there never was one."""
+        if self._watch.holders(Key.PRIMARY) != frozenset():
+            return
+        for line, before_end in zip(self._lines, self._before_end, strict=True):
+            if line.refusal is Refusal.FENCE and before_end:
+                yield self._denied(line, "refused_by_fence", "etcd shows that there never was a TSO primary")
 
     # --- election keys ---------------------------------------------------------------------------
 
