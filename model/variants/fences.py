@@ -139,14 +139,15 @@ def _take(path: str, what: What) -> str:
 
 
 def _check(variant: Variant) -> None:
-    """What it speaks of is there.
+    """What it speaks of is there, be it a variable of what servers do under some fault only.
 
     Raises:
         VariantError: not so.
     """
+    everything = behaviours.behaving(variant)
     ours = (each.name for each in vars(state).values() if isinstance(each, Expr) and each.op == "param")
     theirs = (name for shipped in SHIPPED.values() for name in shipped.constants)
-    variant.check(system.transitions(variant), system.vocabulary(variant), {*ours, *theirs})
+    variant.check(system.transitions(everything), system.vocabulary(everything), {*ours, *theirs})
 
 
 def _allow(name: str, path: str, what: What) -> None:
