@@ -14,6 +14,7 @@
   anew: the lease of a primary that gets no answer ends seconds before its key is deleted |
 | `pr-begins-paused` | pull 10473's head, API mode: the only PD stands still as `record` begins, and nobody
   received what etcd wrote as it went on; the log of one of two TSO servers |
+| `r75-begins-late` | v7.5.7, API mode: a PD and a TSO server, each paused, killed and started anew |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.
 """
@@ -68,3 +69,11 @@ def test_what_a_limit_ended_accuses_nobody() -> None:
     watch = read([RECORDED / "pr-begins-paused" / "etcd.jsonl.gz"])
     (single_writer,) = replay(watch, ["off"], properties=["single-writer"]).properties
     assert single_writer.verdict == "unknown"
+
+
+@pytest.mark.large
+def test_a_pd_that_never_serves_is_no_second_one_that_does() -> None:
+    """Where a watch begins late, a PD in API mode that leads has nothing in memory."""
+    found = judged("r75-begins-late", "one-live")
+    assert [(each.fence, each.conforms) for each in found.fences] == [("release-7.5", True)]
+    assert [each.verdict for each in found.properties] == ["vacuous"]
