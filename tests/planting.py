@@ -116,6 +116,16 @@ def with_group(
     return recording.changed(name, number, line[: match.start(group)] + text + line[match.end(group) :])
 
 
+def with_group_of_one(
+    recording: Recording, chance: random.Random, pattern: str, text: bytes
+) -> Recording | None:
+    """In one of the lines with this pattern, another text in the place of its first group."""
+    found = lines_of(recording, pattern)
+    if not found:
+        return None
+    return with_group(recording, *chance.choice(found), 1, text)
+
+
 def with_another_save(
     recording: Recording,
     chance: random.Random,

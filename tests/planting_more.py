@@ -25,6 +25,7 @@ from .planting import (
     shift_field,
     shifted,
     with_group,
+    with_group_of_one,
     with_pair,
 )
 
@@ -297,11 +298,7 @@ def an_exit_made_up(recording: Recording, chance: random.Random) -> Recording | 
 
 @kind()
 def a_name_of_another(recording: Recording, chance: random.Random) -> Recording | None:
-    found = lines_of(recording, r"\[campaign-leader-name=(pd\d)\]")
-    if not found:
-        return None
-    name, number, match = chance.choice(found)
-    return with_group(recording, name, number, match, 1, b"qd7")
+    return with_group_of_one(recording, chance, r"\[campaign-leader-name=(pd\d)\]", b"qd7")
 
 
 def _before_the_end(recording: Recording, moment: bytes) -> bool:
@@ -315,20 +312,14 @@ def _before_the_end(recording: Recording, moment: bytes) -> bool:
 def a_name_of_another_in_a_line_that_nothing_reads(
     recording: Recording, chance: random.Random
 ) -> Recording | None:
-    found = lines_of(recording, r'"keep leader lease completed".*\[campaign-leader-name=(pd\d)\]')
-    if not found:
-        return None
-    name, number, match = chance.choice(found)
-    return with_group(recording, name, number, match, 1, b"qd7")
+    return with_group_of_one(
+        recording, chance, r'"keep leader lease completed".*\[campaign-leader-name=(pd\d)\]', b"qd7"
+    )
 
 
 @kind()
 def a_transfer_from_another(recording: Recording, chance: random.Random) -> Recording | None:
-    found = lines_of(recording, r'"try to resign.*\[from=(pd\d)\]')
-    if not found:
-        return None
-    name, number, match = chance.choice(found)
-    return with_group(recording, name, number, match, 1, b"qd7")
+    return with_group_of_one(recording, chance, r'"try to resign.*\[from=(pd\d)\]', b"qd7")
 
 
 @kind()

@@ -259,13 +259,14 @@ def _without_what_all_break(world: World, order: Timeline, one: Tried, memory: i
     """
     if one.stage is None or one.outcome is None:
         return one
-    found = one.outcome.explanations
+    found, interrupted = one.outcome.explanations, one.outcome.interrupted
     for name in sorted(frozenset.intersection(*(node.broken for node in found))):
         avoid = frozenset({name})
         other = Search(world, order, one.stage.seen, LEAST_DETOURS, memory, avoid=avoid).run()
         if other.reached == len(one.stage.seen):
             found += other.explanations[:1]
-    return replace(one, outcome=replace(one.outcome, explanations=found))
+        interrupted |= other.interrupted
+    return replace(one, outcome=replace(one.outcome, explanations=found, interrupted=interrupted))
 
 
 def _lacking(first: Contradiction) -> str:
