@@ -8,7 +8,7 @@ Source: tikv/pd v6.5.12 `server/tso/tso.go` (saveTimestamp, SyncTimestamp), `ser
 
 from functools import partial
 
-from ..behaviours import client_sync, discovery_fails, frequent_elections, two_reads
+from ..behaviours import client_sync, discovery_fails, frequent_elections, stale_failure, two_reads
 from ..language.expr import Expr
 from ..language.variant import Variant
 from ..pd import allocator
@@ -26,6 +26,7 @@ build = Variant(
         frequent_elections.behaviour,
         two_reads.behaviour,
     ],
+    under={"stale_failure": stale_failure.resigns},
 )
 
 

@@ -8,7 +8,7 @@ Source: tikv/pd v8.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/t
 
 from functools import partial
 
-from ..behaviours import early_update, two_reads
+from ..behaviours import early_update, stale_failure, two_reads
 from ..language.expr import Expr
 from ..language.variant import Variant
 from ..pd import allocator
@@ -21,7 +21,7 @@ build = Variant(
     "switching since 8.5.0",
     source="tikv/pd v8.5.7",
     lacks=[two_reads.behaviour],
-    under={"client_sync": early_update.behaviour},
+    under={"client_sync": early_update.behaviour, "stale_failure": stale_failure.resigns},
 )
 
 

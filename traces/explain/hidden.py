@@ -32,7 +32,7 @@ from .steps import (
 from .timeline import Timeline
 
 _MAX_TRIES = 3
-_READS = ("find_own_key", "find_no_primary", "load_window")
+_READS = ("find_own_key", "find_nobody", "find_no_primary", "load_window")
 _CHECKS = "this save checks"
 #: guards that only say that it is another step's turn
 _TURNS = frozenset(
@@ -132,7 +132,16 @@ class Hidden:
             yield d
 
     def _given_up(self, draft: Draft, n: int) -> Iterator[Draft]:
-        """The leader gives its role up and clears its memory, in each way that is open to it."""
+        """The leader gives its role up and clears its memory, in each way that is open to it; an update that
+        the log tells of later may be under way."""
+        yield from self._gives_up(draft, n)
+        spans = self._timeline.outlived.get(n, ())
+        if draft.get("job", n) == NO_JOB and any(begin <= draft.now <= end for begin, end in spans):
+            d = draft.copy()
+            if self._begins_update(d, n, None):
+                yield from self._gives_up(d, n)
+
+    def _gives_up(self, draft: Draft, n: int) -> Iterator[Draft]:
         d = draft.copy()
         if d.running_out(n):
             d.wait(min(d.get("lease_end", n), self._latest))
@@ -140,6 +149,9 @@ class Hidden:
             yield d
         d = draft.copy()
         if (self._wide or d.get("tries", n) == _MAX_TRIES) and self._fails(d, n) and d.do("reset", n):
+            yield d
+        d = draft.copy()
+        if self._outlives(d, n) and d.do("stale_failure_resigns", n):
             yield d
         if n not in draft.world.pds:
             d = draft.copy()
@@ -172,6 +184,14 @@ class Hidden:
             if not d.do("request_lost", n):
                 return False
         return True
+
+    def _outlives(self, d: Draft, n: int) -> bool:
+        """An update of an earlier term has not ended yet."""
+        return ("outlives", n) in d.world.slots and bool(d.get("outlives", n))
+
+    def _goes_round(self, d: Draft, n: int) -> bool:
+        """The loop that updates is not in an update of an earlier term any more."""
+        return not self._outlives(d, n) or d.do("old_update_ends", n)
 
     # --- syncs and saves -----------------------------------------------------------------------
 
@@ -232,9 +252,15 @@ class Hidden:
         """What is kept as a client's sync is an update that has not waited for the server's own."""
         return ("early_begin", n) in d.world.index and bool(d.get("requested", n))
 
-    def _begins_early_update(self, d: Draft, n: int, value: int) -> bool:
-        """An update begins to save that beside the server's own sync, with the memory that a client's set."""
-        reading = value - self._window(n)
+    def _begun_early_update(self, d: Draft, n: int, value: int | None) -> bool:
+        """An update has begun, or begins, to save beside the server's own sync."""
+        under_way = self._updates_early(d, n) and d.get("client_stage", n) >= BEGUN
+        return under_way or self._begins_early_update(d, n, value)
+
+    def _begins_early_update(self, d: Draft, n: int, value: int | None) -> bool:
+        """An update begins to save that (None: any) beside the server's own sync, with the memory that a
+        client's set."""
+        reading = self._line_time(d) if value is None else value - self._window(n)
         now = d.clock(n) - NOISE_NS <= reading <= self._latest + d.get("skew", n)
         beside = d.get("initialised", n) and not d.get("promoted", n) and d.get("client_stage", n) == IDLE
         if not now or not beside or not self._updates_early(d, n):
@@ -325,7 +351,7 @@ class Hidden:
                 return False
         elif not self._reads(d, n, want):
             return False
-        return d.do("update_begin", n)
+        return self._goes_round(d, n) and d.do("update_begin", n)
 
     def _half_used(self, d: Draft, n: int) -> bool:
         """Clients that were not recorded have used more than half of the logical part."""
@@ -346,11 +372,11 @@ class Hidden:
         one_on = (physical + NS_PER_MS) // NS_PER_MS == physical_ms
         reading = max(start, physical + GUARD_NS + 1)
         if one_on and d.clock(n) <= physical + GUARD_NS:
-            if self._half_used(d, n) and d.do("update_in_memory", n):
+            if self._half_used(d, n) and self._goes_round(d, n) and d.do("update_in_memory", n):
                 yield d
         elif reading // NS_PER_MS != physical_ms:
             d.refuse("update_in_memory", n, "clock moved on or logical part runs short")
-        elif self._reads(d, n, reading) and d.do("update_in_memory", n):
+        elif self._reads(d, n, reading) and self._goes_round(d, n) and d.do("update_in_memory", n):
             yield d
         if self._is_reset(n, start) or self._wide:
             reset = draft.copy()

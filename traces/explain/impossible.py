@@ -135,7 +135,7 @@ def _last_cleared(goal: Seen, seen: Sequence[Seen], n: int) -> int | None:
 def has_step(world: World, order: Timeline, seen: Seen) -> bool:
     """Whether the fence has the step that a refusal shows, in a mode that the PD may be in."""
     refusal = seen.what.refusal if isinstance(seen.what, LogEvent) else None
-    if refusal is None or (SHOWS[refusal], seen.server) in world.index:
+    if refusal not in SHOWS or (SHOWS[refusal], seen.server) in world.index:
         return True
     return bool(order.mode_text) and world.checks
 

@@ -313,13 +313,13 @@ class Lacking:
 
     def _reasons(self) -> Iterator[Contradiction]:
         """Memories of those that serve that are cleared for no reason."""
-        served = told = False
+        served = told = given_up = False
         lines = self._log.lines
         for index, line in enumerate(lines):
             if line.step is LogStep.READY:
-                served, told = True, False
+                served, told = True, given_up  # what an update of the term before resets is this one's
             elif line.step in _REASONS:
-                told = True
+                told, given_up = True, line.given_up
             elif line.step is LogStep.RESET:
                 after = {
                     each.step
@@ -328,7 +328,7 @@ class Lacking:
                 }
                 if served and not told and LogStep.SERVER_EXIT not in after:
                     yield self._lacks(line, "reset", "the log would tell why")
-                served = False
+                served = given_up = False
 
     def _syncs(self) -> Iterator[Contradiction]:
         """Syncs of a PD, one after another: those of which no line tells why or that they began, or how they

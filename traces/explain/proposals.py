@@ -302,6 +302,11 @@ class _Try(Hidden):
             yield d.copy()
             if self._drive(d, n, None):
                 yield d
+        early = draft.copy()
+        if line.attempt is Attempt.UPDATE and self._begun_early_update(early, n, self._seen.tried):
+            yield early.copy()
+            if self._drive(early, n, None, CLIENTS_SLOT):
+                yield early
 
     # --- logs ------------------------------------------------------------------------------------
 
@@ -345,6 +350,9 @@ class _Try(Hidden):
 
     def _refused(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
         refusal = line.refusal or Refusal.OTHER
+        if refusal is Refusal.NO_MEMORY:
+            yield draft.copy()  # a try of an update whose term has ended saves nothing
+            return
         if draft.get("role", n) != LEADER and refusal is not Refusal.FENCE:
             # asked by a client, a server that does not lead tries to sync, and only that stops it
             if draft.get("job", n) == NO_JOB:
@@ -355,6 +363,10 @@ class _Try(Hidden):
                     yield d
         if self._wide and refusal is Refusal.OTHER and draft.get("tries", n):
             yield draft.copy()  # its commit was applied, and only the answer lost
+        early = draft.copy()
+        begun = line.attempt is Attempt.UPDATE and self._begun_early_update(early, n, self._seen.tried)
+        if begun and self._drive(early, n, SHOWS[refusal], CLIENTS_SLOT):
+            yield early
         for d in self._begun(draft, n, self._seen.tried, line.attempt):
             conflicting = d.copy()
             if self._drive(d, n, SHOWS[refusal]):
@@ -415,6 +427,9 @@ class _Try(Hidden):
         for d in self._given_up(draft, n):
             if not d.get("initialised", n):
                 yield d
+        d = draft.copy()
+        if self._outlives(d, n) and d.do("stale_failure_clears", n):
+            yield d
         d = draft.copy()
         if d.do("stop", n):
             yield d

@@ -436,9 +436,10 @@ def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, i
     A watch that began late may find any server leading, or those that etcd had then if somebody read it, with
     its memory not set, just saved, or saved long ago.
     """
+    used = timeline.late and any(_held_before(timeline).values())
     for modes in product(*timeline.api):
         nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
-        if timeline.begins is None:
+        if timeline.begins is None and not used:
             yield nobody
         if timeline.late:
             yield from _late_states(world, timeline, nobody)
@@ -458,7 +459,7 @@ def _late_states(
             registered = [tuple(LISTED if n in begins.listed else 0 for n in tsos)]
         expected = (begins.expected,) if world.expects else (0,)
     else:
-        told = held_before(timeline.seen, timeline.gap) if not timeline.undecoded else {}
+        told = _held_before(timeline)
         pds, primaries, expected = (
             _as_told(told, key, of)
             for key, of in ((Key.LEADER, pds), (Key.PRIMARY, primaries), (Key.EXPECTED_PRIMARY, expected))
@@ -490,6 +491,11 @@ def _late_states(
                         ("physical", n): max(end - timeline.window(n), 1),
                     }
             yield given
+
+
+def _held_before(timeline: Timeline) -> dict[tuple[Key, int], bool | None]:
+    """See `begins`; of an event that cannot be read nobody knows which key it is of."""
+    return {} if timeline.undecoded else held_before(timeline.seen, timeline.gap)
 
 
 def _may_serve(timeline: Timeline, given: Mapping[tuple[str, int], int], n: int) -> bool:

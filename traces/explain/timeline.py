@@ -12,7 +12,7 @@ from ...model.language.instance import belongings
 from ...model.language.transition import Kind
 from ..sources.builds import recognise
 from ..sources.intervals import GUARD_NS, exact
-from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
+from ..sources.observation import NS_PER_MS, Attempt, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import Servers
 from ..sources.settings import GIVEN, ServerStart, Setting
 from ..sources.trace import Gap, Trace
@@ -27,6 +27,7 @@ from .watched import Contradiction
 _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
 _DEFAULT_LEASE_S = 3  # and of lease
 _MAX_LOGICAL = 1 << 18
+_ENDS_A_TERM = (LogStep.RESET, LogStep.STEP_DOWN, LogStep.ALLOCATOR_CLOSED)
 _NOT_TOLD = "for nothing tells its own"
 
 #: builds of which no PD looks at the registry
@@ -40,7 +41,8 @@ class Timeline:
     `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
-    resets; `loads`, the values (ms) that it loaded; `shown`, how often each fault; `denied`, the steps of
+    resets; `loads`, the values (ms) that it loaded; `outlived`, the terms of which an update ended later, from
+    when they served until that was told (ns); `shown`, how often each fault; `denied`, the steps of
     which it would tell, and does not, and `steady`, that its clock did not jump on while it served: both
     until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each
     attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all
@@ -64,6 +66,7 @@ class Timeline:
     seen: tuple[Seen, ...]
     resets: Mapping[int, frozenset[int]]
     loads: Mapping[int, frozenset[int]]
+    outlived: Mapping[int, Sequence[tuple[int, int]]]
     shown: Mapping[tuple[str, int], int]
     watched: bool
     late: bool
@@ -142,6 +145,7 @@ def timeline(trace: Trace) -> Timeline:
         seen=seen,
         resets=resets,
         loads={number: frozenset(_loaded_ms(log)) for number, log in lines.items()},
+        outlived={number: tuple(_outlived(log)) for number, log in lines.items()},
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
@@ -302,6 +306,18 @@ def _loaded_ms(log: Iterable[LogEvent]) -> Iterator[int]:
             yield line.last_ns // NS_PER_MS
         elif line.step is LogStep.SYNC_SAVED and not line.last_ns:
             yield 0
+
+
+def _outlived(log: Iterable[LogEvent]) -> Iterator[tuple[int, int]]:
+    """The terms of which an update is refused after they have ended and before the next one serves."""
+    began = 0
+    ended = False
+    for line in log:
+        if line.step is LogStep.READY:
+            began, ended = line.at_ns, False
+        ended |= line.step in _ENDS_A_TERM
+        if ended and line.attempt is Attempt.UPDATE:
+            yield began, line.at_ns
 
 
 def _shown(

@@ -196,6 +196,7 @@ class Refusal(Enum):
     NOT_GREATER = "not greater than the saved timestamp"
     LEADERSHIP = "the election key is not mine"
     CONFLICT = "transaction conflict"
+    NO_MEMORY = "nothing in memory"
     OTHER = "other"
 
 

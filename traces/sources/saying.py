@@ -42,6 +42,7 @@ _REASONS = (
     ("is less than or equal to the previous one", Refusal.NOT_GREATER),
     ("is not leader", Refusal.LEADERSHIP),
     ("ErrEtcdTxnConflict", Refusal.CONFLICT),
+    ("timestamp in memory has not been initialized", Refusal.NO_MEMORY),
 )
 _PURPOSES = {
     "leader election": Key.LEADER,
