@@ -247,6 +247,31 @@ def test_window_is_certain_only_of_saves_received_before_the_answer(
     assert judgement.count == len(undecided)
 
 
+def test_a_save_that_a_log_tells_of_was_made_by_then() -> None:
+    """Nobody received the events: the recorder asked again when they were old."""
+    leader = KeyEvent(Where("etcd", 3), 3, Key.LEADER, "/pd/1/leader", True, name="pd1")
+    keys = [save(2, 9 * MS + 5, 1), leader, save(4, 20 * MS, 2)]
+    answered = call(100, 3 * MS, 8)
+
+    def line(step: LogStep, at: int, server: str = "pd1", **told: int) -> LogEvent:
+        return LogEvent(Where("log", 1), server, Service.PD, at, step, **told)
+
+    for told in (
+        line(LogStep.SYNC_SAVED, MS, save_ns=9 * MS),
+        line(LogStep.WINDOW_LOADED, MS, last_ns=9 * MS),
+        line(LogStep.ELECTED, MS, revision=3),
+    ):
+        assert judge(trace([answered], keys, [told]), ["window"])[0].verdict == "holds"
+    for nothing in (
+        line(LogStep.SYNC_SAVED, 3 * MS, save_ns=9 * MS),  # perhaps after the answer
+        line(LogStep.SYNC_SAVED, MS, save_ns=10 * MS),  # no such save
+        line(LogStep.SAVE_ATTEMPT, MS, save_ns=9 * MS),
+        line(LogStep.ELECTED, MS, "pd2", revision=3),
+        line(LogStep.ELECTED, MS, revision=4),
+    ):
+        assert judge(trace([answered], keys, [nothing]), ["window"])[0].verdict == "unknown"
+
+
 def election(start: int, revision: int) -> list[LogEvent]:
     where = Where("log", 1)
     return [

@@ -282,7 +282,7 @@ class Search:
         """What explains everything up to ``goal``, with the last few observations in any order."""
         start = goal + 1 - _FEW
         if start >= self._oldest:
-            yield from self._orders(start, goal, wide=False)
+            yield from islice(self._orders(start, goal, wide=False), _FEW)
 
     def _orders(
         self,

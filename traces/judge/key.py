@@ -18,6 +18,10 @@ from .judgement import undecided as left_open
 
 #: later than any time
 _NEVER = 2 * MAX_NS - 1
+_ELECTIONS = frozenset({Key.LEADER, Key.PRIMARY})
+#: what tells of a value that etcd has; the times of lines are in whole milliseconds
+_SAVED = frozenset({LogStep.SYNC_SAVED, LogStep.WINDOW_SAVED})
+_LOADED = frozenset({LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED})
 
 
 def key_monotone(trace: Trace, witnesses: int = 0) -> Judgement:
@@ -69,8 +73,8 @@ def window(trace: Trace, witnesses: int = 0) -> Judgement:
     An `unknown` counts the undecided ones.
 
     A call is fine for certain if a save of a greater value (the physical part in ms against nanoseconds) was
-    read or received, or any later event was, before the call ended: that bounds a write from above. It is a
-    violation for certain if no save that can have come before its end has a greater value. For that an event
+    read or received or told of in a server's log, or any later event was, before the call ended: that bounds
+    a write from above. It is a violation for certain if no save that can have come before its end has a greater value. For that an event
     must be known to be written AFTER the call ended: an election, whose campaign a log dates and whose
     revision it gives; the saves below that revision, all of them (`version` counts them), are then the only
     ones that can count. Everything else is undecided: a recording alone does not tell a save that arrived
@@ -147,11 +151,12 @@ def _unbroken(saves: Sequence[KeyEvent]) -> bool:
 def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], Any]:
     """From which times on physical parts (ms) are certainly below a saved window; `_NEVER` if never."""
     known: dict[int, int] = {}  # revision -> when it was certainly written
+    told = _told(trace)
     earliest = _NEVER
     for event in reversed(trace.keys):
         if event.latest_ns is not None:
             earliest = min(earliest, event.latest_ns)
-        known[event.revision] = earliest
+        earliest = known[event.revision] = min(earliest, told.get(event.revision, _NEVER))
     by_value = [(event.timestamp_ns or 0, known[event.revision]) for event in saves if event.put]
     for event in trace.state.events if trace.state else ():
         if event.key is Key.TIMESTAMP and event.latest_ns is not None:
@@ -160,6 +165,23 @@ def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], A
     values = np.array([value for value, _ in by_value], np.int64)
     since = np.array([*accumulate((time for _, time in reversed(by_value)), min, initial=_NEVER)][::-1])
     return lambda physical: since[np.searchsorted(values, physical * NS_PER_MS, "right")]
+
+
+def _told(trace: Trace) -> dict[int, int]:
+    """By revision when a server's log tells of it: an election that it won, a window that it saved or loaded."""
+    puts = [event for event in reversed(trace.keys) if event.put]
+    won = {event.revision: event.server for event in puts if event.key in _ELECTIONS}
+    of = {_value(save) // NS_PER_MS: save.revision for save in puts if save.key is Key.TIMESTAMP}
+    told: dict[int, int] = {}
+    for line in trace.logs:
+        revision = None
+        if line.step is LogStep.ELECTED and line.revision is not None:
+            revision = line.revision if won.get(line.revision) == line.server else None
+        elif value := line.save_ns if line.step in _SAVED else line.last_ns if line.step in _LOADED else None:
+            revision = of.get(value // NS_PER_MS)
+        if revision is not None:
+            told[revision] = min(told.get(revision, _NEVER), line.at_ns + NS_PER_MS)
+    return told
 
 
 def _limits(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], Any]:
