@@ -5,7 +5,8 @@ the memory, and resigns if the server serves.  Between `Initialize` and `Promote
 nobody resigns, and a TSO primary is promoted that has nothing in memory and does not sync again.  Since pull
 11102 a failure resets only the state that it began with (tikv/pd 11086).
 
-Up to 8.5 a server that has won resigns in any case: what is asked for there is a lease, and not whether it serves.
+Up to 8.5 a server that has won resigns in any case: what is asked for there is a lease, and not whether it
+serves.
 
 Source: tikv/pd `pkg/tso/allocator.go` (allocatorUpdater, UpdateTSO, Reset, campaignPrimary),
 `server/server.go` (campaignLeader: a PD syncs again); v8.5.7 `pkg/tso/allocator_manager.go` (updateAllocator,

@@ -14,10 +14,10 @@
   anew: the lease of a primary that gets no answer ends seconds before its key is deleted |
 | `pr-begins-paused` | pull 10473's head, API mode: the only PD stands still as `record` begins, and nobody
   received what etcd wrote as it went on; the log of one of two TSO servers |
-| `r85-update-outlives` | v8.5.7, API mode: an update that hangs fails in the next term, which it ends; another conflicts
-  with the sync beside which it began |
-| `pr-saves-as-nobody` | pull 10473's head, PD service mode: the PD stands still between two reads of a TSO server's own
-  value, which has given its lease up meanwhile; its save lands while nobody is primary |
+| `r85-update-outlives` | v8.5.7, API mode: an update that hangs fails in the next term, which it ends;
+  another conflicts with the sync beside which it began |
+| `pr-saves-as-nobody` | pull 10473's head, PD service mode: the PD stands still between two reads of a TSO
+  server's own value, which has given its lease up meanwhile; its save lands while nobody is primary |
 | `r75-begins-late` | v7.5.7, API mode: a PD and a TSO server, each paused, killed and started anew |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.

@@ -253,21 +253,16 @@ def test_a_save_that_a_log_tells_of_was_made_by_then() -> None:
     keys = [save(2, 9 * MS + 5, 1), leader, save(4, 20 * MS, 2)]
     answered = call(100, 3 * MS, 8)
 
-    def line(step: LogStep, at: int, server: str = "pd1", **told: int) -> LogEvent:
-        return LogEvent(Where("log", 1), server, Service.PD, at, step, **told)
-
-    for told in (
-        line(LogStep.SYNC_SAVED, MS, save_ns=9 * MS),
-        line(LogStep.WINDOW_LOADED, MS, last_ns=9 * MS),
-        line(LogStep.ELECTED, MS, revision=3),
-    ):
+    line = LogEvent(Where("log", 1), "pd1", Service.PD, MS, LogStep.SYNC_SAVED, save_ns=9 * MS)
+    won = replace(line, step=LogStep.ELECTED, save_ns=None, revision=3)
+    for told in (line, replace(line, step=LogStep.WINDOW_LOADED, save_ns=None, last_ns=9 * MS), won):
         assert judge(trace([answered], keys, [told]), ["window"])[0].verdict == "holds"
     for nothing in (
-        line(LogStep.SYNC_SAVED, 3 * MS, save_ns=9 * MS),  # perhaps after the answer
-        line(LogStep.SYNC_SAVED, MS, save_ns=10 * MS),  # no such save
-        line(LogStep.SAVE_ATTEMPT, MS, save_ns=9 * MS),
-        line(LogStep.ELECTED, MS, "pd2", revision=3),
-        line(LogStep.ELECTED, MS, revision=4),
+        replace(line, at_ns=3 * MS),  # perhaps after the answer
+        replace(line, save_ns=10 * MS),  # no such save
+        replace(line, step=LogStep.SAVE_ATTEMPT),
+        replace(won, server="pd2"),
+        replace(won, revision=4),
     ):
         assert judge(trace([answered], keys, [nothing]), ["window"])[0].verdict == "unknown"
 

@@ -41,8 +41,8 @@ class Timeline:
     `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
-    resets; `loads`, the values (ms) that it loaded; `outlived`, the terms of which an update ended later, from
-    when they served until that was told (ns); `shown`, how often each fault; `denied`, the steps of
+    resets; `loads`, the values (ms) that it loaded; `outlived`, the terms of which an update ended later,
+    from when they served until that was told (ns); `shown`, how often each fault; `denied`, the steps of
     which it would tell, and does not, and `steady`, that its clock did not jump on while it served: both
     until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each
     attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all

@@ -72,13 +72,14 @@ def window(trace: Trace, witnesses: int = 0) -> Judgement:
 
     An `unknown` counts the undecided ones.
 
-    A call is fine for certain if a save of a greater value (the physical part in ms against nanoseconds) was
-    read or received or told of in a server's log, or any later event was, before the call ended: that bounds
-    a write from above. It is a violation for certain if no save that can have come before its end has a greater value. For that an event
-    must be known to be written AFTER the call ended: an election, whose campaign a log dates and whose
-    revision it gives; the saves below that revision, all of them (`version` counts them), are then the only
-    ones that can count. Everything else is undecided: a recording alone does not tell a save that arrived
-    just after the answer from one that was made just after the grant.
+    A call is fine for certain if a save of a greater value (the physical part in ms against nanoseconds)
+    was read or received or told of in a server's log, or any later event was, before the call ended: that
+    bounds a write from above. It is a violation for certain if no save that can have come before its end
+    has a greater value. For that an event must be known to be written AFTER the call ended: an election,
+    whose campaign a log dates and whose revision it gives; the saves below that revision, all of them
+    (`version` counts them), are then the only ones that can count. Everything else is undecided: a
+    recording alone does not tell a save that arrived just after the answer from one that was made just
+    after the grant.
     """
     saves = _saves(trace)
     covered = _covered_since(trace, saves)
@@ -168,7 +169,7 @@ def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], A
 
 
 def _told(trace: Trace) -> dict[int, int]:
-    """By revision when a server's log tells of it: an election that it won, a window that it saved or loaded."""
+    """By revision when a log tells of it: an election that its server won, a window that it saved or loaded."""
     puts = [event for event in reversed(trace.keys) if event.put]
     won = {event.revision: event.server for event in puts if event.key in _ELECTIONS}
     of = {_value(save) // NS_PER_MS: save.revision for save in puts if save.key is Key.TIMESTAMP}
