@@ -49,8 +49,8 @@ class Timeline:
     that it did, until then. Events may be missing from
     revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
-    first event is not known, `first_windows` are what the timestamp key may have held then, but for what
-    somebody read of etcd, `begins`. `unused` counts
+    first event is not known, `first_windows` are what the timestamp key may have held then, the first of them
+    what somebody read of etcd, if anybody did, who tells of more in `begins`. `unused` counts
     observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
     `contradicted`: what one source says and another one denies, whatever the fence; `lacking`: of what a
     log does not tell although it would. `taken`: what is explained by nothing that the trace shows.
@@ -120,11 +120,12 @@ def timeline(trace: Trace) -> Timeline:
         )
         for number, log in lines.items()
     }
+    held = _held_ns(trace) if late else 0
     saves = Saves(
         events,
         dict(zip(servers.names, windows, strict=True)),
         frozenset[int]().union(*resets.values()),
-        _held_ns(trace) if late else 0,
+        held,
     )
     streams, cut = streams_of(trace, events, lines, servers, saves, unused)
     if events:
@@ -149,7 +150,7 @@ def timeline(trace: Trace) -> Timeline:
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
-        first_windows=_first_windows(seen, windows),
+        first_windows=tuple(dict.fromkeys((*([held] if held else []), *_first_windows(seen, windows)))),
         gap=gap.first if gap else FOREVER,
         gap_at=_gap_at(seen, gap),
         gap_text="" if gap is None else f"revisions {gap.first} to {gap.last} are in no watch stream",

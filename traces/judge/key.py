@@ -169,7 +169,7 @@ def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], A
 
 
 def _told(trace: Trace) -> dict[int, int]:
-    """By revision when a log tells of it: an election that its server won, a window that it saved or loaded."""
+    """By revision when a log tells of it: an election that its server won, windows it saved or loaded."""
     puts = [event for event in reversed(trace.keys) if event.put]
     won = {event.revision: event.server for event in puts if event.key in _ELECTIONS}
     of = {_value(save) // NS_PER_MS: save.revision for save in puts if save.key is Key.TIMESTAMP}
