@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tsofence.traces.explain.first_states import first_states
 from tsofence.traces.explain.replay import Report, replay
-from tsofence.traces.explain.search import first_states
 from tsofence.traces.explain.steps import World
 from tsofence.traces.explain.timeline import timeline
 from tsofence.traces.sources import state

@@ -150,26 +150,23 @@ def try_fences(
         with held:
             of_this = _from(progress, number * of_each, total)
             memory = MAX_BYTES // len(names)
-            any_ = replace(order, begins=None)
-            world = World(name, any_, dropped, asked)
-            never = impossible(world, any_)
-            one = _try_one(world, any_, () if stopped else stages, memory, of_this, never)
+            world = World(name, order, dropped, asked)
+            never = impossible(world, order)
+            one = _try_one(world, order, () if stopped else stages, memory, of_this, never)
             if one.verdict.conforms is False and never is None:
                 listening = partial(_listening, world, one, memory=memory)
-                few = listening(any_, width=ONE_IS_ENOUGH) if world.silent else None
+                few = listening(order, width=ONE_IS_ENOUGH) if world.silent else None
                 # what a few explain needs no other search, nor does what nothing explains at any time
                 if few is None or not few.verdict.conforms:
                     if (loose := loosened(one)) is not None:
                         one = replace(one, anyhow=listening(loose).verdict.conforms is False)
                     if few is not None and one.anyhow is None and cut_short(few):
-                        few = listening(any_)
+                        few = listening(order)
                 # what other times leave open is unknown, whatever missing lines would explain
                 if few is not None and not one.anyhow and (one.anyhow is None or not cut_short(few)):
                     one = _by_silence(one, few, order, world.silent)
             if one.verdict.conforms:
-                one = _without_what_all_break(world, any_, one, memory)
-            if one.verdict.conforms and order.begins:
-                one = _from_what_was_read(one, _try_one(world, order, stages, memory, _untold, never))
+                one = _without_what_all_break(world, order, one, memory)
         tried.append(one)
     if progress:
         progress(total, total)
@@ -241,17 +238,6 @@ def _by_silence(one: Tried, other: Tried, order: Timeline, silent: Iterable[int]
     return replace(one, verdict=replace(one.verdict, conforms=None, note=note))
 
 
-def _from_what_was_read(one: Tried, other: Tried) -> Tried:
-    """An explanation that begins with the keys that etcd had is shown, if there is one.
-
-    Verdicts rest on all of them: keys do not tell what servers had in memory, or in flight.
-    """
-    if not other.verdict.conforms:
-        return one
-    verdict = replace(one.verdict, run=other.verdict.run, note=other.verdict.note)
-    return Tried(verdict, one.stage, one.outcome)
-
-
 def _without_what_all_break(world: World, order: Timeline, one: Tried, memory: int) -> Tried:
     """With an explanation more for each property that all found so far break, if there is one that does not.
 
@@ -302,7 +288,7 @@ def _budget(order: Timeline, stage: Stage) -> int:
     """How many steps detours are worth: few where being stuck would decide nothing."""
     if _lacks_lines(order, stage):
         return LEAST_DETOURS
-    open_ = not order.watched or order.gap_text or order.window_assumed or order.begins
+    open_ = not order.watched or order.gap_text or order.window_assumed
     few = min(FEW_DETOURS + FEW_FOR_EACH * len(stage.seen), MAX_DETOURS)
     return few if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
 

@@ -11,18 +11,18 @@ nothing is the trace no behaviour of the fence; when a limit ended that, nobody 
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import chain, count, islice, product
+from itertools import chain, count, islice
 
 from ...checker.run import Move
-from ..sources.observation import Key, LogEvent
-from .begins import held_before
+from ..sources.observation import Key, KeyEvent, LogEvent
+from .first_states import first_states
 from .impossible import has_step, unanswered
 from .proposals import Proposals, lapsed
 from .seen import FOREVER, LATE_NS, Seen
-from .steps import KEPT, LEADER, LISTED, RUNNING, Draft, Refusal, State, World
+from .steps import RUNNING, Draft, Refusal, State, World
 from .timeline import Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
@@ -46,7 +46,7 @@ _SURPRISING = 2  # what is that much less likely may be explained by another ord
 _AHEAD = 3  # observations of a stream whose steps may have begun
 _PATIENCE = 4  # how much longer than for any explanation the least surprising is looked for
 #: how far a detour goes back, and whether it tries wide proposals
-_DETOURS = ((_FEW, False), (64, False), (8, True), (64, True), (512, True), (FOREVER, True))
+_DETOURS = ((_FEW, False), (_FEW, True), (64, False), (64, True), (512, True), (FOREVER, True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,13 +186,21 @@ class Search:
 
     def _lapsing(self, layer: Layer, index: int) -> Layer:
         """The same, and those in which a lease begins to run out that has ended when a log says so."""
+        if index not in self._ended:
+            return layer
         more = (
-            node.after(draft, index, node.extra)
-            for goal in self._ended.get(index, ())
+            replace(after, extra=node.extra)
             for node in layer.values()
-            for draft in self._proposals.prepare(Draft(self._world, node.state), self._seen[goal], late=True)
+            for after in self._lapses(node, index)
         )
-        return _layer(chain(layer.values(), more), self._room) if index in self._ended else layer
+        return _layer(chain(layer.values(), more), self._room)
+
+    def _lapses(self, node: Node, index: int) -> Iterator[Node]:
+        """A lease begins to run out before an observation, if a log says of one that it has ended since."""
+        for goal in self._ended.get(index, ()):
+            draft = Draft(self._world, node.state)
+            for after in self._proposals.prepare(draft, self._seen[goal], late=True):
+                yield node.after(after, index, frozenset())
 
     def _may_be_found(self, index: int) -> bool:
         """Whether another order, or wider proposals, may explain what nothing explains so far."""
@@ -334,6 +342,8 @@ class Search:
             self._left -= 1
             self._steps += 1
             for index in window.possible(taken):
+                for lapsing in self._lapses(node, index):
+                    wait(lapsing, taken)
                 further = window.with_next(taken, index)
                 draft = Draft(self._world, node.state)
                 for after in self._proposals.explain(draft, self._seen[index], wide=wide):
@@ -371,6 +381,7 @@ class _Window:
             if index <= goal or seen[index].earliest <= seen[goal].latest:
                 streams.setdefault(seen[index].stream, []).append(index)
         self._streams = list(streams.values())
+        self._ends = [index for index in streams[0] if _ends_a_term(seen[index])]
         self._events = sum(not one.stream for one in seen[:start])
 
     def taken(self, indexes: frozenset[int]) -> Taken:
@@ -400,11 +411,16 @@ class _Window:
         )
 
     def upcoming(self, taken: Taken, count: int) -> list[int]:
-        """The next few of each stream."""
+        """The next few of each stream, and the next end of a lease, which begins to run out long before."""
+        events = self._streams[0]
+        after = events[taken[0] + count] if taken[0] + count < len(events) else FOREVER
         return [
-            index
-            for at, stream in zip(taken, self._streams, strict=True)
-            for index in stream[at : at + count]
+            *(
+                index
+                for at, stream in zip(taken, self._streams, strict=True)
+                for index in stream[at : at + count]
+            ),
+            *islice((index for index in self._ends if index >= after), 1),
         ]
 
     def with_next(self, taken: Taken, index: int) -> Taken:
@@ -430,85 +446,10 @@ class _Window:
         ]
 
 
-def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, int], int]]:
-    """What differs from a cluster that was never used, in each state that the trace may begin in.
-
-    A watch that began late may find any server leading, or those that etcd had then if somebody read it, with
-    its memory not set, just saved, or saved long ago.
-    """
-    used = timeline.late and any(_held_before(timeline).values())
-    for modes in product(*timeline.api):
-        nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
-        if timeline.begins is None and not used:
-            yield nobody
-        if timeline.late:
-            yield from _late_states(world, timeline, nobody)
-
-
-def _late_states(
-    world: World, timeline: Timeline, nobody: dict[tuple[str, int], int]
-) -> Iterator[dict[tuple[str, int], int]]:
-    """The states in which a watch may begin late: who leads, is listed and expected, with which memory."""
-    tsos = [n for n in world.servers if n not in world.pds]
-    windows, pds, primaries = timeline.first_windows, (0, *world.pds), (0, *tsos)
-    registered = [*product((0, LISTED) if timeline.constants["registry"] else (0,), repeat=len(tsos))]
-    expected = (0, *tsos) if world.expects else (0,)
-    if begins := timeline.begins:
-        windows, pds, primaries = (begins.window_ns,), (begins.leader,), (begins.primary,)
-        if timeline.constants["registry"]:
-            registered = [tuple(LISTED if n in begins.listed else 0 for n in tsos)]
-        expected = (begins.expected,) if world.expects else (0,)
-    else:
-        told = _held_before(timeline)
-        pds, primaries, expected = (
-            _as_told(told, key, of)
-            for key, of in ((Key.LEADER, pds), (Key.PRIMARY, primaries), (Key.EXPECTED_PRIMARY, expected))
-        )
-        if timeline.constants["registry"]:
-            states = [_as_told(told, Key.REGISTRY, (0, LISTED), n) for n in tsos]
-            registered = [*product(*states)]
-    for held, pd, tso, listed, chosen in product(windows, pds, primaries, registered, expected):
-        led = [n for n in (pd, tso) if n]
-        memories = [
-            (None, held, max(held - timeline.window(n), 1))
-            if held and _may_serve(timeline, nobody, n)
-            else (None,)
-            for n in led
-        ]
-        for saved in product(*memories):
-            given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): held}
-            given |= {("registration", n): state for n, state in zip(tsos, listed, strict=True)}
-            given["expected", 0] = chosen
-            if pd:
-                given["raft_leader", 0] = pd
-            for n, end in zip(led, saved, strict=True):
-                given |= {("role", n): LEADER, ("lease", n): KEPT}
-                if end is not None:
-                    given |= {
-                        ("promoted", n): 1,
-                        ("initialised", n): 1,
-                        ("saved", n): end,
-                        ("physical", n): max(end - timeline.window(n), 1),
-                    }
-            yield given
-
-
-def _held_before(timeline: Timeline) -> dict[tuple[Key, int], bool | None]:
-    """See `begins`; of an event that cannot be read nobody knows which key it is of."""
-    return {} if timeline.undecoded else held_before(timeline.seen, timeline.gap)
-
-
-def _may_serve(timeline: Timeline, given: Mapping[tuple[str, int], int], n: int) -> bool:
-    """Whether a leader's memory may be set: not that of a PD in API mode which never serves."""
-    return not given.get(("api", n)) or bool(timeline.constants["dynamic"])
-
-
-def _as_told(
-    told: Mapping[tuple[Key, int], bool | None], key: Key, of: tuple[int, ...], number: int = 0
-) -> tuple[int, ...]:
-    """Of what a key may have been at first, 0 if it was not there, that which its first event leaves."""
-    there = told.get((key, number))
-    return of if there is None or len(of) == 1 else tuple(each for each in of if bool(each) is there)
+def _ends_a_term(one: Seen) -> bool:
+    """Whether an election key goes."""
+    event = one.what
+    return isinstance(event, KeyEvent) and event.key in (Key.LEADER, Key.PRIMARY) and not event.put
 
 
 def _ended(timeline: Timeline, seen: Sequence[Seen]) -> dict[int, list[int]]:

@@ -217,11 +217,12 @@ def _windows(trace: Trace, servers: Servers, *, late: bool) -> tuple[tuple[int, 
 
 
 def _leases(trace: Trace, servers: Servers) -> tuple[tuple[int, ...], list[str]]:
-    """The lease (s) of each server, and what is assumed of them."""
+    """The lease (s) that etcd grants each server, and what is assumed of them."""
     found = [trace.settings.of(server, "lease_s") for server in servers.names]
     if not any(each.value for each in found):
         return (_DEFAULT_LEASE_S,) * len(found), ["the lease is not in the trace: 3 s was taken"]
-    values = _filled(found, servers)
+    least = min((each.least_lease_s for each in trace.starts if each.least_lease_s), default=0)
+    values = tuple(max(value, least) for value in _filled(found, servers))
     return values, [
         f"the lease of {name} is not certain: {value} s was taken, {setting.doubt or _NOT_TOLD}"
         for name, value, setting in zip(servers.names, values, found, strict=True)

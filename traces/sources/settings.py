@@ -15,6 +15,7 @@ of saves, if that is steady, and last from the caller.
 | `tso-save-interval` | W, the window of one save | `server/config`, `mcs/tso/server/config.go` |
 | `tso-update-physical-interval` | the tick of `updateTimestamp` | the same |
 | `lease` | seconds asked for; etcd grants at least its own minimum | the same |
+| `tick-interval`, `election-interval` | from which that minimum follows | `server/config` |
 | `name`, `advertise-client-urls` | `ServerStart.server` and `urls` of a PD | `server/config` |
 | `name` | `ServerStart.name` | `mcs/tso/server/config.go` |
 | `advertise-listen-addr` | both, of a TSO server | `mcs/tso/server/config.go` |
@@ -64,9 +65,10 @@ Name = Literal["save_interval_ns", "update_interval_ns", "lease_s"]
 class ServerStart:
     """One start of one server, with the configuration it dumped; `None` is what the dump does not say.
 
-    `api_mode` is true for a PD in API mode (keyspace groups on), false for PD service mode, `None` for a TSO
-    server. `urls` are those that it advertises, `listens` those at which it is there as well. `name`: what it
-    is called, which others may be called as well.
+    `api_mode` is true for a PD in API mode (keyspace groups on), false for PD service mode, `None` for a
+    TSO server. `least_lease_s`: what etcd grants at least, whatever is asked for. `urls` are those that
+    it advertises, `listens` those at which it is there as well. `name`: what it is called, which others
+    may be called as well.
     """
 
     where: Where
@@ -81,6 +83,7 @@ class ServerStart:
     lease_s: int | None
     listens: tuple[str, ...] = ()
     name: str = ""
+    least_lease_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,17 @@ def server_start(where: Where, service: Service, at_ns: int, fields: dict[str, s
         update_interval_ns=duration_ns(_text(config.get("tso-update-physical-interval"))),
         lease_s=lease if type(lease) is int and 0 < lease < MAX_LEASE_S else None,
         name=_text(config.get("name")),
+        least_lease_s=_least_lease_s(config),
     )
+
+
+def _least_lease_s(config: dict[str, Any]) -> int | None:
+    """A lease lasts for an election and a half, in ticks, rounded up to seconds: etcd `server.go`, minTTL."""
+    tick = duration_ns(_text(config.get("tick-interval")))
+    election = duration_ns(_text(config.get("election-interval")))
+    if not tick or not election:
+        return None
+    return min(-(-(3 * (election // tick) // 2 * tick) // 10**9), MAX_LEASE_S)
 
 
 def find(
