@@ -65,7 +65,7 @@ def test_counts_agree_with_the_independent_analysis(
 @pytest.mark.parametrize(
     ("name", "pairs", "calls", "worst_ms", "undecided"),
     [
-        ("upgrade-unfenced", 39, 5008, 1552, 13),
+        ("upgrade-unfenced", 39, 5008, 1552, 3),
         ("upgrade-fenced", 0, 647, 1700, 0),
         ("pd-failover", 0, 0, None, 0),
     ],

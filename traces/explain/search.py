@@ -140,7 +140,8 @@ class Search:
         slots = world.slots
         self._now = slots["now", 0]
         self._leases = [(slots["lease", n], slots["lease_end", n]) for n in world.servers]
-        self._ended = _ended(timeline, seen)
+        self._ended = _before(_told(timeline, seen), seen, _AHEAD)
+        self._gone = _before(_gone(timeline, seen), seen, 0)
         self._ends = sorted({*world.denied.values(), *world.steady.values()})
         self._room = memory // (_NODE + _VALUE * len(world.machine.layout.slots))
         self._complete = True
@@ -191,13 +192,14 @@ class Search:
         more = (
             replace(after, extra=node.extra)
             for node in layer.values()
-            for after in self._lapses(node, index)
+            for after in self._lapses(node, index, wide=False)
         )
         return _layer(chain(layer.values(), more), self._room)
 
-    def _lapses(self, node: Node, index: int) -> Iterator[Node]:
-        """A lease begins to run out before an observation, if a log says of one that it has ended since."""
-        for goal in self._ended.get(index, ()):
+    def _lapses(self, node: Node, index: int, *, wide: bool) -> Iterator[Node]:
+        """A lease begins to run out before an observation, if a log says of one that it has ended since;
+        ``wide``: or if an election key goes then."""
+        for goal in (*self._ended.get(index, ()), *(self._gone.get(index, ()) if wide else ())):
             draft = Draft(self._world, node.state)
             for after in self._proposals.prepare(draft, self._seen[goal], late=True):
                 yield node.after(after, index, frozenset())
@@ -342,7 +344,7 @@ class Search:
             self._left -= 1
             self._steps += 1
             for index in window.possible(taken):
-                for lapsing in self._lapses(node, index):
+                for lapsing in self._lapses(node, index, wide=wide):
                     wait(lapsing, taken)
                 further = window.with_next(taken, index)
                 draft = Draft(self._world, node.state)
@@ -381,7 +383,6 @@ class _Window:
             if index <= goal or seen[index].earliest <= seen[goal].latest:
                 streams.setdefault(seen[index].stream, []).append(index)
         self._streams = list(streams.values())
-        self._ends = [index for index in streams[0] if _ends_a_term(seen[index])]
         self._events = sum(not one.stream for one in seen[:start])
 
     def taken(self, indexes: frozenset[int]) -> Taken:
@@ -411,16 +412,11 @@ class _Window:
         )
 
     def upcoming(self, taken: Taken, count: int) -> list[int]:
-        """The next few of each stream, and the next end of a lease, which begins to run out long before."""
-        events = self._streams[0]
-        after = events[taken[0] + count] if taken[0] + count < len(events) else FOREVER
+        """The next few of each stream."""
         return [
-            *(
-                index
-                for at, stream in zip(taken, self._streams, strict=True)
-                for index in stream[at : at + count]
-            ),
-            *islice((index for index in self._ends if index >= after), 1),
+            index
+            for at, stream in zip(taken, self._streams, strict=True)
+            for index in stream[at : at + count]
         ]
 
     def with_next(self, taken: Taken, index: int) -> Taken:
@@ -446,22 +442,31 @@ class _Window:
         ]
 
 
-def _ends_a_term(one: Seen) -> bool:
-    """Whether an election key goes."""
-    event = one.what
-    return isinstance(event, KeyEvent) and event.key in (Key.LEADER, Key.PRIMARY) and not event.put
-
-
-def _ended(timeline: Timeline, seen: Sequence[Seen]) -> dict[int, list[int]]:
-    """By observation the lines that say that a lease has ended which began to run out about then."""
+def _before(ends: Iterable[tuple[int, int]], seen: Sequence[Seen], ahead: int) -> dict[int, list[int]]:
+    """By observation those of the ends that are told (an observation, when its lease began to run out) which
+    began to come about then, and at up to so many before it."""
     found: dict[int, list[int]] = {}
+    for goal, begun in ends:
+        at = next(index for index, before in enumerate(seen) if before.at >= begun or index == goal)
+        for index in range(max(0, at - ahead), at + 1):
+            found.setdefault(index, []).append(goal)
+    return found
+
+
+def _told(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]:
+    """The lines that say that a lease has ended."""
     for goal, each in enumerate(seen):
         if isinstance(each.what, LogEvent) and lapsed(each.what):
-            begun = each.latest - timeline.lease(each.server)
-            at = next(index for index, before in enumerate(seen) if before.at >= begun or index == goal)
-            for index in range(max(0, at - _AHEAD), at + 1):
-                found.setdefault(index, []).append(goal)
-    return found
+            yield goal, each.latest - timeline.lease(each.server)
+
+
+def _gone(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]:
+    """The election keys that go, perhaps with the lease of whoever held them."""
+    leases = {timeline.lease(n) for n, _ in enumerate(timeline.names, 1)}
+    for goal, each in enumerate(seen):
+        event = each.what
+        if isinstance(event, KeyEvent) and event.key in (Key.LEADER, Key.PRIMARY) and not event.put:
+            yield from ((goal, each.latest - lease) for lease in leases)
 
 
 def _layer(nodes: Iterable[Node], most: int) -> Layer:
