@@ -19,6 +19,7 @@ from ..output.faults import Held
 from ..sources.observation import Key, KeyEvent, LogEvent, Where
 from .impossible import Impossible, has_step, impossible
 from .search import (
+    AVOIDING_DETOURS,
     FEW_DETOURS,
     FEW_FOR_EACH,
     LEAST_DETOURS,
@@ -248,7 +249,7 @@ def _without_what_all_break(world: World, order: Timeline, one: Tried, memory: i
     found, interrupted = one.outcome.explanations, one.outcome.interrupted
     for name in sorted(frozenset.intersection(*(node.broken for node in found))):
         avoid = frozenset({name})
-        other = Search(world, order, one.stage.seen, LEAST_DETOURS, memory, avoid=avoid).run()
+        other = Search(world, order, one.stage.seen, AVOIDING_DETOURS, memory, avoid=avoid).run()
         if other.reached == len(one.stage.seen):
             found += other.explanations[:1]
         interrupted |= other.interrupted

@@ -34,7 +34,9 @@ MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown
 MAX_DETOURS = 50_000
 #: the same where not finding an explanation would decide nothing, and so many more for each observation
-FEW_DETOURS, FEW_FOR_EACH = 5_000, 10
+FEW_DETOURS, FEW_FOR_EACH = 10_000, 20
+#: the same for an explanation without what all that were found break
+AVOIDING_DETOURS = 1_000
 #: the same where whatever is found changes no verdict
 LEAST_DETOURS = 200
 #: what all searches of a replay may keep, in bytes, about
@@ -383,6 +385,7 @@ class _Window:
             if index <= goal or seen[index].earliest <= seen[goal].latest:
                 streams.setdefault(seen[index].stream, []).append(index)
         self._streams = list(streams.values())
+        self._saves = [index for index in streams[0] if _is_save(seen[index])]
         self._events = sum(not one.stream for one in seen[:start])
 
     def taken(self, indexes: frozenset[int]) -> Taken:
@@ -412,12 +415,15 @@ class _Window:
         )
 
     def upcoming(self, taken: Taken, count: int) -> list[int]:
-        """The next few of each stream."""
-        return [
+        """The next few of each stream, and the next save, which may have begun before keys go."""
+        few = [
             index
             for at, stream in zip(taken, self._streams, strict=True)
             for index in stream[at : at + count]
         ]
+        events = self._streams[0][taken[0] :]
+        save = next((index for index in self._saves if events and index >= events[0]), None)
+        return few if save is None or save in few else [*few, save]
 
     def with_next(self, taken: Taken, index: int) -> Taken:
         """One more explained: the next of its stream."""
@@ -440,6 +446,10 @@ class _Window:
             if self._seen[index].after <= events
             and all(end >= self._seen[index].earliest for end, other in first_end[:2] if other != index)
         ]
+
+
+def _is_save(one: Seen) -> bool:
+    return isinstance(one.what, KeyEvent) and one.what.key is Key.TIMESTAMP
 
 
 def _before(ends: Iterable[tuple[int, int]], seen: Sequence[Seen], ahead: int) -> dict[int, list[int]]:
