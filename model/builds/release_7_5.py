@@ -1,9 +1,10 @@
 """release-7.5: as release-8.5, before the primary of TSO servers could be transferred.
 
-Nobody is expected as primary, and no PD in API mode hands out timestamps.
+Nobody is expected as primary, and no PD in API mode hands out timestamps.  A TSO server may win its election
+before it is registered, at which nobody looks.
 
 Source: tikv/pd v7.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/global_allocator.go`
-(primaryElectionLoop).
+(primaryElectionLoop), `pkg/mcs/tso/server/server.go` (startServer).
 """
 
 from ..behaviours import discovery_fails
@@ -19,5 +20,6 @@ build = Variant(
     lacks=[discovery_fails.behaviour],
 )
 build.no_guard("campaign", "nobody else is to be primary")
+build.no_guard("campaign", "is registered first")
 for of in ("chosen_as_primary", "expects_itself", "expected_key_goes", "makes_way", "poll_registry"):
     build.no_step(of)

@@ -10,7 +10,6 @@ from operator import attrgetter
 
 from ...model.language.instance import belongings
 from ...model.language.transition import Kind
-from ..sources.builds import recognise
 from ..sources.intervals import GUARD_NS, exact
 from ..sources.observation import NS_PER_MS, Attempt, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import Servers
@@ -29,9 +28,6 @@ _DEFAULT_LEASE_S = 3  # and of lease
 _MAX_LOGICAL = 1 << 18
 _ENDS_A_TERM = (LogStep.RESET, LogStep.STEP_DOWN, LogStep.ALLOCATOR_CLOSED)
 _NOT_TOLD = "for nothing tells its own"
-
-#: builds of which no PD looks at the registry
-_UNLOOKED = frozenset({"release-6.5", "release-7.5"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +180,7 @@ def _modelled(trace: Trace, servers: Servers) -> frozenset[Key]:
     switch waits for the one to be expected.
     """
     keys = {Key.LEADER, Key.PRIMARY, Key.TIMESTAMP}
-    if _looked_at(trace, servers):
+    if servers.registry:
         keys.add(Key.REGISTRY)
     if servers.kinds.count(Kind.TSO) > 1 or _switches(trace):
         keys.add(Key.EXPECTED_PRIMARY)
@@ -262,7 +258,7 @@ def _constants(
         "max_reset": FOREVER,
         "ahead": FOREVER,
         "dynamic": int(_switches(trace)),
-        "registry": int(_looked_at(trace, servers)),
+        "registry": int(servers.registry),
     }
 
 
@@ -274,12 +270,6 @@ def _switches(trace: Trace) -> bool:
     provides = (LogStep.PROVIDER_PD, LogStep.PROVIDER_TSO)
     told = any(bool(start.dynamic_switching) for start in trace.starts if start.api_mode)
     return told or any(line.step in provides for line in trace.logs) or _syncs_in_api_mode(trace)
-
-
-def _looked_at(trace: Trace, servers: Servers) -> bool:
-    """Whether a PD looks who is registered; to 7.5 none does, and TSO servers register as they campaign."""
-    builds = recognise(trace.versions).builds
-    return servers.registry and not (builds and _UNLOOKED.issuperset(builds))
 
 
 def _syncs_in_api_mode(trace: Trace) -> bool:
