@@ -191,8 +191,9 @@ def _begun(trace: Trace, windows: Mapping[str, int]) -> dict[int, int]:
     found: defaultdict[int, set[int]] = defaultdict(set)
     for event, held in zip(trace.keys, holders(trace.keys), strict=True):
         if event.key is Key.TIMESTAMP and event.timestamp_ns:
-            for writer in (told[event.revision],) if event.revision in told else held:
-                if writer in windows:
+            # who syncs for a client and holds no key answers nobody until it is elected
+            for writer in held:
+                if writer in windows and told.get(event.revision, writer) == writer:
                     found[(event.timestamp_ns - windows[writer]) // NS_PER_MS].add(event.revision)
     return {physical: revisions.pop() for physical, revisions in found.items() if len(revisions) == 1}
 
