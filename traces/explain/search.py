@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from itertools import chain, count, islice
 
 from ...checker.run import Move
-from ..sources.observation import Key, KeyEvent, LogEvent
+from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent
 from .first_states import first_states
 from .impossible import has_step, unanswered
 from .proposals import Proposals, lapsed
@@ -44,6 +44,7 @@ MAX_BYTES = 512 << 20
 _NODE, _VALUE = 1_200, 16  # bytes of a node with its place in a layer, and of each value of its state
 _ENOUGH = 64  # explanations found on a detour
 _FEW = 8  # observations that may have been made in another order
+_HANGS_NS = 500 * NS_PER_MS  # a save that takes longer may outlive a term
 _SURPRISING = 2  # what is that much less likely may be explained by another order
 _AHEAD = 3  # observations of a stream whose steps may have begun
 _PATIENCE = 4  # how much longer than for any explanation the least surprising is looked for
@@ -142,7 +143,7 @@ class Search:
         slots = world.slots
         self._now = slots["now", 0]
         self._leases = [(slots["lease", n], slots["lease_end", n]) for n in world.servers]
-        self._ended = _before(_told(timeline, seen), seen, _AHEAD)
+        self._begun = _before(chain(_told(timeline, seen), _hung(timeline, seen)), seen, _AHEAD)
         self._gone = _before(_gone(timeline, seen), seen, 0)
         self._ends = sorted({*world.denied.values(), *world.steady.values()})
         self._room = memory // (_NODE + _VALUE * len(world.machine.layout.slots))
@@ -159,7 +160,7 @@ class Search:
         stuck = narrowed = False
         try:
             for index in range(len(self._seen)):
-                layer = self._lapsing(layer, index)
+                layer = self._foreseeing(layer, index)
                 self._keep(layer)
                 if self._nodes + index > self._room:
                     self._complete = False
@@ -187,21 +188,21 @@ class Search:
         complete = self._complete and not narrowed
         return Outcome(tuple(found), reached, stuck, complete, self._interrupted, refused, self._steps)
 
-    def _lapsing(self, layer: Layer, index: int) -> Layer:
-        """The same, and those in which a lease begins to run out that has ended when a log says so."""
-        if index not in self._ended:
+    def _foreseeing(self, layer: Layer, index: int) -> Layer:
+        """The same, and those in which what ends later begins here."""
+        if index not in self._begun:
             return layer
         more = (
             replace(after, extra=node.extra)
             for node in layer.values()
-            for after in self._lapses(node, index, wide=False)
+            for after in self._foresees(node, index, wide=False)
         )
         return _layer(chain(layer.values(), more), self._room)
 
-    def _lapses(self, node: Node, index: int, *, wide: bool) -> Iterator[Node]:
-        """A lease begins to run out before an observation, if a log says of one that it has ended since;
-        ``wide``: or if an election key goes then."""
-        for goal in (*self._ended.get(index, ()), *(self._gone.get(index, ()) if wide else ())):
+    def _foresees(self, node: Node, index: int, *, wide: bool) -> Iterator[Node]:
+        """Before an observation a lease begins to run out of which a log says that it has ended since, or a
+        save begins that is written long after; ``wide``: or a lease whose election key goes then."""
+        for goal in (*self._begun.get(index, ()), *(self._gone.get(index, ()) if wide else ())):
             draft = Draft(self._world, node.state)
             for after in self._proposals.prepare(draft, self._seen[goal], late=True):
                 yield node.after(after, index, frozenset())
@@ -346,8 +347,8 @@ class Search:
             self._left -= 1
             self._steps += 1
             for index in window.possible(taken):
-                for lapsing in self._lapses(node, index, wide=wide):
-                    wait(lapsing, taken)
+                for begun in self._foresees(node, index, wide=wide):
+                    wait(begun, taken)
                 further = window.with_next(taken, index)
                 draft = Draft(self._world, node.state)
                 for after in self._proposals.explain(draft, self._seen[index], wide=wide):
@@ -468,6 +469,19 @@ def _told(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]
     for goal, each in enumerate(seen):
         if isinstance(each.what, LogEvent) and lapsed(each.what):
             yield goal, each.latest - timeline.lease(each.server)
+
+
+def _hung(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]:
+    """The saves that were written long after the clock reading with which an update may have begun them."""
+    windows = {*timeline.windows}
+    for goal, each in enumerate(seen):
+        if isinstance(each.what, KeyEvent) and each.what.timestamp_ns and each.latest < FOREVER:
+            readings = (each.what.timestamp_ns - window for window in windows)
+            yield from (
+                (goal, reading)
+                for reading in readings
+                if seen[0].at < reading < min(each.earliest, each.latest - _HANGS_NS)
+            )
 
 
 def _gone(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]:
