@@ -18,6 +18,13 @@
   another conflicts with the sync beside which it began |
 | `pr-saves-as-nobody` | pull 10473's head, PD service mode: the PD stands still between two reads of a TSO
   server's own value, which has given its lease up meanwhile; its save lands while nobody is primary |
+| `pr-ready-without-memory` | pull 10473's head, API mode: an update of the term before fails once the next has
+  synced, and before it serves (tikv/pd 11086) |
+| `r85-lease-of-three` | v8.5.7, API mode: asked for 3 s, etcd grants leases of 5 s, and a primary saves in the
+  last second of one |
+| `r85-synced-for-a-client` | v8.5.7, API mode: a TSO server syncs for a client, and answers once it is elected |
+| `r75-changes-mode` | v7.5.7: a PD starts in API mode, the others in PD service mode |
+| `master-loads-late` | master: a TSO server loads for 2.4 s what the watch does not show any more |
 | `r75-begins-late` | v7.5.7, API mode: a PD and a TSO server, each paused, killed and started anew |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.
@@ -45,6 +52,11 @@ def judged(name: str, *properties: str) -> Report:
         ("r85-lease-ran-out", {"release-8.5": True}),
         ("r85-update-outlives", {"release-8.5": True}),
         ("pr-saves-as-nobody", {"off": False, "check-tso-primary": True}),
+        ("pr-ready-without-memory", {"off": True, "check-tso-primary": True}),
+        ("r85-synced-for-a-client", {"release-8.5": True}),
+        ("r75-changes-mode", {"release-7.5": True}),
+        pytest.param("r85-lease-of-three", {"release-8.5": True}, marks=pytest.mark.large),
+        pytest.param("master-loads-late", {"master-2026-08": True}, marks=pytest.mark.large),
         ("pr-begins-paused", {"off": True, "check-tso-primary": True}),
         ("pr-upgrade-sampled", {"off": False, "check-tso-primary": True}),
         ("master-switch-set-later", {"master-2026-08": True}),

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tsofence.model.builds import known as builds
-from tsofence.traces.questions.bugs import BUGS, Bug
+from tsofence.traces.questions.bugs import BUGS, Bug, known_bugs
+from tsofence.traces.questions.terms import terms
+from tsofence.traces.sources.builds import recognise
+from tsofence.traces.sources.reading import read
 
 _PAGE = Path(__file__).parents[2] / "docs" / "history.md"
 _EVERY = 999
@@ -62,3 +65,10 @@ def test_how_releases_are_spelled() -> None:
         1, "", (((5, 0, 0), (5, 0, 6)), ((6, 0, 0), (6, 0, 999)), ((7, 1, 0), (8, 5, 999)), ((9, 0, 0),) * 2)
     )
     assert _spelled(bug) == "5.0 to 5.0.6, 6.0, 7.1 to 8.5, 9.0.0"
+
+
+def test_a_build_some_commits_after_a_release_has_what_its_build_has() -> None:
+    """9.0.0 itself has it not: `v9.0.0-beta.2.pre-200-gc67277a89` is the base of pull 10473."""
+    trace = read([Path(__file__).parents[1] / "live" / "recorded" / "pr-ready-without-memory"])
+    found = known_bugs(trace, terms(trace), recognise(trace.versions))
+    assert (found.verdict, "11086" in found.text) == ("yes", True), found

@@ -275,3 +275,21 @@ def test_the_lease_of_a_log_that_begins_later() -> None:
     log = log_of(b'["lease granted"] [lease-id=77] [lease-timeout=3] [purpose="leader election"]')
     found = find([], log.events, [], {"lease_s": 9}).lease
     assert (found.value, found.source) == (3, "dir/pd-x.log.gz:1")
+
+
+@pytest.mark.parametrize(
+    ("tick", "election", "least"),
+    [
+        ("500ms", "3s", 5),  # PD's own: 4.5 s, in whole seconds
+        ("100ms", "1s", 2),
+        ("500ms", "500ms", 1),
+        ("500ms", "100ms", 0),
+        ("0s", "3s", None),
+        ("soon", "3s", None),
+    ],
+)
+def test_etcd_grants_no_lease_below_an_election_and_a_half(
+    tick: str, election: str, least: int | None
+) -> None:
+    line = b'["PD config"] [config=' + config(**{"tick-interval": tick, "election-interval": election}) + b"]"
+    assert log_of(line).starts[0].least_lease_s == least

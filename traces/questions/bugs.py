@@ -20,6 +20,7 @@ from .backwards import short
 from .terms import Terms
 
 QUESTION = "has this version a known bug?"
+_COMMITS_LATER = re.compile(r"-\d+-g[0-9a-f]{7,40}$")
 _RELEASE = re.compile(r"v?(\d{1,4})\.(\d{1,4})\.(\d{1,4})(-.*)?", re.ASCII)
 
 _Number = tuple[int, int, int]
@@ -256,8 +257,9 @@ def _told_by(trace: Trace, build: Recognised) -> tuple[Where, ...]:
 
 
 def _number(release: str) -> _Number | None:
-    """A release as numbers; builds of a release line of their own (nextgen) are none."""
+    """A release as numbers; builds of a release line of their own (nextgen) are none, and what is some commits
+    later has what its build has."""
     found = _RELEASE.fullmatch(release.rpartition("/")[2])
-    if found is None or "nextgen" in (found[4] or ""):
+    if found is None or "nextgen" in (found[4] or "") or _COMMITS_LATER.search(found[4] or ""):
         return None
     return int(found[1]), int(found[2]), int(found[3])
