@@ -18,11 +18,11 @@
   another conflicts with the sync beside which it began |
 | `pr-saves-as-nobody` | pull 10473's head, PD service mode: the PD stands still between two reads of a TSO
   server's own value, which has given its lease up meanwhile; its save lands while nobody is primary |
-| `pr-ready-without-memory` | pull 10473's head, API mode: an update of the term before fails once the next has
-  synced, and before it serves (tikv/pd 11086) |
-| `r85-lease-of-three` | v8.5.7, API mode: asked for 3 s, etcd grants leases of 5 s, and a primary saves in the
-  last second of one |
-| `r85-synced-for-a-client` | v8.5.7, API mode: a TSO server syncs for a client, and answers once it is elected |
+| `pr-ready-without-memory` | pull 10473's head, API mode: an update of the term before fails once the next
+  has synced, and before it serves (tikv/pd 11086) |
+| `r85-lease-of-three` | v8.5.7, API mode: asked for 3 s, etcd grants leases of 5 s, and a primary saves in
+  the last second of one |
+| `r85-synced-for-a-client` | v8.5.7, API mode: a TSO server syncs for a client, and answers once elected |
 | `r75-changes-mode` | v7.5.7: a PD starts in API mode, the others in PD service mode |
 | `master-loads-late` | master: a TSO server loads for 2.4 s what the watch does not show any more |
 | `r75-begins-late` | v7.5.7, API mode: a PD and a TSO server, each paused, killed and started anew |

@@ -257,8 +257,8 @@ def _told_by(trace: Trace, build: Recognised) -> tuple[Where, ...]:
 
 
 def _number(release: str) -> _Number | None:
-    """A release as numbers; builds of a release line of their own (nextgen) are none, and what is some commits
-    later has what its build has."""
+    """A release as numbers; builds of a release line of their own (nextgen) are none, and what is some
+    commits later has what its build has."""
     found = _RELEASE.fullmatch(release.rpartition("/")[2])
     if found is None or "nextgen" in (found[4] or "") or _COMMITS_LATER.search(found[4] or ""):
         return None
