@@ -22,7 +22,7 @@ from .first_states import first_states
 from .impossible import has_step, unanswered
 from .proposals import Proposals, lapsed
 from .seen import FOREVER, LATE_NS, Seen
-from .steps import RUNNING, Draft, Refusal, State, World
+from .steps import NO_SUCH_STEP, RUNNING, Draft, Refusal, State, World
 from .timeline import Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
@@ -259,7 +259,9 @@ class Search:
         for node in nodes[:_ENOUGH]:
             for _ in self._proposals.explain(Draft(self._world, node.state), self._seen[index], wide=True):
                 pass
-        return tuple(self._world.refused)
+        if has_step(self._world, self._timeline, self._seen[index]):
+            return tuple(self._world.refused)
+        return tuple(each for each in self._world.refused if each[-1] == NO_SUCH_STEP)  # which says it all
 
     # --- detours ---------------------------------------------------------------------------------
 
