@@ -8,6 +8,7 @@ from itertools import islice
 
 import pytest
 
+from tsofence.checker.machine import native_code
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.engine import Engine, Plain
 from tsofence.checker.search.explore import explore
@@ -55,16 +56,17 @@ WORLDS = {
 #: those that number states alike; `test_cluster.py` has the other
 ENGINES = ("auto", "plain", "native")
 FENCES = (*fences.ALL, "hook+save-cas", "check-tso-primary+wait-out")
-#: worlds under fences, with reductions or without; every day each of them once, and often before a merge
+#: worlds under fences, with reductions or without, optimised or not; every day each of them once, and twice
+#: more before a merge
 CELLS = [
     pytest.param(
-        *(name, fence, REDUCTIONS if (at + place) % 2 else ()),
+        *(name, fence, REDUCTIONS if (at + place) % 2 else (), bool(at % 2)),
         marks=pytest.mark.large if (at + place) % 13 else (),
         id=f"{name}-{fence}",
     )
     for at, name in enumerate(WORLDS)
     for place, fence in enumerate(FENCES)
-    if ALL or (at + place) % 13 == 0 or (at + place) % 3 == 1
+    if ALL or (at + place) % 13 == 0 or (at + place) % 7 == 1
 ]
 
 
@@ -89,8 +91,11 @@ def compare(plain: Engine, native: Engine) -> None:
     assert all(one == other for one, other in zip(plain.states(), native.states(), strict=True))
 
 
-@pytest.mark.parametrize(("name", "fence", "reductions"), CELLS)
-def test_every_step_is_the_same(name: str, fence: str, reductions: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("name", "fence", "reductions", "optimised"), CELLS)
+def test_every_step_is_the_same(
+    name: str, fence: str, reductions: tuple[str, ...], optimised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native_code, "MANY", 0 if optimised else native_code.MANY)
     world = WORLDS[name]
     configuration = anyhow(world, fence)
     met = scattered(world, configuration, random.Random(f"{name} {fence}"))
@@ -152,7 +157,9 @@ def test_with_a_guard_dropped(dropped: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("handed_over", [1, 300, 3_000])
-def test_plain_python_hands_over_at_any_time(handed_over: int) -> None:
+def test_plain_python_hands_over_at_any_time(handed_over: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was compiled quickly to what is optimised."""
+    monkeypatch.setattr(native_code, "MANY", 4_000)
     world = WORLDS["skewed"]
     configuration = anyhow(world, "hook")
     expander = Expander(configuration, PROPERTIES, list(world.first_states(configuration)))
@@ -246,7 +253,10 @@ def test_states_can_be_read_in_part() -> None:
         pytest.param("save-cas+window-lease+wait-out", REDUCTIONS, marks=pytest.mark.large),
     ],
 )
-def test_threads_number_the_states_as_one_alone_does(fence: str, reductions: tuple[str, ...]) -> None:
+def test_threads_number_the_states_as_one_alone_does(
+    fence: str, reductions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native_code, "MANY", 100_000)
     configuration = anyhow(BUSY, fence)
     configuration = replace(configuration, reductions=frozenset(reductions))
     expander = Expander(configuration, PROPERTIES, list(BUSY.first_states(configuration)))
