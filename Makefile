@@ -62,7 +62,8 @@ faults: $(READY)
 # is left out; half an hour. `make test-large` tries a part, with each scenario and each fence in it.
 pairs: $(READY)
 	TSOFENCE_TRY=all $(PYTEST) -m large tests/checker/test_native.py tests/checker/test_folding.py \
-	  tests/checker/test_reductions.py tests/checker/test_prove.py tests/export/test_tla.py tests/test_pages.py
+	  tests/checker/test_reductions.py tests/checker/test_prove.py tests/checker/test_explore.py \
+	  tests/checker/test_liveness.py tests/model/test_real_etcd.py tests/export/test_tla.py tests/test_pages.py
 
 # With it, tests/traces/test_browser.py asks whether everybody can read the pages. Needs npm; chromium runs the tests.
 axe: $(READY)
