@@ -147,7 +147,7 @@ def test_with_a_guard_dropped(dropped: tuple[str, str]) -> None:
             "check-tso-primary",
             PROPERTIES,
             dropped=[dropped],
-            max_states=30_000,
+            max_states=22_000,  # some more than plain Python expands of its own accord
             engine=engine,
             wait=False,
         )
@@ -202,15 +202,15 @@ def test_a_whole_search_is_the_same(name: str, fence: str) -> None:
     assert same(plain) == same(native)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_bound_ends_each_engine_alike(engine: str) -> None:
-    found = explore(BUSY, "off", [named("window")], max_states=30_000, engine=engine, wait=False)
-    assert found.cut_by == ("more than 30000 states: raise --max-states",)
-    assert [finding.verdict for finding in found.findings] == ["unknown"]
-    assert (
-        found.states
-        == explore(BUSY, "off", [named("window")], max_states=30_000, engine="plain", wait=False).states
-    )
+def test_a_bound_ends_each_engine_alike() -> None:
+    every = [
+        explore(BUSY, "off", [named("window")], max_states=22_000, engine=engine, wait=False)
+        for engine in ENGINES
+    ]
+    for found in every:
+        assert found.cut_by == ("more than 22000 states: raise --max-states",)
+        assert [finding.verdict for finding in found.findings] == ["unknown"]
+        assert found.states == every[0].states
 
 
 def test_no_memory_makes_it_unknown() -> None:
@@ -256,14 +256,14 @@ def test_states_can_be_read_in_part() -> None:
 def test_threads_number_the_states_as_one_alone_does(
     fence: str, reductions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native_code, "MANY", 100_000)
+    monkeypatch.setattr(native_code, "MANY", 80_000)
     configuration = anyhow(BUSY, fence)
     configuration = replace(configuration, reductions=frozenset(reductions))
     expander = Expander(configuration, PROPERTIES, list(BUSY.first_states(configuration)))
     alone, together = (Native(Plain(expander), 2_000_000) for _ in range(2))
     together.threads = 3  # also where there are fewer cores: then they are interrupted in more places
     done = 0
-    while len(alone) < 300_000:
+    while len(alone) < 150_000:
         upto = len(alone)
         alone.expand(done, upto)
         together.expand(done, upto)
