@@ -281,8 +281,8 @@ def test_assumptions_that_are_named_exist(fence: str, name: str) -> None:
         (
             "check-tso-primary",
             "unique",
-            ("first-primary-stays",),
-            "--assume service-mode-only --assume no-client-syncs --assume no-stale-deletes",
+            ("service-mode-only",),
+            "--assume first-primary-stays --assume no-client-syncs --assume no-stale-deletes",
         ),
     ],
 )
