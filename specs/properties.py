@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..model.language.choice import no_such
-from ..model.language.expr import NOBODY, TRUE, ZERO, Expr, both, condition, either, exists, negate
+from ..model.language.expr import FALSE, NOBODY, TRUE, ZERO, Expr, both, condition, either, exists, negate
 from ..model.language.layout import State
-from ..model.language.python import Machine
+from ..model.language.python import Condition, Machine
 from ..model.language.transition import SELF, Transition
 from ..model.pd import save, system
 from ..model.pd import state as s
@@ -169,9 +169,14 @@ def _writes(transition: Transition) -> bool:
 
 def judged(judge: _Judge, machine: Machine, index: int, state: State, inputs: Mapping[str, int]) -> bool:
     """What a property says of one step, by the plain interpreter."""
+    return judging(judge, machine, index)(state, inputs)
+
+
+def judging(judge: _Judge, machine: Machine, index: int) -> Condition:
+    """The same, made once for a step that is judged in many states."""
     instance = machine.instances[index]
-    condition = judge(instance.transition)
-    return condition is not None and bool(machine.value(state, condition, instance.number, inputs))
+    said = judge(instance.transition)
+    return machine.condition(FALSE if said is None else said, instance.number)
 
 
 #: those that come with tsofence

@@ -42,6 +42,8 @@ def source(expr: Expr, layout: Layout, place: Callable[[int], str]) -> str:
     raise ValueError(f"cannot interpret {expr.op!r} in {expr}")
 
 
+#: whether it is so in a state, these inputs chosen
+Condition = Callable[[State, Mapping[str, int]], bool]
 _Refused = Callable[[State, Mapping[str, int]], tuple[int, ...]]
 _Effect = Callable[[State, Mapping[str, int]], list[int]]
 
@@ -94,6 +96,14 @@ class Machine:
         now = None if self.layout.relative else state[self.layout.slots["now", 0]]
         read = partial(self.layout.read, state)
         return fold(expr, replace(known, now=known.now if now is None else now, state=read)).value
+
+    def condition(self, expr: Expr, number: int = 0) -> Condition:
+        """The same, made once for an expression that is asked of many states."""
+        folded = fold(expr, self.configuration.known.acting(SELF.name, number))
+        functions: dict[str, Condition] = {}
+        # The source is made of this module's own words and of integers, never of input text.
+        exec(f"def holds(s, inputs): return bool({source(folded, self.layout, _place)})", functions)  # noqa: S102
+        return functions["holds"]
 
     def _compile(self, index: int) -> tuple[_Refused, _Effect]:
         instance, layout = self.instances[index], self.layout

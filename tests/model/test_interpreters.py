@@ -17,11 +17,12 @@ from tsofence.model.language import smt
 from tsofence.model.language.expr import BOOL, INT, NODE, TIME, Expr, Sort
 from tsofence.model.language.instance import Configuration
 from tsofence.model.language.layout import RELATIVE_NOW
-from tsofence.model.language.python import Machine
+from tsofence.model.language.python import Condition, Machine
 from tsofence.model.language.transition import SELF, Kind
 from tsofence.model.pd import system
 from tsofence.model.pd.state import STAGE
 from tsofence.model.variants import fences
+from tsofence.specs import properties
 
 KINDS = (Kind.PD, Kind.PD, Kind.TSO)
 SERVERS = range(1, len(KINDS) + 1)
@@ -183,6 +184,24 @@ def test_only_distances_of_times_matter(fence: str, state: tuple[int, ...], inpu
             assert shifted.apply(before, there, inputs) == relative(
                 plain.apply(state, index, inputs), shifted
             )
+
+
+@settings(max_examples=6)
+@pytest.mark.parametrize("prop", properties.NAMES)
+@given(state=states(), inputs=INPUTS)
+def test_a_condition_made_once_is_what_folding_says(
+    prop: str, state: tuple[int, ...], inputs: dict[str, int]
+) -> None:
+    plain, judge = machine("off"), properties.named(prop).broken_by
+    for index, instance in enumerate(plain.instances):
+        said = judge(instance.transition)
+        broken = said is not None and bool(plain.value(state, said, instance.number, inputs))
+        assert judging(prop, index)(state, inputs) is broken
+
+
+@cache
+def judging(prop: str, index: int) -> Condition:
+    return properties.judging(properties.named(prop).broken_by, machine("off"), index)
 
 
 def test_any_number_of_servers_has_none_by_number() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from functools import cache
 
 from ...checker.run import Move
 from ...model.language.instance import Configuration
-from ...model.language.python import Machine
+from ...model.language.python import Condition, Machine
 from ...model.language.transition import Kind
 from ...model.pd import system
 from ...model.pd.state import JOB, LEASE_STATE, POLLED, REGISTRATION, ROLE, STAGE
@@ -101,7 +102,7 @@ class World:
             *(self.slots["registration", n] for n in self.servers),
         )
         self._asked = tuple(asked)
-        self._broken_by = {each: properties.named(each).broken_by for each in DEDUCED}
+        self._judging = cache(self._judge)
         self._observe(timeline)
 
     def _observe(self, timeline: Timeline) -> None:
@@ -136,13 +137,12 @@ class World:
             saves = name.endswith(("commit", "commit_answer_lost"))
             put_to_test = saves and bool(state[self.slots["primary", 0]])
             judged = (SINGLE_WRITER,)
-        asked = [(each, self._broken_by[each]) for each in judged] if put_to_test else []
-        asked += [(each.name, each.broken_by) for each in self._asked]
-        return tuple(
-            each
-            for each, broken_by in asked
-            if properties.judged(broken_by, self.machine, index, state, inputs)
-        )
+        asked = [properties.named(each) for each in judged] if put_to_test else []
+        asked += self._asked
+        return tuple(each.name for each in asked if self._judging(each, index)(state, inputs))
+
+    def _judge(self, prop: Property, index: int) -> Condition:
+        return properties.judging(prop.broken_by, self.machine, index)
 
 
 class Draft:
