@@ -38,9 +38,9 @@ test-large: $(READY)
 test-cluster: $(WITH_RAY)
 	$(BIN)/pytest tests/checker/test_cluster.py
 
-test-all:
-	$(MAKE) test
-	$(MAKE) test-large
+# In one go, so that no core waits for the other but once, and what is read and found serves both kinds.
+test-all: $(READY)
+	$(PYTEST) --ignore tests/checker/test_cluster.py
 	$(MAKE) test-cluster
 
 # Damaged and hostile files, others each time: so many of each kind. What fails goes to tests/fuzz/corpus.
@@ -62,7 +62,8 @@ faults: $(READY)
 # is left out; half an hour. `make test-large` tries a part, with each scenario and each fence in it.
 pairs: $(READY)
 	TSOFENCE_TRY=all $(PYTEST) -m large tests/checker/test_native.py tests/checker/test_folding.py \
-	  tests/checker/test_reductions.py tests/checker/test_prove.py tests/export/test_tla.py
+	  tests/checker/test_reductions.py tests/checker/test_prove.py tests/checker/test_explore.py \
+	  tests/checker/test_liveness.py tests/model/test_real_etcd.py tests/export/test_tla.py tests/test_pages.py
 
 # With it, tests/traces/test_browser.py asks whether everybody can read the pages. Needs npm; chromium runs the tests.
 axe: $(READY)

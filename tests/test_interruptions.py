@@ -332,13 +332,13 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     scenario.write_text(TINY, encoding="utf-8")
     chance = random.Random(20)
     told = tmp_path / "json"
-    more = ["--fence", "check-tso-primary", "--fence", "save-cas", "--fence", "off"]
+    more = ["--fence", "save-cas", "--fence", "off"]
     args = [*options(scenario, told, *more, "--property", "unique", "--property", "takeover")]
     began = time.monotonic()
     with command(*args) as whole:
         assert whole.end()[0] == 1
     longest = 1.2 * (time.monotonic() - began)
-    for number in range(8):
+    for number in range(6):
         told.unlink(missing_ok=True)
         kept = ["--checkpoint", str(tmp_path / "kept")] if number % 2 else []
         what, status, errors = kill_at_random([*args, *kept], chance, longest)

@@ -37,7 +37,7 @@ class EdgeCode(NativeCode):
         self._table = TableCode(module, self.packing.words)
         self._edge = self._write_edge(module)
         self._write_expand(module)
-        return Compiled(module)
+        return Compiled(module, quickly=True)
 
     def _write_edge(self, module: Value) -> Value:
         """edge(edges, label, unsettled, words): a step led to this state."""

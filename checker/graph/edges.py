@@ -56,6 +56,7 @@ def _native(engine: Native) -> Graph:
     room = total + len(engine.expander.instances)
     graph = Graph(np.zeros(many + 1, np.int64), np.empty(room, np.int32), np.empty(room, np.uint16))
     code = EdgeCode(engine.expander)
+    code.optimise(many)
     most, words = many + 1 + len(engine.expander.instances), code.packing.words
     states, pasts, presents = (Table(code.compiled, words, most) for _ in range(3))
     states.fill(engine.rows)

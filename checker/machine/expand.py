@@ -8,14 +8,14 @@ property.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ...model.language.expr import TIME, Expr
 from ...model.language.fold import fold
 from ...model.language.instance import FOLDING, Configuration, Instance
 from ...model.language.layout import State
-from ...model.language.python import effects, folding, forgotten, merged, passes, settling, source
+from ...model.language.python import Machine, effects, folding, forgotten, merged, passes, settling, source
 from ...model.language.transition import SELF, Transition
 from ...specs.properties import Property
 from ..reductions.symmetry import Least, checked, images
@@ -97,6 +97,11 @@ class Expander:
         table = self.configuration.folding
         for forget in () if table is None else table.forgets:
             yield f"{forget.name} forgotten", forget.when
+
+    @cached_property
+    def machine(self) -> Machine:
+        """The plain interpreter of single steps, which leaves nothing out."""
+        return Machine(replace(self.configuration, reductions=frozenset()), choose=True)
 
     @cached_property
     def ranges(self) -> Ranges:

@@ -26,6 +26,8 @@ from .trie import Test
 
 #: new states that wait for their slots; enough to hide the way to memory, few enough to stay in cache
 _QUEUE = 64
+#: states from which on LLVM's optimisations take less time than they save
+MANY = 500_000
 
 
 class Shared(ctypes.Structure):
@@ -64,7 +66,8 @@ class NativeCode(StateCode):
     """The machine code of an expander.
 
     ``expand(shared, first, last)`` expands these states and returns the first that it did not, because
-    there may not be room for what it leads to.  ``join(shared)`` adds what was kept, in its order.
+    there may not be room for what it leads to.  ``join(shared)`` adds what was kept, in its order.  Both are
+    made quickly at first, and again once there are many states.
     """
 
     def __init__(self, expander: Expander) -> None:
@@ -83,10 +86,21 @@ class NativeCode(StateCode):
         self.entry_words = self.packing.words + 2
         self.queue_words = (_QUEUE + len(self._steps)) * self.entry_words
         self.compiled = self._compile()
+        self._optimised = False
+        self._take_functions()
+
+    def _take_functions(self) -> None:
         self.expand = self.compiled.function(
             "expand", ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
         )
         self.join = self.compiled.function("join", None, ctypes.c_void_p)
+
+    def optimise(self, states: int) -> None:
+        """Where there are so many states that it is worth it."""
+        if states >= MANY and not self._optimised:
+            self._optimised = True
+            self.compiled.optimise()
+            self._take_functions()
 
     def _compile(self) -> Compiled:
         module = ir.Module()
@@ -96,7 +110,7 @@ class NativeCode(StateCode):
         self._write_join(module)
         self.arrive = self._write_arrive(module)
         self._write_expand(module)
-        return Compiled(module)
+        return Compiled(module, quickly=True)
 
     def _write_arrive(self, module: Value) -> Value:
         """arrive(shared, from, unsettled, words): a step led to this state; put it into the queue."""

@@ -103,6 +103,7 @@ class Native(Engine):
         return self._packing.unpack(self._states.rows[first:last])
 
     def expand(self, first: int, last: int) -> None:
+        self._code.optimise(len(self))
         if self.threads > 1 and last - first > BATCH:
             self._together().expand(first, last)
             return

@@ -7,11 +7,9 @@ found again, with those taken at once after it, and told of the servers that it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from ...model.language.layout import State
-from ...model.language.python import Machine
 from ...specs.properties import Property, judged
 from ..machine.expand import Expander
 from ..run import Move
@@ -26,7 +24,7 @@ class Retold:
 
     def __init__(self, expander: Expander, way: Sequence[bytes]) -> None:
         self._expander = expander
-        self._machine = Machine(replace(expander.configuration, reductions=frozenset()), choose=True)
+        self._machine = expander.machine
         #: by server as the search names it: the server that the run is about
         self._really = list(range(len(expander.configuration.kinds) + 1))
         self.moves: list[Move] = []

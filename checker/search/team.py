@@ -72,7 +72,7 @@ class Lane:
     """What one thread has to itself: its queue, and the times that it met with what becomes of them."""
 
     def __init__(self, code: NativeCode, states: Table, children: Room, most: int) -> None:
-        self._expand = code.expand
+        self._code = code
         words = code.packing.words
         self._steps = len(code.expander.instances)
         self._pasts, self._presents = (Table(code.compiled, words, most) for _ in range(2))
@@ -113,7 +113,7 @@ class Lane:
         # these move when they grow
         self.shared.folded, self.shared.settled = self._folded.address, self._settled.address
         self.shared.children = self._children.address
-        stopped = int(self._expand(ctypes.addressof(self.shared), first, last))
+        stopped = int(self._code.expand(ctypes.addressof(self.shared), first, last))
         if stopped < last:
             self._pasts.make_room(1)
             self._presents.make_room(self._steps)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -138,17 +139,23 @@ def small(name: str, fence: str, **budgets: int) -> tuple[Configuration, list[tu
     return made, list(world.first_states(made))
 
 
-WORLDS = {
-    "upgrade": small("rolling-upgrade", "check-tso-primary"),
-    "upgrade, hook and cas": small("rolling-upgrade", "hook+save-cas"),
-    "reference": (made := reference(1, 1, 6, 2, fence=True), [made.layout().initial({}, {})]),
+def reference_protocol() -> tuple[Configuration, list[tuple[int, ...]]]:
+    made = reference(1, 1, 6, 2, fence=True)
+    return made, [made.layout().initial({}, {})]
+
+
+#: made where they are needed: every process imports this module
+WORLDS: dict[str, Callable[[], tuple[Configuration, list[tuple[int, ...]]]]] = {
+    "upgrade": partial(small, "rolling-upgrade", "check-tso-primary"),
+    "upgrade, hook and cas": partial(small, "rolling-upgrade", "hook+save-cas"),
+    "reference": reference_protocol,
 }
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_every_step_is_an_edge(name: str) -> None:
     """Machine code and plain Python make the same arrays; the plain interpreter takes each step by itself."""
-    configuration, first = WORLDS[name]
+    configuration, first = WORLDS[name]()
     expander = Expander(configuration, (), first)
     plain = Plain(expander)
     native = Native(Plain(expander), 1_000_000)
@@ -169,7 +176,7 @@ def test_every_step_is_an_edge(name: str) -> None:
 
 
 def test_a_search_that_is_not_finished_has_no_graph() -> None:
-    configuration, first = WORLDS["upgrade"]
+    configuration, first = WORLDS["upgrade"]()
     plain = Plain(Expander(configuration, (), first))
     plain.expand(0, 1)
     for engine in (plain, Native(plain, 1000)):

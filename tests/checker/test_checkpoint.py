@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tsofence.checker.machine import machine_code
 from tsofence.checker.machine.expand import Expander
 from tsofence.checker.search.checkpoint import Checkpoint
 from tsofence.checker.search.engine import Plain
@@ -105,10 +104,8 @@ def test_a_bound_and_an_interruption_leave_a_checkpoint(tmp_path: Path) -> None:
     )  # it is there already
 
 
-def test_each_search_has_a_fingerprint_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_search_has_a_fingerprint_of_its_own() -> None:
     """Whatever changes states, their order or what is noted of them; and it is the same in every process."""
-    monkeypatch.setattr(machine_code, "_LEVEL", 0)  # nothing is run: how quick it would be does not matter
-
     small = replace(WORLD, pd=1, tso=1)
 
     def fingerprint(
@@ -145,8 +142,7 @@ def test_each_search_has_a_fingerprint_of_its_own(monkeypatch: pytest.MonkeyPatc
     assert again.stdout == found[0]
 
 
-def test_what_is_not_this_search_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_code, "_LEVEL", 0)
+def test_what_is_not_this_search_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "off.search"
     explore(WORLD, "off", PROPERTIES, max_states=100, engine="native", reductions=(), checkpoint=file)
     with pytest.raises(CheckpointError, match="another model"):

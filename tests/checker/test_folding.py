@@ -38,8 +38,9 @@ from tsofence.specs.scenario import Scenario
 
 from ..amount import ALL, spread
 
-#: before a merge of each scenario those of some fences, of each fence those of some scenarios
-SHIPPED = spread([name for name in scenarios.names() if name not in LARGE], fences.ALL, 3)
+#: before a merge of each scenario that of some fence, of each fence that of some scenario
+_WORLDS = [name for name in scenarios.names() if name not in LARGE]
+SHIPPED = spread(_WORLDS, fences.ALL, min(len(_WORLDS), len(fences.ALL)))
 #: which are looked at every day
 DAILY = {("rolling-upgrade", "save-cas")}
 
@@ -60,22 +61,22 @@ def todo_of(name: str, fence: str) -> Obligations:
     return of_entry(*entry_of(name, fence), FLAG, FORGETS, CANDIDATES)
 
 
-#: so many bounds of one fence every day, before a merge of every fence and all of some
+#: so many bounds of one fence every day, before a merge of every other fence and all of one
 SAMPLED = [
     *((*cell, 5) for cell in sorted(DAILY)),
     *(
         pytest.param(
-            "rolling-upgrade", fence, 10 if number % 4 and not ALL else None, marks=pytest.mark.large
+            "rolling-upgrade", fence, None if ALL or fence == "yielded-flag" else 3, marks=pytest.mark.large
         )
-        for number, fence in enumerate(fences.ALL)
+        for fence in fences.ALL[:: 1 if ALL else 2]
     ),
 ]
 #: of how many obligations a second solver is asked
 SECOND = [
     *((*cell, 5) for cell in sorted(DAILY)),
     *(
-        pytest.param("rolling-upgrade", fence, None if ALL else 20, marks=pytest.mark.large)
-        for fence in fences.ALL[::3]
+        pytest.param("rolling-upgrade", fence, None if ALL else 6, marks=pytest.mark.large)
+        for fence in fences.ALL[:: 3 if ALL else 5]
     ),
 ]
 CELLS = [

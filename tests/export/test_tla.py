@@ -93,7 +93,7 @@ def test_text_has_the_states_and_steps_of_the_model(name: str, fence: str) -> No
 
 
 def systems(every: bool) -> list[tuple[str, str]]:
-    """Scenarios and systems: one in four, or each scenario, build and fence at least once."""
+    """Scenarios and systems: one in eight, or each scenario, build and fence at least once."""
     there = []
     for build in builds.SHIPPED:
         for fence in fences.ALL:
@@ -105,7 +105,7 @@ def systems(every: bool) -> list[tuple[str, str]]:
             there.append(name)
     worlds = scenario.names()
     if every:
-        return spread(worlds, there, 4)
+        return spread(worlds, there, 8)
     return [(worlds[index % len(worlds)], name) for index, name in enumerate(there) if index % 5 == 0]
 
 

@@ -79,7 +79,7 @@ def test_scenarios_that_were_kept(path: Path) -> None:
 # --- decoders --------------------------------------------------------------------------------------
 
 
-@examples(30, 300)
+@examples(30, 150)
 def test_one_damaged_file(number: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
 
@@ -90,7 +90,7 @@ def test_one_damaged_file(number: int, tmp_path: Path) -> None:
     each(damaged(seeds(FILES)), number, check)
 
 
-@examples(4, 20)
+@examples(4, 10)
 def test_a_damaged_parquet_file(number: int, tmp_path: Path) -> None:
     """Which others read as well, but each in a process of its own."""
     path = tmp_path / "file"
@@ -102,7 +102,7 @@ def test_a_damaged_parquet_file(number: int, tmp_path: Path) -> None:
     each(damaged([(CORPUS / "files" / "parquet").read_bytes()]), number, check)
 
 
-@examples(3, 30)
+@examples(3, 15)
 def test_one_damaged_file_beside_others(number: int, tmp_path: Path) -> None:
     def check(damage: tuple[str, bytes]) -> None:
         oracles.recording(with_one_instead(tmp_path, *damage), UNFENCED)
@@ -110,7 +110,7 @@ def test_one_damaged_file_beside_others(number: int, tmp_path: Path) -> None:
     each(one_damaged({path.name: seeds([path]) for path in RECORDED}), number, check)
 
 
-@examples(30, 300)
+@examples(30, 150)
 def test_a_damaged_run_file(number: int, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
 
@@ -121,7 +121,7 @@ def test_a_damaged_run_file(number: int, tmp_path: Path) -> None:
     each(damaged(seeds(RUNS)), number, check)
 
 
-@examples(100, 500)
+@examples(100, 250)
 def test_a_damaged_scenario(number: int, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
 
@@ -135,7 +135,7 @@ def test_a_damaged_scenario(number: int, tmp_path: Path) -> None:
 # --- verdicts --------------------------------------------------------------------------------------
 
 
-@examples(3, 30)
+@examples(3, 15)
 def test_lines_that_cannot_be_read_accuse_nobody(number: int, tmp_path: Path) -> None:
     """Between the lines of a file, or in their place: a verdict stays, or is unknown."""
     undamaged = oracles.recording(RECORDED, UNFENCED)
@@ -156,7 +156,7 @@ def test_lines_that_cannot_be_read_accuse_nobody(number: int, tmp_path: Path) ->
 # --- the whole command -----------------------------------------------------------------------------
 
 
-@examples(10, 100)
+@examples(10, 50)
 def test_replay_of_anything(number: int, tmp_path: Path) -> None:
     """1 is said of what is violated or refused, and of nothing else."""
     path = tmp_path / "x[red]"
@@ -172,7 +172,7 @@ def test_replay_of_anything(number: int, tmp_path: Path) -> None:
     each(damaged(seeds([*FILES, *RUNS])), number, check)
 
 
-@examples(8, 60)
+@examples(8, 30)
 def test_explore_of_anything(number: int, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     asked = ("--fence", "off", "--max-states", "50", "--engine", "plain")

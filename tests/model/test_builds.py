@@ -18,6 +18,8 @@ from tsofence.model.variants import fences
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
 
+from ..proofs import look_for_nothing_else
+
 
 def steps(name: str) -> dict[str, set[str]]:
     """The guards of each transition."""
@@ -111,7 +113,10 @@ def test_the_key_grows_where_a_save_reads_it(build: str, verdict: str) -> None:
     assert found.verdict == verdict
 
 
-def test_one_leader_at_a_time_takes_no_assumption_where_the_delete_is_mended() -> None:
+def test_one_leader_at_a_time_takes_no_assumption_where_the_delete_is_mended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look_for_nothing_else(monkeypatch)
     found = prove(fences.whole("off"), named("one-live"), assume=["no-tso-servers"])
     assert found.verdict != "proved"
     assert "no-stale-deletes" in found.note

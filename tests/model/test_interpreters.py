@@ -120,7 +120,7 @@ def numbers(kind: Kind) -> list[int]:
     return [0] if kind is Kind.CLUSTER else [n for n in SERVERS if kind in (Kind.ANY, KINDS[n - 1])]
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @pytest.mark.parametrize("fence", FENCES)
 @given(state=states(), inputs=INPUTS)
 def test_z3_and_folding_agree_with_python(fence: str, state: tuple[int, ...], inputs: dict[str, int]) -> None:

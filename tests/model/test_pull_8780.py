@@ -20,6 +20,8 @@ from tsofence.specs.properties import named
 from tsofence.specs.scenario import load
 from tsofence.traces.runs import files
 
+from ..proofs import look_for_nothing_else
+
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = ROOT / "tests" / "findings-8780"
 FALL_BACK = load(str(ROOT / "docs" / "fall-back.toml"))
@@ -189,8 +191,8 @@ def test_on_master_too_one_pd_alone_writes() -> None:
     assert found.verdict == "proved"
 
 
-@pytest.mark.large
-def test_without_an_assumption_there_is_no_proof() -> None:
+def test_without_an_assumption_there_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_for_nothing_else(monkeypatch)
     found = prove(fences.whole("pull-8780"), named("real-time"), assume=["no-tso-servers"])
     assert found.verdict != "proved"
     assert "no-fallbacks" in found.note

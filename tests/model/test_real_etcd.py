@@ -29,6 +29,8 @@ from tsofence.model.pd import system
 from tsofence.model.pd.state import CLIENTS, REGISTRATION
 from tsofence.model.variants import fences
 
+from ..amount import ALL
+
 ETCD = shutil.which("etcd")
 pytestmark = pytest.mark.skipif(ETCD is None, reason="no etcd installed (Debian: etcd-server)")
 
@@ -236,7 +238,7 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize("fence", ["off", "check-tso-primary", "hook", "save-cas", "dynamic-8780"])
-@pytest.mark.parametrize("since", [0, pytest.param(25, marks=pytest.mark.large)])
+@pytest.mark.parametrize("since", [0, *(pytest.param(25, marks=pytest.mark.large) for _ in range(ALL))])
 def test_random_runs_agree(etcd: Etcd, fence: str, since: int) -> None:
     chance = random.Random(f"{fence} {since}" if since else fence)
     happened: list[str] = []

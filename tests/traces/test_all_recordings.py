@@ -7,18 +7,18 @@ minutes of load in `soak` every twentieth call is here.
 import gzip
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tsofence.checker.run import follow
 from tsofence.traces.explain.conformance import FenceVerdict, Refused
-from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.explain.replay import replay
 from tsofence.traces.sources.observation import Call
 from tsofence.traces.sources.reading import read
 
-RECORDINGS = Path(__file__).parents[1] / "recordings"
+from ..recorded import RECORDINGS, replayed
+
 CHECK, DYNAMIC = "check-tso-primary", "dynamic-8780"
 
 
@@ -63,11 +63,6 @@ TABLE = (
 )
 
 
-@cache
-def whole(name: str, fence: str) -> Report:
-    return replay(read([RECORDINGS / name]), [fence])
-
-
 def servers_only(name: str, fence: str) -> FenceVerdict:
     """The verdict without clients' calls."""
     paths = [path for path in (RECORDINGS / name).iterdir() if path.name.startswith(("etcd", "pd-", "tso-"))]
@@ -81,7 +76,7 @@ def each(test: str) -> pytest.MarkDecorator:
 
 @each("conforms")
 def test_it_conforms_to_the_fence_of_its_build(row: Row) -> None:
-    (verdict,) = whole(row.name, row.fence).fences
+    (verdict,) = replayed(row.name, row.fence).fences
     assert verdict.conforms is True
     assert verdict.run is not None
     assert len(list(follow(verdict.run))) == len(verdict.run.moves)
@@ -90,7 +85,7 @@ def test_it_conforms_to_the_fence_of_its_build(row: Row) -> None:
 @each("properties")
 def test_properties_count_what_the_analysis_counted(row: Row) -> None:
     analysis = json.loads(gzip.decompress((RECORDINGS / row.name / "meta.json.gz").read_bytes()))["analysis"]
-    found = {judgement.property: judgement for judgement in whole(row.name, row.fence).properties}
+    found = {judgement.property: judgement for judgement in replayed(row.name, row.fence).properties}
     for name, count in (("unique", analysis["duplicate_pairs"]), ("real-time", analysis["regressions"])):
         assert (found[name].verdict, found[name].count) == ("violated" if count else "holds", count)
     assert found["key-monotone"].verdict == found["session"].verdict == "holds"
@@ -103,7 +98,7 @@ def test_properties_count_what_the_analysis_counted(row: Row) -> None:
 
 def test_the_library_waits_while_the_tso_server_answers_others() -> None:
     """From the last answer of the PD, which cannot save any more, to the end of the TSO server."""
-    found = {judgement.property: judgement for judgement in whole("upgrade-fenced", CHECK).properties}
+    found = {judgement.property: judgement for judgement in replayed("upgrade-fenced", CHECK).properties}
     outage = found["availability"]
     assert outage.witness is not None
     before, after = outage.witness
@@ -136,7 +131,7 @@ def test_only_8780_refuses_a_save_in_api_mode(fence: str, guard: str) -> None:
 
 def test_a_client_makes_a_tso_server_sync_beside_its_own_sync() -> None:
     """PUT of the primary key, save, DEL, PUT by one server, which then has nothing left to sync."""
-    run = whole("tso-failover", CHECK).fences[0].run
+    run = replayed("tso-failover", CHECK).fences[0].run
     assert run is not None
     steps = [move.transition for move in run.moves if run.names[move.server - 1] == "tso2"]
     at = steps.index("client_commit")

@@ -37,6 +37,8 @@ _EXACT = ("key-monotone", "window", "unique", "real-time", "session")
 SMALL = ("r85-transfer-small", "pr-intervals-differ", "pr-slow-load-small")
 #: whose calls are many: what is planted into them is searched for a minute
 SLOW = ("tso-failover",)
+#: what is searched for a minute elsewhere
+SLOW_THERE = (("a-smaller-timestamp", "pr-client-sync-small"),)
 HEALTHY = sorted(name for name in KINDS if name.startswith("healthy-"))
 VISIBLE = sorted(name for name, kind in KINDS.items() if kind.visible)
 
@@ -113,7 +115,11 @@ def test_what_is_healthy_is_not_accused(name: str, kind: str, tmp_path: Path) ->
 
 def quick(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Those that are decided within a minute; all with `TSOFENCE_TRY=all`."""
-    return [each for each in pairs if ALL or not (KINDS[each[0]].clients and each[1] in SLOW)]
+    return [
+        each
+        for each in pairs
+        if ALL or not (each in SLOW_THERE or (KINDS[each[0]].clients and each[1] in SLOW))
+    ]
 
 
 @pytest.mark.large

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tsofence.traces.explain.replay import replay
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.sources.reading import read
 
-from ..amount import ALL
+from ..amount import ALL, spread
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 #: the fences that each recording conforms to
@@ -29,8 +30,8 @@ TRUE_IN_API_MODE = {
     "dynamic-switch-base": ("check-tso-primary",),
 }
 FENCES = ("off", "check-tso-primary")
-#: cuts or holes in a file
-FEW, MANY = 2, pytest.param(8 if ALL else 4, marks=pytest.mark.large)
+#: cuts or holes in a file: every day the first, before a merge others
+FEW, MORE = (0, 2), pytest.param((2, 8 if ALL else 4), marks=pytest.mark.large)
 
 SERVERS = [
     (name, path.name)
@@ -66,12 +67,13 @@ def never_false(name: str, paths: list[Path], fences: tuple[str, ...]) -> list[b
 
 
 @pytest.mark.parametrize(("name", "file"), SERVERS)
-@pytest.mark.parametrize("cuts", [FEW, MANY])
-def test_a_file_cut_at_any_byte(name: str, file: str, cuts: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cuts", [FEW, MORE])
+def test_a_file_cut_at_any_byte(name: str, file: str, cuts: tuple[int, int], tmp_path: Path) -> None:
     """The beginning that is left conforms to what the whole does."""
     content = text(name, file)
     cut = tmp_path / file.removesuffix(".gz")
-    for at in sorted(random.Random(file).sample(range(len(content)), cuts)):
+    first, last = cuts
+    for at in sorted(random.Random(file).sample(range(len(content)), last)[first:]):
         cut.write_bytes(content[:at])
         verdicts = never_false(name, [cut, *others(name, file)], TRUE[name])
         assert all(verdicts) or not file.startswith("pd-"), at
@@ -84,7 +86,7 @@ def test_a_file_cut_at_any_byte(name: str, file: str, cuts: int, tmp_path: Path)
 def test_a_compressed_file_cut_at_any_byte(name: str, file: str, tmp_path: Path) -> None:
     content = (RECORDINGS / name / file).read_bytes()
     cut = tmp_path / file
-    for at in random.Random(file).sample(range(len(content)), 4 if ALL else 2):
+    for at in random.Random(file).sample(range(len(content)), 4 if ALL else 1):
         cut.write_bytes(content[:at])
         never_false(name, [cut, *others(name, file)], FENCES)
 
@@ -98,12 +100,13 @@ def holes(lines: list[bytes], seed: str, many: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("name", TRUE)
-@pytest.mark.parametrize("many", [FEW, MANY])
-def test_a_watch_with_holes(name: str, many: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", [FEW, MORE])
+def test_a_watch_with_holes(name: str, which: tuple[int, int], tmp_path: Path) -> None:
     file = "etcd-recv.jsonl.gz"
     lines = text(name, file).splitlines(keepends=True)
     holed = tmp_path / "etcd-recv.jsonl"
-    for content in holes(lines, name, many):
+    first, last = which
+    for content in [*holes(lines, name, last)][2 * first :]:
         holed.write_bytes(content)
         never_false(name, [holed, *others(name, file)], TRUE[name])
         never_false(name, [holed], TRUE[name])
@@ -156,9 +159,15 @@ def test_a_log_that_begins_after_the_settings(name: str, tmp_path: Path) -> None
     never_false(name, [cut, *others(name, "pd-pd1.log.gz")], TRUE_IN_API_MODE[name])
 
 
-@pytest.mark.parametrize("name", TRUE_IN_API_MODE)
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=pytest.mark.large if seed > 2 else ()) for seed in range(6)]
+    ("name", "seed"),
+    [
+        *product(TRUE_IN_API_MODE, range(3)),
+        *(
+            pytest.param(*each, marks=pytest.mark.large)
+            for each in spread([*TRUE_IN_API_MODE], range(3, 6), 3)
+        ),
+    ],
 )
 def test_what_is_left_of_a_cluster_in_api_mode(name: str, seed: int, tmp_path: Path) -> None:
     """A file without its beginning, its end or some lines in between, and often another one missing."""

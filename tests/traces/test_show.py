@@ -233,7 +233,7 @@ def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
 @pytest.mark.large
 def test_random_runs_can_be_told() -> None:
     told = set()
-    for seed in range(48):
+    for seed in range(24):
         run = walk(seed, (Kind.PD, Kind.TSO, Kind.PD, Kind.TSO)[: 2 + seed % 3])
         told |= {move.transition for move in run.moves}
         story = tell(run)
@@ -241,9 +241,8 @@ def test_random_runs_can_be_told() -> None:
     assert len(told) > len(WORDS) - 12
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_every_form_tells_every_step(seed: int) -> None:
-    run = walk(seed, (Kind.PD, Kind.TSO))
+def test_every_form_tells_every_step() -> None:
+    run = walk(0, (Kind.PD, Kind.TSO))
     page = Page(pages.of_run(run)).text.replace(" ", "")
     diagram = re.sub(r"#(\d+);", lambda match: chr(int(match[1])), show.mermaid(run))
     text = re.sub(r"\s|│", "", printed(run, 200))

@@ -209,7 +209,8 @@ def _between(
     for one, other in combinations(clocks, 2):
         found = ahead.get(other, {}).get(one)
         low, high = found[0] if found else _NOTHING if claimed else ANYTHING
-        if claimed and _may_agree(low, high) and (found is None or found[1]):
+        alike = moved[one] == moved[other] and _may_agree(low, high) and (found is None or found[1])
+        if claimed and alike:
             low = high = 0
         elif claimed:  # either the clocks are apart, or what servers granted only looks so
             low, high = min(low, 0), max(high, 0)
