@@ -19,7 +19,7 @@ from itertools import chain, count, islice, product
 from ...checker.run import Move
 from ..sources.observation import Key, LogEvent
 from .begins import held_before
-from .impossible import has_step, unanswered
+from .impossible import has_step, set_back, unanswered
 from .proposals import Proposals, lapsed
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import KEPT, LEADER, LISTED, RUNNING, Draft, Refusal, State, World
@@ -255,6 +255,8 @@ class Search:
         known: dict[Hashable, int] = {}
         for back, wide in _DETOURS:
             start = max(goal + 1 - back, 0)
+            if wide and back > _FEW and set_back(self._world, self._timeline, self._seen, goal):
+                return {}
             if start < self._oldest:
                 self._complete = False
                 return {}
