@@ -18,7 +18,7 @@ from rich.console import Console
 from tsofence.model.language.transition import Kind
 from tsofence.traces.clocks.align import align, on_one_clock
 from tsofence.traces.explain import conformance, search
-from tsofence.traces.explain.impossible import _answers_from_saves, unanswered
+from tsofence.traces.explain.impossible import _answers_from_saves, set_back, unanswered
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.explain.seen import Granted
 from tsofence.traces.explain.steps import World
@@ -226,6 +226,7 @@ def test_whatever_was_answered_has_a_save(name: str) -> None:
     calls = [at for at, one in enumerate(order.seen) if isinstance(one.what, Granted)]
     some_of_them = calls[:: max(1, len(calls) // 100)]
     assert not any(unanswered(world, order, order.seen, at) for at in some_of_them)
+    assert not any(set_back(world, order, order.seen, at) for at in some_of_them)
 
 
 def test_a_memory_that_is_kept_may_answer() -> None:

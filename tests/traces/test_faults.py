@@ -5,6 +5,7 @@ recording does not violate as often, or where what cannot be is said to be no in
 are missing would tell is noticed where nobody knows, and the note says why.
 """
 
+import json
 import random
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
@@ -13,8 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.traces.clocks.align import align
+from tsofence.traces.explain.impossible import set_back
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.explain.search import LEAST_DETOURS, Node, Outcome, Search
+from tsofence.traces.explain.seen import FOREVER
+from tsofence.traces.explain.steps import World
+from tsofence.traces.explain.timeline import timeline
 from tsofence.traces.sources.observation import BadInput
 from tsofence.traces.sources.reading import read
 
@@ -30,7 +36,7 @@ from .. import (  # noqa: F401  # their kinds are noted where they are imported
     planting_wrong,
 )
 from ..amount import ALL, seeds, spread
-from ..planting import KINDS, Kind, Recording, load
+from ..planting import KINDS, Kind, Recording, load, with_call
 from .test_planted import BUILDS, RECORDINGS
 
 _EXACT = ("key-monotone", "window", "unique", "real-time", "session")
@@ -241,6 +247,36 @@ def test_an_answer_below_every_window_costs_little(
     clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
     fault = steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=True, seed=21)
     assert fault <= 3 * clean + 2 * LEAST_DETOURS
+
+
+@pytest.mark.parametrize("sent_on", [False, True])
+def test_what_a_client_had_been_told_before_is_not_gone_back_from(sent_on: bool, tmp_path: Path) -> None:
+    """Nor by the TSO server to which alone a PD in API mode can send calls on."""
+    recording = whole("upgrade-fenced-debug", True)
+    name, number = ("client-pd1-a.jsonl", 690) if sent_on else ("client-tso1-a.jsonl", 837)
+    told = json.loads(recording.files[name][number])["physical"]
+    found = {}
+    for less in (0, 300):
+        with_call(recording, name, number, physical=told - less).write(tmp_path)
+        order = timeline(align(read([tmp_path])))
+        (at,) = (
+            at for at, one in enumerate(order.seen) if str(one.where) == f"{tmp_path / name}:{number + 1}"
+        )
+        world = World("check-tso-primary", order)
+        found[less] = set_back(world, order, order.seen, at)
+        # a save that may have come between may have set the memory back
+        any_time = [one if one.stream else replace(one, earliest=0, latest=FOREVER) for one in order.seen]
+        assert not set_back(world, order, any_time, at)
+    assert found == {0: False, 300: True}
+
+
+@pytest.mark.large
+def test_an_answer_that_is_gone_back_from_costs_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, name = "a-call-granted-twice", "upgrade-fenced-debug"
+    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
+    assert steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=True) <= 3 * clean
 
 
 def test_what_other_times_leave_open_is_not_searched_to_its_end(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...model.language.expr import Expr
 from ...model.language.instance import Instance
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep
 from .hidden import SHOWS
@@ -18,7 +19,8 @@ _AS_READ = "timestamp key is as read"
 _READS = ("load_window", "client_load_window")
 _COMMITS = ("commit", "commit_answer_lost", "client_commit", "client_commit_answer_lost")
 ONLY_WRITTEN = "the timestamp key is only ever written"
-_IN_MEMORY, _ROOM = "memory is set", "window has room"
+_IN_MEMORY, _ROOM, _FORWARD = "memory is set", "window has room", "forward"
+_ALONE = "API mode: nobody is registered"
 #: where an explanation of these lines ends, the server has nothing in memory
 _CLEARED = (LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
 _CLEAR = ("stop", "stop_allocator")
@@ -63,6 +65,17 @@ def unanswered(world: World, order: Timeline, seen: Sequence[Seen], index: int) 
     return all(_unanswered(world, order, seen, index, least_ns, n) for n in (goal.server, *others))
 
 
+def set_back(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> bool:
+    """Whether an answer, or one that stands in its way, is below what the same client had been told before.
+
+    A server's answers come in the order of what they tell: those behind one that is late are late as well.
+    """
+    goal = seen[index]
+    late = [at for at in range(index) if seen[at].stream == goal.stream and goal.latest < seen[at].earliest]
+    asked = (goal, *((max((seen[at] for at in late), key=lambda one: one.earliest),) if late else ()))
+    return order.watched and any(_set_back(world, order, seen, one, one.what) for one in asked)
+
+
 def _unanswered(
     world: World, order: Timeline, seen: Sequence[Seen], index: int, least_ns: int, n: int
 ) -> bool:
@@ -88,10 +101,67 @@ def _unanswered(
     )
 
 
+def _set_back(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, what: object) -> bool:
+    """Whether the client had been told more before by the same server, with no save between to set that back.
+
+    Before by its file's lines and by its clock: if that was set in between, one of them says otherwise.
+    """
+    n = _answers(world, order, seen, goal)
+    if not n or not isinstance(what, Granted) or not _answers_from_saves(world, n):
+        return False
+    call = what.call
+    above = [
+        one
+        for one in seen
+        if one.stream == goal.stream
+        and isinstance(one.what, Granted)
+        and one.where.file == call.where.file
+        and one.where.place < call.where.place
+        and one.what.call.end_ns < call.start_ns
+        and one.what.call.physical > call.physical
+    ]
+    last = max(above, key=lambda one: one.where.place, default=None)
+    if last is None or _answers(world, order, seen, last) != n:
+        return False
+    least_ns = call.physical * NS_PER_MS
+    return not any(
+        _saves(one, n)
+        and (one.latest >= last.earliest and one.earliest <= goal.latest)
+        and (_value(one) == FOREVER or _value(one) - order.window(n) < least_ns + NS_PER_MS)
+        for one in seen
+    )
+
+
+def _answers(world: World, order: Timeline, seen: Sequence[Seen], one: Seen) -> int:
+    """Which server must have given an answer: that asked, or the only one to which it can send calls on; 0:
+    there may be several."""
+    if not isinstance(one.what, Granted) or not one.what.sent_on:
+        return one.server
+    tsos = [n for n in world.servers if n not in world.pds]
+    alone = len(tsos) == 1 and not _may_sync(world, one.server)
+    return tsos[0] if alone and not _in_service_mode(order, seen, one) else 0
+
+
+def _may_sync(world: World, server: int) -> bool:
+    """Whether a PD in API mode may ever find that nobody is registered, and sync."""
+    own = [each for each in world.machine.instances if each.number == server]
+    asks = all(_ALONE in each.tests for each in own if each.name == "sync_load")
+    return not asks or not all(_clears(each, "polled") for each in own)
+
+
+def _in_service_mode(order: Timeline, seen: Sequence[Seen], goal: Seen) -> bool:
+    """Whether the server asked may have been out of API mode, as the lines of its starts tell."""
+    modes = {*order.api[goal.server - 1]}
+    for one in seen:
+        if one.server == goal.server and one.api is not None and one.earliest <= goal.latest:
+            modes = {one.api} if one.latest < goal.earliest else {*modes, one.api}
+    return False in modes
+
+
 def _answers_from_saves(world: World, server: int) -> bool:
     """Whether a memory is set, and its window moved on, with a save only, and answers stay within that.
 
-    It may be cleared otherwise, and is so where its server stops.
+    It may be cleared otherwise, and is so where its server stops; in between it is only moved on.
     """
     own = [each for each in world.machine.instances if each.number == server]
     saves = [each for each in own if ("timestamp", 0) in each.effect]
@@ -99,7 +169,7 @@ def _answers_from_saves(world: World, server: int) -> bool:
     return (
         all(_IN_MEMORY in each.tests for each in own if each.name == "grant")
         and all(_clears(each, name) for each in others for name in ("initialised", "saved"))
-        and all(_ROOM in each.tests or _clears(each, "physical") for each in others)
+        and all(_goes_on(each) or _clears(each, "physical") for each in others)
         and all(("initialised", server) in each.effect for each in own if each.name in _CLEAR)
     )
 
@@ -108,6 +178,21 @@ def _clears(step: Instance, name: str) -> bool:
     """Whether a step sets a variable of its server to nothing, or not at all."""
     value = step.effect.get((name, step.number))
     return value is None or (value.op == "literal" and not value.value)
+
+
+def _goes_on(step: Instance) -> bool:
+    """Whether a step moves the physical part on within the window, and not back."""
+    value = step.effect.get(("physical", step.number))
+    return _ROOM in step.tests and value is not None and (_FORWARD in step.tests or _is_ahead(value))
+
+
+def _is_ahead(value: Expr) -> bool:
+    """Whether a value is a clock reading if that is ahead of some other one, else that one and a bit."""
+    if value.op != "ite" or (value.args[0].op, value.args[2].op) != ("<", "+"):
+        return False
+    (least, ahead), clock, (physical, more) = value.args[0].args, value.args[1], value.args[2].args
+    bits = all(each.op == "literal" and each.value >= 0 for each in (least, more))
+    return bits and str(ahead) == str(clock - physical)
 
 
 def _saves(event: Seen, server: int) -> bool:

@@ -19,7 +19,7 @@ from itertools import chain, count, islice
 from ...checker.run import Move
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent
 from .first_states import first_states
-from .impossible import has_step, unanswered
+from .impossible import has_step, set_back, unanswered
 from .proposals import Proposals, lapsed
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import NO_SUCH_STEP, RUNNING, Draft, Refusal, State, World
@@ -270,6 +270,8 @@ class Search:
         known: dict[Hashable, int] = {}
         for back, wide in _DETOURS:
             start = max(goal + 1 - back, 0)
+            if wide and back > _FEW and set_back(self._world, self._timeline, self._seen, goal):
+                return {}
             if start < self._oldest:
                 self._complete = False
                 return {}
