@@ -326,6 +326,7 @@ from tsofence.specs.properties import Property
             "expected a condition, such as TRUE",
         ),
         ('Property("p", "", lambda t: None, lambda t: s.timestamp)', "expected a condition, such as TRUE or"),
+        ('Property("p", "", lambda t: s.promoted[SELF], lambda t: None)', "broken_by of tick speaks of SELF"),
         (
             'Liveness("p", "", premise=s.saved[SELF])',
             "premise: expected a condition, such as TRUE or both(a, b)",
