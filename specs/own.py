@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..model.language.choice import no_such
 from ..model.language.expr import Expr, condition
+from ..model.language.transition import Kind
 from ..model.variants import fences
 from ..model.variants.own import SUFFIX, OwnError, blaming, module
 from . import liveness, properties
@@ -66,8 +67,20 @@ def _try(found: Property | Liveness) -> None:
             condition(getattr(found, each), each)
     for transition in fences.every_step():
         for name, judge in judges.items():
-            if (said := judge(transition)) is not None:
-                condition(said, f"{name} of {transition.name}")
+            if (said := judge(transition)) is None:
+                continue
+            condition(said, f"{name} of {transition.name}")
+            if transition.rule.kind is Kind.CLUSTER and _speaks_of_one(said):
+                said_of = f"{name} of {transition.name}"
+                raise ValueError(f"{said_of} speaks of SELF, but no server takes that step; give None for it")
+
+
+def _speaks_of_one(expr: Expr, names: frozenset[str] = frozenset()) -> bool:
+    """Of a server that it has not introduced."""
+    if expr.op in ("forall", "exists"):
+        names |= {expr.name}
+    one = expr.op == "bound" and expr.name not in names
+    return one or any(_speaks_of_one(arg, names) for arg in expr.args)
 
 
 def lemmas(path: str) -> tuple[Lemma, ...]:

@@ -256,6 +256,7 @@ from tsofence.model.language.expr import *
 from tsofence.model.language.vocabulary import PerServer
 from tsofence.model.pd import save
 """
+WAITS = "from tsofence.model.language.transition import Step\ndef waits(n): return Step({}, {})\n"
 #: what an expression may say before anybody knows the system
 OF_NOTHING = [
     ('fence.guard("grant", "y", Expr("var", BOOL, name="mine"))', "guard 'y' of"),
@@ -267,6 +268,8 @@ OF_NOTHING = [
     ('fence.shared("mine", BOOL, "no")', "mine is a Bool, and begins"),
     ('fence.shared("mine", INT, 256)', "from 0 to 255, not as 256"),
     ('m = fence.shared("mine", INT)\nfence.effect("tick", {"mine": m + 1})', "nothing but time"),
+    (WAITS + 'fence.step(budget="stopp")(waits)', "step 'waits': unknown fault 'stopp'; did you mean stop"),
+    (WAITS + 'fence.step(needs="paused")(waits)', "step 'waits': unknown fault 'paused'; choose from admin"),
     (
         'save.compare(fence, "y", lambda n, slot: Expr("var", BOOL, name="mine"))',
         "guard 'y' of commit speaks of a variable 'mine' of the cluster, which there is not",
@@ -323,6 +326,7 @@ from tsofence.specs.properties import Property
             "expected a condition, such as TRUE",
         ),
         ('Property("p", "", lambda t: None, lambda t: s.timestamp)', "expected a condition, such as TRUE or"),
+        ('Property("p", "", lambda t: s.promoted[SELF], lambda t: None)', "broken_by of tick speaks of SELF"),
         (
             'Liveness("p", "", premise=s.saved[SELF])',
             "premise: expected a condition, such as TRUE or both(a, b)",

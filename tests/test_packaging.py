@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 DATA = (
     "checker/proof/known.json",
+    "checker/proof/lasting.json",
     "checker/proof/stricter.json",
     "checker/reductions/tables.json.gz",
     "py.typed",

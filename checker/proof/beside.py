@@ -21,23 +21,24 @@ from .attempt import Proof, proved
 from .induct import Before, Induction
 from .runs import Files, is_known_elsewhere, take
 
-#: obligations of one system from which on a second process is worth its start
-WORTH = 1_500
+#: obligations of one system from which on a second process is worth its start; how many this one decides
+#: meanwhile
+WORTH, START = 800, 200
 #: seconds between two looks whether Ctrl-C has come
 _BEAT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Proving:
-    """What is to be proved of a system; ``spelled``: its steps and lemmas, as `Induction.spelled` has them;
-    ``files``: somebody's own builds, fences and properties."""
+    """What is to be proved of a system; ``spelled``: its steps, and the lemmas of each property, as
+    `Induction.spelled` has them; ``files``: somebody's own builds, fences and properties."""
 
     fence: str
     properties: tuple[str, ...]
     assumptions: tuple[str, ...]
     nodes: int | None
     dropped: tuple[tuple[str, str], ...]
-    spelled: str
+    spelled: tuple[str, ...]
     files: Files
 
     def work(self, watcher: Watcher) -> None:
@@ -46,10 +47,10 @@ class Proving:
         before: Before = {}
         assumed = [assumption(name) for name in self.assumptions]
         fence = fences.whole(self.fence)
-        for name in self.properties:
+        for name, spelled in zip(self.properties, self.spelled, strict=True):
             prop, proof = properties.named(name), None
             made = Induction(fence, prop, assumed, self.nodes, self.dropped, before=before)
-            if made.spelled() == self.spelled:  # else this process knows another system by that name
+            if made.spelled() == spelled:  # else this process knows another system by that name
                 proof = proved(fence, prop, assumed, self.nodes, self.dropped, before)
             watcher.send(Told(name, None if proof is None else _plain(proof)))
 
@@ -90,20 +91,36 @@ class Beside:
     def begin(
         self, fence: str, sure: Iterable[Induction], nodes: int | None, dropped: tuple[tuple[str, str], ...]
     ) -> None:
-        """Give away those of these properties that follow from the lemmas of which most is to be shown."""
+        """Give some of these properties away, so that both processes have about as much to do: those that
+        follow from the same lemmas stay together."""
         same: dict[tuple[int, ...], list[Induction]] = {}
         for each in sure:
             if is_known_elsewhere(each.prop):
                 same.setdefault(each.alike, []).append(each)
-        whole = sum(len(first) for first, *_ in same.values())
+        most_first = sorted(same.values(), key=lambda alike: -max(map(len, alike)))
+        whole = sum(len(first) for first, *_ in most_first)
         if len(same) < 2 or whole < WORTH or cores() < 2 or fences.is_here(fence):
             return
-        given = max(same.values(), key=lambda each: len(each[0]))
+        here, there = 0, START
+        given: list[Induction] = []
+        for alike in most_first:
+            if here <= there:
+                here += len(alike[0])
+            else:
+                there += len(alike[0])
+                given += alike
+        if not given:
+            return
         names = tuple(each.prop.name for each in given)
         assumed = tuple(each.name for each in given[0].assumptions)
         files = fences.files("build"), fences.files("fence"), own.files()
+        spelled = tuple(each.spelled() for each in given)
         self._awaited = set(names)
-        self._worker = Worker(Proving(fence, names, assumed, nodes, dropped, given[0].spelled(), files), 1)
+        self._worker = Worker(Proving(fence, names, assumed, nodes, dropped, spelled, files), 1)
+
+    def awaits(self, name: str) -> bool:
+        """Was the property so called given away?"""
+        return name in self._awaited
 
     def proof(self, prop: Property) -> Plain | None:
         """The proof of this property, if it was given away and there is one.

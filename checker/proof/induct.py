@@ -89,13 +89,42 @@ def _constraints_in(core: Collection[str]) -> frozenset[Constraint]:
     return frozenset(each for each in CONSTRAINTS if _switch(each) in core)
 
 
+class _Solver:
+    """One for many questions: what is known whichever is asked it takes in once, for that takes longer than
+    most answers; what is known of one only stands above that, and goes when another comes."""
+
+    def __init__(self, facts: Iterable[Term]) -> None:
+        self._solver = z3.Solver()
+        self._solver.set("timeout", _PATIENCE)
+        self._solver.add(list(facts))
+        self._told: Sequence[Term] | None = None
+
+    def told(self, facts: Sequence[Term]) -> z3.Solver:
+        """With these beside the others."""
+        if self._told is not facts:
+            if self._told is not None:
+                self._told = None
+                self._solver.pop()
+            self._solver.push()
+            self._solver.add(facts)
+            self._told = facts
+        return self._solver
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a solver knows of a state: ``guards`` are literals that turn those of the step on, by label."""
+    """What is known of a state: ``facts``, beside what its solver has of all such states; ``guards`` are
+    literals that turn those of the step on, by label."""
 
     view: View
-    solver: z3.Solver
+    of_all: _Solver
+    facts: list[Term] = field(default_factory=list)
     guards: Mapping[str, Term] = field(default_factory=dict)
+
+    @property
+    def solver(self) -> z3.Solver:
+        """One that knows it, until something else is asked."""
+        return self.of_all.told(self.facts)
 
     def check(
         self, constraints: Iterable[Constraint], without: str | None = None, more: Iterable[Term] = ()
@@ -115,13 +144,14 @@ class Known:
 
     @contextmanager
     def supposing(self, goal: Term) -> Iterator[None]:
-        """And for a while this, too."""
-        self.solver.push()
+        """And for a while this, too: nothing is asked of another meanwhile."""
+        solver = self.solver
+        solver.push()
         try:
-            self.solver.add(goal)
+            solver.add(goal)
             yield
         finally:
-            self.solver.pop()
+            solver.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +172,12 @@ class _Refuted:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A state of which nothing is known: what each constraint says there, and that lemmas hold in it, of
-    those that were asked for."""
+    """A state of which nothing is known, what each constraint says there, and a solver for what is asked of
+    the steps from it."""
 
     view: View
     constrained: Sequence[Term]
-    hold: dict[int, Term] = field(default_factory=dict)
-
-
-def _solver(state: _State, facts: Iterable[Term]) -> z3.Solver:
-    solver = z3.Solver()
-    solver.set("timeout", _PATIENCE)
-    solver.add([*state.constrained, *facts])
-    return solver
+    solvers: list[_Solver] = field(default_factory=list)
 
 
 def _step(transition: Transition | None) -> str:
@@ -224,7 +247,7 @@ class Induction:
                 tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known),
                 World(nodes),
             )
-        self._shared, self._before_this = before[self.alike], before
+        self._shared = before[self.alike]
         self.vocabulary = self._shared.vocabulary
         self.transitions, self.lemmas = self._shared.transitions, self._shared.lemmas
         self.world = self._shared.world
@@ -253,9 +276,6 @@ class Induction:
             Unsaid: a lemma, a guard or an effect names a server, or says that there is another for each.
         """
         self._refuted.clear()
-        for other in self._before_this.values():
-            if other is not self._shared and other.decided:
-                other.asked.clear()  # solvers take room, and those who follow from the same stand together
         yield from self.decide_first()
         for transition in self.transitions:
             yield from self.decide_step(transition, self.lemmas)
@@ -310,10 +330,11 @@ class Induction:
 
     def guarded(self, transition: Transition, switches: Mapping[int, Term] | None = None) -> Known:
         """What is known before a step, and of its guards, each with its literal; ``switches`` turn on lemmas,
-        by their number: only these then hold.  None: all hold in any case."""
+        by their number: only these then hold, and no others of any step that comes later.  None: all hold in
+        any case."""
         known = self._before(transition, switches)
         for label, guard in transition.step.guard.items():
-            known.solver.add(z3.Implies(known.guards[label], known.view.of(guard)))
+            known.facts.append(z3.Implies(known.guards[label], known.view.of(guard)))
         return known
 
     def after(self, known: Known, transition: Transition) -> View:
@@ -327,7 +348,7 @@ class Induction:
     def first(self, facts: Sequence[Expr] = FIRST) -> Known:
         """What is known of the first states, of which these are the facts."""
         state = self._state(self._unnamed + sum(map(existing, facts)))
-        return Known(state.view, _solver(state, map(state.view.of, facts)))
+        return Known(state.view, _Solver([*state.constrained, *map(state.view.of, facts)]))
 
     def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
         """The obligations of the first states, of which these are the facts."""
@@ -450,16 +471,17 @@ class Induction:
             # An effect may make a lemma true or false.
             unnamed += sum(existing(value, (True, False)) for value in step.effect.values())
         state = self._state(unnamed)
-        view, hold = state.view, state.hold
-        every = range(len(self.lemmas)) if switches is None else switches
-        hold.update({at: view.of(self.lemmas[at].claim) for at in every if at not in hold})
-        facts = [hold[at] if switches is None else z3.Implies(switches[at], hold[at]) for at in every]
-        solver = _solver(state, facts)
-        solver.add(self._actor != self.world.nobody)
+        view = state.view
+        if not state.solvers:
+            if switches is None:
+                hold = [view.of(lemma.claim) for lemma in self.lemmas]
+            else:
+                hold = [z3.Implies(it, view.of(self.lemmas[at].claim)) for at, it in switches.items()]
+            state.solvers.append(_Solver([*state.constrained, self._actor != self.world.nobody, *hold]))
+        facts = [view.of(guard) for guard in assumed]
         if transition.rule.kind in (Kind.PD, Kind.TSO):
-            solver.add(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
-        solver.add([view.of(guard) for guard in assumed])
-        return Known(view, solver, {label: z3.Bool(_literal(label)) for label in step.guard})
+            facts.append(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
+        return Known(view, state.solvers[0], facts, {label: z3.Bool(_literal(label)) for label in step.guard})
 
     def _decide(
         self, known: Known, transition: Transition | None, lemma: Lemma | None, goal: Term

@@ -17,14 +17,19 @@ from typing import Any
 
 from ...model.language.transition import Kind
 from ...specs.assumptions import Assumption
+from ...specs.liveness import Liveness
 from ...specs.properties import Property
 from ..interruption import heed
-from ..run import Move, Run, RunError, breaks
+from ..liveness.forever import starves
+from ..run import Move, Run, RunError, breaks, repeats
 from .witness import met
 
 #: the files beside this one: of what comes with tsofence; of stricter fences (those of docs/own-fence), whose
 #: runs can be taken without them as well: tried where none of the others breaks the property
 FILE, STRICTER = "known.json", "stricter.json"
+#: runs that go on forever, as `explore` found them: where the saves of two servers go on, that takes a table
+#: of times that is proved, for which nobody waits while a proof is made
+LASTING = "lasting.json"
 
 
 def breaking(
@@ -60,6 +65,38 @@ def breaking(
     return found
 
 
+def starving(
+    fence: str,
+    prop: Liveness,
+    *,
+    assumptions: Sequence[Assumption] = (),
+    nodes: int | None = None,
+    dropped: Sequence[tuple[str, str]] = (),
+) -> Run | None:
+    """The first of the runs that are kept which this system can take forever, fairly, and never come to the
+    goal, with these assumptions met.
+
+    Raises:
+        KeyboardInterrupt: see `interruption`.
+    """
+    for run in lasting():
+        heed()
+        if run.breaks != prop.name or (nodes is not None and len(run.kinds) > nodes):
+            continue
+        title = run.title.replace(run.fence, fence)
+        theirs = replace(run, title=title, fence=fence, dropped=tuple(dropped))
+        try:
+            if (
+                repeats(theirs)
+                and starves(theirs, prop)
+                and len(met(theirs, assumptions)) == len(assumptions)
+            ):
+                return theirs
+        except (RunError, KeyError):  # as above
+            continue
+    return None
+
+
 def _shortest(runs: Iterable[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: len(run.moves))
 
@@ -74,6 +111,12 @@ def kept() -> tuple[Run, ...]:
 def stricter() -> tuple[Run, ...]:
     """Those of stricter fences."""
     return _file(STRICTER)
+
+
+@cache
+def lasting() -> tuple[Run, ...]:
+    """Those that go on forever."""
+    return _file(LASTING)
 
 
 def _file(name: str) -> tuple[Run, ...]:
@@ -100,7 +143,7 @@ def _plain(run: Run) -> Mapping[str, Any]:
         "constants": dict(run.constants),
         "first": [[*key, value] for key, value in run.first.items()],
         "moves": [[move.transition, move.server, dict(move.inputs)] for move in run.moves],
-    }
+    } | ({} if run.cycle_from is None else {"cycle_from": run.cycle_from})
 
 
 def _read(plain: Mapping[str, Any]) -> Run:
@@ -113,4 +156,5 @@ def _read(plain: Mapping[str, Any]) -> Run:
         first={(name, server): value for name, server, value in plain["first"]},
         moves=tuple(Move(*move) for move in plain["moves"]),
         breaks=plain["breaks"],
+        cycle_from=plain.get("cycle_from"),
     )

@@ -1,7 +1,8 @@
 """What becomes of a liveness property: a proof by its rank, or a run that goes on forever.
 
-Where no rank is known, or an obligation fails, the small scenarios in which the property may fail are
-searched as `explore` does; what is found there is fair, and taken by the plain interpreter.
+Runs that are kept are tried first.  Where no rank is known, or an obligation fails, the small scenarios
+in which the property may fail are searched as `explore` does; what is found there is fair, and taken by
+the plain interpreter.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from ..interruption import heed, noted
 from ..liveness.liveness import Cut, States, decide
 from ..run import Run
 from .induct import Obligation
+from .known import starving
 from .ranking import Ranking
 from .witness import met
 
 #: states of a scenario that are looked at for such a run, and bytes that they may take
 FEW = 40_000
 _MEMORY = 1 << 30
+_FOREVER = "a run that goes on forever"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,16 @@ class _Attempt:
 
     def result(self, progress: Callable[[int, int, str], None] | None) -> Lasting:
         """Decide all of it."""
+        kept = starving(
+            *(self.fence.name, self.prop),
+            assumptions=self.assumptions,
+            nodes=self.nodes,
+            dropped=self.dropped,
+        )
+        run = self._run() if kept is None and self.rank is None else kept
+        if run is not None:
+            return self.found("violated", _FOREVER, run)
         if self.rank is None:
-            run = self._run()
-            if run is not None:
-                return self.found("violated", "a run that goes on forever", run)
             return self.found("unknown", "no rank is known for it")
         ranking = Ranking(self.fence, self.prop, self.rank, self.assumptions, self.nodes, self.dropped)
         for decided in ranking.decide():
@@ -89,7 +98,7 @@ class _Attempt:
         if failed:
             run = self._run()
             if run is not None:
-                return self.found("violated", "a run that goes on forever", run)
+                return self.found("violated", _FOREVER, run)
             which = f"{failed[0].transition}: {failed[0].lemma}"
             return self.found("unknown", f"its rank does not prove it ({which}), and no run was found")
         verdict, note = {

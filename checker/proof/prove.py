@@ -110,13 +110,15 @@ def prove_all(
             wanted = [first, *(prop for _, prop in others)]
             with _Proofs(fence, assume, nodes, dropped, lemmas) as proofs:
                 proofs.begin(wanted)
-                for prop in wanted:
+                made: dict[int, Proof] = {}
+                for prop in proofs.in_turn(wanted):
                     if noted():
-                        found.append(proofs.not_begun(prop))
+                        made[id(prop)] = proofs.not_begun(prop)
                         continue
                     tell = None if progress is None else progress(f"{prop.name} under {fence.name}")
                     with apart or nullcontext():
-                        found.append(proofs.proof(prop, tell))
+                        made[id(prop)] = proofs.proof(prop, tell)
+                found += [made[id(prop)] for prop in wanted if id(prop) in made]
     return found
 
 
@@ -148,6 +150,10 @@ class _Proofs:
             if self._given is None:
                 sure = [self._made(prop) for prop in of_safety if prop not in in_doubt]
                 self._beside.begin(self._fence.name, sure, self._nodes, self._dropped)
+
+    def in_turn(self, wanted: Sequence[Property | Liveness]) -> list[Property | Liveness]:
+        """What another process proves comes last: it is not waited for while there is something to do."""
+        return sorted(wanted, key=lambda prop: self._beside.awaits(prop.name))
 
     def __enter__(self) -> _Proofs:
         return self

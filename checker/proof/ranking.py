@@ -108,8 +108,8 @@ class Ranking(Induction):
     def is_tested(self) -> bool | None:
         """Can a state be pending where all lemmas hold?  None: z3 gave up."""
         known = self.guarded(_IN_ANY_STATE)
-        known.solver.add(self._is_pending(known.view))
-        return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
+        with known.supposing(self._is_pending(known.view)):
+            return {"sat": True, "unsat": False}.get(str(known.check(CONSTRAINTS)))
 
     # --- what is asked ---------------------------------------------------------------------------------
 

@@ -116,16 +116,43 @@ def _remembered(read: Callable[[str, Term], Term]) -> Callable[[str, Term], Term
     return again
 
 
+#: where all terms are
+_CONTEXT = z3.main_ctx()
+
+
+def _made(make: Callable[..., Any], of: type[Term]) -> Callable[..., Term]:
+    """A term by z3's own call: sorts are those of `Expr`, which fit already, and most of the time of a large
+    question went into asking whether they do."""
+    return lambda *args: of(make(_CONTEXT.ref(), *(arg.ast for arg in args)), _CONTEXT)
+
+
+def _of_many(make: Callable[..., Any], of: type[Term]) -> Callable[..., Term]:
+    """The same of a call that takes as many as there are."""
+
+    def made(*args: Term) -> Term:
+        asts = (z3.Ast * len(args))(*(arg.ast for arg in args))
+        return of(make(_CONTEXT.ref(), len(args), asts), _CONTEXT)
+
+    return made
+
+
+_and, _or = _of_many(z3.Z3_mk_and, z3.BoolRef), _of_many(z3.Z3_mk_or, z3.BoolRef)
+_implies = _made(z3.Z3_mk_implies, z3.BoolRef)
+_equal = _made(z3.Z3_mk_eq, z3.BoolRef)
+_differ = _of_many(z3.Z3_mk_distinct, z3.BoolRef)
+_not = _made(z3.Z3_mk_not, z3.BoolRef)
+
+
 _OPERATORS: dict[str, Callable[..., Term]] = {
-    "not": z3.Not,
-    "and": z3.And,
-    "or": z3.Or,
+    "not": _not,
+    "and": _and,
+    "or": _or,
     "ite": z3.If,
-    "==": lambda left, right: left == right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
+    "==": _equal,
+    "<": _made(z3.Z3_mk_lt, z3.BoolRef),
+    "<=": _made(z3.Z3_mk_le, z3.BoolRef),
+    "+": _of_many(z3.Z3_mk_add, z3.ArithRef),
+    "-": _of_many(z3.Z3_mk_sub, z3.ArithRef),
 }
 
 
@@ -167,14 +194,14 @@ class View:
             case "define":
                 return self.of(expr.args[0])
             case "forall":
-                return z3.And([z3.Implies(there, body) for there, body in self._each(expr)])
+                return _and(*(_implies(there, body) for there, body in self._each(expr)))
             case "exists":
-                return z3.Or([z3.And(there, body) for there, body in self._each(expr)])
+                return _or(*(_and(there, body) for there, body in self._each(expr)))
         return _OPERATORS[expr.op](*map(self.of, expr.args))
 
     def _each(self, expr: Expr) -> Iterator[tuple[Term, Term]]:
         for owner in self.universe:
-            yield owner != self.world.nobody, self.binding(expr.name, owner).of(expr.args[0])
+            yield _differ(owner, self.world.nobody), self.binding(expr.name, owner).of(expr.args[0])
 
     def reaching(self, pointers: Sequence[str]) -> tuple[Term, ...]:
         """The universe, and the servers to which these variables of its servers lead."""
@@ -257,6 +284,6 @@ def negated(view: View, claim: Expr, witnesses: Sequence[Term]) -> Term:
         if len(there) == len(witnesses):
             raise ValueError(f"speaks of more servers than the {len(witnesses)} that may fail it: {claim}")
         witness = witnesses[len(there)]
-        there.append(witness != view.world.nobody)
+        there.append(_differ(witness, view.world.nobody))
         view, claim = view.binding(claim.name, witness), claim.args[0]
-    return z3.And(*there, z3.Not(view.of(claim)))
+    return _and(*there, _not(view.of(claim)))

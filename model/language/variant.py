@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .choice import no_such
 from .expr import BOOL, DURATION, Expr, Sort, both, either, parameter, redefined
 from .spoken import Nothing, of_nothing
 from .transition import Build, Kind, Rule, Step, Transition, transition
@@ -281,13 +282,28 @@ class Variant:
             made[name] = made[name].without(label)
         return tuple(made.values())
 
-    def check(self, made: Iterable[Transition], vocabulary: Vocabulary, constants: Collection[str]) -> None:
+    def check(
+        self,
+        made: Iterable[Transition],
+        vocabulary: Vocabulary,
+        constants: Collection[str],
+        faults: Collection[str],
+    ) -> None:
         """Whether what it says in these transitions, which are its system's, speaks of what there is;
-        ``constants``: those that a scenario has.
+        ``constants``, ``faults``: those that a scenario has.
 
         Raises:
             VariantError: not so.
         """
+        for change in self._of("step"):
+            if change.value is None:
+                continue
+            rule, _ = change.value
+            for fault in (rule.budget, rule.needs):
+                # nobody could limit it, or let it happen
+                if fault is not None and fault not in faults:
+                    told = no_such("fault", fault, sorted(faults))
+                    raise VariantError(f"{change.where}: step {rule.name!r}: {told}")
         for each in made:
             for nothing in of_nothing(each, vocabulary, {*constants, *self.constants}):
                 raise VariantError(f"{self._place(nothing)} speaks of {nothing.what}")

@@ -147,7 +147,8 @@ def _check(variant: Variant) -> None:
     everything = behaviours.behaving(variant)
     ours = (each.name for each in vars(state).values() if isinstance(each, Expr) and each.op == "param")
     theirs = (name for shipped in SHIPPED.values() for name in shipped.constants)
-    variant.check(system.transitions(everything), system.vocabulary(everything), {*ours, *theirs})
+    faults = {fault for rule in shipped_rules().values() for fault in (rule.budget, rule.needs) if fault}
+    variant.check(system.transitions(everything), system.vocabulary(everything), {*ours, *theirs}, faults)
 
 
 def _allow(name: str, path: str, what: What) -> None:

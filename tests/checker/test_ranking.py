@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tsofence.checker.liveness.liveness import States, decide
+from tsofence.checker.proof.known import starving
 from tsofence.checker.proof.lasting import FEW
 from tsofence.checker.proof.prove import prove
 from tsofence.checker.proof.ranking import ANY_STATE, FAIR, HELPS, KEEPS, POSSIBLE, SOMETHING, STAYS, Ranking
@@ -17,8 +18,9 @@ from tsofence.model.language.python import Machine
 from tsofence.model.language.variant import Variant
 from tsofence.model.variants import fences
 from tsofence.specs import ranks
+from tsofence.specs.assumptions import assumption
 from tsofence.specs.lemmas import FIRST
-from tsofence.specs.liveness import Liveness, named
+from tsofence.specs.liveness import Fairness, Liveness, named
 from tsofence.specs.scenario import load, names
 
 MASTER = "master-2026-08"
@@ -55,9 +57,10 @@ def changed(**effects: object) -> Variant:
     return fences.whole(MASTER).joined(variant)
 
 
+@pytest.mark.parametrize("fence", [MASTER, f"{MASTER}+window-lease"])
 @pytest.mark.large
-def test_ready_is_proved_on_masters_build() -> None:
-    found = prove(fences.whole(MASTER), READY)
+def test_ready_is_proved_on_masters_build(fence: str) -> None:
+    found = prove(fences.whole(fence), READY)
     assert found.verdict == "proved"
     assert {each.result for each in found.obligations} == {"proved"}
     shown = {each.lemma for each in found.obligations}
@@ -157,3 +160,35 @@ def test_each_part_of_the_rank_is_needed(part: int, step: str, wrong: str) -> No
     kept = tuple(each for at, each in enumerate(rank_of().parts) if at != part)
     fewer = replace(rank_of(), parts=kept)
     assert (step, wrong) in failing(Ranking(fences.whole(MASTER), READY, fewer), step)
+
+
+@pytest.mark.parametrize(
+    ("fence", "refused"), [("check-tso-primary", "refused_by_fence"), ("save-cas", "refused_by_cas")]
+)
+def test_a_pd_that_is_refused_each_time_is_never_ready(fence: str, refused: str) -> None:
+    whole = f"{MASTER}+{fence}"
+    found = prove(fences.whole(whole), READY)
+    assert (found.verdict, found.counterexample) == ("violated", starving(whole, READY))
+    assert found.counterexample is not None
+    assert repeats(found.counterexample)
+    assert refused in {move.transition for move in found.counterexample.moves}
+
+
+def test_no_rank_excuses_a_refusal() -> None:
+    whole = f"{MASTER}+save-cas"
+    assert ("refused_by_cas", KEEPS) in failing(
+        Ranking(fences.whole(whole), READY, rank_of(whole)), "refused_by_cas"
+    )
+
+
+def test_a_run_that_is_kept_counts_only_where_it_shows_something() -> None:
+    whole = f"{MASTER}+save-cas"
+    assert starving(MASTER, READY) is None
+    assert starving(f"{MASTER}+window-lease", READY) is None
+    assert starving(whole, replace(READY, during=FALSE)) is None
+    assert starving(whole, named("takeover")) is None
+    assert starving(whole, READY, nodes=1) is None
+    assert starving(whole, READY, assumptions=[assumption("no-tso-servers")]) is None
+    # whoever has to be fair to one step more takes it at last
+    strong = replace(READY, fairness={**READY.fairness, "crash": Fairness.WEAK})
+    assert starving(whole, strong) is None
