@@ -119,6 +119,26 @@ def test_what_is_healthy_is_not_accused(name: str, kind: str, tmp_path: Path) ->
     assert tried(name, kind, 0, tmp_path) in (None, True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        ("healthy-log-that-drifts", 2),
+        ("healthy-log-that-drifts", 3),
+        ("healthy-log-set-by-seconds", 3),
+        ("healthy-recorder-that-stood-still", 2),
+    ],
+)
+def test_a_clock_that_no_one_offset_fits_accuses_nobody(kind: str, seed: int, tmp_path: Path) -> None:
+    """Though few events tie it more closely to another: that of the server, which is set by an hour here."""
+    clean = load(RECORDINGS / "clock-jump", clients=True)
+    fault = KINDS[kind].plant(clean, random.Random(f"clock-jump {kind} {seed}"))
+    assert fault is not None
+    fault.write(tmp_path / "planted")
+    (verdict,) = replay(read([tmp_path / "planted"]), ["off"], properties=["key-monotone"]).fences
+    assert verdict.conforms is None
+    assert "if clocks are as estimated" in verdict.note
+
+
 def quick(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Those that are decided within a minute; all with `TSOFENCE_TRY=all`."""
     return [

@@ -47,10 +47,13 @@ def align(trace: Trace) -> Trace:
     shown = {clock: events for clock, events in told.items() if events}
     graph: networkx.Graph[ClockId] = networkx.Graph()
     graph.add_nodes_from(shown)
+    waver: set[ClockId] = set()
     for one, other in combinations(shown, 2):
         if spans := [*met(shown[one], shown[other])]:
             (low, high), steady = _common(spans)
             kinds = {one[0], other[0]}
+            if not steady and "recorder" in kinds and "server" not in kinds:
+                waver.add(RECORDER if "client" in kinds else one if one[0] == "log" else other)
             if not steady and (kinds == {"client"} or "server" in kinds):
                 continue  # other servers may have answered, or set their own clocks
             width = high - low + (not steady) * MAX_NS  # what is not steady ties only what nothing else does
@@ -62,7 +65,7 @@ def align(trace: Trace) -> Trace:
     clocks = {}
     for clock, of in files.items():
         found = ahead[reference].get(clock) if reference else None
-        clocks[clock] = _clock(clock, of, reference, found)
+        clocks[clock] = replace(_clock(clock, of, reference, found), wavers=clock in waver)
         if not back.keys().isdisjoint(of):
             clocks[clock] = replace(clocks[clock], steady=False)
     moved = {clock: each.moved_ns for clock, each in clocks.items()}

@@ -20,7 +20,7 @@ _OF_ETCD = (GROWS, ONLY_WRITTEN)
 
 def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
     """A fence that was tried: what refutes it must not depend on clocks of which only bounds are known."""
-    verdict, doubtful = tried.verdict, clocks.doubtful()
+    verdict, doubtful = tried.verdict, clocks.unsure()
     if verdict.conforms is not False or not doubtful or _whatever_the_clocks(tried, order):
         return tried
     clock = in_doubt(verdict, clocks) or str(doubtful[0])
@@ -31,7 +31,7 @@ def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
 def in_doubt(verdict: FenceVerdict, clocks: Clocks) -> str:
     """The clock that wrote what is not explained, if it shows another time than others; else empty."""
     stopped = verdict.stopped_at
-    here = (clock for clock in clocks.doubtful() if stopped is not None and stopped.file in clock.files)
+    here = (clock for clock in clocks.unsure() if stopped is not None and stopped.file in clock.files)
     return next(map(str, here), "")
 
 

@@ -43,10 +43,11 @@ class Clock:
     """The clock of one host, as far as files show it: of which `kind`, `of` which server or file,
     in which `files`.
 
-    Its readings are ahead of those of `against` by `offset`; None: no event ties them. `apart`: that excludes
-    zero, so that it shows another time; `moved_ns` has then been taken off its readings. `events`: how many
-    tie it, or clocks between, at least. `steady`: one offset fits nearly all events that tie it; one that was
-    set while the files were written has none.
+    Its readings are ahead of those of `against` by `offset`; None: no event ties them. `apart`: that
+    excludes zero, so that it shows another time; `moved_ns` has then been taken off its readings.
+    `events`: how many tie it, or clocks between, at least. `steady`: one offset fits nearly all events
+    that tie it; one that was set while the files were written has none. `wavers`: no offset fits nearly
+    all events of it and of one that other clocks tie more closely: it refutes nothing.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Clock:
     steady: bool = True
     moved_ns: int = 0
     events: int = 0
+    wavers: bool = False
 
     @property
     def doubtful(self) -> bool:
@@ -81,6 +83,8 @@ class Clock:
         return name(self.kind, self.of)
 
     def __str__(self) -> str:
+        if self.wavers and not self.doubtful:
+            return f"{self.name}, of which no one offset fits what others show as well"
         text = f"{self.name} against {self.against}: {told(self.offset or ANYTHING)}"
         return text if self.steady else f"{text}, and it was set meanwhile"
 
@@ -105,6 +109,10 @@ class Clocks:
     def doubtful(self) -> Sequence[Clock]:
         """The clocks that show another time than the others."""
         return [clock for clock in self.clocks if clock.doubtful]
+
+    def unsure(self) -> Sequence[Clock]:
+        """These, and those that may have been set, or received late."""
+        return [*self.doubtful(), *(clock for clock in self.clocks if clock.wavers and not clock.doubtful)]
 
     def suspect(self) -> Sequence[Clock]:
         """Others that do so, but by less than what most events take."""
