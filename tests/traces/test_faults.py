@@ -139,6 +139,34 @@ def test_a_clock_that_no_one_offset_fits_accuses_nobody(kind: str, seed: int, tm
     assert "if clocks are as estimated" in verdict.note
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "seed"),
+    [
+        # a call of before the watch began, above what it shows but for one save
+        ("clock-jump", "healthy-watch-from-a-revision-on", 0),
+        # the last event is the first half of a transfer
+        ("r85-transfer-small", "healthy-beginning-of-the-watch", 3),
+    ],
+)
+def test_a_part_of_a_watch_accuses_nobody(name: str, kind: str, seed: int, tmp_path: Path) -> None:
+    fault = KINDS[kind].plant(load(RECORDINGS / name, clients=True), random.Random(f"{name} {kind} {seed}"))
+    assert fault is not None
+    fault.write(tmp_path / "planted")
+    (verdict,) = replay(read([tmp_path / "planted"]), [BUILDS[name]], properties=["key-monotone"]).fences
+    assert verdict.conforms is True, verdict.note
+
+
+def test_a_client_whose_clock_is_set_ahead_does_not_say_that_time_goes_back(tmp_path: Path) -> None:
+    """Few events tie it, so that no offset tells: but an hour passes by its clock, and by no timestamp."""
+    name, kind = "r85-transfer-small", "healthy-client-set-ahead"
+    fault = KINDS[kind].plant(load(RECORDINGS / name, clients=True), random.Random(f"{name} {kind} 3"))
+    assert fault is not None
+    fault.write(tmp_path / "planted")
+    report = replay(read([tmp_path / "planted"]), [BUILDS[name]], properties=["real-time"])
+    assert [each.verdict for each in report.properties] == ["unknown"]
+    assert any("more than timestamps: its clock was set" in note for note in report.notes)
+
+
 def quick(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Those that are decided within a minute; all with `TSOFENCE_TRY=all`."""
     return [

@@ -17,7 +17,7 @@ from ..sources.offsets import ANYTHING, Clock, Clocks, Span, name
 from ..sources.settings import ServerStart
 from ..sources.trace import Trace
 from .datings import QUICK_NS, RECORDER, ClockId, datings, met
-from .hosts import on_one_host, time_goes_back
+from .hosts import clocks_set, on_one_host
 
 if TYPE_CHECKING:
     import networkx
@@ -41,7 +41,7 @@ def align(trace: Trace) -> Trace:
     """The trace with its times on one clock, as far as offsets show, and with what is known of its clocks."""
     import networkx  # not for who shows a run, or searches
 
-    files, back = _files(trace), time_goes_back(trace)
+    files, back = _files(trace), clocks_set(trace)
     trace = replace(trace, keys=_received_in_turn(trace.keys))
     told = datings(trace) if len(files) > 1 else {}
     shown = {clock: events for clock, events in told.items() if events}

@@ -13,10 +13,13 @@ import numpy
 
 from ..sources.observation import NS_PER_MS, LogEvent
 from ..sources.settings import ServerStart
+from ..sources.spilling import Rows
 from ..sources.trace import Trace
 
 #: lines of several threads stand in another order than their times by less
 BACK_NS = 100 * NS_PER_MS
+#: no memory stands still for so long while nobody asks
+_AHEAD_NS = 60_000 * NS_PER_MS
 
 
 def on_one_host(trace: Trace, endpoints: Iterable[str]) -> bool:
@@ -35,11 +38,12 @@ def _loopback(url: str) -> bool:
         return False
 
 
-def time_goes_back(trace: Trace) -> dict[str, str]:
-    """Where the clocks that wrote files were set back: by file, a sentence.
+def clocks_set(trace: Trace) -> dict[str, str]:
+    """Where the clocks that wrote files were set: by file, a sentence.
 
-    One call alone that stands before such as ended earlier, or after such as ended later, is not the clock's
-    doing: those around it would tell as well.
+    Back: time goes back there. One call alone that stands before such as ended earlier, or after such as
+    ended later, is not the clock's doing: those around it would tell as well. Ahead: time goes on between two
+    answers, and timestamps do not.
     """
     lines: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
     told: Iterable[LogEvent | ServerStart] = chain(trace.starts, trace.logs)
@@ -54,7 +58,11 @@ def time_goes_back(trace: Trace) -> dict[str, str]:
         behind = numpy.maximum.accumulate(at) - at
         _tell(found, file, line, behind, behind > BACK_NS)
     latest: dict[str, tuple[int, int, bool]] = {}
+    answered: dict[str, Rows] = {}
     for file, rows in trace.calls.by_line():
+        answers = numpy.concatenate((answered.get(file, rows[:0]), rows[rows["physical"] > 0]))
+        _tell_ahead(found, file, answers, rows)
+        answered[file] = answers[-1:]
         at = rows["end"]
         top, next_to_it, was_behind = latest.get(file, (0, 0, False))
         highest = numpy.maximum.accumulate(numpy.append(top, at))
@@ -70,3 +78,16 @@ def _tell(found: dict[str, str], file: str, line: Any, behind: Any, where: Any) 
     for at in numpy.flatnonzero(where)[:1].tolist():
         by = f"{behind[at] / NS_PER_MS:,.0f} ms"
         found.setdefault(file, f"{file}:{line[at]}: time goes back by {by}: its clock was set")
+
+
+def _tell_ahead(found: dict[str, str], file: str, answers: Rows, rows: Rows) -> None:
+    passed = answers["start"][1:] - answers["end"][:-1]
+    ahead = passed - (answers["physical"][1:] - answers["physical"][:-1]) * NS_PER_MS
+    for at in numpy.flatnonzero(ahead > _AHEAD_NS).tolist():
+        since, until = answers["end"][at], answers["start"][at + 1]
+        asked = numpy.count_nonzero((rows["start"] > since) & (rows["start"] < until))
+        if asked < 2:  # else it asked meanwhile, and got nothing
+            where = f"{file}:{answers['line'][at + 1]}"
+            by = f"{ahead[at] / NS_PER_MS:,.0f} ms more than timestamps"
+            found.setdefault(file, f"{where}: time goes on by {by}: its clock was set")
+            return

@@ -13,6 +13,7 @@ LATE_NS = 1_000 * NS_PER_MS
 #: a save that is under way when a term ends is tried so many times more, with as many lines for each
 LATE_TRIES = 12
 FOREVER = MAX_NS
+NOT_TOLD = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ class Granted:
 class Seen:
     """An observation and its place: what it demands happened in [`earliest`, `latest`], about `at` (ns).
 
-    `server` is 0 where it names none, `stream` 0 for etcd. `after` and `before` count etcd's events: at least
-    and at most so many had come. `writers`: who can have saved this value, empty for anybody; `attempted`:
-    whose log tells that it tried to, at least. `elected`: the
-    PD that wins next, 0 if none. `tried` is the value (ns) that a refused save wanted to write, if known.
-    `again`: the server had started before. `api`: a PD starts, in API mode or not. `chosen`: the TSO server
-    that the next event of the expected primary names, 0 if none. `then`: what the next save saves (ns), 0 if
-    there is none.
+    `server` is 0 where it names none, `stream` 0 for etcd. `after` and `before` count etcd's events: at
+    least and at most so many had come. `writers`: who can have saved this value, empty for anybody;
+    `attempted`: whose log tells that it tried to, at least. `elected`: the PD that wins next, 0 if none.
+    `tried` is the value (ns) that a refused save wanted to write, if known. `again`: the server had
+    started before. `api`: a PD starts, in API mode or not. `chosen`: the TSO server that the next event
+    of the expected primary names, 0 if none, `NOT_TOLD` if no event follows. `then`: what the next save
+    saves (ns), 0 if there is none.
     """
 
     what: KeyEvent | LogEvent | Granted

@@ -31,7 +31,7 @@ from ..sources.servers import Servers, Unclear
 from ..sources.spilling import Rows
 from ..sources.trace import Trace
 from .saves import Saves
-from .seen import FOREVER, LATE_NS, NOISE_NS, Granted, Seen
+from .seen import FOREVER, LATE_NS, NOISE_NS, NOT_TOLD, Granted, Seen
 
 #: how many observations can be explained: each takes about 1 KiB until then
 MAX_SEEN = 300_000
@@ -179,7 +179,8 @@ def _etcd_stream(
     attempted: Mapping[int, tuple[int, ...]],
 ) -> list[Seen]:
     stream: list[Seen] = []
-    elected = chosen = then = 0
+    elected = then = 0
+    chosen = NOT_TOLD  # a transfer deletes the key, and only then writes who is chosen
     for index in reversed(range(len(events))):
         event = events[index]
         number = servers.number(event.server)
@@ -199,10 +200,12 @@ def _etcd_stream(
                 then=then,
             )
         )
+        if event.key is Key.EXPECTED_PRIMARY:
+            chosen = number if event.put else 0
+        elif chosen == NOT_TOLD:
+            chosen = 0
         if event.key is Key.LEADER and event.put:
             elected = number
-        elif event.key is Key.EXPECTED_PRIMARY:
-            chosen = number if event.put else 0
         elif event.key is Key.TIMESTAMP:
             then = event.timestamp_ns or 0
     return stream[::-1]

@@ -151,6 +151,8 @@ class Watch:
         if not self.unbroken:
             return None
         at = bisect_right(self._earliest_ns, at_ns + LONG_NS)
+        if not at and not self._from_first:
+            return self._in_ms[0]  # what it held before the watch began was less
         return self._in_ms[at - 1] if at else 0
 
     def received_ms(self, at_ns: int) -> int:

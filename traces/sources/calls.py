@@ -38,7 +38,7 @@ ROW = np.dtype(
     ]
 )
 #: where a call stands in a file, and when it ended
-_PLACE = np.dtype([("place", np.int64), ("line", np.int64), ("end", np.int64)])
+_PLACE = np.dtype([(name, np.int64) for name in ("place", "line", "start", "end", "physical")])
 #: bits of a line's number
 _LINE_BITS = 40
 #: all that makes two lines the same call, but for who asked
@@ -197,13 +197,15 @@ class Calls(Sequence[Call]):
         return [file for file in self.files() if self.every_file.index(file) not in named]
 
     def by_line(self) -> Iterator[tuple[str, Rows]]:
-        """The lines and ends of the timed rows of each file, by line, in pieces."""
+        """The lines, times and timestamps (0: none) of the timed rows of each file, by line, in pieces."""
         sorted_ = Sorted(_PLACE, "place")
         for rows in self.chunks():
             timed = rows[rows["timed"] != 0]
             places = np.empty(len(timed), _PLACE)
             places["place"] = _place(timed)
-            places["line"], places["end"] = timed["line"], timed["end"]
+            for name in ("line", "start", "end"):
+                places[name] = timed[name]
+            places["physical"] = np.where(granted(timed), timed["physical"], 0)
             sorted_.add(places)
         for places in sorted_:
             file = places["place"] >> _LINE_BITS
