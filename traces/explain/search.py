@@ -10,11 +10,11 @@ nothing is the trace no behaviour of the fence; when a limit ended that, nobody 
 
 from __future__ import annotations
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import chain, count, islice
+from itertools import accumulate, chain, count, islice
 
 from ...checker.run import Move
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent
@@ -461,8 +461,9 @@ def _before(ends: Iterable[tuple[int, int]], seen: Sequence[Seen], ahead: int) -
     """By observation those of the ends that are told (an observation, when its lease began to run out) which
     began to come about then, and at up to so many before it."""
     found: dict[int, list[int]] = {}
+    latest = [*accumulate((one.at for one in seen), max)]
     for goal, begun in ends:
-        at = next(index for index, before in enumerate(seen) if before.at >= begun or index == goal)
+        at = min(bisect_left(latest, begun), goal)
         for index in range(max(0, at - ahead), at + 1):
             found.setdefault(index, []).append(goal)
     return found
