@@ -82,8 +82,10 @@ def _tell(found: dict[str, str], file: str, line: Any, behind: Any, where: Any) 
 
 def _tell_ahead(found: dict[str, str], file: str, answers: Rows, rows: Rows) -> None:
     passed = answers["start"][1:] - answers["end"][:-1]
-    ahead = passed - (answers["physical"][1:] - answers["physical"][:-1]) * NS_PER_MS
-    for at in numpy.flatnonzero(ahead > _AHEAD_NS).tolist():
+    moved = (answers["physical"][1:] - answers["physical"][:-1]) * NS_PER_MS
+    ahead = passed - moved
+    # a timestamp that is less than the one before is not the clock's doing
+    for at in numpy.flatnonzero((ahead > _AHEAD_NS) & (moved >= 0)).tolist():
         since, until = answers["end"][at], answers["start"][at + 1]
         asked = numpy.count_nonzero((rows["start"] > since) & (rows["start"] < until))
         if asked < 2:  # else it asked meanwhile, and got nothing
