@@ -39,7 +39,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...model.language.transition import Kind
-from ..sources.observation import NS_PER_MS, Key, LogEvent, LogStep, Refusal, Where
+from ..sources.observation import ELECTIONS, NS_PER_MS, Key, LogEvent, LogStep, Refusal, Where
 from ..sources.servers import Servers, address
 from ..sources.settings import ServerStart
 from ..sources.trace import Trace
@@ -47,7 +47,7 @@ from .answers import Answers
 from .lacking import Lacking
 from .logs import Log, logs_of
 from .seen import LATE_NS, LATE_TRIES
-from .watched import ELECTIONS, Contradiction, Watch
+from .watched import Contradiction, Watch
 
 _TRIED = re.compile(r"timestamp (\d{1,19}) is less than or equal to the previous one (\d{1,19})")
 

@@ -31,10 +31,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from ...model.language.transition import Kind
-from ..sources.observation import NS_PER_MS, Attempt, Key, LogEvent, LogStep, Where
+from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, LogEvent, LogStep, Where
 from .logs import Log
 from .seen import FOREVER, LATE_TRIES
-from .watched import ELECTIONS, Contradiction, Watch
+from .watched import Contradiction, Watch
 
 #: a refusal, or a server that stops or starts, or gives up what it is about
 _ENDS_AN_ATTEMPT = frozenset(

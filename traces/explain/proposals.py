@@ -28,7 +28,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...model.language.transition import Kind
-from ..sources.observation import NS_PER_MS, Attempt, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
+from ..sources.observation import (
+    ELECTIONS,
+    NS_PER_MS,
+    Attempt,
+    Call,
+    Key,
+    KeyEvent,
+    LogEvent,
+    LogStep,
+    Refusal,
+)
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
 from .impossible import ONLY_WRITTEN
 from .seen import FOREVER, Granted, Seen
@@ -89,7 +99,7 @@ class Proposals:
         match seen.what:
             case KeyEvent() as event if event.key is Key.TIMESTAMP and event.timestamp_ns:
                 yield from try_.begun_early(draft, event.timestamp_ns)
-            case KeyEvent() as event if event.key in (Key.LEADER, Key.PRIMARY) and not event.put:
+            case KeyEvent() as event if event.key in ELECTIONS and not event.put:
                 holder = draft.get("primary" if event.key is Key.PRIMARY else "leader")
                 yield from try_.lapsing(draft, holder, late=late)
             case LogEvent() as line if lapsed(line):

@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from itertools import accumulate, chain, count, islice
 
 from ...checker.run import Move
-from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent
+from ..sources.observation import ELECTIONS, NS_PER_MS, Key, KeyEvent, LogEvent
 from .first_states import first_states
 from .impossible import has_step, set_back, unanswered
 from .proposals import Proposals, lapsed
@@ -494,7 +494,7 @@ def _gone(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]
     leases = {timeline.lease(n) for n, _ in enumerate(timeline.names, 1)}
     for goal, each in enumerate(seen):
         event = each.what
-        if isinstance(event, KeyEvent) and event.key in (Key.LEADER, Key.PRIMARY) and not event.put:
+        if isinstance(event, KeyEvent) and event.key in ELECTIONS and not event.put:
             yield from ((goal, each.latest - lease) for lease in leases)
 
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from ...model.language.instance import belongings
 from ...model.language.transition import Kind
 from ..sources.intervals import GUARD_NS, exact
-from ..sources.observation import NS_PER_MS, Attempt, Key, KeyEvent, LogEvent, LogStep, Where
+from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import Servers
 from ..sources.settings import GIVEN, ServerStart, Setting
 from ..sources.trace import Gap, Trace
@@ -200,7 +200,7 @@ def _windows(trace: Trace, servers: Servers, *, late: bool) -> tuple[tuple[int, 
         missing = "the save interval is not in the trace: PD's default of 3 s was taken"
         return (window or _DEFAULT_WINDOW_NS,) * len(found), [] if window else [missing]
     values = _filled(found, servers)
-    elected = {event.server for event in trace.keys if event.key in (Key.LEADER, Key.PRIMARY) and event.put}
+    elected = {event.server for event in trace.keys if event.key in ELECTIONS and event.put}
     assumed = []
     for name, value, setting in zip(servers.names, values, found, strict=True):
         own = name in trace.settings.own("save_interval_ns")

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
+from ..sources.observation import ELECTIONS, NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import address
 from ..sources.trace import Trace
 from .seen import FOREVER, LATE_NS
 
 #: clocks differ by less, and lines are written and events received sooner
 LONG_NS = 10_000 * NS_PER_MS
-ELECTIONS = (Key.LEADER, Key.PRIMARY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
+from ..sources.observation import ELECTIONS, MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
 from ..sources.trace import WATCHES, Trace, Unread
 from .calls import Span, first_highest, timed, untimed
 from .judgement import Judgement, Pair, clean, lower_bound, nothing
@@ -18,7 +18,6 @@ from .judgement import undecided as left_open
 
 #: later than any time
 _NEVER = 2 * MAX_NS - 1
-_ELECTIONS = frozenset({Key.LEADER, Key.PRIMARY})
 #: what tells of a value that etcd has; the times of lines are in whole milliseconds
 _SAVED = frozenset({LogStep.SYNC_SAVED, LogStep.WINDOW_SAVED})
 _LOADED = frozenset({LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED})
@@ -171,7 +170,7 @@ def _covered_since(trace: Trace, saves: Sequence[KeyEvent]) -> Callable[[Any], A
 def _told(trace: Trace) -> dict[int, int]:
     """By revision when a log tells of it: an election that its server won, windows it saved or loaded."""
     puts = [event for event in reversed(trace.keys) if event.put]
-    won = {event.revision: event.server for event in puts if event.key in _ELECTIONS}
+    won = {event.revision: event.server for event in puts if event.key in ELECTIONS}
     of = {_value(save) // NS_PER_MS: save.revision for save in puts if save.key is Key.TIMESTAMP}
     told: dict[int, int] = {}
     for line in trace.logs:

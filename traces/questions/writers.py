@@ -15,6 +15,7 @@ from itertools import chain
 
 from ..judge.judgement import Judgement
 from ..sources.observation import (
+    ELECTIONS,
     NS_PER_MS,
     Attempt,
     Key,
@@ -96,7 +97,7 @@ def _while_another_led(trace: Trace, writers: Mapping[int, str]) -> list[tuple[K
     holds: dict[Key, str | None] = {}
     found = []
     for event in trace.keys if writers else ():
-        if event.key in (Key.LEADER, Key.PRIMARY):
+        if event.key in ELECTIONS:
             holds[event.key] = event.server if event.put else None
         elif event.key is Key.TIMESTAMP:
             who, primary = writers.get(event.timestamp_ns or 0), holds.get(Key.PRIMARY)

@@ -29,7 +29,7 @@ from typing import Any
 
 from . import groups, state
 from .lines import Tally, json_object
-from .observation import MAX_NAME, MAX_NS, MAX_TEXT, Held, Key, KeyEvent, Where
+from .observation import ELECTIONS, MAX_NAME, MAX_NS, MAX_TEXT, Held, Key, KeyEvent, Where
 
 _KEYS = {
     "leader": Key.LEADER,
@@ -277,7 +277,7 @@ def _meaning(key: Key, value: bytes) -> dict[str, Any] | None:
     if found is None:
         # whoever holds an election key is named in it
         text = value.decode(errors="replace")[:MAX_TEXT]
-        named = key in (Key.LEADER, Key.PRIMARY)
+        named = key in ELECTIONS
         return None if named else {"text": text, "url": text if key is Key.EXPECTED_PRIMARY else None}
     name, third, fourth = found
     urls = fourth if key is Key.LEADER else third

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from .observation import NS_PER_MS, Key, KeyEvent, Where
+from .observation import ELECTIONS, NS_PER_MS, Key, KeyEvent, Where
 
 #: updateTimestamp saves when no more than this is left of the window
 GUARD_NS = NS_PER_MS
@@ -111,7 +111,7 @@ def holders(keys: Iterable[KeyEvent]) -> Iterator[tuple[str, ...]]:
     """Who holds an election key at each event, as far as these tell; the one elected last is last."""
     held: dict[Key, str] = {}
     for event in keys:
-        if event.key in (Key.LEADER, Key.PRIMARY):
+        if event.key in ELECTIONS:
             held.pop(event.key, None)
             if event.put:
                 held[event.key] = event.server or ""
@@ -156,7 +156,7 @@ def _saves(keys: Iterable[KeyEvent]) -> Iterator[_Save]:
     term = 0
     events = tuple(keys)
     for event, held in zip(events, holders(events), strict=True):
-        if event.key in (Key.LEADER, Key.PRIMARY):
+        if event.key in ELECTIONS:
             term += 1
         elif event.timestamp_ns is not None:
             yield _Save(event.timestamp_ns, before, held, term, event.where)

@@ -87,6 +87,10 @@ class Key(Enum):
     TIMESTAMP = "timestamp"  # /pd/{cluster}/timestamp
 
 
+#: the keys that servers campaign for
+ELECTIONS = (Key.LEADER, Key.PRIMARY)
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What an event says that its key held before: written at ``revision``, as the ``version``-th write."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...model.language.transition import Kind as ServerKind
-from .observation import Key, LogEvent, LogStep, Refusal, Service
+from .observation import ELECTIONS, Key, LogEvent, LogStep, Refusal, Service
 from .trace import Trace
 
 #: how many an explanation or a run may have
@@ -47,7 +47,7 @@ class Servers:
                 self._modes.setdefault(start.server, []).append((start.at_ns, start.api_mode))
         #: is a PD in API mode at any time?
         self.registry = any(mode for modes in self._modes.values() for _, mode in modes)
-        named = (Key.LEADER, Key.PRIMARY, Key.REGISTRY) if self.registry else (Key.LEADER, Key.PRIMARY)
+        named = (*ELECTIONS, Key.REGISTRY) if self.registry else ELECTIONS
         held = trace.state.events if trace.state else ()
         for event in (*held, *trace.keys):
             if event.server and event.key in named:

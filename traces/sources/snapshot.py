@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .etcd import key_of, member
-from .observation import MAX_NS, NS_PER_MS, Key
+from .observation import ELECTIONS, MAX_NS, NS_PER_MS, Key
 
 _MAX_REVISION = 1 << 62
 
@@ -52,7 +52,7 @@ def _value(kv: object) -> str:
     if key is Key.TIMESTAMP and len(value) == 8 and (ns := int.from_bytes(value, "big")) < MAX_NS:
         moment = datetime.fromtimestamp(ns // 1_000_000_000, tz=UTC)
         return f"the timestamp key holds {moment:%Y-%m-%d %H:%M:%S}.{ns // NS_PER_MS % 1000:03d} UTC"
-    if key in (Key.LEADER, Key.PRIMARY):
+    if key in ELECTIONS:
         found = member(value)
         names = () if found is None else (found[0],) if key is Key.LEADER else found[1]
         name = next(iter(names), "")
