@@ -258,6 +258,20 @@ def steps_of(
     return sum(counted)
 
 
+def steps_of_both(
+    name: str,
+    kind: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    clients: bool = True,
+    seed: int = 0,
+) -> tuple[int, int]:
+    """What a clean recording takes, and the same with a fault."""
+    clean = steps_of(name, None, folder / "clean", monkeypatch, clients=clients)
+    return clean, steps_of(name, kind, folder / "fault", monkeypatch, clients=clients, seed=seed)
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
@@ -277,8 +291,7 @@ def test_one_wrong_line_costs_little(
 ) -> None:
     """About three times what the clean recording does; what takes less than to read it does not count."""
     clients = KINDS[kind].clients
-    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=clients)
-    fault = steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=clients)
+    clean, fault = steps_of_both(name, kind, tmp_path, monkeypatch, clients=clients)
     assert fault <= 3 * clean + 2 * LEAST_DETOURS
 
 
@@ -292,8 +305,7 @@ def test_one_wrong_line_costs_little(
 def test_an_answer_below_every_window_costs_little(
     kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
-    fault = steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=True, seed=21)
+    clean, fault = steps_of_both(name, kind, tmp_path, monkeypatch, seed=21)
     assert fault <= 3 * clean + 2 * LEAST_DETOURS
 
 
@@ -323,8 +335,8 @@ def test_an_answer_that_is_gone_back_from_costs_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, name = "a-call-granted-twice", "upgrade-fenced-debug"
-    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
-    assert steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=True) <= 3 * clean
+    clean, fault = steps_of_both(name, kind, tmp_path, monkeypatch)
+    assert fault <= 3 * clean
 
 
 def test_what_other_times_leave_open_is_not_searched_to_its_end(
@@ -332,8 +344,8 @@ def test_what_other_times_leave_open_is_not_searched_to_its_end(
 ) -> None:
     """It is unknown, whatever lines that may be missing would explain."""
     kind, name = "healthy-client-ahead", "pr-intervals-differ"
-    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
-    assert steps_of(name, kind, tmp_path / "fault", monkeypatch, clients=True) <= 20 * clean
+    clean, fault = steps_of_both(name, kind, tmp_path, monkeypatch)
+    assert fault <= 20 * clean
 
 
 def test_where_lines_may_be_missing_few_explanations_are_enough(
@@ -341,9 +353,9 @@ def test_where_lines_may_be_missing_few_explanations_are_enough(
 ) -> None:
     """Each of the calls leaves many: when an admin's reset was, of which no line tells."""
     kind, name = KINDS["admin-resets-removed"], "reset-ts"
-    clean = steps_of(name, None, tmp_path / "clean", monkeypatch, clients=True)
     monkeypatch.setitem(KINDS, kind.name, replace(kind, clients=True))
-    assert steps_of(name, kind.name, tmp_path / "fault", monkeypatch, clients=True) <= 5 * clean
+    clean, fault = steps_of_both(name, kind.name, tmp_path, monkeypatch)
+    assert fault <= 5 * clean
 
 
 @pytest.mark.parametrize(
