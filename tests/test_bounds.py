@@ -32,8 +32,7 @@ def asked(name: str) -> Property:
 
 
 @pytest.fixture(autouse=True)
-def _own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fences, "_OWN", {"fence": {}, "build": {}})
+def _own() -> None:
     for name in ("prompt.py", "moderate.py"):
         fences.take(str(BOUNDS / name))
 

@@ -19,7 +19,6 @@ from tsofence.cli import main
 from tsofence.model.language.expr import NOBODY, either
 from tsofence.model.pd import save
 from tsofence.model.pd import state as s
-from tsofence.model.variants import fences
 
 from .documents import checked
 from .worlds import TINY
@@ -190,7 +189,6 @@ def test_any_networkx_code_runs_on_the_states(tmp_path: Path) -> None:
 def test_what_the_pages_show_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One block after the other, as in a notebook; those with tests need a cluster."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fences, "_OWN", {"fence": {}, "build": {}})
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / f"{page}.md").read_text(), re.S | re.M)
     cells = [block for block in blocks if "def test_" not in block]
     assert cells
@@ -205,13 +203,6 @@ def commit_only() -> Fence:
     return fence
 
 
-@pytest.fixture
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fences of one's own are known to one test only."""
-    monkeypatch.setattr(fences, "_OWN", {"fence": {}, "build": {}})
-
-
-@pytest.mark.usefixtures("forgetful")
 def test_a_fence_that_stands_in_no_file(tiny: Path) -> None:
     """As in a notebook, where a cell is run again with another meaning; what was found stays as it was."""
     open_, kept = Fence("mine", "nothing"), commit_only()

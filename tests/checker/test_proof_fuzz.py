@@ -98,7 +98,6 @@ def assuming(of: System, world: Scenario) -> str:
         return of.fence
     variant = Variant(ASSUMED, "what is assumed of each step", source="a test")
     whole = behaviours.behaving(fences.parse(of.fence), world.allows)
-    whole.name = ASSUMED
     for step in system.transitions(whole):
         for each in of.assumptions:
             if (guard := each.guard(step)) is not None:

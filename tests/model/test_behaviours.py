@@ -172,9 +172,8 @@ fence.guard("campaign", "a TSO server serves", either(s.is_tso[SELF], serves))
     [(0, ("holds", "holds", "holds")), (1, (("violated", 25), ("violated", 18), ("violated", 15)))],
 )
 def test_beside_a_tso_primary_a_pd_starts_only_where_it_cannot_read(
-    often: int, said: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    often: int, said: tuple[object, ...], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(fences, "_OWN", {"fence": {}, "build": {}})
     (tmp_path / "came_first.py").write_text(CAME_FIRST)
     fence = fences.take(str(tmp_path / "came_first.py"))
     world = load("registry-lag")
