@@ -16,6 +16,7 @@
   received what etcd wrote as it went on; the log of one of two TSO servers |
 | `r85-update-outlives` | v8.5.7, API mode: an update that hangs fails in the next term, which it ends;
   another conflicts with the sync beside which it began |
+| `r85-reset-beside-an-update` | v8.5.7: an admin's reset saves while an update is under way, which fails |
 | `pr-saves-as-nobody` | pull 10473's head, PD service mode: the PD stands still between two reads of a TSO
   server's own value, which has given its lease up meanwhile; its save lands while nobody is primary |
 | `pr-ready-without-memory` | pull 10473's head, API mode: an update of the term before fails once the next
@@ -51,6 +52,7 @@ def judged(name: str, *properties: str) -> Report:
         ("r85-failover-recorded", {"release-8.5": True}),
         ("r85-lease-ran-out", {"release-8.5": True}),
         ("r85-update-outlives", {"release-8.5": True}),
+        ("r85-reset-beside-an-update", {"release-8.5": True}),
         ("pr-saves-as-nobody", {"off": False, "check-tso-primary": True}),
         ("pr-ready-without-memory", {"off": True, "check-tso-primary": True}),
         ("r85-synced-for-a-client", {"release-8.5": True}),

@@ -373,6 +373,8 @@ class _Try(Hidden):
                     yield d
         if self._wide and refusal is Refusal.OTHER and draft.get("tries", n):
             yield draft.copy()  # its commit was applied, and only the answer lost
+        if line.attempt is Attempt.UPDATE and self._overtaken(n):
+            yield from self._fails_beside_a_reset(draft, n, refusal)
         early = draft.copy()
         begun = line.attempt is Attempt.UPDATE and self._begun_early_update(early, n, self._seen.tried)
         if begun and self._drive(early, n, SHOWS[refusal], CLIENTS_SLOT):
@@ -383,6 +385,26 @@ class _Try(Hidden):
                 yield d
             if self._conflicts(conflicting, n, refusal):
                 yield conflicting
+
+    def _overtaken(self, n: int) -> bool:
+        """The server's log tells of an admin's reset just before."""
+        spans = self._timeline.overtaken.get(n, ())
+        return any(begin <= self._seen.latest and self._seen.earliest <= end for begin, end in spans)
+
+    def _fails_beside_a_reset(self, draft: Draft, n: int, refusal: Refusal) -> Iterator[Draft]:
+        """An update that was under way fails because an admin's reset has saved meanwhile, or is going to.
+
+        Of one server's saves the model lets a reset wait for an update that has begun; PD does not.  Of two
+        that read the same value etcd applies one, so that what comes of it is what comes of an update that
+        etcd never heard of, and a reset after it.
+        """
+        if refusal not in (Refusal.CONFLICT, Refusal.NOT_GREATER):
+            return
+        if draft.get("job", n) == NO_JOB:
+            yield draft.copy()
+        d = draft.copy()
+        if self._begins_update(d, n, None) and d.do("request_lost", n):
+            yield d
 
     def _loaded(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:
         leads = draft.get("role", n) == LEADER

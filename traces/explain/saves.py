@@ -8,7 +8,10 @@ from itertools import accumulate
 
 from ..sources.intervals import GUARD_NS, holders
 from ..sources.observation import NS_PER_MS, KeyEvent
-from .seen import FOREVER
+from .seen import FOREVER, LATE_NS
+
+#: how far clocks may be apart, and a line or an event late: two writes of a value are told apart beyond that
+_APART_NS = 5_000 * NS_PER_MS + LATE_NS
 
 
 class Saves:
@@ -37,6 +40,11 @@ class Saves:
         #: those of the servers that hold an election key then, as far as that is known
         self.likely: dict[int, tuple[int, ...]] = {}
         self._before_ns = before_ns
+        # receipts of the first response are those of a history, and say when its events were written at most
+        received = [event.latest_ns for event in events]
+        first = next((at for at in received if at is not None), None)
+        self._since = {i: at - _APART_NS for i, at in enumerate(received) if at not in (None, first)}
+        self._until = {i: at + _APART_NS for i, at in enumerate(received) if at is not None}
         known = {before_ns} if before_ns else set()
         longest_first = sorted({*windows.values()}, reverse=True)
         held = [*holders(events)]
@@ -51,10 +59,26 @@ class Saves:
                 self.readings[i], self.likely[i] = starts, tuple(sorted(theirs)) or starts
             known.add(value)
 
-    def of(self, value_ns: int | None) -> int | None:
-        """The only write of that value, given to the millisecond."""
-        found = self._by_ms.get(value_ns // NS_PER_MS, []) if value_ns else []
+    def of(self, value_ns: int | None, at_ns: int) -> int | None:
+        """The only write of that value, given to the millisecond, that a line of then may be about."""
+        found = [
+            i for i in self._of_ms(value_ns) if self._since.get(i, 0) <= at_ns <= self._until.get(i, FOREVER)
+        ] or self._of_ms(value_ns)
         return found[0] if len(found) == 1 else None
+
+    def read_between(self, value_ns: int | None, at_ns: int) -> tuple[int, int]:
+        """How many events had come when the key was read with that value, as a line of then says: at least,
+        at most."""
+        found = [
+            (i, end)
+            for i in self._of_ms(value_ns)
+            for end in (self.next_after(i),)
+            if self._since.get(i, 0) <= at_ns <= self._until.get(end, FOREVER)
+        ] or [(i, self.next_after(i)) for i in self._of_ms(value_ns)]
+        return (found[0][0] + 1, found[-1][1]) if found else (0, FOREVER)
+
+    def _of_ms(self, value_ns: int | None) -> list[int]:
+        return self._by_ms.get(value_ns // NS_PER_MS, []) if value_ns else []
 
     def value(self, index: int) -> int:
         """What that event wrote (ns)."""

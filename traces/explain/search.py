@@ -45,7 +45,8 @@ _NODE, _VALUE = 1_200, 16  # bytes of a node with its place in a layer, and of e
 _ENOUGH = 64  # explanations found on a detour
 _FEW = 8  # observations that may have been made in another order
 _HANGS_NS = 500 * NS_PER_MS  # a save that takes longer may outlive a term
-_SURPRISING = 2  # what is that much less likely may be explained by another order
+_SURPRISING = 2  # what is that much less likely may be explained by another order, looked for so many steps
+_OTHER_ORDER = 1_000
 _AHEAD = 3  # observations of a stream whose steps may have begun
 _PATIENCE = 4  # how much longer than for any explanation the least surprising is looked for
 #: how far a detour goes back, and whether it tries wide proposals
@@ -299,7 +300,7 @@ class Search:
         """What explains everything up to ``goal``, with the last few observations in any order."""
         start = goal + 1 - _FEW
         if start >= self._oldest:
-            yield from islice(self._orders(start, goal, wide=False), _FEW)
+            yield from islice(self._orders(start, goal, wide=False, most=_OTHER_ORDER), _FEW)
 
     def _orders(
         self,

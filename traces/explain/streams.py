@@ -128,7 +128,7 @@ def _writers(
     writers: defaultdict[int, set[int]] = defaultdict(set)
     for number, log in lines.items():
         for line in log:
-            index = saves.of(line.save_ns) if line.step is step and number else None
+            index = saves.of(line.save_ns, line.at_ns) if line.step is step and number else None
             if index is not None:
                 writers[index].add(number)
     return {index: tuple(sorted(found)) for index, found in writers.items()}
@@ -150,9 +150,10 @@ def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple
     for line in trace.logs:
         if line.step is LogStep.CAMPAIGN_START:
             campaigns[line.server] = line.at_ns
-        index = (
-            saves.of(line.save_ns) if line.step is LogStep.SYNC_SAVED else index_of.get(line.revision or -1)
-        )
+        if line.step is LogStep.SYNC_SAVED:
+            index = saves.of(line.save_ns, line.at_ns)
+        else:
+            index = index_of.get(line.revision or -1)
         if index is None:
             continue
         latest[index] = min(latest[index], line.at_ns + NS_PER_MS)
@@ -236,13 +237,13 @@ def _log_stream(
         if line.step is LogStep.ELECTED:
             low = index_of.get(line.revision or -1, -1) + 1
         elif line.step is LogStep.SYNC_SAVED:
-            index = saves.of(line.save_ns)
+            index = saves.of(line.save_ns, line.at_ns)
             low = 0 if index is None else index + 1
         elif line.step in (LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED):
-            low, high = _read_between(line.last_ns, saves)
+            low, high = saves.read_between(line.last_ns, line.at_ns)
         elif line.refusal is Refusal.NOT_GREATER and (values := _TRIED.search(line.text)):
             tried = int(values[1]) if int(values[1]) < MAX_NS else None
-            low, high = _read_between(int(values[2]), saves)
+            low, high = saves.read_between(int(values[2]), line.at_ns)
         if line.step is LogStep.SYNC_SAVED and (begun := _begun(line, number, stream, saves, found)):
             found.insert(sum(one.at <= begun.at for one in found), begun)
         after = max(after, low)
@@ -268,7 +269,7 @@ def _log_stream(
 
 def _begun(line: LogEvent, number: int, stream: int, saves: Saves, before: Sequence[Seen]) -> Seen | None:
     """When the sync began of which the line tells the end, if the clock reading that it began with tells."""
-    index = saves.of(line.save_ns)
+    index = saves.of(line.save_ns, line.at_ns)
     if index is None or line.next_ns is None or line.last_ns is None:
         return None
     if line.next_ns - line.last_ns <= 2 * NS_PER_MS:  # it may have begun just above what it loaded
@@ -285,14 +286,6 @@ def _begun(line: LogEvent, number: int, stream: int, saves: Saves, before: Seque
         index,
         tried=saves.value(index),
     )
-
-
-def _read_between(value_ns: int | None, saves: Saves) -> tuple[int, int]:
-    """How many events had come when the timestamp key was read with that value: at least, at most."""
-    index = saves.of(value_ns)
-    if index is not None:
-        return index + 1, saves.next_after(index)
-    return 0, FOREVER
 
 
 _Found = dict[int, list[Any]]

@@ -38,7 +38,8 @@ class Timeline:
     whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
     resets; `loads`, the values (ms) that it loaded; `outlived`, the terms of which an update ended later,
-    from when they served until that was told (ns); `shown`, how often each fault; `denied`, the steps of
+    from when they served until that was told (ns); `overtaken`, when such a reset may overtake an update
+    (ns); `shown`, how often each fault; `denied`, the steps of
     which it would tell, and does not, and `steady`, that its clock did not jump on while it served: both
     until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each
     attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all
@@ -63,6 +64,7 @@ class Timeline:
     resets: Mapping[int, frozenset[int]]
     loads: Mapping[int, frozenset[int]]
     outlived: Mapping[int, Sequence[tuple[int, int]]]
+    overtaken: Mapping[int, Sequence[tuple[int, int]]]
     shown: Mapping[tuple[str, int], int]
     watched: bool
     late: bool
@@ -143,6 +145,7 @@ def timeline(trace: Trace) -> Timeline:
         resets=resets,
         loads={number: frozenset(_loaded_ms(log)) for number, log in lines.items()},
         outlived={number: tuple(_outlived(log)) for number, log in lines.items()},
+        overtaken={number: tuple(_overtaken(log)) for number, log in lines.items()},
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
@@ -310,6 +313,11 @@ def _outlived(log: Iterable[LogEvent]) -> Iterator[tuple[int, int]]:
         ended |= line.step in _ENDS_A_TERM
         if ended and line.attempt is Attempt.UPDATE:
             yield began, line.at_ns
+
+
+def _overtaken(log: Iterable[LogEvent]) -> Iterator[tuple[int, int]]:
+    """When an admin's reset may overtake an update that is under way."""
+    return ((line.at_ns, line.at_ns + LATE_NS) for line in log if line.step is LogStep.ADMIN_RESET)
 
 
 def _shown(
