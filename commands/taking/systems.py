@@ -52,10 +52,13 @@ build = click.option(
     type=BUILD,
     multiple=True,
     metavar="NAME|FILE.py",
-    help="Which PD it is (tsofence list builds), with the fences put on it; a file is one of your own "
+    help="Which PD it is (tsofence list builds), with the fences put on it; A..B: an upgrade from A to B, "
+    "server by server, with the fences put on B; a file is one of your own "
     f"(docs/own-fence.md). Repeatable; default: {builds.DEFAULT}.",
 )
 
+
+_WHICH = "Which PD it is (tsofence list builds; A..B: an upgrade)"
 
 #: the fence of a module, where nothing else is asked for
 EXPORTED = "check-tso-primary"
@@ -67,7 +70,7 @@ def one_system(default: str) -> Decorator:
     def both(command: Callable[..., Any]) -> Callable[..., Any]:
         for name, kind, text in (
             ("--fence", FENCE, f"Join several with +.  [default: {default}]"),
-            ("--build", BUILD, f"Which PD it is (tsofence list builds).  [default: {builds.DEFAULT}]"),
+            ("--build", BUILD, f"{_WHICH}.  [default: {builds.DEFAULT}]"),
         ):
             into = "chosen" if kind is FENCE else "builds"
             option = click.option(name, into, type=kind, multiple=True, metavar="NAME|FILE.py", help=text)

@@ -34,5 +34,4 @@ BY_FAULT: dict[str, Variant] = {
 
 def behaving(variant: Variant, allows: Callable[[str], bool] = lambda fault: True) -> Variant:
     """The variant with what its servers do under the faults that may happen."""
-    there = BY_FAULT | variant.under
-    return variant.behaving(behaviour for fault, behaviour in there.items() if allows(fault))
+    return variant.behaving(BY_FAULT, allows)

@@ -281,6 +281,19 @@ def definition(meaning: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
     return define
 
 
+def same(one: Expr, other: Expr) -> bool:
+    """Whether two expressions are written alike."""
+    if one is other:
+        return True
+    alike = (one.op, one.name, one.value, len(one.args)) == (
+        other.op,
+        other.name,
+        other.value,
+        len(other.args),
+    )
+    return alike and one.sort == other.sort and all(map(same, one.args, other.args))
+
+
 #: by name: what was meant and the servers it is said of, to what is meant now
 Meanings = Mapping[str, Callable[..., Expr]]
 

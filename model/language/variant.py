@@ -200,16 +200,17 @@ class Variant:
         both_of_them._either = self._either + other._either
         return both_of_them
 
-    def behaving(self, others: Iterable[Variant]) -> Variant:
-        """The same, of that name, with what these say beside it, but for those that it ``lacks``, and for
-        what they say of transitions that it takes away.
+    def behaving(self, there: Mapping[str, Variant], allows: Callable[[str], bool]) -> Variant:
+        """The same, of that name, with what its servers do under the faults that may happen: what ``there``
+        says, or it itself (``under``), but for those that it ``lacks``, and for what they say of transitions
+        that it takes away.
 
         Raises:
             VariantError: they change the same thing.
         """
         made = self
-        for other in others:
-            if other.name not in self.lacks:
+        for fault, other in {**there, **self.under}.items():
+            if allows(fault) and other.name not in self.lacks:
                 made = made.joined(other._but_for(self))
         if made is not self:
             made.name, made.meaning, made.parts = self.name, self.meaning, self.parts

@@ -12,9 +12,10 @@ from ..behaviours import known as behaviours
 from ..builds import known as builds
 from ..language.choice import no_such
 from ..language.expr import Expr
+from ..language.rolling import ROLLING, Rolling
 from ..language.transition import Rule, Transition
 from ..language.variant import Variant, VariantError
-from ..pd import state, system
+from ..pd import election, state, system
 from . import (
     check_tso_primary,
     dynamic_8780,
@@ -172,16 +173,19 @@ def of_build(build: str, fence: str) -> str:
 def parted(name: str) -> tuple[str, str]:
     """The build and the fence of such a name."""
     first, _, rest = name.partition("+")
-    return (first, rest or NONE) if first in known_builds() else (builds.DEFAULT, name)
+    is_build = first in known_builds() or ROLLING in first
+    return (first, rest or NONE) if is_build else (builds.DEFAULT, name)
 
 
 def build(name: str) -> Variant:
-    """The build of that name.
+    """The build of that name, or the rolling upgrade from one to another.
 
     Raises:
         ValueError: there is none; the message lists what there is.
     """
     there = known_builds()
+    if ROLLING in name:
+        return parse(name)
     if name not in there:
         raise ValueError(
             f"{no_such('build', name, there, 'tsofence list builds')}; one of your own is a file: "
@@ -200,12 +204,19 @@ def whole(name: str) -> Variant:
 
 
 def parse(name: str) -> Variant:
-    """The fence of that name, on the build that it begins with (``release-8.5+save-cas``), if any.
+    """The fence of that name, on the build that it begins with (``release-8.5+save-cas``), if any; a rolling
+    upgrade (``release-8.5..pull-10473-base+save-cas``) ends with the fence.
 
     Raises:
         ValueError: an unknown name, or two that exclude each other; the message says what there is.
     """
     of, fence = parted(name)
+    before, rolls, after = of.rpartition(ROLLING)
+    if rolls:
+        if ROLLING in before:
+            raise ValueError(f"a rolling upgrade is from one build to another: expected two, not {of!r}")
+        build(before), build(after)
+        return Rolling(name, parse(before), parse(of_build(after, fence)), election.restart.name)
     made = [] if of == builds.DEFAULT else [build(of)]
     if not made or fence != NONE:
         made += _fences(fence)

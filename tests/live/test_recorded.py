@@ -26,6 +26,8 @@
 | `r85-synced-for-a-client` | v8.5.7, API mode: a TSO server syncs for a client, and answers once elected |
 | `r75-changes-mode` | v7.5.7: a PD starts in API mode, the others in PD service mode |
 | `master-loads-late` | master: a TSO server loads for 2.4 s what the watch does not show any more |
+| `master-to-pr` | three PDs and a TSO server of master, of which each becomes one of pull 10473's head |
+| `r85-to-master` | three PDs and a TSO server of v8.5.7, each of which becomes one of master |
 | `r75-begins-late` | v7.5.7, API mode: a PD and a TSO server, each paused, killed and started anew |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.
@@ -64,6 +66,14 @@ def judged(name: str, *properties: str) -> Report:
         ("master-switch-set-later", {"master-2026-08": True}),
         ("r75-registered-late", {"release-7.5": True}),
         ("pr-sync-from-nothing", {"off": True, "check-tso-primary": True}),
+        ("r85-to-master", {"release-8.5..master-2026-08": True}),
+        (
+            "master-to-pr",
+            {
+                "master-2026-08..pull-10473-base": False,
+                "master-2026-08..pull-10473-base+check-tso-primary": True,
+            },
+        ),
         pytest.param("r75-saves-beside-its-sync", {"release-7.5": True}, marks=pytest.mark.large),
     ],
 )

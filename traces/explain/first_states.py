@@ -20,10 +20,21 @@ def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, i
     used = timeline.late and any(_held_before(timeline).values())
     for modes in product(*timeline.api):
         nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
-        if not used:
-            yield nobody
-        if timeline.late:
-            yield from _late_states(world, timeline, nobody)
+        for builds in product(*(_builds(world, timeline, n) for n in world.servers)):
+            nobody |= {("upgraded", n): 1 for n, upgraded in enumerate(builds, 1) if upgraded}
+            if not used:
+                yield nobody
+            if timeline.late:
+                yield from _late_states(world, timeline, nobody)
+
+
+def _builds(world: World, timeline: Timeline, n: int) -> tuple[int, ...]:
+    """Whether a server may have been upgraded before, in a rolling upgrade: its first start tells."""
+    if ("upgraded", n) not in world.slots:
+        return (0,)
+    if n not in world.upgraded_at:
+        return (0, 1)
+    return (int(world.upgraded_at[n] <= timeline.builds[n][0][0]),)
 
 
 def _late_states(

@@ -479,9 +479,17 @@ class _Try(Hidden):
             return
         if d.get("role", n) == CLOSING:
             self._left(d, n)
+        if d.get("role", n) != DOWN and not d.do("crash", n):
+            return
         same = self._seen.api in (None, bool(d.get("api", n)))
-        how = "restart" if same else "restart_in_other_mode"
-        if (d.get("role", n) == DOWN or d.do("crash", n)) and d.do(how, n):
+        if self._seen.at >= draft.world.upgraded_at.get(n, FOREVER) and not d.get("upgraded", n):
+            # of a start that changes both the model makes two
+            if not d.do("restart_upgraded", n) or (not same and not d.do("crash", n)):
+                return
+            if same:
+                yield d
+                return
+        if d.do("restart" if same else "restart_in_other_mode", n):
             yield d
 
     def _sync_saved(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:

@@ -12,6 +12,7 @@ from functools import cache
 from itertools import chain
 
 from ...model.builds import known as builds
+from ...model.language.rolling import ROLLING
 from ...model.variants import fences
 from ...specs import properties as specs
 from ..clocks.align import align, as_written
@@ -115,13 +116,23 @@ def verdict(
 
 
 def _systems(build: Recognised) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Under which builds and fences a trace is explained, and which others there are."""
+    """Under which builds and fences a trace is explained, and which others there are.
+
+    Where servers are of two builds, it was a rolling upgrade.
+    """
     of_build = {
         name: fences.DEFAULTS if name == builds.DEFAULT else (name,)
         # what is as the default build needs no search of its own, nor does what nobody runs
         for name, made in builds.SHIPPED.items()
         if name == builds.DEFAULT or (made.changes and name in BUILDS)
     }
+    if build.upgrades:
+        rolling = ((ROLLING.join(pair), pair[1]) for pair in build.upgrades)
+        return tuple(
+            fences.of_build(name, fences.NONE if fence == new else fence)
+            for name, new in rolling
+            for fence in of_build[new]
+        ), ()
     known = [name for name in of_build if name in build.builds]
     if build.builds and build.evidence:
         first = tuple(chain.from_iterable(of_build[name] for name in known)) or fences.DEFAULTS

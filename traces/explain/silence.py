@@ -79,7 +79,7 @@ def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> di
     failed = {line.server for line in trace.logs if line.refusal is Refusal.OTHER}
     # of a clock that jumped there and back again, only its effects are in the trace
     moved = {line.server for line in trace.logs if line.step in (LogStep.ADMIN_RESET, LogStep.CLOCK_OFFSET)}
-    told = _OLDEST not in recognise(trace.versions).builds
+    told = _OLDEST not in recognise(trace.versions).possible
     denied: dict[tuple[str, int], int] = {}
     for number, name in enumerate(order.names, 1):
         if name not in silent and name not in failed:

@@ -9,12 +9,14 @@ from functools import cache
 from ...checker.run import Move
 from ...model.language.instance import Configuration
 from ...model.language.python import Condition, Machine
+from ...model.language.rolling import ROLLING
 from ...model.language.transition import Kind
 from ...model.pd import system
 from ...model.pd.state import JOB, LEASE_STATE, POLLED, REGISTRATION, ROLE, STAGE
 from ...model.variants import fences
 from ...specs import properties
 from ...specs.properties import Property
+from ..sources.builds import upgraded_at
 from ..sources.observation import NS_PER_MS
 from .seen import NOISE_NS
 from .timeline import Timeline
@@ -40,13 +42,14 @@ FAULTS = {
     "client_request_lost": 2,
     "client_commit_answer_lost": 3,
 }
-_SURPRISE = FAULTS | {"raft_moves": 1, "restart": 1, "restart_in_other_mode": 1, "client_load": 1}
+_STARTS = ("restart", "restart_upgraded", "restart_in_other_mode")
+_SURPRISE = FAULTS | dict.fromkeys((*_STARTS, "raft_moves", "client_load"), 1)
 _CLOCK_SURPRISE = 5
 #: a clock that is set forward so far is told of at every update interval
 _FAR_NS = 60_000 * NS_PER_MS
 
 #: what a log shows alike
-ALIKE = {"admin_reset_begin": "admin_reset", "restart_in_other_mode": "restart"}
+ALIKE = {"admin_reset_begin": "admin_reset"} | dict.fromkeys(_STARTS, "restart")
 
 State = tuple[int, ...]
 #: a transition, the server it was refused (0: none in particular) and the guard
@@ -101,6 +104,8 @@ class World:
             *(self.slots[name, 0] for name in ("leader", "primary", "expected", "timestamp")),
             *(self.slots["registration", n] for n in self.servers),
         )
+        #: at which of its starts a server was upgraded, where it is known of which build it was
+        self.upgraded_at = _upgraded_at(fence, timeline)
         self._asked = tuple(asked)
         self._judging = cache(self._judge)
         self._observe(timeline)
@@ -143,6 +148,14 @@ class World:
 
     def _judge(self, prop: Property, index: int) -> Condition:
         return properties.judging(prop.broken_by, self.machine, index)
+
+
+def _upgraded_at(fence: str, timeline: Timeline) -> dict[int, float]:
+    old, rolls, new = fences.parted(fence)[0].rpartition(ROLLING)
+    if not rolls:
+        return {}
+    found = {n: upgraded_at(started, old, new) for n, started in timeline.builds.items()}
+    return {n: at for n, at in found.items() if at is not None}
 
 
 class Draft:

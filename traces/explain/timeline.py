@@ -10,6 +10,7 @@ from operator import attrgetter
 
 from ...model.language.instance import belongings
 from ...model.language.transition import Kind
+from ..sources.builds import Started, started
 from ..sources.intervals import GUARD_NS, exact
 from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import Servers
@@ -39,11 +40,11 @@ class Timeline:
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
     resets; `loads`, the values (ms) that it loaded; `outlived`, the terms of which an update ended later,
     from when they served until that was told (ns); `overtaken`, when such a reset may overtake an update
-    (ns); `shown`, how often each fault; `denied`, the steps of
-    which it would tell, and does not, and `steady`, that its clock did not jump on while it served: both
-    until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each
-    attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all
-    that it did, until then. Events may be missing from
+    (ns); `builds`, when it started and of which it may be since; `shown`, how often each fault; `denied`, the
+    steps of which it would tell, and does not, and `steady`, that its clock did not jump on while it served:
+    both until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of
+    each attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of
+    all that it did, until then. Events may be missing from
     revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
     first event is not known, `first_windows` are what the timestamp key may have held then, the first of them
@@ -65,6 +66,7 @@ class Timeline:
     loads: Mapping[int, frozenset[int]]
     outlived: Mapping[int, Sequence[tuple[int, int]]]
     overtaken: Mapping[int, Sequence[tuple[int, int]]]
+    builds: Mapping[int, Sequence[Started]]
     shown: Mapping[tuple[str, int], int]
     watched: bool
     late: bool
@@ -146,6 +148,7 @@ def timeline(trace: Trace) -> Timeline:
         loads={number: frozenset(_loaded_ms(log)) for number, log in lines.items()},
         outlived={number: tuple(_outlived(log)) for number, log in lines.items()},
         overtaken={number: tuple(_overtaken(log)) for number, log in lines.items()},
+        builds=started(trace.versions, servers.number),
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,

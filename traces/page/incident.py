@@ -217,7 +217,7 @@ def _facts(trace: Trace, report: Report) -> Iterator[str]:
     yield from _clocks(trace)
     if known := Places(trace).by_server():
         yield clean("servers: " + ", ".join(f"{name} = {' '.join(urls)}" for name, urls in known.items()))
-    builds = " or ".join(report.build.builds) if report.build.evidence else ""
+    builds = " or ".join(report.build.names) if report.build.evidence else ""
     why = report.build.why
     for source in trace.sources:
         why = why.replace(source.file, Path(source.file).name)

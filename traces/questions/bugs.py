@@ -200,7 +200,7 @@ def known_bugs(
         for bug in has
         if bug.issue not in lines and (sign := _violated(trace, bug, (judged or {}).get(bug.violates)))
     ]
-    version = ", ".join(releases) or (" or ".join(build.builds) if build.evidence and build.builds else "")
+    version = ", ".join(releases) or " or ".join(build.names if build.evidence else ())
     unread = "" if version else VERSION
     if shown:
         bug, (text, where) = _likeliest(shown, has)

@@ -11,10 +11,14 @@ do. What was built in between may be none of them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice, permutations
+from math import inf
+from typing import TypeVar
 
+from ...model.language.rolling import ROLLING
 from .observation import Where
 
 #: the builds that can be told apart, by the age of their code
@@ -156,6 +160,8 @@ _DESCRIBED = re.compile(r"(?:.*-)?\d{1,6}-g([0-9a-f]{7,40})")  # as git says it:
 _UNRELEASED = re.compile(r"alpha|nightly|beta.*-\d{1,6}-g")  # master, after that tag was set
 _MAX_RELEASE = 100
 _FEW = 6
+#: how many pairs of builds are tried, where it is not certain between which two an upgrade was
+_UPGRADES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +198,23 @@ class Recognised:
     """The builds that it may be, by age, and why.
 
     All of them where nothing tells. None where it is none of them, or where the evidence contradicts itself,
-    as it does where servers are of different builds.
+    as it does where servers are of different builds: then ``upgrades`` says between which two a rolling
+    upgrade may have been under way.
     """
 
     builds: tuple[str, ...]
     evidence: tuple[Evidence, ...]
+    upgrades: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As commands take them."""
+        return self.builds or tuple(map(ROLLING.join, self.upgrades))
+
+    @property
+    def possible(self) -> frozenset[str]:
+        """Of which builds some server may be."""
+        return frozenset(chain(self.builds, *self.upgrades))
 
     @property
     def why(self) -> str:
@@ -205,7 +223,14 @@ class Recognised:
             return "no log tells the build"
         more = len(self.evidence) - _FEW
         listed = ", ".join(map(str, self.evidence[:_FEW])) + (f" and {more} more" if more > 0 else "")
+        if self.upgrades:
+            return f"an upgrade, server by server: {listed}"
         return listed if self.builds else f"no build is all of {listed}"
+
+
+#: when a server started (ns), and of which builds it may be since
+Started = tuple[int, tuple[str, ...]]
+Name = TypeVar("Name", int, str)
 
 
 class Tellings:
@@ -253,6 +278,7 @@ class Tellings:
 
 def recognise(versions: Iterable[Version]) -> Recognised:
     """The builds of which all may be that say this: one server, or all of a trace at all times."""
+    versions = [*versions]
     builds: tuple[str, ...] = BUILDS
     kept: dict[str, Evidence] = {}
     evidence = chain.from_iterable(map(_evidence, versions))
@@ -261,7 +287,36 @@ def recognise(versions: Iterable[Version]) -> Recognised:
         if (each.own or left != builds) and each.what not in kept:
             kept[each.what] = each
         builds = left
-    return Recognised(builds, tuple(kept.values()))
+    upgrades = () if builds or len(versions) < 2 else tuple(islice(_rollouts(versions), _UPGRADES))
+    return Recognised(builds, tuple(kept.values()), upgrades)
+
+
+def started(versions: Iterable[Version], called: Callable[[str], Name]) -> dict[Name, list[Started]]:
+    """By server, as it is called, when it started and of which builds it may be since."""
+    found: defaultdict[Name, list[Started]] = defaultdict(list)
+    for each in versions:
+        found[called(each.server)].append((each.at_ns, recognise([each]).builds))
+    return dict(found)
+
+
+def _rollouts(versions: Iterable[Version]) -> Iterator[tuple[str, str]]:
+    """Between which two builds a rolling upgrade may have been under way: each server went from the first to
+    the second at one of its starts, or was of one of them all the time."""
+    of_each = started(versions, str).values()
+    every = [builds for each in of_each for _, builds in each]
+    for old, new in permutations(BUILDS, 2):
+        needed = all(any(each not in builds for builds in every) for each in (old, new))
+        if needed and all(upgraded_at(each, old, new) is not None for each in of_each):
+            yield old, new
+
+
+def upgraded_at(started: Sequence[Started], old: str, new: str) -> float | None:
+    """At which of its starts (ns) a server went from a build to another; `inf`: at none; `None`: it did not,
+    for it was neither, or went back."""
+    at = next((i for i, (_, builds) in enumerate(started) if old not in builds), None)
+    if at is None:
+        return inf
+    return started[at][0] if all(new in builds for _, builds in started[at:]) else None
 
 
 def _evidence(version: Version) -> Iterator[Evidence]:

@@ -78,6 +78,7 @@ WORDS = {
     "crash": Words("crashes", fault=True),
     "stop": Words("is asked to stop (SIGTERM): closes its allocator"),
     "restart": Words("starts"),
+    "restart_upgraded": Words("starts as one of the new build"),
     "restart_in_other_mode": Words("starts in {mode} mode"),
     "register": Words("registers as TSO server", To.ETCD),
     "registration_ends": Words("its registry key is gone", To.ETCD),

@@ -269,7 +269,7 @@ def _settings(found: Report, names: _Names) -> Text:
 
 def _build(found: Report, names: _Names) -> Text:
     """Which builds the logs are of, and what says so."""
-    builds = " or ".join(found.build.builds) if found.build.evidence else ""
+    builds = " or ".join(found.build.names) if found.build.evidence else ""
     return Text(f"build {builds or 'unknown'} ({names.within(found.build.why)})", style="dim")
 
 

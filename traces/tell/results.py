@@ -270,7 +270,7 @@ def replayed(found: Report, asked: Asked, places: Places, cause: Sequence[str] =
         fences=[_conforming(verdict) for verdict in found.fences],
         notes=list(found.notes),
         clocks=[_offset(clock) for clock in found.clocks.clocks],
-        build=documents.Recognised(recognised=list(found.build.builds), why=found.build.why),
+        build=documents.Recognised(recognised=list(found.build.names), why=found.build.why),
         because=list(cause),
         answers=answers(asked),
         terms_by_clock=asked.clocks or None,
