@@ -11,6 +11,7 @@ from dataclasses import replace
 from io import StringIO
 from itertools import product
 from operator import attrgetter
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -28,8 +29,9 @@ from tsofence.traces.judge.exact import judge
 from tsofence.traces.questions.ask import ask
 from tsofence.traces.sources.builds import recognise
 from tsofence.traces.sources.calls import Calls
-from tsofence.traces.sources.observation import Call, LogEvent
+from tsofence.traces.sources.observation import Call, Key, LogEvent
 from tsofence.traces.sources.offsets import ANYTHING, Clocks, Span, told
+from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.settings import ServerStart
 from tsofence.traces.sources.trace import Trace
 from tsofence.traces.tell.replayed import replayed as shown_of
@@ -375,3 +377,20 @@ def test_time_that_goes_back_in_samples_is_said() -> None:
     assert [*found.clocks.back] == [file]
     for judgement in judge(found, ["real-time", "session"]):
         assert (judgement.verdict, judgement.note) == ("unknown", found.clocks.back[file])
+
+
+def test_one_event_that_was_received_late_moves_no_clock() -> None:
+    """Of a few that tie a client to the watch."""
+    trace = read([Path(__file__).parents[1] / "live" / "recorded" / "r85-reset-beside-an-update"])
+    late = 0
+    for at, event in enumerate(trace.keys):
+        if event.key is Key.TIMESTAMP and event.latest_ns is not None:
+            keys = (
+                *trace.keys[:at],
+                replace(event, latest_ns=event.latest_ns + 100 * MS),
+                *trace.keys[at + 1 :],
+            )
+            clocks = align(replace(trace, keys=keys)).clocks
+            assert not clocks.doubtful()
+            late += bool(clocks.unsure())
+    assert late
