@@ -126,6 +126,7 @@ def test_what_is_healthy_is_not_accused(name: str, kind: str, tmp_path: Path) ->
         ("healthy-log-that-drifts", 3),
         ("healthy-log-set-by-seconds", 3),
         ("healthy-recorder-that-stood-still", 2),
+        ("healthy-receipt-too-early", 0),  # and yet after the receipt before it
     ],
 )
 def test_a_clock_that_no_one_offset_fits_accuses_nobody(kind: str, seed: int, tmp_path: Path) -> None:
