@@ -168,6 +168,19 @@ def test_a_client_whose_clock_is_set_ahead_does_not_say_that_time_goes_back(tmp_
     assert any("more than timestamps: its clock was set" in note for note in report.notes)
 
 
+def test_a_client_that_nothing_ties_to_one_that_is_apart_tells_nothing_of_when_it_asked(
+    tmp_path: Path,
+) -> None:
+    """Both ask at addresses of one host, but its clocks say otherwise: calls are late, or not."""
+    name, kind = "pr-slow-load-small", "healthy-hosts-apart"
+    fault = KINDS[kind].plant(load(RECORDINGS / name, clients=True), random.Random(f"{name} {kind} 0"))
+    assert fault is not None
+    fault.write(tmp_path / "planted")
+    (judgement,) = replay(read([tmp_path / "planted"]), [BUILDS[name]], properties=["real-time"]).properties
+    assert judgement.verdict == "unknown"
+    assert "as clocks are apart" in judgement.note
+
+
 def quick(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Those that are decided within a minute; all with `TSOFENCE_TRY=all`."""
     return [
