@@ -126,6 +126,7 @@ def test_what_is_healthy_is_not_accused(name: str, kind: str, tmp_path: Path) ->
         ("healthy-log-that-drifts", 3),
         ("healthy-log-set-by-seconds", 3),
         ("healthy-recorder-that-stood-still", 2),
+        ("healthy-receipt-too-early", 0),  # and yet after the receipt before it
     ],
 )
 def test_a_clock_that_no_one_offset_fits_accuses_nobody(kind: str, seed: int, tmp_path: Path) -> None:
@@ -165,6 +166,19 @@ def test_a_client_whose_clock_is_set_ahead_does_not_say_that_time_goes_back(tmp_
     report = replay(read([tmp_path / "planted"]), [BUILDS[name]], properties=["real-time"])
     assert [each.verdict for each in report.properties] == ["unknown"]
     assert any("more than timestamps: its clock was set" in note for note in report.notes)
+
+
+def test_a_client_that_nothing_ties_to_one_that_is_apart_tells_nothing_of_when_it_asked(
+    tmp_path: Path,
+) -> None:
+    """Both ask at addresses of one host, but its clocks say otherwise: calls are late, or not."""
+    name, kind = "pr-slow-load-small", "healthy-hosts-apart"
+    fault = KINDS[kind].plant(load(RECORDINGS / name, clients=True), random.Random(f"{name} {kind} 0"))
+    assert fault is not None
+    fault.write(tmp_path / "planted")
+    (judgement,) = replay(read([tmp_path / "planted"]), [BUILDS[name]], properties=["real-time"]).properties
+    assert judgement.verdict == "unknown"
+    assert "as clocks are apart" in judgement.note
 
 
 def quick(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -170,6 +170,17 @@ def test_steps_beyond_those_that_logs_tell_are_named() -> None:
     assert ends == 1 or "stop of tso1" in verdict.note
 
 
+def test_who_follows_after_its_exit_has_started(tmp_path: Path) -> None:
+    """A PD that is never elected again: nothing else tells that it runs."""
+    name = "pd-pd3.log"
+    lines = load(RECORDINGS / "upgrade-fenced-mixed", clients=False).files[name]
+    *_, again = (number for number, line in enumerate(lines) if b'"PD config"' in line)
+    Recording({name: lines}).without(name, {again}).write(tmp_path)
+    trace = read([tmp_path])
+    (lacking,) = contradictions(trace, Servers(trace)).lacking
+    assert (lacking.server, lacking.transition) == ("pd3", "restart")
+
+
 @pytest.mark.parametrize("kind", STATED)
 def test_each_kind_can_be_planted(kind: str) -> None:
     assert any(KINDS[kind].plant(clean(name), random.Random(kind)) for name in FEW)

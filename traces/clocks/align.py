@@ -221,8 +221,10 @@ def _between(
     between = {}
     for one, other in combinations(clocks, 2):
         found = ahead.get(other, {}).get(one)
-        low, high = found[0] if found else _NOTHING if claimed else ANYTHING
-        alike = moved[one] == moved[other] and _may_agree(low, high) and (found is None or found[1])
+        as_read = moved[one] == moved[other]
+        # where one of them is apart from other clocks, nothing tells of the other one
+        low, high = found[0] if found else _NOTHING if claimed and as_read else ANYTHING
+        alike = as_read and _may_agree(low, high) and (found is None or found[1])
         if claimed and alike:
             low = high = 0
         elif claimed:  # either the clocks are apart, or what servers granted only looks so

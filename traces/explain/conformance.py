@@ -21,12 +21,13 @@ from .impossible import Impossible, has_step, impossible
 from .search import (
     AVOIDING_DETOURS,
     FEW_DETOURS,
-    FEW_FOR_EACH,
     LEAST_DETOURS,
     MAX_BYTES,
     MAX_DETOURS,
     MAX_EXPLANATIONS,
     ONE_IS_ENOUGH,
+    SOME_DETOURS,
+    SOME_FOR_EACH,
     Outcome,
     Search,
 )
@@ -290,8 +291,8 @@ def _budget(order: Timeline, stage: Stage) -> int:
     if _lacks_lines(order, stage):
         return LEAST_DETOURS
     open_ = not order.watched or order.gap_text or order.window_assumed
-    few = min(FEW_DETOURS + FEW_FOR_EACH * len(stage.seen), MAX_DETOURS)
-    return few if open_ or (order.late and len(stage.kinds) > 1) else MAX_DETOURS
+    enough = min(SOME_DETOURS + SOME_FOR_EACH * len(stage.seen), MAX_DETOURS)
+    return enough // 2 if open_ or (order.late and len(stage.kinds) > 1) else enough
 
 
 def _lacks_lines(order: Timeline, stage: Stage) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ..judge.judgement import Judgement
 from ..sources.observation import NS_PER_MS, Key, KeyEvent
@@ -12,6 +13,7 @@ from .conformance import FenceVerdict, Tried
 from .impossible import GROWS, ONLY_WRITTEN
 from .seen import FOREVER, LATE_NS, Seen
 from .steps import NO_SUCH_STEP
+from .streams import merged
 from .timeline import Timeline
 
 #: what refutes by etcd's values alone, whoever it was
@@ -44,39 +46,66 @@ def rests_on_times(tried: Tried, order: Timeline) -> bool:
 
 def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, str] | None:
     """The observations as they may be if clocks are apart by what events leave open, or the recorder of the
-    watch was late as saved values tell; and the one of which least is known. None if nothing is open."""
+    watch was late, or its clock wrong for a while, as saved values tell; and the one of which least is known.
+    None if nothing is open."""
     by_file = {file: (clock.open_ns, clock) for clock in clocks.clocks for file in clock.files}
     most = max((by for by, _ in by_file.values()), default=0) if len(clocks.clocks) > 1 else 0
-    late = _late(order)
-    if not most and not late:
+    late, early = _late(order), _early(order)
+    if not (most or late or early):
         return None
 
     def loose(one: Seen) -> Seen:
         by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
         received = one.what.latest_ns if isinstance(one.what, KeyEvent) else None
         since = min([one.earliest, *(begin for begin, end in late if begin <= (received or 0) <= end)])
-        return replace(one, earliest=max(since - by, 0), latest=min(one.latest + by, FOREVER))
+        at = one.at if one.stream else early.get(one.revision or 0, one.at)
+        until = max(one.latest, at)
+        return replace(one, at=at, earliest=max(since - by, 0), latest=min(until + by, FOREVER))
 
-    loosely = replace(order, seen=tuple(map(loose, order.seen)))
+    seen = tuple(map(loose, order.seen))
+    loosely = replace(order, seen=_by_time(seen) if early else seen)
+    if early:
+        return loosely, "the recorder of the watch: it tells of saves before they began"
     if late:
         longest = max(end - begin for begin, end in late) / NS_PER_MS
         return loosely, f"the recorder of the watch: at most {longest:,.0f} ms late, as saved values tell"
     return loosely, str(max(by_file.values(), key=lambda each: each[0])[1])
 
 
-def _late(order: Timeline) -> list[Span]:
-    """From when until when the recorder may have received nothing: what a server saved shows a clock reading
-    from long before the receipt."""
+def _by_time(seen: Sequence[Seen]) -> tuple[Seen, ...]:
+    """The observations in the order of their times, each stream in its own."""
+    streams = range(1 + max((one.stream for one in seen), default=0))
+    return tuple(merged([[one for one in seen if one.stream == stream] for stream in streams]))
+
+
+def _saves(order: Timeline) -> list[tuple[int, int, int]]:
+    """Of each save its revision, the least clock reading that the value shows, and its receipt."""
     saves = (
         one.what for one in order.seen if isinstance(one.what, KeyEvent) and one.what.key is Key.TIMESTAMP
     )
-    told = [
-        (save.timestamp_ns - max(order.windows), save.latest_ns)
+    return [
+        (save.revision, save.timestamp_ns - max(order.windows), save.latest_ns)
         for save in saves
         if save.timestamp_ns and save.latest_ns is not None
     ]
+
+
+def _late(order: Timeline) -> list[Span]:
+    """From when until when the recorder may have received nothing: what a server saved shows a clock reading
+    from long before the receipt."""
+    told = [(reading, received) for _, reading, received in _saves(order)]
     first = min((received for _, received in told), default=0)  # with what was before the watch
     return [span for span in told if span[0] + 2 * LATE_NS < span[1] != first]
+
+
+def _early(order: Timeline) -> dict[int, int]:
+    """When saves began that the recorder tells of long before, by revision, if it agrees with the next one:
+    a server's clock that was set stays as it is."""
+    return {
+        revision: reading
+        for (revision, reading, received), (_, after, then) in pairwise(_saves(order))
+        if received + LATE_NS < reading <= then and after <= then + LATE_NS
+    }
 
 
 def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:

@@ -75,6 +75,8 @@ _BEGINS = frozenset(
         LogStep.READY,
     }
 )
+#: nor does it follow anybody, as one that steps down does
+_RUNS_ON = (LogStep.FOLLOWING, LogStep.SERVER_EXIT)
 _CAMPAIGNS = frozenset({LogStep.CAMPAIGN_START, LogStep.ELECTED, LogStep.CAMPAIGN_WON})
 _LEADS = _CAMPAIGNS | {LogStep.READY, LogStep.STEP_DOWN}
 _SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
@@ -234,7 +236,7 @@ class Lacking:
                 if self._tells_campaigns:
                     yield self._lacks(line, "campaign", "the log would tell of its election")
                 ended, tries = line, 0
-            elif line.step in _BEGINS:
+            elif line.step in _BEGINS or (line.step, ended.step) == _RUNS_ON:
                 if ended.step is LogStep.STEP_DOWN:
                     if line.step is LogStep.SYNC_START and self._kind is Kind.PD and self._tells_campaigns:
                         yield self._lacks(line, "campaign", "the log would tell of its election")

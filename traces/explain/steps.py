@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cache
+from operator import itemgetter
 
 from ...checker.run import Move
 from ...model.language.instance import Configuration
@@ -99,13 +100,14 @@ class World:
         self.index = {(each.name, each.number): i for i, each in enumerate(self.machine.instances)}
         self.servers = range(1, len(timeline.kinds) + 1)
         self.pds = tuple(n for n in self.servers if timeline.kinds[n - 1] is Kind.PD)
-        #: what observations may not change unless they tell of it
-        self.keys = (
+        #: what of a state observations may not change unless they tell of it
+        self.keys = itemgetter(
             *(self.slots[name, 0] for name in ("leader", "primary", "expected", "timestamp")),
             *(self.slots["registration", n] for n in self.servers),
         )
         #: at which of its starts a server was upgraded, where it is known of which build it was
         self.upgraded_at = _upgraded_at(fence, timeline)
+        self._saves = {name for name, _ in self.index if name.endswith(("commit", "commit_answer_lost"))}
         self._asked = tuple(asked)
         self._judging = cache(self._judge)
         self._observe(timeline)
@@ -134,16 +136,16 @@ class World:
 
     def breaks(self, state: State, name: str, number: int, inputs: Mapping[str, int]) -> tuple[str, ...]:
         """Which of the properties judged on explanations the step breaks."""
-        index = self.index[name, number]
+        judged: tuple[str, ...] = ()
         if name == "grant":
             put_to_test = sum(state[self.slots["role", n]] == LEADER for n in self.servers) > 1
-            judged: tuple[str, ...] = (ONE_LIVE, TWO_OF_A_KIND)
-        else:
-            saves = name.endswith(("commit", "commit_answer_lost"))
-            put_to_test = saves and bool(state[self.slots["primary", 0]])
-            judged = (SINGLE_WRITER,)
-        asked = [properties.named(each) for each in judged] if put_to_test else []
-        asked += self._asked
+            judged = (ONE_LIVE, TWO_OF_A_KIND) if put_to_test else ()
+        elif name in self._saves:
+            judged = (SINGLE_WRITER,) if state[self.slots["primary", 0]] else ()
+        asked = [*map(properties.named, judged), *self._asked]
+        if not asked:
+            return ()
+        index = self.index[name, number]
         return tuple(each.name for each in asked if self._judging(each, index)(state, inputs))
 
     def _judge(self, prop: Property, index: int) -> Condition:
@@ -229,7 +231,7 @@ class Draft:
             return self.refuse(name, number, *refused)
         world = self.world
         after = world.machine.apply(self.state, world.index[name, number], inputs)
-        if not seen and any(after[slot] != self.state[slot] for slot in world.keys):
+        if not seen and world.keys(after) != world.keys(self.state):
             return self.refuse(name, number, "etcd shows no such change")
         self.broken += world.breaks(self.state, name, number, inputs)
         self.cost += world.surprise(name, number)
