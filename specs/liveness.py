@@ -90,11 +90,12 @@ def _pd_campaigns(transition: Transition) -> Expr | None:
 
 
 def _sync_meets_save(transition: Transition) -> Expr | None:
-    """Another server has saved between a sync's load and its save.
+    """Another server has saved between a sync's load and its save, by whichever comparison that shows.
 
-    Saves come seconds apart, and the next try at once: a run in which they meet forever is none of PD's.
+    Saves come seconds apart, and the next try at once (`checkTSOService`, every 100 ms): a run in which they
+    meet forever is none of PD's.  A refusal for as long as another server leads is no such meeting.
     """
-    meets = transition.name in ("refused_not_greater", "conflict")
+    meets = transition.name in ("refused_not_greater", "refused_by_cas", "conflict")
     return s.job[SELF] == s.JOB.sync if meets else None
 
 

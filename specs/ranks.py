@@ -12,24 +12,39 @@ Here that is data: what is counted, which steps help, and lemmas of the states i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from textwrap import dedent
 
 from ..model.builds import master_2026_08 as master
-from ..model.language.expr import INT, NOBODY, NODE, Expr, both, either, exists, implies, ite, negate
+from ..model.language.expr import (
+    FALSE,
+    INT,
+    NOBODY,
+    NODE,
+    TRUE,
+    ZERO,
+    Expr,
+    both,
+    either,
+    exists,
+    implies,
+    ite,
+    negate,
+)
 from ..model.language.transition import SELF
 from ..model.language.variant import Variant
-from ..model.pd import save
+from ..model.pd import save, system
 from ..model.pd import state as s
-from ..model.pd.allocator import saved_last
+from ..model.pd.allocator import begins, saved_last
 from ..model.pd.state import CLIENTS, JOB, OWN, ROLE, STAGE, Slot
+from ..model.variants import save_cas
 from . import liveness, properties
 from .lemmas import FIRST, Lemma, shipped
 from .liveness import Liveness
 from .properties import Property
 from .scenario import Scenario, parse
-from .statements import job_has_stage, of_each, of_each_save, only_syncs_load
+from .statements import has_read, job_has_stage, of_each, of_each_save, only_syncs_load, saving
 
 #: the server of which the property is asked
 PENDING = Expr("bound", NODE, name="pending")
@@ -71,7 +86,6 @@ class Rank:
     """
 
     property: str
-    fits: Callable[[Variant], bool]
     parts: tuple[Servers | Steps, ...]
     helpful: tuple[Helpful, ...]
     lemmas: tuple[Lemma, ...]
@@ -100,149 +114,234 @@ def _runs(m: Expr) -> Expr:
     return both(negate(s.is_tso[m]), s.role[m] != ROLE.down)
 
 
-def _is_new(a: Expr) -> Expr:
-    """No process has begun anything before the first state."""
-    return both(
-        negate(s.promoted[a]), master.invited[a] == master.INVITED.unread, negate(master.to_delete[a])
-    )
-
-
 _SHIPPED = {lemma.name: lemma for lemma in shipped()}
+_WINDOWS_SAVED = of_each(lambda a: both(ZERO <= s.timestamp, s.saved[a] <= s.timestamp))
 _SOME_PD = exists(lambda m: negate(s.is_tso[m]))
 _NO_RAFT_LEADER = s.raft_leader == NOBODY
 _p, _n = PENDING, SELF
 _OWN_STEP = both(_n == _p, s.etcd_answers())
+_CLIENT_IDLE = CLIENTS.stage[_n] == STAGE.idle
 
 
-def _same(n: Expr, slot: Slot) -> Expr:
-    """The timestamp key is as the save has read it."""
-    return s.timestamp == slot.seen[n]
+@dataclass(frozen=True, slots=True)
+class _Saves:
+    """How saves go on in a system; ``steps``: the names of its transitions."""
+
+    steps: Collection[str]
+
+    def nothing_to_do(self, n: Expr, slot: Slot) -> Expr:
+        """A sync that has loaded the key ends with that."""
+        return saved_last(n, slot) if _skip(slot) in self.steps else FALSE
+
+    def is_expected(self, n: Expr, slot: Slot) -> Expr:
+        """The timestamp key holds what a fence wants to find there."""
+        holds = s.timestamp == save_cas.expected_value(n, slot)
+        return holds if "refused_by_cas" in self.steps else TRUE
+
+    def reads(self, n: Expr, slot: Slot) -> Expr:
+        """It reads the timestamp key next, and is not refused."""
+        return both(save.reads_timestamp(n, slot), _grows(n, slot), self.is_expected(n, slot))
+
+    def left(self, slot: Slot) -> list[tuple[Expr, int]]:
+        """How many steps a save has to go at most, by how far it is.
+
+        What another server saves brings it to another end, and never further from one.
+        """
+        loaded = slot.stage[_p] == STAGE.loaded
+        return [
+            (both(loaded, self.nothing_to_do(_p, slot)), 7),
+            (loaded, 6),
+            (_commits(_p, slot), 2),
+            (save.ready_to_commit(_p, slot), 1),
+            (self.reads(_p, slot), 4),
+            (save.reads_timestamp(_p, slot), 3),
+            (slot.stage[_p] == STAGE.begun, 5),
+        ]
+
+    def left_of_own(self) -> Expr:
+        """One that is left of an earlier term first; then the sync."""
+        older = [(both(s.job[_p] != JOB.sync, at), 8 + left) for at, left in self.left(OWN)]
+        return _first_of([*older, (s.job[_p] == JOB.none, 8), *self.left(OWN)])
+
+    def helpful(self, slot: Slot, when: Expr) -> Iterator[Helpful]:
+        """The steps of a save, whichever way it goes."""
+        loaded = both(_n == _p, when, slot.stage[_n] == STAGE.loaded)
+        nothing = self.nothing_to_do(_n, slot)
+        yield Helpful(_skip(slot), both(loaded, nothing))
+        yield Helpful(begins(slot), both(loaded, negate(nothing)))
+        reads, commits = save.reads_timestamp(_n, slot), save.ready_to_commit(_n, slot)
+        at = {
+            "find_own_key": both(slot.stage[_n] == STAGE.begun, s.election_key(_n) == _n),
+            "load_window": self.reads(_n, slot),
+            "refused_not_greater": both(reads, negate(_grows(_n, slot))),
+            "refused_by_cas": both(reads, negate(self.is_expected(_n, slot))),
+            "commit": _commits(_n, slot),
+            "conflict": both(commits, negate(save.conditions_hold(_n, slot))),
+        }
+        for name, is_at in at.items():
+            yield Helpful(slot.prefix + name, both(_OWN_STEP, when, is_at))
+
+    def of_the_key(self) -> Iterator[Lemma]:
+        """What is known of the timestamp key, where it never goes back."""
+        if "load_window" in self.steps:
+            yield _SHIPPED["save grows"]
+            yield Lemma(
+                "key has not gone back",
+                "what a save has loaded or read last is at most what the timestamp key holds",
+                of_each_save(
+                    lambda a, slot: implies(self.counts_on_it(a, slot), slot.seen[a] <= s.timestamp)
+                ),
+            )
+        if "refused_by_cas" in self.steps:
+            yield Lemma(
+                "windows are saved",
+                "the timestamp key holds the end of each window in memory at least",
+                _WINDOWS_SAVED,
+            )
+
+    def counts_on_it(self, a: Expr, slot: Slot) -> Expr:
+        """A later step asks for the value that was loaded or read."""
+        asks = either(slot.stage[a] == STAGE.loaded, has_read(a, slot))
+        if "refused_by_cas" not in self.steps:
+            return asks
+        return either(asks, both(saving(a, slot), slot.job[a] == JOB.sync))
+
+    def stages(self) -> Lemma:
+        """Where no save is: there is no hook, nor a look for a TSO primary."""
+        leads = {"mine": "find_own_key", "read": "load_window"}
+        never = ["alone", "hooked", *(stage for stage, step in leads.items() if step not in self.steps)]
+
+        def nowhere_else(a: Expr, slot: Slot) -> Expr:
+            return both(*(slot.stage[a] != getattr(STAGE, stage) for stage in never))
+
+        return Lemma(
+            "stages of saves",
+            f"no save is at one of these stages: {', '.join(never)}",
+            of_each_save(nowhere_else),
+        )
+
+
+def _skip(slot: Slot) -> str:
+    return "sync_skip" if slot is OWN else "client_skip"
 
 
 def _grows(n: Expr, slot: Slot) -> Expr:
+    """The window to save ends above what the timestamp key holds."""
     return s.timestamp < save.new_window(n, slot)
 
 
-def _of_save(slot: Slot) -> list[tuple[Expr, int]]:
-    """How many steps a save has to go at most, by how far it is.
-
-    What another server saves brings it to another end, and never further from one.
-    """
-    stage = slot.stage[_p]
-    return [
-        (stage == STAGE.loaded, 6),
-        (stage == STAGE.begun, 5),
-        (both(stage == STAGE.mine, _grows(_p, slot)), 4),
-        (stage == STAGE.mine, 3),
-        (both(stage == STAGE.read, _same(_p, slot)), 2),
-        (stage == STAGE.read, 1),
-    ]
+def _commits(n: Expr, slot: Slot) -> Expr:
+    """Its commit comes next, and meets no conflict."""
+    return both(save.ready_to_commit(n, slot), save.conditions_hold(n, slot))
 
 
-def _of_own() -> Expr:
-    """One that is left of an earlier term first; then the sync."""
-    older = [(both(s.job[_p] != JOB.sync, at), 8 + left) for at, left in _of_save(OWN)]
-    return _first_of([*older, (s.job[_p] == JOB.none, 7), *_of_save(OWN)])
-
-
-def _goes_on(slot: Slot, when: Expr) -> tuple[Helpful, ...]:
-    """The steps of a save, whichever way it goes."""
-    stage = slot.stage[_n]
-    mine = s.election_key(_n) == _n
-    steps = {
-        "find_own_key": both(stage == STAGE.begun, mine),
-        "load_window": both(stage == STAGE.mine, _grows(_n, slot)),
-        "refused_not_greater": both(stage == STAGE.mine, negate(_grows(_n, slot))),
-        "commit": both(stage == STAGE.read, save.conditions_hold(_n, slot)),
-        "conflict": both(stage == STAGE.read, negate(save.conditions_hold(_n, slot))),
-    }
-    return tuple(Helpful(slot.prefix + name, both(_OWN_STEP, when, at)) for name, at in steps.items())
-
-
-_CLIENT_IDLE = CLIENTS.stage[_n] == STAGE.idle
-_LOADED = both(_n == _p, _CLIENT_IDLE, s.stage[_n] == STAGE.loaded)
-_CLIENT_LOADED = both(_n == _p, CLIENTS.stage[_n] == STAGE.loaded)
-
-_HELPFUL = (
-    # whoever is to lead the raft group: a PD that runs, or one that starts
-    Helpful("raft_elects", both(_NO_RAFT_LEADER, _runs(_n))),
-    Helpful(
-        "restart",
-        both(_NO_RAFT_LEADER, negate(exists(_runs)), negate(s.is_tso[_n]), s.role[_n] == ROLE.down),
-    ),
-    Helpful("delete_expected_primary", both(_OWN_STEP, master.to_delete[_n])),
-    Helpful("client_skip", both(_CLIENT_LOADED, saved_last(_n, CLIENTS))),
-    Helpful("client_begin", both(_CLIENT_LOADED, negate(saved_last(_n, CLIENTS)))),
-    *_goes_on(CLIENTS, negate(_CLIENT_IDLE)),
-    Helpful("sync_load", both(_OWN_STEP, _CLIENT_IDLE, s.job[_n] == JOB.none, negate(master.to_delete[_n]))),
-    Helpful("sync_skip", both(_LOADED, saved_last(_n, OWN))),
-    Helpful("sync_begin", both(_LOADED, negate(saved_last(_n, OWN)))),
-    *_goes_on(OWN, _CLIENT_IDLE),
-)
-
-_READY = Rank(
-    "ready",
-    # whatever a fence adds: what it takes away its obligations say
-    lambda fence: master.build.name in fence.parts,
-    parts=(
-        Servers("servers that close", s.role[SELF] == ROLE.closing),
-        Steps(
-            "steps until there is a raft leader",
-            ite(_NO_RAFT_LEADER, ite(exists(_runs), _number(1), _number(2)), _number(0)),
+def _ready(fence: Variant) -> Rank | None:
+    """*Ready* wherever a failure that is stale does not clear the memory of a primary that stays."""
+    steps = {rule.name for rule in system.rules(fence)}
+    if "stale_failure_clears" in steps:
+        return None
+    saves = _Saves(steps)
+    # Since pull 11102 a server's own sync waits for a client's; before that both go on beside each other.
+    beside = _of_master(saves) if "delete_expected_primary" in steps else _Beside()
+    helpful = (
+        # whoever is to lead the raft group: a PD that runs, or one that starts
+        Helpful("raft_elects", both(_NO_RAFT_LEADER, _runs(_n))),
+        Helpful(
+            "restart",
+            both(_NO_RAFT_LEADER, negate(exists(_runs)), negate(s.is_tso[_n]), s.role[_n] == ROLE.down),
         ),
-        Steps("the key to delete that expects it", _first_of([(master.to_delete[_p], 1)])),
-        Steps("steps of a client's sync", _first_of(_of_save(CLIENTS))),
-        Steps("steps of a save that is left of its last term, then of its sync", _of_own()),
-    ),
-    helpful=_HELPFUL,
-    lemmas=(
-        *(_SHIPPED[name] for name in ("save grows", "key has not gone back", "serving means elected")),
-        Lemma("there is a PD", "there is a PD, which may be down", _SOME_PD),
-        Lemma(
-            "promoted with memory",
-            "a server is promoted only while it has a timestamp in memory",
-            of_each(lambda a: implies(s.promoted[a], s.initialised[a])),
+        *beside.helpful,
+        Helpful("sync_load", both(_OWN_STEP, beside.when, s.job[_n] == JOB.none)),
+        *saves.helpful(OWN, beside.when),
+    )
+    return Rank(
+        "ready",
+        parts=(
+            Servers("servers that close", s.role[SELF] == ROLE.closing),
+            Steps(
+                "steps until there is a raft leader",
+                ite(_NO_RAFT_LEADER, ite(exists(_runs), _number(1), _number(2)), _number(0)),
+            ),
+            *beside.parts,
+            Steps("steps of a save that is left of its last term, then of its sync", saves.left_of_own()),
         ),
-        Lemma(
-            "a job is at some stage",
-            "who saves has a job, who has a job saves, and only a sync loads before its transaction",
-            of_each(lambda a: both(job_has_stage(a), only_syncs_load(a))),
+        helpful=tuple(each for each in helpful if each.transition in steps),
+        lemmas=(
+            Lemma("there is a PD", "there is a PD, which may be down", _SOME_PD),
+            Lemma(
+                "promoted with memory",
+                "a server is promoted only while it has a timestamp in memory",
+                of_each(lambda a: implies(s.promoted[a], s.initialised[a])),
+            ),
+            Lemma(
+                "a job is at some stage",
+                "who saves has a job, who has a job saves, and only a sync loads before its transaction",
+                of_each(lambda a: both(job_has_stage(a), only_syncs_load(a))),
+            ),
+            saves.stages(),
+            *saves.of_the_key(),
+            *beside.lemmas,
         ),
-        Lemma(
-            "stages of saves",
-            "no save looks for a TSO primary, nor is one held up by a hook",
-            of_each_save(
-                lambda a, slot: negate(either(slot.stage[a] == STAGE.alone, slot.stage[a] == STAGE.hooked))
+        faults=("crash", "stop", "lost", *beside.faults),
+        given=("there is a PD",),
+        first=(*FIRST, _SOME_PD, _WINDOWS_SAVED, of_each(lambda a: negate(s.promoted[a])), *beside.first),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What counts beside a server's own save, before which it comes; ``when`` its own sync goes on."""
+
+    parts: tuple[Servers | Steps, ...] = ()
+    helpful: tuple[Helpful, ...] = ()
+    when: Expr = field(default_factory=lambda: TRUE)
+    lemmas: tuple[Lemma, ...] = ()
+    faults: tuple[str, ...] = ()
+    first: tuple[Expr, ...] = ()
+
+
+def _of_master(saves: _Saves) -> _Beside:
+    """The key that expects it has to go first, and a client's sync has to end."""
+    invited, to_delete = master.invited, master.to_delete
+    idle = CLIENTS.stage[_n] == STAGE.idle
+
+    def has_read_nothing(a: Expr) -> Expr:
+        return both(invited[a] == master.INVITED.unread, negate(to_delete[a]))
+
+    return _Beside(
+        parts=(
+            Steps("the key to delete that expects it", _first_of([(to_delete[_p], 1)])),
+            Steps("steps of a client's sync", _first_of(saves.left(CLIENTS))),
+        ),
+        helpful=(
+            Helpful("delete_expected_primary", both(_OWN_STEP, to_delete[_n])),
+            *saves.helpful(CLIENTS, TRUE),
+        ),
+        when=both(idle, negate(to_delete[_n])),
+        lemmas=(
+            _SHIPPED["serving means elected"],
+            Lemma(
+                "only TSO servers",
+                "only TSO servers sync for clients, or have read that they are expected",
+                of_each(
+                    lambda a: either(s.is_tso[a], both(s.client_stage[a] == STAGE.idle, has_read_nothing(a)))
+                ),
+            ),
+            Lemma(
+                "one sync at a time",
+                "a TSO server that syncs for its term does not for a client",
+                of_each(lambda a: implies(s.job[a] == JOB.sync, s.client_stage[a] == STAGE.idle)),
             ),
         ),
-        Lemma(
-            "only TSO servers",
-            "only TSO servers sync for clients, or have read that they are expected",
-            of_each(
-                lambda a: either(
-                    s.is_tso[a],
-                    both(
-                        s.client_stage[a] == STAGE.idle,
-                        master.invited[a] == master.INVITED.unread,
-                        negate(master.to_delete[a]),
-                    ),
-                )
-            ),
-        ),
-        Lemma(
-            "one sync at a time",
-            "a TSO server that syncs for its term does not for a client",
-            of_each(lambda a: implies(s.job[a] == JOB.sync, s.client_stage[a] == STAGE.idle)),
-        ),
-    ),
-    faults=("crash", "stop", "lost", "client_sync"),
-    given=("there is a PD",),
-    first=(*FIRST, _SOME_PD, of_each(_is_new)),
-)
+        faults=("client_sync",),
+        first=(of_each(has_read_nothing),),
+    )
 
-RANKS = (_READY,)
+
+#: by property, why it is to hold under a fence
+_RANKS: Mapping[str, Callable[[Variant], Rank | None]] = {"ready": _ready}
 #: the liveness properties that can be proved, under some fence
-NAMES = tuple(dict.fromkeys(each.property for each in RANKS))
+NAMES = tuple(_RANKS)
 
 
 def provable(name: str) -> Property | Liveness:
@@ -263,7 +362,7 @@ def provable(name: str) -> Property | Liveness:
 
 def rank(fence: Variant, prop: str) -> Rank | None:
     """Why a liveness property is to hold under a fence; None: nobody has said."""
-    return next((each for each in RANKS if each.property == prop and each.fits(fence)), None)
+    return _RANKS[prop](fence) if prop in _RANKS else None
 
 
 #: by property, the scenarios in which it may fail: small ones, in TOML

@@ -258,6 +258,12 @@ def taken(cell: str) -> Iterator[tuple[str, list[str]]]:
             yield became, [names[letter] for letter in letters.split("+")]
 
 
+def test_a_build_that_is_another_has_the_cells_of_that() -> None:
+    assert needs.same_as("nextgen-8.5.4") == "off"
+    assert needs.same_as("release-7.5") == "release-7.5"
+    assert needed()["nextgen-8.5.4"] == needed()["off"]
+
+
 def test_every_cell_of_what_is_needed_can_be_read() -> None:
     """And none has a set that no cluster meets, or that another of the same cell makes needless."""
     cells = [cell for row in needed().values() for cell in row.values() if cell != needs.MISSING]

@@ -185,12 +185,10 @@ class Variant:
         Raises:
             VariantError: they change the same thing.
         """
-        for key, change in other._changes.items():
-            if key in self._changes:
-                raise VariantError(
-                    f"{self.name} and {other.name} exclude each other: both change {change}; "
-                    "choose one of them"
-                )
+        if change := self._meets(other):
+            raise VariantError(
+                f"{self.name} and {other.name} exclude each other: both change {change}; choose one of them"
+            )
         both_of_them = Variant(f"{self.name}+{other.name}", f"{self.meaning}; {other.meaning}")
         both_of_them.parts = self.parts + other.parts
         both_of_them.lacks = self.lacks | other.lacks
@@ -199,6 +197,10 @@ class Variant:
         both_of_them._also = self._also + other._also
         both_of_them._either = self._either + other._either
         return both_of_them
+
+    def _meets(self, other: Variant) -> _Change | None:
+        """The first thing that both change."""
+        return next((change for key, change in other._changes.items() if key in self._changes), None)
 
     def behaving(self, there: Mapping[str, Variant], allows: Callable[[str], bool]) -> Variant:
         """The same, of that name, with what its servers do under the faults that may happen: what ``there``
@@ -210,8 +212,16 @@ class Variant:
         """
         made = self
         for fault, other in {**there, **self.under}.items():
-            if allows(fault) and other.name not in self.lacks:
-                made = made.joined(other._but_for(self))
+            if not allows(fault) or other.name in self.lacks:
+                continue
+            theirs = other._but_for(self)
+            if change := made._meets(theirs):
+                # nobody has asked for what servers may do
+                raise VariantError(
+                    f"{self.name} changes {change}, which servers may do otherwise anyhow ({other.name}: "
+                    f"{other.meaning}); change something else, or build on that behaviour and lack it"
+                )
+            made = made.joined(theirs)
         if made is not self:
             made.name, made.meaning, made.parts = self.name, self.meaning, self.parts
         return made

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tsofence.model.behaviours import known as behaviours
+from tsofence.model.behaviours import stale_delete
 from tsofence.model.builds import known as builds
 from tsofence.model.language.expr import (
     BOOL,
@@ -229,6 +232,21 @@ def test_variants_that_touch_the_same_are_refused_with_both_names() -> None:
     second.effect("commit", {"seen": s.timestamp})
     with pytest.raises(VariantError, match=r"both change effect .seen. of commit"):
         first.joined(second)
+
+
+def test_what_servers_may_do_anyhow_is_named_as_that() -> None:
+    """Nobody has asked for it: that both exclude each other would say little."""
+
+    def changing(**made: Sequence[Variant]) -> Variant:
+        variant = Variant("mine", "", **made)  # type: ignore[arg-type]  # `builds_on` and `lacks`
+        variant.effect("crash", {"found_own": TRUE})
+        return variant
+
+    late = stale_delete.behaviour
+    with pytest.raises(VariantError, match=r"^mine changes effect 'found_own' of crash, .*stale-delete: "):
+        behaviours.behaving(changing())
+    behaving = behaviours.behaving(changing(builds_on=[late], lacks=[late]))
+    assert str(steps(behaving)["crash"].effect["found_own"]) == "true"
 
 
 @pytest.mark.parametrize("pair", list(combinations(fences.SHIPPED, 2)), ids="+".join)
