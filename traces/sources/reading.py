@@ -324,7 +324,7 @@ def _of_calls(found: Iterable[Rows], gathered: Gathering, tally: Tally, *, of_a_
         before = gathered.size
         observations += len(rows)
         who |= dict.fromkeys(as_they_come(rows["who"]))
-        timed = rows[rows["timed"] != 0]
+        timed = rows.compress(rows["timed"] != 0)
         since += [told_since(timed)] if len(timed) else []
         until += [told_until(timed)] if len(timed) else []
     names = [*gathered.texts.who]
