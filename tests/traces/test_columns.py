@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tsofence.traces.judge.exact import judge
@@ -74,6 +74,9 @@ def read_fast(lines: list[bytes | None], tally: Tally, many: int) -> list[Call]:
     return [*Calls(stored, texts)]
 
 
+TWICE = json.dumps(GOOD).encode() * 2
+GOES_ON = [json.dumps(GOOD)[:-1].encode() + b',"else":', b'{"a":1}}']
+
 LINES = st.one_of(
     st.just(GOOD),
     st.builds(lambda name, odd: GOOD | {name: odd}, st.sampled_from([*GOOD, "worker"]), st.sampled_from(ODD)),
@@ -89,7 +92,7 @@ LINES = st.one_of(
         b"{}",
         b"[]",
         b'{"client":"c"',
-        json.dumps(GOOD).encode() * 2,
+        TWICE,
         json.dumps(GOOD)[:-1].encode() + b',"else":"\xff"}',
         json.dumps(GOOD)[:-1].encode() + b',"else":' + b"9" * 5000 + b"}",
         json.dumps(GOOD)[:-1].encode() + b',"count":2,"logical":9}',
@@ -99,6 +102,8 @@ LINES = st.one_of(
 
 
 @given(st.lists(LINES, max_size=8), st.integers(1, 8))
+@example([TWICE, b"", TWICE], 3)
+@example([TWICE, *GOES_ON], 3)  # as many samples as lines
 def test_many_lines_at_once_say_what_each_of_them_says(lines: list[bytes | None], many: int) -> None:
     fast, slow = Tally(), Tally()
     expected = clients.decode("f", enumerate(lines, 1), slow)

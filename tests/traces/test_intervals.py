@@ -20,7 +20,7 @@ from tsofence.traces.runs import files as run_files
 from tsofence.traces.sources.intervals import by_writer
 from tsofence.traces.sources.observation import Key, KeyEvent, LogEvent, LogStep, Service, Where
 from tsofence.traces.sources.reading import read
-from tsofence.traces.sources.settings import ServerStart, find
+from tsofence.traces.sources.settings import GIVEN, ServerStart, Setting, find
 
 from ..documents import read_document
 
@@ -111,13 +111,16 @@ def test_the_report_says_each_interval(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0
     text = " ".join((done.stdout + done.stderr).split())
-    assert "save interval of pd1 5 s, update interval 0.05 s, lease 3 s (pd-pd1.log.gz:10)" in text
+    assert (
+        "save interval of pd1 5 s, update interval 0.05 s, lease 3 s (etcd grants 5 s) (pd-pd1.log.gz:10)"
+        in text
+    )
     assert f"save interval of {TSO} 3 s (tso-tso1.log.gz:8)" in text
     found = read_document(path.read_text())["settings"]
     assert found["save_interval_ns"]["value"] is None
     own = {each["server"]: each["value"] for each in found["save_interval_ns"]["servers"]}
     assert own == {"pd1": 5 * S, TSO: 3 * S}
-    assert found["lease_s"]["value"] == 3
+    assert (found["lease_s"]["value"], found["least_lease_s"]) == (3, 5)
 
 
 # --- a server that started with several --------------------------------------------------------------
@@ -163,7 +166,7 @@ def start(server: str, save_ns: int | None, lease_s: int | None, at_ns: int = 0)
 
 def test_settings_of_each_server() -> None:
     starts = [start("pd1", 3 * S, 3), start("pd2", 5 * S, 4), start("pd2", 5 * S, 2, 9 * S)]
-    found = find(starts, [], saved(), {"save_interval_ns": 7 * S})
+    found = find(starts, [], saved(), {"save_interval_ns": Setting(7 * S, GIVEN)})
     assert found.save_interval.value is found.lease.value is None
     assert [found.of(name, "save_interval_ns").value for name in ("pd1", "pd2", "pd3")] == [
         3 * S,

@@ -7,6 +7,7 @@ import json
 import lzma
 import random
 import tarfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,7 @@ def text_of(path: Path) -> tuple[bytes, str | None]:
         "\ufeff".encode() + LOG,
         LOG.decode().encode("utf-16"),
         LOG.decode().replace("\n", "\r\n").encode("utf-16"),
+        LOG.decode().encode("utf-16-le"),
         gzip.compress(LOG.decode().encode("utf-16")),
         b"\0" * 100_000 + LOG,
     ],
@@ -174,6 +176,44 @@ def test_a_tar_that_ends_early_says_so(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(made)[:-2000])
     sources = read([path]).sources
     assert any("the gzip stream ends early" in source.reasons for source in sources)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("folder/", b"")
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def test_a_zip_is_the_files_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "recording.zip"
+    path.write_bytes(zipped(in_folder()))
+    found, expected = read([path]), read([RECORDING])
+    assert [(each.kind, each.observations) for each in found.sources] == [
+        (each.kind, each.observations) for each in expected.sources
+    ]
+    assert [source.file.removeprefix(f"{path}/") for source in found.sources] == list(in_folder())
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (zipped(in_folder())[:-2000], "the zip ends early, or is damaged"),
+        (zipped({"[Content_Types].xml": b"<a/>"}), "it is an office document: save its table as CSV"),
+        (
+            zipped({"a.log": LOG}).replace(b"PK\x01\x02\x14\x03\x14\0\0", b"PK\x01\x02\x14\x03\x14\0\1"),
+            "it is packed with a password, or in a way that is not read: unpack it",
+        ),
+        (b"PK\x03\x04", "the zip ends early, or is damaged"),
+    ],
+)
+def test_a_zip_that_is_not_read_says_why(content: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(content)
+    (tmp_path / "b.log").write_bytes(LOG)
+    first, _ = read([tmp_path]).sources
+    assert (first.kind, first.unread, first.reasons[-1]) == (Kind.IGNORED, Unread.ANYTHING, why)
 
 
 def test_a_tar_of_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

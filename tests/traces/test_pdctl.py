@@ -89,6 +89,7 @@ def test_a_configuration_is_taken_where_nothing_else_tells(tmp_path: Path) -> No
         5,
     )
     assert Places(read([tmp_path])).of("10.0.0.1:2379") == "pd-1"
+    assert settings.lease.source == f"as PD answered: {tmp_path / 'answer0.json'}:1"
     told = read([tmp_path], given={"save_interval_ns": 3 * 10**9}).settings
     assert (told.save_interval_ns, told.lease_s) == (3 * 10**9, 5)
     recorded = read([RECORDINGS / "pd-failover", tmp_path / "answer0.json"])

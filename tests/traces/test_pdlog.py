@@ -16,7 +16,7 @@ from tsofence.traces.sources.observation import (
     Service,
     Where,
 )
-from tsofence.traces.sources.settings import duration_ns, find
+from tsofence.traces.sources.settings import GIVEN, Setting, duration_ns, find
 
 from .decoding import numbered
 
@@ -267,13 +267,13 @@ def test_servers_that_differ_leave_the_common_setting_unknown() -> None:
         for name, lease in (("pd1", 3), ("pd2", 5))
     ]
     assert find(starts[:1], [], []).lease.value == 3
-    assert find(starts, [], [], {"lease_s": 9}).lease.value is None
+    assert find(starts, [], [], {"lease_s": Setting(9, GIVEN)}).lease.value is None
     assert "differ" in find(starts, [], []).lease.source
 
 
 def test_the_lease_of_a_log_that_begins_later() -> None:
     log = log_of(b'["lease granted"] [lease-id=77] [lease-timeout=3] [purpose="leader election"]')
-    found = find([], log.events, [], {"lease_s": 9}).lease
+    found = find([], log.events, [], {"lease_s": Setting(9, GIVEN)}).lease
     assert (found.value, found.source) == (3, "dir/pd-x.log.gz:1")
 
 

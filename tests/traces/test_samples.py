@@ -145,6 +145,33 @@ def judged(path: Path) -> dict[str, tuple[str, int]]:
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            "mysql> select @@tidb_current_ts;",
+            "+-+",
+            "| @@tidb_current_ts |",
+            "+-+",
+            "| {tso} |",
+            "1 row in set (0 s)",
+        ],
+        ["| start | end | tso |", "|---|---|---|", "| {start} | {end} | {tso} |"],
+        ["# a probe's", "sep=;", "beginTime;finishTime;commitTS", "{start};{end};{tso}"],
+        ['{{"start_ms": {start}, "end_ms": {end}, "timestamp": {{"physical": "{ms}", "logical": "3"}}}}'],
+        ["2026-03-10 23:18:15.177 {tso}"],
+    ],
+)
+def test_what_stands_around_rows_is_no_row(rows: list[str], tmp_path: Path) -> None:
+    known = {"tso": PHYSICAL << 18 | 3, "start": PHYSICAL - 5, "end": PHYSICAL + 2, "ms": PHYSICAL}
+    (tmp_path / "a.txt").write_text("\n".join(rows).format(**known) + "\n")
+    trace = read([tmp_path])
+    ((call,), (source,)) = trace.calls, trace.sources
+    assert (call.physical, call.logical, source.skipped) == (PHYSICAL, 3, 0)
+    if "{start}" in rows[-1]:
+        assert (call.start_ns, call.end_ns) == ((PHYSICAL - 5) * 10**6, (PHYSICAL + 2) * 10**6)
+
+
+@pytest.mark.parametrize(
     ("told", "text"),
     [("start", "asked at 23:18:15.177"), ("end", "answered at 23:18:15.177")],
 )

@@ -26,6 +26,9 @@ LOOKS_LIKE = {
     "a log": ("2026-11-23 07:09:26,689 INFO who knows\n2026-11-23 07:09:27,000 WARN more\n", Unread.LOG),
     "a state": (json.dumps({"header": {"revision": 84}, "kvs": [{"key": "YQ=="}]}), Unread.WATCH),
     "events": ((json.dumps({"revision": 3, "kv": {"key": "YQ=="}}) + "\n") * 2, Unread.WATCH),
+    "etcdctl's text": ("PUT\n/pd/7459000000/timestamp\n\x18\x01\x02\n", Unread.WATCH),
+    "etcdctl --hex": ("\\x2f\\x70\\x64\\x2f\\x37\\x34\\x35\\x39\\x30\n\\x18\n", Unread.WATCH),
+    "etcdctl -w fields": ('"ClusterID" : 14841639068965178418\n"MemberID" : 1\n', Unread.WATCH),
     "a description": (json.dumps({"rate": 40, "at": PHYSICAL}, indent=1), None),
     "long description": (json.dumps({str(n): PHYSICAL + n for n in range(300)}, indent=1), None),
     "prose": ("# What was done\n\nOn 2026-11-23 the PD was restarted.\nThen nothing.\n", None),
@@ -101,3 +104,5 @@ def test_leases_are_no_unknown_file(tmp_path: Path) -> None:
     shutil.copy(RECORDINGS / "upgrade-fenced-debug" / "pd-pd1.log.gz", tmp_path)
     found = source(tmp_path, "leases.jsonl")
     assert (found.kind, found.other, found.unread) == (Kind.LEASES, 2, None)
+    assert found.whole
+    assert found.reasons[0].startswith("nothing is concluded from it")

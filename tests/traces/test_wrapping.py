@@ -3,6 +3,7 @@
 import gzip
 import html
 import json
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def one(form: Callable[[str, int], str]) -> Callable[[str, int], Iterator[str]]:
     return lambda line, number: iter([form(line, number)])
 
 
+def broken(line: str, indent: str) -> Iterator[str]:
+    """As a screen shows it that is 120 wide."""
+    for at in range(0, len(line), 120):
+        yield (indent if at else "") + line[at : at + 120]
+
+
+QUOTE, POD = '"', {"pod_name": "pd-0"}
+
 #: by who wraps: a line in it, and whose line it is then said to be
 FORMS = {
     "cri": (cri, ""),
@@ -74,6 +83,30 @@ FORMS = {
     "grep in kubectl": (one(lambda line, number: f"{number}:[pod/pd-0/pd] {ISO} {line}"), "pod/pd-0/pd"),
     "colours": (one(lambda line, _: f"\x1b[32m{line[:30]}\x1b[0m{line[30:]}\x1b[K"), ""),
     "Windows": (one(lambda line, _: f"{line}\r"), ""),
+    "title": (one(lambda line, _: f"\x1b]0;pd\x07{line}"), ""),
+    "journald, us": (one(lambda line, _: f"Nov 23 07:09:26.689123 pd-0 pd-server[812]: {line}"), "pd-0"),
+    "journald, full": (one(lambda line, _: f"Mon 2026-11-23 07:09:26 UTC pd-0 pd[812]: {line}"), "pd-0"),
+    "journald, unix": (one(lambda line, _: f"1763881766.689123 pd-0 pd-server[812]: {line}"), "pd-0"),
+    "journald, bytes": (one(lambda line, _: json.dumps({"MESSAGE": [*line.encode()]})), ""),
+    "fluent-bit": (
+        one(lambda line, _: json.dumps({"stream": "o", "_p": "F", "log": line, "kubernetes": POD})),
+        "pd-0",
+    ),
+    "Elastic": (one(lambda line, _: json.dumps({"_source": {"message": line, "host": "pd-0"}})), "pd-0"),
+    "rg --json": (one(lambda line, _: json.dumps({"data": {"lines": {"text": line + "\n"}}})), ""),
+    "CSV": (one(lambda line, number: f'{number},"{line.replace(QUOTE, QUOTE * 2)}",pd-0'), ""),
+    "logcli": (one(lambda line, _: f'{ISO} {{namespace="a",pod="pd-0"}} {line}'), "pd-0"),
+    "aws logs tail": (one(lambda line, _: f"{ISO} pd/pd-0/8a7f {line}"), "pd/pd-0/8a7f"),
+    "gh run view": (one(lambda line, _: f"integration\tRun all tests\t{ISO} {line}"), ""),
+    "Jenkins": (one(lambda line, _: f"[{ISO}] {line}"), ""),
+    "Jenkins, elapsed": (one(lambda line, _: f"00:01:26.123  {line}"), ""),
+    "chat": (one(lambda line, _: f"[7:09 AM] {line}"), ""),
+    "numbered": (one(lambda line, number: f"{number:6}\t{line}"), ""),
+    "stern, namespaces": (one(lambda line, _: f"tidb-cluster basic-pd-0 pd {line}"), "basic-pd-0 pd"),
+    "stern, times": (one(lambda line, _: f"basic-pd-0 pd {ISO} {line}"), "basic-pd-0 pd"),
+    "grep, a blank": (one(lambda line, number: f"pd 0.log:{number}:{line}"), "pd 0.log"),
+    "a screen": (lambda line, _: broken(line, ""), ""),
+    "a screen, indented": (lambda line, _: broken(line, "    "), ""),
 }
 
 
@@ -122,6 +155,56 @@ def test_a_log_in_json_says_the_same() -> None:
     assert events([as_json]) == events([text])
     docker = json.dumps({"log": as_json + "\n", "stream": "stdout", "time": ISO})
     assert events([docker]) == events([text])
+
+    in_cri = f"{ISO} stdout F {as_json}"
+    assert events([in_cri]) == events([text])
+
+
+def test_the_lines_in_one_document_are_all_read(tmp_path: Path) -> None:
+    """As Loki answers: the newest first."""
+    values = [["0", line] for line in reversed(plain())]
+    document = {"status": "success", "data": {"result": [{"stream": {"pod": "pd-0"}, "values": values}]}}
+    assert events([json.dumps(document)]) == events(plain())
+    (tmp_path / "loki.json").write_text(json.dumps(document, indent=2))
+    (source,) = read([tmp_path]).sources
+    assert (source.kind, source.skipped) == (Kind.PD_LOG, 0)
+
+
+@pytest.mark.parametrize("headings", ["timestamp,message", "Time,Line", "@timestamp,message,host"])
+def test_a_log_in_a_table_is_no_table_of_samples(headings: str, tmp_path: Path) -> None:
+    rows = [f'2026-11-23T07:09:26Z,"{line.replace(QUOTE, QUOTE * 2)}",a' for line in plain()]
+    (tmp_path / "export.csv").write_text("\n".join([headings, *rows]) + "\n")
+    (source,) = read([tmp_path]).sources
+    assert (source.kind, source.skipped) == (Kind.PD_LOG, 1)
+
+
+def test_a_log_of_etcd_is_none_of_samples(tmp_path: Path) -> None:
+    line = {"level": "warn", "ts": "2026-11-23T07:09:26.689Z", "msg": "apply took too long", "error": "x"}
+    (tmp_path / "etcd.log").write_text((json.dumps(line) + "\n") * 3)
+    (tmp_path / "pd.log").write_text("\n".join(plain()) + "\n")
+    kinds = {Path(source.file).name: source.kind for source in read([tmp_path]).sources}
+    assert kinds == {"etcd.log": Kind.IGNORED, "pd.log": Kind.PD_LOG}
+
+
+def test_a_line_without_an_end_that_is_all_of_a_file_is_read(tmp_path: Path) -> None:
+    """As it is pasted, or typed from a screenshot, broken between words."""
+    line = next(line for line in plain() if '"sync and save timestamp"' in line)
+    written = line, "\n".join(textwrap.wrap(line, 72)) + "\n", "\n".join(textwrap.wrap(line, 130)) + "\n"
+    for number, text in enumerate(written):
+        (tmp_path / f"{number}.txt").write_text(text)
+        (event,) = read([tmp_path / f"{number}.txt"]).logs
+        assert event.save_ns is not None
+
+
+def test_what_is_torn_in_a_log_of_longer_lines_is_not_put_together() -> None:
+    head = "[2026/11/23 07:09:28.483 +00:00] [INFO] [tso.go:230] "
+    torn = [
+        f'{head}["skip sync timestamp"] [text={"x" * 400}]',
+        f'{head}["sync and save',
+        ' timestamp"] [a=b]',
+    ]
+    numbered = ((number, line.encode()) for number, line in enumerate(torn, 1))
+    assert [line.content for line in unwrapped(numbered, Tally())] == [line.encode() for line in torn]
 
 
 def test_typographic_quotes_are_quotes() -> None:

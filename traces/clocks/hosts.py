@@ -13,7 +13,7 @@ import numpy
 
 from ..sources.observation import NS_PER_MS, LogEvent
 from ..sources.settings import ServerStart
-from ..sources.spilling import Rows
+from ..sources.spilling import Rows, joined
 from ..sources.trace import Trace
 
 #: lines of several threads stand in another order than their times by less
@@ -60,7 +60,7 @@ def clocks_set(trace: Trace) -> dict[str, str]:
     latest: dict[str, tuple[int, int, bool]] = {}
     answered: dict[str, Rows] = {}
     for file, rows in trace.calls.by_line():
-        answers = numpy.concatenate((answered.get(file, rows[:0]), rows[rows["physical"] > 0]))
+        answers = joined((answered.get(file, rows[:0]), rows.compress(rows["physical"] > 0)))
         _tell_ahead(found, file, answers, rows)
         answered[file] = answers[-1:]
         at = rows["end"]

@@ -10,7 +10,7 @@ import numpy
 from ..sources.calls import Calls, Numbers, as_they_come, by_number, granted
 from ..sources.observation import NS_PER_MS
 from ..sources.offsets import Span
-from ..sources.spilling import Rows
+from ..sources.spilling import Rows, joined
 
 #: of a file with more milliseconds than that, some are enough, for each file the same
 _MANY = 4_000
@@ -58,18 +58,18 @@ def reached(calls: Calls, wanted: Collection[int]) -> Iterator[Reached]:
         for name in ("start", "end", "physical"):
             answers[name] = rows[name][got]
         answers["asker"] = asker[got]
-        answers = numpy.concatenate((before, answers))
-        answers = answers[by_number(answers["asker"])]
+        answers = joined((before, answers))
+        answers = answers.take(by_number(answers["asker"]))
         same = answers["asker"][1:] == answers["asker"][:-1]
         up = numpy.flatnonzero(same & (answers["physical"][1:] > answers["physical"][:-1]))
-        before = answers[numpy.append(~same, True)] if len(answers) else answers
-        found = answers[up + 1]
+        before = answers.compress(numpy.append(~same, True)) if len(answers) else answers
+        found = answers.take(up + 1)
         found["start"] = answers["start"][up]
         steps += [_Steps(known) for _ in range(len(files) - len(steps))]
         of = found["asker"] // max(1, len(calls.who))
         found["asker"] %= max(1, len(calls.who))
         for file in as_they_come(of):
-            steps[file].add(found[of == file])
+            steps[file].add(found.compress(of == file))
     for file, number in files.items():
         for step in steps[number].first():
             start, end, physical, who = step.tolist()
@@ -104,7 +104,7 @@ class _Steps:
 
     def add(self, rows: Rows) -> None:
         """More of them, later ones."""
-        self._waiting.append(rows[self._stays(rows)])
+        self._waiting.append(rows.compress(self._stays(rows)))
         if sum(map(len, self._waiting)) > _MANY:
             self._keep()
 
@@ -115,10 +115,10 @@ class _Steps:
         return self._kept[numpy.sort(at)]
 
     def _keep(self) -> None:
-        kept = numpy.concatenate((self._kept, *self._waiting))
+        kept = joined((self._kept, *self._waiting))
         while numpy.sum(kept["physical"] % self._every == 0) > _MANY:
             self._every *= 2
-        self._kept, self._waiting = kept[self._stays(kept)], []
+        self._kept, self._waiting = kept.compress(self._stays(kept)), []
 
     def _stays(self, rows: Rows) -> Rows:
         physical = rows["physical"]

@@ -20,7 +20,7 @@ from ...model.language.transition import Kind
 from ..sources.calls import Calls, as_they_come, granted
 from ..sources.observation import NS_PER_MS, Call, LogEvent, LogStep
 from ..sources.servers import Servers
-from ..sources.spilling import Rows, Sorted
+from ..sources.spilling import Rows, Sorted, joined
 from ..sources.trace import Trace
 from .logs import Log
 from .seen import LATE_NS
@@ -114,7 +114,7 @@ def _below_their_own(trace: Trace, servers: Servers) -> Iterator[Contradiction]:
     highest: dict[int, Rows] = {}
     for rows in by_line:
         for of in as_they_come(rows["of"]):
-            told = np.concatenate((highest.get(of, rows[:0]), rows[rows["of"] == of]))
+            told = joined((highest.get(of, rows[:0]), rows.compress(rows["of"] == of)))
             below, last = (_below_the_highest if alone else _below_the_last)(told)
             highest[of] = told[last : last + 1]
             for at in below:
@@ -242,7 +242,7 @@ def _answers_of(numbers: Container[int], calls: Calls, servers: Servers) -> Iter
     for rows in calls.chunks():
         for number, at in _answers(rows, calls, servers):
             if number in numbers:
-                yield number, rows[at]
+                yield number, rows.take(at)
 
 
 def _answers(rows: Rows, calls: Calls, servers: Servers) -> Iterator[tuple[int, Any]]:

@@ -306,7 +306,7 @@ def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> t
         if unbound := int(np.sum(asked == 0)):
             unused["calls that failed or do not say which server answered"] += unbound
         for number in as_they_come(asked[asked != 0]):
-            of = rows[asked == number]
+            of = rows.compress(asked == number)
             in_api_mode = servers.were_in_api_mode(number, of["end"])
             if in_api_mode.any():
                 sent_on[number].append(of[in_api_mode])
@@ -326,8 +326,8 @@ def _granted(trace: Trace, servers: Servers, unused: defaultdict[str, int]) -> t
 
 def _ends(rows: Rows) -> Iterator[tuple[Any, Any]]:
     """By physical part, the call that ended first and the one that started last."""
-    by_end = rows[np.lexsort((rows["end"], rows["physical"]))]
-    by_start = rows[np.lexsort((-rows["start"], rows["physical"]))]
+    by_end = rows.take(np.lexsort((rows["end"], rows["physical"])))
+    by_start = rows.take(np.lexsort((-rows["start"], rows["physical"])))
     begins = np.flatnonzero(np.diff(by_end["physical"], prepend=-1))
     return zip(by_end[begins], by_start[begins], strict=True)
 

@@ -14,7 +14,7 @@ from ..sources.builds import Started, started
 from ..sources.intervals import GUARD_NS, exact
 from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import Servers
-from ..sources.settings import GIVEN, ServerStart, Setting
+from ..sources.settings import ServerStart, Setting
 from ..sources.trace import Gap, Trace
 from .begins import Begins, begins
 from .contradictions import contradictions
@@ -210,7 +210,7 @@ def _windows(trace: Trace, servers: Servers, *, late: bool) -> tuple[tuple[int, 
     assumed = []
     for name, value, setting in zip(servers.names, values, found, strict=True):
         own = name in trace.settings.own("save_interval_ns")
-        doubt = setting.doubt if own or setting.source == GIVEN else _NOT_TOLD
+        doubt = setting.doubt if own or setting in trace.settings.given.values() else _NOT_TOLD
         if doubt and (late or name in elected):
             assumed.append(
                 f"the save interval of {name} is not certain: {value / 1e9:g} s was taken, {doubt}"
@@ -223,7 +223,7 @@ def _leases(trace: Trace, servers: Servers) -> tuple[tuple[int, ...], list[str]]
     found = [trace.settings.of(server, "lease_s") for server in servers.names]
     if not any(each.value for each in found):
         return (_DEFAULT_LEASE_S,) * len(found), ["the lease is not in the trace: 3 s was taken"]
-    least = min((each.least_lease_s for each in trace.starts if each.least_lease_s), default=0)
+    least = trace.settings.least_lease_s or 0
     values = tuple(max(value, least) for value in _filled(found, servers))
     return values, [
         f"the lease of {name} is not certain: {value} s was taken, {setting.doubt or _NOT_TOLD}"

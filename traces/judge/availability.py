@@ -40,7 +40,7 @@ def availability(trace: Trace, witnesses: int = 0) -> Judgement:
         return nothing(AVAILABILITY, trace, f"when {calls.unended} calls were answered is not told")
     answers = _Stretches(_ANSWERED_NS)
     for rows in timed(trace):
-        answers.add(rows[by_tso[rows["who"]]])
+        answers.add(rows.compress(by_tso[rows["who"]]))
     served = [(int(first["end"]), int(last["end"])) for first, last in answers.found]
     if not served:
         return nothing(AVAILABILITY, trace, "no TSO server answered a client that asked it")
@@ -79,7 +79,7 @@ class _Stretches:
         """Answers that are not among those so far."""
         if not len(rows):
             return
-        rows = rows[np.argsort(rows["end"], kind="stable")]
+        rows = rows.take(np.argsort(rows["end"], kind="stable"))
         apart = np.flatnonzero(np.diff(rows["end"]) > self._within)
         new = zip(rows[np.append([0], apart + 1)], rows[np.append(apart, [-1])], strict=True)
         known, self.found = self.found, []
@@ -104,7 +104,7 @@ class _Client:
         """Calls after those so far."""
         latest = rows[np.argmax(rows["end"])]
         self.last = latest if latest["end"] > self.last["end"] else self.last
-        self.answers.add(rows[granted(rows)])
+        self.answers.add(rows.compress(granted(rows)))
 
     def asks_again(self, rows: Rows) -> None:
         """When it asks again after its last answers; from the first call on, once all are added."""
@@ -139,7 +139,7 @@ def _by_client(calls: Calls, by_library: Any) -> Iterator[tuple[str, Rows]]:
     client_of = calls.told(lambda who: numbers[who.client])
     names = list(numbers)
     for rows in calls.chunks():
-        asked = rows[by_library[rows["who"]] & (rows["timed"] != 0)]
+        asked = rows.compress(by_library[rows["who"]] & (rows["timed"] != 0))
         client = client_of[asked["who"]]
         for number in as_they_come(client):
-            yield names[number], asked[client == number]
+            yield names[number], asked.compress(client == number)

@@ -15,7 +15,7 @@ import numpy as np
 from ..sources import calls as columns
 from ..sources.calls import as_they_come
 from ..sources.observation import LOGICAL_BITS
-from ..sources.spilling import Rows, Sorted
+from ..sources.spilling import Rows, Sorted, joined
 from ..sources.trace import Trace
 from .judgement import Judgement, Pair, clean, lower_bound, nothing, undecided
 
@@ -32,7 +32,7 @@ _FEW = 2
 def timed(trace: Trace) -> Iterator[Rows]:
     """The calls that got a timestamp, and of which it is told when, by start."""
     for rows in trace.calls.chunks():
-        yield rows[columns.granted(rows) & (rows["timed"] != 0)]
+        yield rows.compress(columns.granted(rows) & (rows["timed"] != 0))
 
 
 def untimed(trace: Trace) -> str:
@@ -121,7 +121,7 @@ def _unique(trace: Trace, witnesses: int) -> Judgement:
     before = np.empty(0, RANGE)  # the one of them that reaches highest, and the last one
     for rows in by_first:
         # Before the i-th range begins, i others have begun; those of them that have ended do not overlap it.
-        open_rows = np.concatenate((still_open, rows))
+        open_rows = joined((still_open, rows))
         ended = np.searchsorted(np.sort(open_rows["last"]), rows["first"])
         overlaps = len(still_open) + np.arange(len(rows)) - ended
         count += int(np.sum(overlaps))
@@ -129,8 +129,8 @@ def _unique(trace: Trace, witnesses: int) -> Judgement:
             begun = open_rows[: len(still_open) + index]
             of = begun[begun["last"] >= rows["first"][index]]["at"][: witnesses - len(pairs)]
             pairs += [_by_end(trace, one, rows["at"][index]) for one in of]
-        still_open = open_rows[open_rows["last"] >= rows["first"][-1]]
-        all_rows = np.concatenate((before, rows))
+        still_open = open_rows.compress(open_rows["last"] >= rows["first"][-1])
+        all_rows = joined((before, rows))
         widest = first_highest(all_rows["last"])
         at = np.arange(max(1, len(before)), len(all_rows))
         overlap = at[all_rows["first"][at] <= all_rows["last"][widest[at - 1]]]
@@ -260,7 +260,7 @@ def _in_order(name: str, trace: Trace, found: Iterable[Rows], witnesses: int) ->
     for rows in found:
         if not len(rows):
             continue
-        ended = _highest(np.concatenate((ended, rows)))
+        ended = _highest(joined((ended, rows)))
         before = _last_before(ended, rows)
         after = before >= 0
         late.compared = late.compared or bool(after.any())
@@ -279,7 +279,7 @@ def _highest(rows: Rows) -> Rows:
     if group.any():  # by the rank of what they got, which leaves room for the group
         within_group = group[order] << 32 | np.searchsorted(np.sort(last), last)
     highest = np.maximum.accumulate(within_group)
-    higher: Rows = rows[order[np.append([True], within_group[1:] > highest[:-1])]]
+    higher: Rows = rows.take(order[np.append([True], within_group[1:] > highest[:-1])])
     return higher
 
 
@@ -295,5 +295,5 @@ def _last_before(ended: Rows, rows: Rows) -> Any:
 def _still_of_use(ended: Rows, start: int) -> Rows:
     """Without those that another one of the group stands for, to all that start no earlier."""
     replaced = (ended["end"][1:] < start) & (ended["group"][1:] == ended["group"][:-1])
-    kept: Rows = ended[np.append(~replaced, [True])]
+    kept: Rows = ended.compress(np.append(~replaced, [True]))
     return kept

@@ -90,7 +90,7 @@ def window(trace: Trace, witnesses: int = 0) -> Judgement:
     pairs: list[Pair] = []
     for rows in timed(trace):
         calls += len(rows)
-        rows = rows[covered(rows["physical"]) > rows["end"]]  # noqa: PLW2901
+        rows = rows.compress(covered(rows["physical"]) > rows["end"])  # noqa: PLW2901
         highest = limits(rows["end"])
         values = saved[highest]
         beyond = (highest >= 0) & (values <= rows["physical"] * NS_PER_MS)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..sources.calls import granted
 from ..sources.observation import Key, LogEvent, Refusal, Service, Where
-from ..sources.spilling import Sorted
+from ..sources.spilling import Sorted, joined
 from ..sources.trace import Trace
 from .answer import LOGS, Answer, clock, many, seconds
 from .backwards import short
@@ -167,7 +167,7 @@ def _unanswered(trace: Trace, terms: Terms) -> Iterator[_Found]:
     for ends in by_end:
         got = ends["got"] != 0
         failures = failed + np.cumsum(~got)
-        answered = np.concatenate((last, ends[got]))
+        answered = joined((last, ends.compress(got)))
         failed_before = np.concatenate((last_failed, failures[got]))
         waited = np.diff(answered["end"])
         for at in np.flatnonzero((waited >= _LONG_NS) & (np.diff(failed_before) > 0)):

@@ -18,7 +18,7 @@ from .lines import OBSERVATION
 from .observation import LOGICAL_BITS, Call
 from .retold import Found, Joined, Retold, repeated
 from .samples import default_client
-from .spilling import Rows, Sorted, Stored
+from .spilling import Rows, Sorted, Stored, joined
 
 Thing = TypeVar("Thing", bound=Hashable)
 
@@ -169,7 +169,7 @@ class Calls(Sequence[Call]):
     def those(self, which: Callable[[Rows], Any]) -> Iterator[Call]:
         """The calls of the rows for which this is true."""
         for rows in self.chunks():
-            yield from map(self.call, rows[which(rows)])
+            yield from map(self.call, rows.compress(which(rows)))
 
     def told(self, by: Callable[[Who], int]) -> Any:
         """What this says, by the number that rows have in ``who``."""
@@ -200,7 +200,7 @@ class Calls(Sequence[Call]):
         """The lines, times and timestamps (0: none) of the timed rows of each file, by line, in pieces."""
         sorted_ = Sorted(_PLACE, "place")
         for rows in self.chunks():
-            timed = rows[rows["timed"] != 0]
+            timed = rows.compress(rows["timed"] != 0)
             places = np.empty(len(timed), _PLACE)
             places["place"] = _place(timed)
             for name in ("line", "start", "end"):
@@ -210,14 +210,14 @@ class Calls(Sequence[Call]):
         for places in sorted_:
             file = places["place"] >> _LINE_BITS
             for number in as_they_come(file):
-                yield self.every_file[number], places[file == number]
+                yield self.every_file[number], places.compress(file == number)
 
     def without(self, files: Container[str]) -> Calls:
         """Those that are in other files."""
         out = np.array([file in files for file in self.every_file], bool)
         stored = Stored(ROW)
         for rows in self.chunks():
-            stored.add(rows[~out[rows["file"]]])
+            stored.add(rows.compress(~out[rows["file"]]))
         return self._with(stored)
 
     def moved(self, by_ns: Callable[[str], int]) -> Calls:
@@ -311,7 +311,7 @@ class Gathering:
         servers = self._servers()
         waiting = np.empty(0, ROW)  # those that started last: more may have started then
         for rows in self._sorted:
-            rows = np.concatenate((waiting, rows))  # noqa: PLW2901
+            rows = joined((waiting, rows))  # noqa: PLW2901
             end = int(np.searchsorted(rows["start"], rows["start"][-1]))
             waiting = rows[end:]
             _add_once(rows[:end], calls.askers, servers, stored, found)
@@ -365,7 +365,7 @@ def _add_once(rows: Rows, askers: Rows, servers: Rows, stored: Stored, found: Fo
     out, kept, certain = repeated(rows, askers, servers, _SAME)
     if len(out):
         found.add(rows[out], rows[kept], certain)
-    stored.add(np.delete(rows, out))
+    stored.add(np.delete(rows, out) if len(out) else rows)
 
 
 def in_rows(calls: Iterable[Call], texts: Texts) -> Iterator[Rows]:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 Numbers: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 #: so many digits always fit 64 bits with a sign, and one more without it
 DIGITS = 18
-_POWERS = 10 ** np.arange(DIGITS + 1, dtype=np.uint64)[::-1]
 _LARGEST = np.iinfo(np.int64).max
+#: bytes that are taken at once, as a number of which the first is the lowest
+_WORD = 8
+#: of a word the first bytes, and the last ones: so many
+_FIRST = np.array([(1 << 8 * n) - 1 for n in range(_WORD + 1)], np.uint64)
+_LAST = _FIRST[::-1] ^ _FIRST[-1]
+_EIGHT_DIGITS = np.uint64(10**8)
 #: texts that are wider, or that many different ones, are not compared as numbers
 _WIDE, _DIFFERENT = 64, 64
-_ZERO, _BLANK, _NEWLINE, _RETURN, _QUOTE, _NOT_ASCII = b'0 \n\r"\x80'
+_BLANK, _NEWLINE, _RETURN, _QUOTE, _NOT_ASCII = b' \n\r"\x80'
 
 
 class Column:
@@ -63,32 +68,61 @@ class Column:
 
         None: something else is told, or a number may not fit.
         """
+        found = self._digits
+        if found is None or not empty:
+            return found if empty == 0 or np.all(self.widths) else None
+        return np.where(self.widths > 0, found, empty)
+
+    @cached_property
+    def _digits(self) -> Numbers | None:
+        """What they are if all of them are digits; where there are none, 0."""
         wide = int(self.widths.max(initial=1))
-        if wide > len(_POWERS) or (empty is None and not np.all(self.widths)):
+        if wide > DIGITS + 1:
             return None
-        digits = self._windows(self._end - wide, wide) - _ZERO
-        if np.any(self.widths < wide):
-            digits[np.arange(wide) < (wide - self.widths)[:, None]] = 0
-        if np.any(digits > 9):
-            return None
-        found = digits.astype(np.uint64) @ _POWERS[-wide:]
+        found: Numbers = np.zeros(len(self), np.uint64)
+        for behind in reversed(range(0, wide, _WORD)):
+            eight = _number(self._word(self._end - behind - _WORD), self.widths - behind)
+            if eight is None:
+                return None
+            found = found * _EIGHT_DIGITS + eight
         if np.any(found > _LARGEST):
             return None
-        return np.where(self.widths > 0, found, empty or 0).astype(np.int64)
+        return found.astype(np.int64)
 
     def words(self) -> Numbers | None:
         """By row some numbers that are the same where cells are; None: such would be too many."""
         wide = int(self.widths.max(initial=0))
         if wide > _WIDE:
             return None
-        cells = self._windows(self._begin, _WIDE)[:, : -(-wide // 8) * 8]
-        cells[np.arange(cells.shape[1]) >= self.widths[:, None]] = 0
-        return np.column_stack((self.widths, np.ascontiguousarray(cells).view(np.int64)))
-
-    def _windows(self, begin: Numbers, wide: int) -> Numbers:
-        """So many bytes from there on."""
-        found: Numbers = sliding_window_view(np.frombuffer(self._text, np.uint8), wide)[begin]
+        found = np.empty((len(self), 1 + -(-wide // _WORD)), np.int64)
+        found[:, 0] = self.widths
+        for number, before in enumerate(range(0, wide, _WORD), 1):
+            told = _FIRST[np.clip(self.widths - before, 0, _WORD)]
+            found[:, number] = (self._word(self._begin + before) & told).view(np.int64)
         return found
+
+    def _word(self, begin: Numbers) -> Numbers:
+        """Eight bytes from there on, the first of them the lowest."""
+        found: Numbers = np.ndarray(len(self._text) - _WORD + 1, "<u8", self._text, strides=1)[begin]
+        return found
+
+
+def _number(words: Numbers, widths: Numbers) -> Numbers | None:
+    """What the last bytes of words say, so many (if more, all), in digits; None: something else."""
+    told = _LAST[np.clip(widths, 0, _WORD)]
+    digits = (words ^ _all(ord("0"))) & told
+    # a byte that is more than 9 has its highest bit, or gets it
+    if np.any((digits | digits + _all(0x7F - 9)) & _all(0x80)):
+        return None
+    digits = digits * np.uint64(10 << 8 | 1) >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF)
+    digits = digits * np.uint64(100 << 16 | 1) >> np.uint64(16) & np.uint64(0x0000FFFF0000FFFF)
+    found: Numbers = digits * np.uint64(10000 << 32 | 1) >> np.uint64(32)
+    return found
+
+
+def _all(byte: int) -> np.uint64:
+    """A word of which each byte is this one."""
+    return np.uint64(int.from_bytes(bytes([byte]) * _WORD, "little"))
 
 
 #: as much as is looked at before and behind a cell
@@ -113,19 +147,28 @@ def columns(text: bytes, delimiter: str, many: int) -> list[Column]:
         lines = text.split(b"\n")
         text = b"\n".join([lines[at] for at in plain.tolist()])
     text = _padded(text + b"\n")
-    edges = np.empty((2, rows, many), np.int64)
+    edges = np.empty((2, many, rows), np.int64)
     if len(plain):
-        edges[:, plain] = _split(text, delimiter, many)
+        edges[:, :, plain] = _split(text, delimiter, many)
     if quoted:
         told = [*csv.reader((lines[at].decode(errors="replace") for at in quoted), delimiter=delimiter)]
         if len(told) != len(quoted) or min(map(len, told)) < many:
             raise ValueError("a row that ends elsewhere, or has too few cells")
         cells = [cell.encode() for row in told for cell in row[:many]]
         ends = np.fromiter(accumulate(map(len, cells), initial=len(text)), np.int64)
-        edges[:, quoted] = np.stack((ends[:-1], ends[1:])).reshape(2, len(quoted), many)
+        edges[:, :, quoted] = np.stack((ends[:-1], ends[1:])).reshape(2, len(quoted), many).swapaxes(1, 2)
         text = _padded(text[len(_PADDING) :] + b"".join(cells))
-    found = (Column(text, *edges[:, :, at].copy()) for at in range(many))
+    found = [Column(text, *edges[:, at]) for at in range(many)]
+    if not quoted and not _has_blanks(text):
+        return found
     return [Column.of([*each.texts()]) if each.has_blanks() else each for each in found]
+
+
+def _has_blanks(text: bytes) -> bool:
+    """Whether there may be blanks in a `_padded` text."""
+    kinds = np.frombuffer(text, np.uint8)
+    blanks = np.count_nonzero(kinds <= _BLANK) - 2 * len(_PADDING)
+    return bool(blanks > np.count_nonzero(kinds == _NEWLINE))
 
 
 def _not_plain(text: bytes) -> list[int]:
@@ -147,7 +190,7 @@ def _split(text: bytes, delimiter: str, many: int) -> Numbers:
     first = np.append(0, last[:-1] + 1)
     if np.any(last - first + 1 < many):
         raise ValueError("a row with too few cells")
-    cells = first[:, None] + np.arange(many)
+    cells = first + np.arange(many)[:, None]
     return np.stack((begins[cells], ends[cells]))
 
 

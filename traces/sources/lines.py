@@ -58,7 +58,8 @@ class Lines:
 
     A line that is too long has content `None`.
 
-    A last line without an end is given only when it can be a whole JSON object; otherwise it is `unfinished`.
+    A last line without an end is given only when it can be a whole JSON object, or is the only one and can be
+    a whole line of a log; otherwise it is `unfinished`.
     `damage` says after the last line why the text could not be read to its end, `None` when it could. What
     becomes of the lines is counted in `tally`. Raises `BadInput` when the file cannot be read.
     """
@@ -122,7 +123,7 @@ class Lines:
         rest = b"".join(parts)
         if size > MAX_LINE:
             yield number, [None]
-        elif rest.rstrip().endswith(b"}"):
+        elif rest.rstrip().endswith(b"}") or (number == 1 and rest.rstrip().endswith(b"]")):
             yield number, [rest]
         elif rest:
             self.unfinished = (number, rest)

@@ -1,4 +1,4 @@
-"""Files as they are handed on: packed with gzip, zstd, xz or bzip2, many in a tar, packed or not; Parquet.
+"""Files as they are handed on: packed with gzip, zstd, xz or bzip2, many in a tar or zip; Parquet.
 
 Text may be UTF-16, as PowerShell redirects it, have a byte order mark, or begin with the zeros that a log has
 which was emptied while its server wrote on.  JSON has a document a line (`relining.py`).
@@ -20,12 +20,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Protocol, Self
+from typing import IO, Any, Protocol, Self
 
 import zstandard
 
@@ -48,7 +49,9 @@ _PARQUET = b"PAR1"
 #: exit status of `parquet.py` when it says why it went no further
 CANNOT_BE_READ = 3
 _TAR_AT, _TAR = 257, b"ustar"
+_ZIP, _OFFICE = b"PK\x03\x04", "[Content_Types].xml"
 _TAR_DAMAGED = "the tar ends early, or is damaged"
+_ZIP_DAMAGED = "the zip ends early, or is damaged"
 
 
 class Damaged(Exception):
@@ -103,12 +106,15 @@ class Text:
             raise unreadable(self.name, error) from None
 
     def members(self) -> Iterator[Text]:
-        """It, or if it is a tar, the files in it."""
+        """It, or if it is a tar or a zip, the files in it."""
         try:
-            is_tar = self._file.peek(_TAR_AT + len(_TAR))[_TAR_AT:].startswith(_TAR)
+            begin = self._file.peek(_TAR_AT + len(_TAR))
         except (Damaged, OSError):
-            is_tar = False
-        if not is_tar:
+            begin = b""
+        if begin.startswith(_ZIP):
+            yield from self._zipped()
+            return
+        if not begin[_TAR_AT:].startswith(_TAR):
             yield self
             return
         try:
@@ -125,6 +131,30 @@ class Text:
             self._why = _TAR_DAMAGED
         if self._why:
             yield self
+
+    def _zipped(self) -> Iterator[Text]:
+        """The files in a zip."""
+        try:
+            with _seekable(self._file) as whole, zipfile.ZipFile(whole) as archive:
+                size = whole.seek(0, io.SEEK_END)
+                members = [each for each in archive.infolist() if not each.is_dir()]
+                if any(member.filename == _OFFICE for member in members):
+                    raise Damaged("it is an office document: save its table as CSV")
+                for member in members[:_MANY]:
+                    yield self._member(archive, member, size)
+                if len(members) > _MANY:
+                    self._why = f"there are more than {_MANY} files in it"
+        except Damaged as why:
+            self._why = str(why)
+        except (zipfile.BadZipFile, EOFError, ValueError, OverflowError):
+            self._why = _ZIP_DAMAGED
+        if self._why:
+            self._file = io.BufferedReader(_Stream(iter(())))
+            yield self
+
+    def _member(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> Text:
+        pieces: BufferedReader[Any] = io.BufferedReader(_Stream(_of_zip(archive, member, size)), _STEP)
+        return Text(f"{self.name}/{member.filename}", pieces, within=self)
 
     def _unpack(self) -> None:
         """Take off what it is packed in."""
@@ -307,6 +337,20 @@ def _of(
     return pieces
 
 
+def _of_zip(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> Iterator[bytes]:
+    """The text of a file in a zip of so many bytes, as far as it can be had."""
+    measure = _Measure("zip")
+    measure.taken = min(member.compress_size, size)
+    try:
+        with archive.open(member) as content:
+            while piece := content.read(_STEP):
+                yield measure.give(piece)
+    except (RuntimeError, NotImplementedError):
+        raise Damaged("it is packed with a password, or in a way that is not read: unpack it") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError):
+        raise Damaged(_ZIP_DAMAGED) from None
+
+
 def _of_parquet(file: BufferedReader) -> Iterator[bytes]:
     """The table in it, as another process tells it: what crashes there, or takes too much, ends there."""
     if find_spec("pyarrow") is None:
@@ -352,12 +396,16 @@ def _seekable(file: BufferedReader) -> IO[bytes]:
     return whole
 
 
-def _of_utf_16(file: BufferedReader) -> Iterator[bytes]:
+def _of_utf_16(encoding: str = "utf-16") -> Callable[[BufferedReader], Iterator[bytes]]:
     """As UTF-8; what is no text in it is replaced."""
-    decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
-    while piece := file.read1(_STEP):
-        yield decoder.decode(piece).encode(errors="replace")
-    yield decoder.decode(b"", final=True).encode(errors="replace")
+
+    def pieces(file: BufferedReader) -> Iterator[bytes]:
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        while piece := file.read1(_STEP):
+            yield decoder.decode(piece).encode(errors="replace")
+        yield decoder.decode(b"", final=True).encode(errors="replace")
+
+    return pieces
 
 
 def _without(begin: bytes) -> Callable[[BufferedReader], Iterator[bytes]]:
@@ -380,8 +428,10 @@ _UNPACKED: dict[bytes, Callable[[BufferedReader], Iterator[bytes]]] = {
     _XZ: _of("xz", lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY)),
     _BZIP2: _of("bzip2", bz2.BZ2Decompressor),
     _PARQUET: _of_parquet,
-    codecs.BOM_UTF16_LE: _of_utf_16,
-    codecs.BOM_UTF16_BE: _of_utf_16,
+    codecs.BOM_UTF16_LE: _of_utf_16(),
+    codecs.BOM_UTF16_BE: _of_utf_16(),
+    "[".encode("utf-16-le"): _of_utf_16("utf-16-le"),
+    "{".encode("utf-16-le"): _of_utf_16("utf-16-le"),
     codecs.BOM_UTF8: _without(codecs.BOM_UTF8),
     b"\0": _without(b"\0"),
 }

@@ -18,7 +18,7 @@ from typing import Any
 from .builds import Version
 from .lines import Tally, json_object
 from .observation import MAX_NAME, MAX_TEXT, Service, Where
-from .settings import Name, given, server_start
+from .settings import Name, Setting, given, server_start
 
 #: PDs of one cluster, and addresses of one PD
 _MANY = 100
@@ -31,7 +31,7 @@ class Answer:
 
     urls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     versions: list[Version] = field(default_factory=list)
-    settings: dict[Name, int] = field(default_factory=dict)
+    settings: dict[Name, Setting] = field(default_factory=dict)
 
     @property
     def told(self) -> str:
@@ -62,7 +62,8 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
                 "save_interval_ns": told.save_interval_ns,
                 "update_interval_ns": told.update_interval_ns,
             }
-            found.settings |= given(**intervals, lease_s=told.lease_s)
+            for name, value in given(**intervals, lease_s=told.lease_s).items():
+                found.settings[name] = Setting(value, f"as PD answered: {where}")
             if told.server and told.urls:
                 found.urls[told.server] = told.urls
         for member in _members(document):
@@ -73,13 +74,14 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
     return found
 
 
-def together(answers: Iterable[Answer]) -> dict[Name, int]:
+def together(answers: Iterable[Answer]) -> dict[Name, Setting]:
     """The settings in which all answers agree."""
-    found: dict[Name, int] = {}
+    found: dict[Name, Setting] = {}
     differs: set[Name] = set()
     for answer in answers:
-        differs |= {name for name, value in answer.settings.items() if found.get(name, value) != value}
-        found |= answer.settings
+        for name, told in answer.settings.items():
+            if found.setdefault(name, told).value != told.value:
+                differs.add(name)
     return {name: value for name, value in found.items() if name not in differs}
 
 

@@ -38,6 +38,8 @@ _SILENCE_NS = 3_000 * NS_PER_MS  # between lines of one stretch
 #: servers whose lines one file has
 _MOST_MARKED = 100
 
+#: what stands between lines and says nothing: grep writes the second
+_BETWEEN = (b"", b"--")
 #: steps of which the message itself says why
 _IN_WORDS = (LogStep.STEP_DOWN, LogStep.BEYOND_LIMIT)
 #: a key of etcd's in a field, with the cluster's id; 0 is none yet
@@ -213,6 +215,9 @@ class _Decoder:
 
     def _without_head(self, number: int, line: bytes | None) -> None:
         """A line that is no log line, unless it is a client's panic."""
+        if line is not None and line.strip() in _BETWEEN:
+            self._tally.other += 1
+            return
         if line is None or fallbacks.SIGN.encode() not in line[:MAX_TEXT]:
             self._tally.skip(number, "not a log line")
             return

@@ -40,7 +40,8 @@ from .unread import unread_kind
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
 _MANY_FILES = 10_000
-#: of a lease, as polled from etcd: nothing is concluded from it
+_LEASES = "nothing is concluded from it: which lease a key has, the watch tells"
+#: of a lease, as polled from etcd
 _LEASE_FIELDS = {"lease", "granted_ttl_s", "keys"}
 _NOWHERE = Where("", 0)
 _LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
@@ -100,7 +101,8 @@ def read(
     versions = tuple(merge(*(log.versions for log in gathered.logs), key=attrgetter("at_ns")))
     if not any(each.release or each.commit for each in versions):  # logs tell it of the time in question
         versions += tuple(chain.from_iterable(answer.versions for answer in gathered.answers))
-    given = {**pdctl.together(gathered.answers), **(given or {})}
+    asked = {name: settings.Setting(value, settings.GIVEN) for name, value in (given or {}).items()}
+    taken = {**pdctl.together(gathered.answers), **asked}
     calls, retold = gathered.calls.once()
     stretches, known_until = _when(gathered.logs)
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
@@ -117,7 +119,7 @@ def read(
         calls=calls,
         repeated=retold.count + repeated_lines,
         retold=retold,
-        settings=settings.find(starts, logs, keys, given, whole=not gaps),
+        settings=settings.find(starts, logs, keys, taken, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
         undecoded=_undecoded(gathered.watches, keys),
         stretches=stretches,
@@ -241,7 +243,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             told = _of_logs(logs)
             calls = [call for log in logs for call in log.calls]
             told_by_calls = _of_calls(in_rows(calls, texts), gathered.calls, tally, of_a_log=True)
-            services = {log.service for log in logs}
+            services = {log.service for log in logs if log.service is not Service.UNKNOWN or log.events}
             kind = _LOGS[services.pop() if len(services) == 1 else Service.UNKNOWN]
             if calls and not told.observations:
                 kind, told = Kind.CLIENT_LOG, told_by_calls
@@ -261,6 +263,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             told = _Told(len(answer.urls), tuple(answer.urls), tuple(releases))
         gathered.kept = tally.kept
         reasons = ((state_of_etcd,) if state_of_etcd else ()) + tally.reasons
+        reasons += (_LEASES,) if kind is Kind.LEASES else ()
         looks_like = None
         if kind is Kind.IGNORED:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
@@ -324,7 +327,7 @@ def _of_calls(found: Iterable[Rows], gathered: Gathering, tally: Tally, *, of_a_
         before = gathered.size
         observations += len(rows)
         who |= dict.fromkeys(as_they_come(rows["who"]))
-        timed = rows[rows["timed"] != 0]
+        timed = rows.compress(rows["timed"] != 0)
         since += [told_since(timed)] if len(timed) else []
         until += [told_until(timed)] if len(timed) else []
     names = [*gathered.texts.who]
@@ -352,20 +355,29 @@ def _of_watch(watch: etcd.Watch) -> _Told:
 def _why_ignored(looks_like: Unread | None) -> str:
     if looks_like is None:
         return "neither watch stream, log nor client samples"
-    return f"it may be {looks_like.value}, in a form that is not read"
+    told = f"it may be {looks_like.value}, in a form that is not read"
+    record = "; record it with etcdctl watch --prefix '' --rev=1 -w json"
+    return told + record if looks_like is Unread.WATCH else told
 
 
 def _recognise(lines: Iterable[tuple[int, bytes | None]]) -> tuple[Kind, list[tuple[int, bytes | None]]]:
     """What the first line that is recognised makes of the file, and the lines taken to find out."""
     taken: list[tuple[int, bytes | None]] = []
     size = 0
+    table = Kind.IGNORED
     for number, line in lines:
         taken.append((number, line))
         size += len(line or b"")
         kind = _kind_of(line)
-        if kind is not Kind.IGNORED or len(taken) == _PEEK_LINES or size > _PEEK_BYTES:
+        if (
+            table is not Kind.IGNORED
+        ):  # a log in a table has a column of times, as samples have one of timestamps
+            return Kind.LOG if kind is Kind.LOG else table, taken
+        if kind is Kind.SAMPLES and line is not None and samples.headings(line):
+            table = kind
+        elif kind is not Kind.IGNORED or len(taken) == _PEEK_LINES or size > _PEEK_BYTES:
             return kind, taken
-    return Kind.IGNORED, taken
+    return table, taken
 
 
 def _is_other(lines: Iterable[tuple[int, bytes | None]]) -> bool:

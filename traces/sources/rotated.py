@@ -1,9 +1,9 @@
 """Pieces of one log: a server's file that was rotated, each a file of its own, given in any order.
 
 A piece is called as its log, with the time at which it ended: `pd.log`, `pd-2026-03-11T07-18-15.190.log`
-(lumberjack, which PD and TiDB write their logs with), `pd.log.1`, each also packed.  Only one of them has the
-server's configuration, so only that one is sure of the server's name: the others take it from there.  Lines
-are ordered by their times, whatever the order of the files.
+(lumberjack, which PD and TiDB write their logs with), `pd.log.1`, `pd.log-20260311` (logrotate), each also
+packed.  Only one of them has the server's configuration, so only that one is sure of the server's name: the
+others take it from there.  Lines are ordered by their times, whatever the order of the files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from pathlib import PurePath
 from .observation import Service
 from .pdlog import Log
 
-_ROTATED = re.compile(r"-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}$|\.(?:\d{1,3}|log|gz|zst|xz|bz2)$")
+_ROTATED = re.compile(
+    r"[-._]20\d\d-?\d\d-?\d\d(?:[-T_]\d\d-?\d\d(?:-?\d\d(?:\.\d{3})?)?)?$|\.(?:\d{1,3}|log|gz|zst|xz|bz2)$"
+)
 
 
 def base(file: str) -> tuple[str, str]:

@@ -2,11 +2,11 @@
 
 | column | also called | what it means |
 |---|---|---|
-| `tso` | `ts`, `timestamp`, `tso_value`, `start_ts`, `commit_ts` | a 64-bit timestamp: physical part (ms) << 18, logical part |
+| `tso` | `ts`, `timestamp`, `tso_value`, `start_ts`, `commit_ts`, `tidb_current_ts` | a 64-bit timestamp: physical part (ms) << 18, logical part |
 | `physical`, `logical` | `physical_ms`, `logic` | its two parts; `logical` is the last one of `count` |
 | `count` | `batch`, `n` | how many were granted at once; 1 |
-| `start` | `start_unix_ns`, `start_ns`, `start_time`, `begin`, `sent`, `sent_at` | when it was asked for |
-| `end` | `end_unix_ns`, `end_ns`, `end_time`, `received`, `received_at`, `time`, `at` | when it was here |
+| `start` | `start_time`, `started_at`, `begin`, `begin_time`, `sent`, `sent_at`, `request_time` | when it was asked for |
+| `end` | `end_time`, `ended_at`, `finish_time`, `received`, `received_at`, `response_time`, `time`, `at` | when it was here |
 | `client` | `session`, `connection`, `connection_id`, `instance` | who asked; the file |
 | `worker` | `thread` | which of several, a number; none |
 | `kind` | | pd or tso (asked there), lib (PD's client library); lib |
@@ -15,7 +15,9 @@
 | `group` | `keyspace_group`, `keyspace_group_id` | the keyspace group asked; 0 |
 
 The same columns of a Parquet file (numbers, text, decimals, times) are a table of which the first row is line 2.
-Capitals and what stands between words do not matter.  Times are numbers in ns, microseconds, ms or s since 1970
+Capitals and what stands between words do not matter, nor does a unit behind a time's name (`start_unix_ns`,
+`end_ms`).  `timestamp` may have its two parts in it.  Without headings a line is a timestamp, or a time and a
+timestamp.  The frame that `mysql` draws around a table is none of its rows.  Times are numbers in ns, microseconds, ms or s since 1970
 (which, their size tells) or RFC 3339 (without an offset: UTC).  A call of which only one time is told may have
 begun `UNTOLD_NS` before its end, or ended so long after its start.  Without both it has its place in the file
 only (`Call.timed`).
@@ -42,12 +44,18 @@ UNTOLD_NS = 60_000_000_000
 DEFAULT_KIND = "lib"
 
 _NAMES = {
-    "tso": ("tso", "ts", "timestamp", "tso_value", "start_ts", "commit_ts"),
+    "tso": ("tso", "ts", "timestamp", "tso_value", "start_ts", "commit_ts", "tidb_current_ts"),
     "physical": ("physical", "physical_ms"),
     "logical": ("logical", "logic"),
     "count": ("count", "batch", "n"),
-    "start": ("start", "start_unix_ns", "start_ns", "start_time", "begin", "sent", "sent_at"),
-    "end": ("end", "end_unix_ns", "end_ns", "end_time", "received", "received_at", "time", "at"),
+    "start": (
+        *("start", "start_time", "started_at", "begin", "begin_time"),
+        *("sent", "sent_at", "request_time"),
+    ),
+    "end": (
+        *("end", "end_time", "ended_at", "finish_time"),
+        *("received", "received_at", "response_time", "time", "at"),
+    ),
     "client": ("client", "session", "connection", "connection_id", "instance"),
     "worker": ("worker", "thread"),
     "kind": ("kind",),
@@ -56,6 +64,14 @@ _NAMES = {
     "group": ("group", "keyspace_group", "keyspace_group_id"),
 }
 _MEANS = {name: column for column, names in _NAMES.items() for name in names}
+#: behind a time's name, in which unit it is: its size tells that as well
+_UNIT = re.compile(r"(?:_unix)?_(?:ns|us|ms|s|sec|nanos|micros|millis)$")
+#: where a word begins that no blank or mark is before
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+#: what `mysql` and Markdown draw around rows, and `mysql` says beside them; what Excel and others begin with
+_BESIDE = re.compile(rb"[\s+|:=-]+|\d+ rows? in set.*|Query OK,.*|mysql> .*|#.*|sep=.")
+#: a time and a timestamp
+_TWO = re.compile(r"(\S+(?: \d\d:\d\d:\d\d\S*)?)[ \t]+(\d{17,19})")
 _DELIMITERS = ",;\t|"
 _SEPARATORS = re.compile(r"[\W_]+")
 #: a cell that begins with a digit, whatever stands between cells: no heading does
@@ -85,8 +101,10 @@ class Table:
 def recognise(line: bytes, document: Any) -> bool:
     """Whether a line (``document``: what it is in JSON) is a sample, headings of a table, or a timestamp."""
     if isinstance(document, dict):
-        return tells_a_timestamp(meanings(document))
-    return headings(line) is not None or _bare(line) is not None
+        named = _named(document)
+        words = [value for name in ("tso", "physical") if isinstance(value := named.get(name), str) and value]
+        return tells_a_timestamp(meanings(document)) and all(map(_NUMBER.fullmatch, words))
+    return headings(line) is not None or bool(_alone(line))
 
 
 def headings(line: bytes) -> Table | None:
@@ -94,7 +112,7 @@ def headings(line: bytes) -> Table | None:
     text = line.decode(errors="replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
     if len(line) > MAX_TEXT or _DIGIT_FIRST.search(text):
         return None
-    for delimiter in _DELIMITERS:
+    for delimiter in sorted(_DELIMITERS, key=text.count, reverse=True):
         columns = meanings(_row(text, delimiter))
         if tells_a_timestamp(columns):
             return Table(columns, delimiter)
@@ -125,14 +143,16 @@ class Reader:
                 self.tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
             elif not line.strip():
                 continue
+            elif _BESIDE.fullmatch(line.strip()):
+                self.tally.other += 1
             elif line.lstrip()[:1] == b"{":
                 document = json_object(number, line, self.tally)
                 if document is not None:
                     yield number, _named(document)
             elif (found := headings(line)) is not None:
                 self.table = found
-            elif (value := _bare(line)) is not None:
-                yield number, {"tso": value}
+            elif told := _alone(line):
+                yield number, told
             elif self.table is not None:
                 cells = zip(self.table.columns, _row(text_of(line), self.table.delimiter), strict=False)
                 yield number, {name: cell for name, cell in cells if name and cell}
@@ -154,7 +174,15 @@ def _row(text: str, delimiter: str) -> list[str]:
 
 def meanings(names: Iterable[str]) -> tuple[str | None, ...]:
     """What columns of these names are; None: nothing that is read."""
-    return tuple(_MEANS.get(_SEPARATORS.sub("_", name.strip().lower()).strip("_")) for name in names)
+    return tuple(map(_meaning, names))
+
+
+def _meaning(name: str) -> str | None:
+    plain = _SEPARATORS.sub("_", _WORD.sub("_", name.strip()).lower()).strip("_")
+    if plain in _MEANS:
+        return _MEANS[plain]
+    without_unit = _MEANS.get(_UNIT.sub("", plain))
+    return without_unit if without_unit in ("start", "end") else None
 
 
 def tells_a_timestamp(columns: Sequence[str | None]) -> bool:
@@ -164,7 +192,26 @@ def tells_a_timestamp(columns: Sequence[str | None]) -> bool:
 
 def _named(document: Mapping[str, Any]) -> dict[str, Any]:
     found = zip(meanings(document), document.values(), strict=True)
-    return {name: value for name, value in found if name and value is not None}
+    named = {name: value for name, value in found if name and value is not None}
+    if isinstance(parts := named.get("tso"), dict):  # as PD's messages have it
+        del named["tso"]
+        named |= {name: parts[name] for name in ("physical", "logical") if name in parts}
+    return named
+
+
+def _alone(line: bytes) -> dict[str, Any]:
+    """A line that is a timestamp, or a time and a timestamp, and nothing else; empty: it is neither."""
+    if (value := _bare(line)) is not None:
+        return {"tso": value}
+    two = _TWO.fullmatch(text_of(line[:MAX_NAME]).strip())
+    value = _bare(two[2].encode()) if two else None
+    if two is None or value is None:
+        return {}
+    try:
+        time_ns(two[1])
+    except ValueError:
+        return {}
+    return {"end": two[1], "tso": value}
 
 
 def _bare(line: bytes) -> int | None:

@@ -102,14 +102,16 @@ class Setting:
 class Settings:
     """The settings common to all servers of the trace, and by server those that something tells of it.
 
-    `given`: what the caller takes for granted of the servers of which nothing tells.
+    `given`: what is taken for granted of the servers of which nothing tells: by the caller, or as a PD
+    answered. `least_lease_s`: what etcd grants at least, whatever is asked for; None: that is not told.
     """
 
     save_interval: Setting
     update_interval: Setting
     lease: Setting
     servers: Mapping[str, Mapping[Name, Setting]] = field(default_factory=dict)
-    given: Mapping[Name, int] = field(default_factory=dict)
+    given: Mapping[Name, Setting] = field(default_factory=dict)
+    least_lease_s: int | None = None
 
     @property
     def save_interval_ns(self) -> int | None:
@@ -214,13 +216,13 @@ def find(
     starts: Sequence[ServerStart],
     logs: Iterable[LogEvent],
     keys: Iterable[KeyEvent],
-    given: dict[Name, int] | None = None,
+    given: Mapping[Name, Setting] | None = None,
     *,
     whole: bool = True,
 ) -> Settings:
     """The settings of a trace from its server starts, log events, and key events in revision order.
 
-    `given` is what the caller takes for granted where the trace tells nothing; `whole`: no event is missing.
+    `given` is taken for granted where the trace tells nothing; `whole`: no event is missing.
     """
     given = given or {}
     logs, keys = tuple(logs), tuple(keys)
@@ -259,7 +261,8 @@ def find(
         }
         for server in dict.fromkeys(chain.from_iterable(told.values()))
     }
-    return Settings(save, update, lease, own, given)
+    least = min((each.least_lease_s for each in starts if each.least_lease_s), default=None)
+    return Settings(save, update, lease, own, given, least)
 
 
 def given(
@@ -370,9 +373,8 @@ def _fitting(told: Sequence[_Told], fits: Callable[[_Told], tuple[int, ...]]) ->
     return Setting(best.value, best.source, _SEVERAL)
 
 
-def _given(given: Mapping[Name, int], name: Name) -> Setting:
-    value = given.get(name)
-    return Setting(value, "not in the trace" if value is None else GIVEN)
+def _given(given: Mapping[Name, Setting], name: Name) -> Setting:
+    return given.get(name) or Setting(None, "not in the trace")
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -20,6 +20,16 @@ ROOM = 1 << 18
 CHUNK = 1 << 16
 
 
+# Rows that are indexed by numbers or by truth, or concatenated, numpy copies field by field; their bytes are
+# copied by `take`, `compress` and this, in a tenth of the time.
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Rows of one kind, at least one part of them, behind each other."""
+    if len(parts) == 1:
+        return parts[0]
+    together: Rows = np.concatenate([part.view(np.uint8) for part in parts]).view(parts[0].dtype)
+    return together
+
+
 class Stored:
     """Rows in the order in which they came."""
 
@@ -61,7 +71,7 @@ class Stored:
     def read(self, begin: int, size: int) -> Rows:
         """So many rows from there on; fewer at the end."""
         if len(self._new) > 1:
-            self._new = [np.concatenate(self._new)]
+            self._new = [joined(self._new)]
         parts = []
         if begin < self._written and self._file:
             self._file.seek(begin * self._dtype.itemsize)
@@ -70,9 +80,7 @@ class Stored:
         if begin + size > self._written:
             at = slice(max(0, begin - self._written), begin + size - self._written)
             parts += [rows[at] for rows in self._new]
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts) if parts else np.empty(0, self._dtype)
+        return joined(parts) if parts else np.empty(0, self._dtype)
 
     def __iter__(self) -> Iterator[Rows]:
         """All of them, in pieces."""
@@ -110,9 +118,9 @@ class Sorted:
         self._new, self._waiting = [], 0
 
     def _in_order(self, parts: Sequence[Rows]) -> Rows:
-        rows = np.concatenate(parts) if len(parts) != 1 else parts[0]
+        rows = joined(parts)
         keys = rows[self._key].copy()
-        return rows if np.all(keys[1:] >= keys[:-1]) else rows[np.argsort(keys, kind="stable")]
+        return rows if np.all(keys[1:] >= keys[:-1]) else rows.take(np.argsort(keys, kind="stable"))
 
     def __iter__(self) -> Iterator[Rows]:
         """All of them, in pieces."""

@@ -14,10 +14,18 @@ from typing import Any
 
 from .trace import Unread
 
+#: what etcdctl writes without `-w json`: plain, with `--hex`, with `-w fields`
+_ETCDCTL = re.compile(
+    rb"(?:PUT|DELETE)\s*$|/(?:pd|ms)/\d{5}|\\x2f(?:\\x70\\x64|\\x6d\\x73)\\x2f(?:\\x3\d){5}"
+    rb'|"(?:ClusterID|ModRevision)" :'
+)
+#: of lines, where one such is enough
+_FIRST = 3
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF")
 _DATED = re.compile(rb"\b20\d\d[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d:\d\d")
 _NUMBER = re.compile(rb"(?<![\w.-])\d{13,19}(?![\w-])")
 _WATCH_KEYS = {"kv", "kvs", "events", "Events", "header", "Header"}
+_LOG_KEYS = {"msg", "message", "level"}
 _CALL_KEYS = {"physical", "logical", "tso", "ts", "timestamp"}
 #: which milliseconds since 1970 a timestamp may have
 _SINCE, _UNTIL = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) for year in (2015, 2040))
@@ -31,6 +39,8 @@ def unread_kind(lines: Sequence[bytes | None]) -> Unread | None:
     if not told:
         return None
     first = told[0]
+    if any(line is not None and _ETCDCTL.match(line) for line in told[:_FIRST]):
+        return Unread.WATCH
     if first is None or b"\0" in first or _is_no_text(told):
         picture = first is not None and first.startswith(_PICTURES)
         return None if picture else Unread.ANYTHING
@@ -45,6 +55,8 @@ def unread_kind(lines: Sequence[bytes | None]) -> Unread | None:
         texts = [json.dumps(each).encode() for each in documents]
     if _mostly(isinstance(each, dict) and bool(_WATCH_KEYS & each.keys()) for each in documents):
         return Unread.WATCH
+    if _mostly(isinstance(each, dict) and bool(_LOG_KEYS & each.keys()) for each in documents):
+        return Unread.LOG
     if _mostly(isinstance(each, dict) and bool(_CALL_KEYS & each.keys()) for each in documents):
         return Unread.CALLS
     if _mostly(any(map(_is_timestamp, _NUMBER.findall(line))) for line in texts[1:] or texts):

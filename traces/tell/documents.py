@@ -304,7 +304,8 @@ class Values(Document, kw_only=True):
 
     save_interval_ns: Value
     update_interval_ns: Value
-    lease_s: Value
+    lease_s: Annotated[Value, said("what servers ask etcd for")]
+    least_lease_s: Annotated[int | None, said("what etcd grants at least; null: not told")]
 
 
 class Seen(Document, kw_only=True):

@@ -263,6 +263,9 @@ def _settings(found: Report, names: _Names) -> Text:
         shown = [(f" of {clean(who)}", each) for who, each in own.items()] if differ else [("", common)]
         for of, setting in shown:
             value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
+            least = found.settings.least_lease_s or 0
+            if name == "lease_s" and setting.value is not None and setting.value < least:
+                value += f" (etcd grants {least} s)"
             parts.setdefault(names.within(setting.source), []).append(f"{text}{of} {value}")
     return Text("; ".join(f"{', '.join(values)} ({source})" for source, values in parts.items()), style="dim")
 

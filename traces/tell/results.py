@@ -265,6 +265,7 @@ def replayed(found: Report, asked: Asked, places: Places, cause: Sequence[str] =
             save_interval_ns=_value(found.settings, "save_interval_ns"),
             update_interval_ns=_value(found.settings, "update_interval_ns"),
             lease_s=_value(found.settings, "lease_s"),
+            least_lease_s=found.settings.least_lease_s,
         ),
         properties=[_judged(found, judgement) for judgement in found.properties],
         fences=[_conforming(verdict) for verdict in found.fences],
