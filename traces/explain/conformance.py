@@ -21,6 +21,8 @@ from .impossible import Impossible, has_step, impossible
 from .search import (
     AVOIDING_DETOURS,
     FEW_DETOURS,
+    LATE_DETOURS,
+    LATE_FOR_EACH,
     LEAST_DETOURS,
     MAX_BYTES,
     MAX_DETOURS,
@@ -290,9 +292,11 @@ def _budget(order: Timeline, stage: Stage) -> int:
     """How many steps detours are worth: few where being stuck would decide nothing."""
     if _lacks_lines(order, stage):
         return LEAST_DETOURS
+    if order.late and len(stage.kinds) > 1 and order.watched and not (order.gap_text or order.window_assumed):
+        return min(LATE_DETOURS + LATE_FOR_EACH * len(stage.seen), MAX_DETOURS)
     open_ = not order.watched or order.gap_text or order.window_assumed
     enough = min(SOME_DETOURS + SOME_FOR_EACH * len(stage.seen), MAX_DETOURS)
-    return enough // 2 if open_ or (order.late and len(stage.kinds) > 1) else enough
+    return enough // 2 if open_ else enough
 
 
 def _lacks_lines(order: Timeline, stage: Stage) -> bool:

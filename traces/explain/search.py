@@ -34,6 +34,8 @@ MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown: so many, and so many
 #: more for each observation, up to that many; what is explained or refuted takes a third of it
 SOME_DETOURS, SOME_FOR_EACH, MAX_DETOURS = 4_000, 10, 50_000
+#: the same for a watch that began late, before which anything may have been under way
+LATE_DETOURS, LATE_FOR_EACH = 10_000, 20
 #: the same where one explanation is enough
 FEW_DETOURS = 10_000
 #: the same for an explanation without what all that were found break
@@ -49,7 +51,7 @@ _HANGS_NS = 500 * NS_PER_MS  # a save that takes longer may outlive a term
 _SURPRISING = 2  # what is that much less likely may be explained by another order, looked for so many steps
 _OTHER_ORDER = 1_000
 _AHEAD = 3  # observations of a stream whose steps may have begun
-_PATIENCE = 4  # how much longer than for any explanation the least surprising is looked for
+_PATIENCE = 4  # how much longer than for any the least surprising is looked for; in what part of what is left
 #: how far a detour goes back, and whether it tries wide proposals
 _DETOURS = ((_FEW, False), (_FEW, True), (64, False), (64, True), (512, True), (FOREVER, True))
 
@@ -293,7 +295,7 @@ class Search:
         found = next(anyhow, None)
         if found is None:
             return
-        patience = _PATIENCE * (left - self._left + _FEW)
+        patience = min(_PATIENCE * (left - self._left + _FEW), self._left // _PATIENCE)
         least = [*self._orders(start, goal, True, most=patience)]
         yield from least or chain((found,), islice(anyhow, _FEW))
 
