@@ -41,8 +41,8 @@ from . import words, zap
 from .lines import MAX_LINE, Tally
 from .observation import MAX_NAME
 
-#: bytes before which a log line has to begin
-_ROOM = 1000
+#: bytes before which a log line has to begin, and how many forms may stand there
+_ROOM, _FORMS_BEFORE = 1000, 16
 _LINE = re.compile(rb"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d\] \[[A-Z]+\] ")
 #: the same with ISO's spellings of a time, finer than it is written, and a level in small letters
 _LOOSE = re.compile(
@@ -253,8 +253,11 @@ def _taken_off(raw: bytes) -> list[_Part]:
 
 def _before(line: bytes, end: int) -> str | None:
     """Whose line it is by what stands before it, up to ``end``; None: that has none of the forms."""
-    of, at = [], 0
+    of: list[bytes | None] = []
+    at = 0
     while at < end:
+        if len(of) == _FORMS_BEFORE:
+            return None
         found = next(filter(None, (form.match(line, at) for form in _FORMS)), None)
         if found is None or found.end() > end:
             return None
