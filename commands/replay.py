@@ -13,6 +13,7 @@ from ..traces.clocks.align import on_one_clock
 from ..traces.explain import replay as replaying
 from ..traces.explain.replay import Report
 from ..traces.explain.shrinking import shrink
+from ..traces.judge.exact import PROPERTIES
 from ..traces.output.endings import VIOLATED, status
 from ..traces.output.writing import put
 from ..traces.page import pages
@@ -185,7 +186,9 @@ def command(
         if shrunk_to and judgement.verdict == "violated":
             with outlet.held:
                 shrunk = shrink(paths, judgement, shows, shrunk_to / judgement.property)
-                outlet.console.print(shrunk_text(judgement.property, shrunk))
+                modelled = judgement.property not in PROPERTIES and tried != list(fences.DEFAULTS)
+                under = _options(tried) if modelled and not (builds or chosen) else ""
+                outlet.console.print(shrunk_text(judgement.property, shrunk, under))
     outlet.console.print(answered(asked_of_it, [source.file for source in found.sources], details=details))
     outlet.console.print(what_next(found, typed(*_SAME), details=details))
     outlet.finish(lambda: results.replayed(found, asked_of_it, places, cause))
@@ -194,6 +197,14 @@ def command(
         conforms = found.fences[0].conforms
         verdicts.append("unknown" if conforms is None else "holds" if conforms else "violated")
     return status(verdicts)
+
+
+def _options(systems_: Sequence[str]) -> str:
+    """How to ask for what was tried, where its lines alone do not tell."""
+    parted = [fences.parted(name) for name in systems_]
+    builds = dict.fromkeys(build for build, _ in parted)
+    chosen = dict.fromkeys(fence for _, fence in parted if fence != fences.NONE)
+    return " ".join([*(f"--build {name}" for name in builds), *(f"--fence {name}" for name in chosen)])
 
 
 def _rerun(runs: Runs, chosen: Sequence[str], asked: Sequence[str], outlet: Outlet) -> int:

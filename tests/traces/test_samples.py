@@ -148,15 +148,15 @@ def judged(path: Path) -> dict[str, tuple[str, int]]:
     "rows",
     [
         [
-            "mysql> select @@tidb_current_ts;",
+            "mysql> select tso from probe;",
             "+-+",
-            "| @@tidb_current_ts |",
+            "| tso |",
             "+-+",
             "| {tso} |",
             "1 row in set (0 s)",
         ],
         ["| start | end | tso |", "|---|---|---|", "| {start} | {end} | {tso} |"],
-        ["# a probe's", "sep=;", "beginTime;finishTime;commitTS", "{start};{end};{tso}"],
+        ["# a probe's", "sep=;", "beginTime;finishTime;TSO", "{start};{end};{tso}"],
         ['{{"start_ms": {start}, "end_ms": {end}, "timestamp": {{"physical": "{ms}", "logical": "3"}}}}'],
         ["2026-03-10 23:18:15.177 {tso}"],
     ],

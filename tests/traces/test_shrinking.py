@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from tsofence.cli import main
+from tsofence.commands.replay import _options
 from tsofence.traces.explain import replay as replaying
 from tsofence.traces.explain import shrinking
-from tsofence.traces.explain.shrinking import shrink
+from tsofence.traces.explain.shrinking import Shrunk, shrink
 from tsofence.traces.judge.exact import judge
 from tsofence.traces.sources.observation import Call
 from tsofence.traces.sources.reading import read
+from tsofence.traces.tell.replayed import shrunk_text
 
 from ..amount import ALL
 
@@ -75,6 +77,15 @@ def test_what_the_model_judges(prop: str, tmp_path: Path) -> None:
     part = read([tmp_path / prop])
     assert len(part.keys) < 9
     assert replaying.replay(part, properties=[prop]).properties[0].verdict == "violated"
+
+
+def test_a_part_that_does_not_tell_its_build_says_under_which_it_is_judged() -> None:
+    part = Shrunk(Path("d"), 2, 9)
+    under = _options(["release-8.5", "master-2026-08"])
+    assert under == "--build release-8.5 --build master-2026-08"
+    assert str(shrunk_text("one-live", part, under)).endswith(
+        f"2 of 9 lines show it, in d; replay it with {under}"
+    )
 
 
 def test_of_a_table_the_headings_stay(tmp_path: Path) -> None:

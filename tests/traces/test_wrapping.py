@@ -223,6 +223,7 @@ def test_typographic_quotes_are_quotes() -> None:
         'step down"] [name=pd1] [2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"]',
         'ted successfully [2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"]',
         '00] [INFO] [2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"]',
+        "1 " * 400 + '[2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] ["skip sync timestamp"]',
         "{" * 2000,
         '{"log": 3}',
         '{"MESSAGE": "no log line", "_HOSTNAME": "a"}',

@@ -2,7 +2,7 @@
 
 | column | also called | what it means |
 |---|---|---|
-| `tso` | `ts`, `timestamp`, `tso_value`, `start_ts`, `commit_ts`, `tidb_current_ts` | a 64-bit timestamp: physical part (ms) << 18, logical part |
+| `tso` | `ts`, `timestamp`, `tso_value`, `start_ts`, `commit_ts` | a 64-bit timestamp: physical part (ms) << 18, logical part |
 | `physical`, `logical` | `physical_ms`, `logic` | its two parts; `logical` is the last one of `count` |
 | `count` | `batch`, `n` | how many were granted at once; 1 |
 | `start` | `start_time`, `started_at`, `begin`, `begin_time`, `sent`, `sent_at`, `request_time` | when it was asked for |
@@ -44,7 +44,7 @@ UNTOLD_NS = 60_000_000_000
 DEFAULT_KIND = "lib"
 
 _NAMES = {
-    "tso": ("tso", "ts", "timestamp", "tso_value", "start_ts", "commit_ts", "tidb_current_ts"),
+    "tso": ("tso", "ts", "timestamp", "tso_value", "start_ts", "commit_ts"),
     "physical": ("physical", "physical_ms"),
     "logical": ("logical", "logic"),
     "count": ("count", "batch", "n"),
@@ -66,10 +66,11 @@ _NAMES = {
 _MEANS = {name: column for column, names in _NAMES.items() for name in names}
 #: behind a time's name, in which unit it is: its size tells that as well
 _UNIT = re.compile(r"(?:_unix)?_(?:ns|us|ms|s|sec|nanos|micros|millis)$")
-#: where a word begins that no blank or mark is before
+#: where a word of a time's name begins that no blank or mark is before
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-#: what `mysql` and Markdown draw around rows, and `mysql` says beside them; what Excel and others begin with
-_BESIDE = re.compile(rb"[\s+|:=-]+|\d+ rows? in set.*|Query OK,.*|mysql> .*|#.*|sep=.")
+#: what `mysql` and Markdown draw around rows, and `mysql` says beside them; what stands before headings
+_BESIDE = re.compile(rb"[\s+|:=-]+|\d+ rows? in set.*|Query OK,.*|mysql> .*")
+_BEFORE = re.compile(rb"#.*|sep=.")
 #: a time and a timestamp
 _TWO = re.compile(r"(\S+(?: \d\d:\d\d:\d\d\S*)?)[ \t]+(\d{17,19})")
 _DELIMITERS = ",;\t|"
@@ -104,7 +105,7 @@ def recognise(line: bytes, document: Any) -> bool:
         named = _named(document)
         words = [value for name in ("tso", "physical") if isinstance(value := named.get(name), str) and value]
         return tells_a_timestamp(meanings(document)) and all(map(_NUMBER.fullmatch, words))
-    return headings(line) is not None or bool(_alone(line))
+    return headings(line) is not None or _bare(line) is not None or bool(_with_time(line))
 
 
 def headings(line: bytes) -> Table | None:
@@ -143,7 +144,7 @@ class Reader:
                 self.tally.skip(number, f"line longer than {MAX_LINE >> 20} MiB")
             elif not line.strip():
                 continue
-            elif _BESIDE.fullmatch(line.strip()):
+            elif _BESIDE.fullmatch(line.strip()) or (self.table is None and _BEFORE.fullmatch(line.strip())):
                 self.tally.other += 1
             elif line.lstrip()[:1] == b"{":
                 document = json_object(number, line, self.tally)
@@ -151,7 +152,9 @@ class Reader:
                     yield number, _named(document)
             elif (found := headings(line)) is not None:
                 self.table = found
-            elif told := _alone(line):
+            elif (value := _bare(line)) is not None:
+                yield number, {"tso": value}
+            elif self.table is None and (told := _with_time(line)):
                 yield number, told
             elif self.table is not None:
                 cells = zip(self.table.columns, _row(text_of(line), self.table.delimiter), strict=False)
@@ -178,11 +181,12 @@ def meanings(names: Iterable[str]) -> tuple[str | None, ...]:
 
 
 def _meaning(name: str) -> str | None:
-    plain = _SEPARATORS.sub("_", _WORD.sub("_", name.strip()).lower()).strip("_")
+    plain = _SEPARATORS.sub("_", name.strip().lower()).strip("_")
     if plain in _MEANS:
         return _MEANS[plain]
-    without_unit = _MEANS.get(_UNIT.sub("", plain))
-    return without_unit if without_unit in ("start", "end") else None
+    words = _SEPARATORS.sub("_", _WORD.sub("_", name.strip()).lower()).strip("_")
+    found = _MEANS.get(_UNIT.sub("", words))
+    return found if found in ("start", "end") else None
 
 
 def tells_a_timestamp(columns: Sequence[str | None]) -> bool:
@@ -199,13 +203,11 @@ def _named(document: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _alone(line: bytes) -> dict[str, Any]:
-    """A line that is a timestamp, or a time and a timestamp, and nothing else; empty: it is neither."""
-    if (value := _bare(line)) is not None:
-        return {"tso": value}
+def _with_time(line: bytes) -> dict[str, Any]:
+    """A line that is a time and a timestamp; empty: it is not, or either may be either."""
     two = _TWO.fullmatch(text_of(line[:MAX_NAME]).strip())
     value = _bare(two[2].encode()) if two else None
-    if two is None or value is None:
+    if two is None or value is None or _bare(two[1].encode()) is not None:
         return {}
     try:
         time_ns(two[1])

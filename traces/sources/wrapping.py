@@ -37,12 +37,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import words, zap
+from . import fallbacks, words, zap
 from .lines import MAX_LINE, Tally
 from .observation import MAX_NAME
 
-#: bytes before which a log line has to begin
-_ROOM = 1000
+#: bytes before which a log line has to begin, and how many forms may stand there
+_ROOM, _FORMS_BEFORE = 1000, 16
 _LINE = re.compile(rb"\[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d\] \[[A-Z]+\] ")
 #: the same with ISO's spellings of a time, finer than it is written, and a level in small letters
 _LOOSE = re.compile(
@@ -168,7 +168,7 @@ def _blanks(text: bytes) -> int:
 def _goes_on(parts: list[Line], content: bytes, longest: int, indent: int) -> bool:
     """Whether a line may be the next part of one that is broken."""
     first = parts[0].content or b""
-    if _LINE.match(first) is None or len(first) < longest - _WORD or len(content) > len(first):
+    if _LINE.match(first) is None or len(first) < longest - _WORD or len(content) > len(first) + _WORD:
         return False
     if len(parts) == _PARTS or (len(parts) > 1 and len(parts[-1].content or b"") < len(first) - _WORD):
         return False
@@ -187,8 +187,10 @@ def _together(parts: list[Line], indent: int) -> Iterable[Line]:
 
 
 def _is_protocol(line: bytes) -> bool:
+    """Whether a line is one of those that are read."""
     head = zap.head(line.decode(errors="replace"))
-    return head is not None and words.step_of(zap.message(head), head.string) is not None
+    message = zap.message(head) if head else ""
+    return fallbacks.SIGN in message or (head is not None and words.step_of(message, head.string) is not None)
 
 
 def _joined(parts: list[Line], indent: int) -> Iterator[bytes]:
@@ -253,8 +255,11 @@ def _taken_off(raw: bytes) -> list[_Part]:
 
 def _before(line: bytes, end: int) -> str | None:
     """Whose line it is by what stands before it, up to ``end``; None: that has none of the forms."""
-    of, at = [], 0
+    of: list[bytes | None] = []
+    at = 0
     while at < end:
+        if len(of) == _FORMS_BEFORE:
+            return None
         found = next(filter(None, (form.match(line, at) for form in _FORMS)), None)
         if found is None or found.end() > end:
             return None

@@ -276,11 +276,12 @@ def _build(found: Report, names: _Names) -> Text:
     return Text(f"build {builds or 'unknown'} ({names.within(found.build.why)})", style="dim")
 
 
-def shrunk_text(name: str, found: Shrunk | None) -> RenderableType:
-    """Where the part of a recording is that shows a violation."""
+def shrunk_text(name: str, found: Shrunk | None, under: str) -> RenderableType:
+    """Where the part of a recording is that shows a violation; ``under``: options that it needs."""
     if found is None:
         return Text(f"{name}: no part of the recording shows it as the whole does", style="yellow")
-    return Text(clean(f"{name}: {found.lines} of {found.of} lines show it, in {found.folder}"))
+    asked = f"; replay it with {under}" if under else ""
+    return Text(clean(f"{name}: {found.lines} of {found.of} lines show it, in {found.folder}{asked}"))
 
 
 def rerun_text(found: Rerun) -> RenderableType:
