@@ -72,14 +72,15 @@ def starving(
     assumptions: Sequence[Assumption] = (),
     nodes: int | None = None,
     dropped: Sequence[tuple[str, str]] = (),
+    runs: Iterable[Run] | None = None,
 ) -> Run | None:
-    """The first of the runs that are kept which this system can take forever, fairly, and never come to the
-    goal, with these assumptions met.
+    """The first of the runs that are kept (or of ``runs``) which this system can take forever, fairly, and
+    never come to the goal, with these assumptions met.
 
     Raises:
         KeyboardInterrupt: see `interruption`.
     """
-    for run in lasting():
+    for run in lasting() if runs is None else runs:
         heed()
         if run.breaks != prop.name or (nodes is not None and len(run.kinds) > nodes):
             continue

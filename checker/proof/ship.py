@@ -10,11 +10,16 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 from ...model.builds import known as builds
+from ...model.builds import master_2026_08 as master
 from ...model.variants import fences
+from ...specs import liveness, ranks
 from ...specs.properties import PROPERTIES, named
+from ...specs.scenario import parse
 from ..interruption import deferred, noted
+from ..liveness.liveness import Cut, States, decide
 from ..run import Run
 from . import known
 from .induct import Induction
@@ -23,6 +28,21 @@ from .runs import FEW, MANY, Found, Passed, Sought, searched
 #: fences of somebody's own, of which this repository has examples
 OWN = Path(__file__).parents[2] / "docs" / "own-fence"
 SYSTEMS = (*fences.ALL, *(name for name in builds.SHIPPED if name != builds.DEFAULT))
+
+#: where a fence may refuse a PD again and again, and bytes that its states may take
+BESIDE = """
+    [servers]
+    pd = 1
+    tso = 1
+    [time]
+    window = 3
+    lease = 2
+    [faults.pd]
+    term = 1
+    [faults.tso]
+    term = 1
+    """
+_MEMORY = 1 << 30
 
 
 def in_doubt(fence: str) -> list[str]:
@@ -77,12 +97,35 @@ def find_stricter(there: Sequence[Run], files: Iterable[Path]) -> list[Run]:
     return runs
 
 
+def find_lasting(of_fences: Iterable[str] = fences.SHIPPED) -> list[Run]:
+    """Runs that go on forever under a fence on master's build, beside a TSO primary; Ctrl-C ends it with
+    those that are found."""
+    runs: list[Run] = []
+    world = parse(dedent(BESIDE), "pd-beside-primary", "pd-beside-primary")
+    for fence in (fences.of_build(master.build.name, each) for each in of_fences):
+        for prop in map(liveness.named, ranks.NAMES):
+            if noted():
+                return runs
+            if known.starving(fence, prop, runs=runs) is not None:
+                continue
+            try:
+                states = States(world, fence, properties=[prop], max_states=MANY, memory=_MEMORY, stop=noted)
+            except Cut:
+                continue
+            run = decide(states, prop).run
+            if run is not None:
+                runs.append(run)
+                sys.stderr.write(f"{prop.name} under {fence}: {len(run.moves)} steps\n")
+    return runs
+
+
 def main() -> int:
     """Write the files."""
     with deferred():
         runs = find()
         more = find_stricter(runs, sorted(OWN.glob("*.py")))
-    for name, found in ((known.FILE, runs), (known.STRICTER, more)):
+        lasting = find_lasting()
+    for name, found in ((known.FILE, runs), (known.STRICTER, more), (known.LASTING, lasting)):
         Path(__file__).with_name(name).write_text(known.written(found), encoding="utf-8")
     return 0
 

@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import z3
@@ -38,6 +39,8 @@ SYSTEMS = int(_GIVEN or 2)
 #: worlds of each system, states of each search
 WORLDS, STATES = 8, 2_500
 ASSUMED = "assumed"
+#: fences of somebody's own
+OWN = Path(__file__).resolve().parents[2] / "docs/own-fence"
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,11 @@ class System:
 
 
 def some_system(chance: random.Random) -> System:
-    """A build, up to three fences on it, up to two guards left out."""
+    """A build, up to three fences on it, somebody's own as well, up to two guards left out."""
+    own = [fences.take(str(file)) for file in sorted(OWN.glob("*.py"))]
+    there = [each for each in (*fences.SHIPPED, *own) if each != fences.NONE]
     while True:
-        parts = chance.sample(
-            [each for each in fences.SHIPPED if each != "off"], chance.choice((0, 1, 1, 2, 3))
-        )
+        parts = chance.sample(there, chance.choice((0, 1, 1, 2, 3)))
         name = fences.of_build(chance.choice([*builds.SHIPPED]), "+".join(parts) or "off")
         try:
             whole = fences.whole(name)
@@ -206,5 +209,5 @@ def test_what_is_taken_for_proved_is_contradicted() -> None:
         return Believed(fences.whole(of.fence), prop, of.assumptions)
 
     assert any(
-        verdict.startswith("contradicted") for seed in range(20) for _, _, verdict in pairs(seed, believed)
+        verdict.startswith("contradicted") for seed in range(2, 20) for _, _, verdict in pairs(seed, believed)
     )

@@ -65,7 +65,6 @@ def changed(**effects: object) -> Variant:
     ("fence", "constraints", "faults"),
     [
         (MASTER, ["0 < unit"], "crash, stop, lost, client_sync"),
-        (f"{MASTER}+save-cas", ["0 < unit"], "crash, stop, lost, client_sync"),
         # up to 8.5 a client's sync is in nobody's way, and a lease that ends early takes nothing
         ("release-8.5", [], "crash, stop, lost"),
         ("release-6.5", [], "crash, stop, lost"),

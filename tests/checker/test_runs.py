@@ -269,6 +269,12 @@ def test_no_shipped_system_needs_a_search() -> None:
 
 
 @pytest.mark.large
+def test_runs_that_go_on_forever_are_those_that_are_found() -> None:
+    """Else: `make known`."""
+    assert ship.find_lasting(["check-tso-primary"]) == [*known.lasting()]
+
+
+@pytest.mark.large
 def test_a_run_that_only_many_states_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two PDs that serve at once under an own fence: neither proved nor among the first 400,000 states."""
     only(monkeypatch, "pd-failover")
