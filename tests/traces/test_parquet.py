@@ -89,7 +89,7 @@ TYPES: dict[str, dict[str, Any]] = {
         "logical": [float(TSO % (1 << 18))],
         "count": [float("nan")],
     },
-    "other names": {"tso": [None], "commit_ts": [TSO]},
+    "other names": {"tso": [None], "tso_value": [TSO]},
 }
 
 

@@ -16,7 +16,7 @@ HEADINGS = (
     "instance;sent;received;tso;n",
     "tso\tat",
     "tso",
-    "start_ts,commit_ts,at",
+    "ts,tso_value,at",
     "tso,physical,logical,end",
     "physical,logical,else,Start-Time",
     "nothing,at,all",

@@ -2,7 +2,7 @@
 
 | column | also called | what it means |
 |---|---|---|
-| `tso` | `ts`, `timestamp`, `tso_value`, `start_ts`, `commit_ts` | a 64-bit timestamp: physical part (ms) << 18, logical part |
+| `tso` | `ts`, `timestamp`, `tso_value` | a 64-bit timestamp: physical part (ms) << 18, logical part |
 | `physical`, `logical` | `physical_ms`, `logic` | its two parts; `logical` is the last one of `count` |
 | `count` | `batch`, `n` | how many were granted at once; 1 |
 | `start` | `start_time`, `started_at`, `begin`, `begin_time`, `sent`, `sent_at`, `request_time` | when it was asked for |
@@ -21,6 +21,9 @@ timestamp.  The frame that `mysql` draws around a table is none of its rows.  Ti
 (which, their size tells) or RFC 3339 (without an offset: UTC).  A call of which only one time is told may have
 begun `UNTOLD_NS` before its end, or ended so long after its start.  Without both it has its place in the file
 only (`Call.timed`).
+
+`start_ts` and `commit_ts` are no such columns: a transaction's stand in the row of each of its statements, and
+the times beside them are not those at which a timestamp was asked for.
 """  # noqa: E501  # a row of a table is one line
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ UNTOLD_NS = 60_000_000_000
 DEFAULT_KIND = "lib"
 
 _NAMES = {
-    "tso": ("tso", "ts", "timestamp", "tso_value", "start_ts", "commit_ts"),
+    "tso": ("tso", "ts", "timestamp", "tso_value"),
     "physical": ("physical", "physical_ms"),
     "logical": ("logical", "logic"),
     "count": ("count", "batch", "n"),
