@@ -18,7 +18,7 @@ from tsofence.traces.clocks.align import align
 from tsofence.traces.explain.impossible import set_back
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.explain.search import LEAST_DETOURS, Node, Outcome, Search
-from tsofence.traces.explain.seen import FOREVER
+from tsofence.traces.explain.seen import FOREVER, Granted
 from tsofence.traces.explain.steps import World
 from tsofence.traces.explain.timeline import timeline
 from tsofence.traces.sources.observation import BadInput
@@ -342,6 +342,19 @@ def test_what_a_client_had_been_told_before_is_not_gone_back_from(sent_on: bool,
         any_time = [one if one.stream else replace(one, earliest=0, latest=FOREVER) for one in order.seen]
         assert not set_back(world, order, any_time, at)
     assert found == {0: False, 300: True}
+
+
+def test_what_was_granted_later_tells_of_an_answer_that_arrived_late(tmp_path: Path) -> None:
+    """A memory is only moved on: what it told before was granted before, whenever that arrived."""
+    fault = planted("pr-slow-load-small", "healthy-answers-that-arrive-late", 0)
+    assert fault is not None
+    fault.write(tmp_path)
+    order = timeline(align(read([tmp_path])))
+    calls = [one for one in order.seen if isinstance(one.what, Granted) and not one.what.sent_on]
+    assert any(one.latest < one.what.call.end_ns for one in calls if isinstance(one.what, Granted))
+    for stream in {one.stream for one in calls}:
+        ends = [one.latest for one in calls if one.stream == stream]
+        assert ends == sorted(ends)
 
 
 @pytest.mark.large

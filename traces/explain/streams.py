@@ -7,7 +7,8 @@ time is a first guess; `search.py` tries others where bounds and anchors allow t
 
 Bounds. A line is written at most `LATE_NS` after its step, an event is received at most `LATE_NS` after it
 was written (but for the history in a stream's first response, whose receipt says little), a granted timestamp
-was in memory while the call ran. What a PD in API mode answered may be its own or the TSO primary's; only the
+was in memory while the call ran, and before the answers with later ones
+arrived. What a PD in API mode answered may be its own or the TSO primary's; only the
 order in which its calls followed each other is certain, so those that overlap are left out. A save counts
 from when its server learned of it, at most `_ANSWER_NS` after its receipt: until then it grants from its old
 memory. The clocks of servers, recorder and clients are taken to agree better than that; anchors hold whatever
@@ -344,7 +345,7 @@ def _in_turn(rows: Rows) -> list[Any]:
 def _grant_stream(
     calls: Iterable[Call], number: int, stream: int, saves: Saves, *, sent_on: bool
 ) -> list[Seen]:
-    return [
+    stream_of = [
         Seen(
             Granted(call, sent_on),
             number,
@@ -355,4 +356,10 @@ def _grant_stream(
             saves.needed_for(call.physical),
         )
         for call in calls
+    ]
+    # of an answer that arrived late those tell that were granted after it
+    ends = [*accumulate((one.latest for one in reversed(stream_of)), min)][::-1]
+    return [
+        replace(one, at=(one.earliest + end) // 2, latest=end) if one.earliest <= end < one.latest else one
+        for one, end in zip(stream_of, ends, strict=True)
     ]
