@@ -21,15 +21,13 @@ from .impossible import Impossible, has_step, impossible
 from .search import (
     AVOIDING_DETOURS,
     FEW_DETOURS,
-    LATE_DETOURS,
-    LATE_FOR_EACH,
+    FOR_EACH,
     LEAST_DETOURS,
     MAX_BYTES,
     MAX_DETOURS,
     MAX_EXPLANATIONS,
     ONE_IS_ENOUGH,
     SOME_DETOURS,
-    SOME_FOR_EACH,
     Outcome,
     Search,
 )
@@ -292,11 +290,9 @@ def _budget(order: Timeline, stage: Stage) -> int:
     """How many steps detours are worth: few where being stuck would decide nothing."""
     if _lacks_lines(order, stage):
         return LEAST_DETOURS
-    if order.late and len(stage.kinds) > 1 and order.watched and not (order.gap_text or order.window_assumed):
-        return min(LATE_DETOURS + LATE_FOR_EACH * len(stage.seen), MAX_DETOURS)
     open_ = not order.watched or order.gap_text or order.window_assumed
-    enough = min(SOME_DETOURS + SOME_FOR_EACH * len(stage.seen), MAX_DETOURS)
-    return enough // 2 if open_ else enough
+    few = open_ or (order.late and len(stage.kinds) > 1)
+    return min((FEW_DETOURS if few else SOME_DETOURS) + FOR_EACH * len(stage.seen), MAX_DETOURS)
 
 
 def _lacks_lines(order: Timeline, stage: Stage) -> bool:
