@@ -27,7 +27,6 @@ from .search import (
     MAX_DETOURS,
     MAX_EXPLANATIONS,
     ONE_IS_ENOUGH,
-    SOME_DETOURS,
     Outcome,
     Search,
 )
@@ -292,7 +291,7 @@ def _budget(order: Timeline, stage: Stage) -> int:
         return LEAST_DETOURS
     open_ = not order.watched or order.gap_text or order.window_assumed
     few = open_ or (order.late and len(stage.kinds) > 1)
-    return min((FEW_DETOURS if few else SOME_DETOURS) + FOR_EACH * len(stage.seen), MAX_DETOURS)
+    return min(FEW_DETOURS + FOR_EACH * len(stage.seen), MAX_DETOURS) if few else MAX_DETOURS
 
 
 def _lacks_lines(order: Timeline, stage: Stage) -> bool:

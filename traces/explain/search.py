@@ -31,11 +31,11 @@ MAX_EXPLANATIONS = 4_096
 ONE_IS_ENOUGH = 4
 #: states in which a trace may begin: a late watch multiplies them by two for each TSO server
 MAX_FIRST = 20_000
-#: how many steps are taken on the detours of one search, before the verdict is unknown: so many, and so many
-#: more for each observation, up to that many; what is explained or refuted takes three quarters of it
-SOME_DETOURS, FOR_EACH, MAX_DETOURS = 20_000, 20, 50_000
-#: the same where not finding an explanation would decide nothing, or one is enough
-FEW_DETOURS = 10_000
+#: how many steps are taken on the detours of one search, before the verdict is unknown; to refute a recording
+#: of a few dozen events may take half of it
+MAX_DETOURS = 50_000
+#: the same where not finding an explanation would decide nothing, and so many more for each observation
+FEW_DETOURS, FOR_EACH = 10_000, 20
 #: the same for an explanation without what all that were found break
 AVOIDING_DETOURS = 1_000
 #: the same where whatever is found changes no verdict
