@@ -285,13 +285,8 @@ def same(one: Expr, other: Expr) -> bool:
     """Whether two expressions are written alike."""
     if one is other:
         return True
-    alike = (one.op, one.name, one.value, len(one.args)) == (
-        other.op,
-        other.name,
-        other.value,
-        len(other.args),
-    )
-    return alike and one.sort == other.sort and all(map(same, one.args, other.args))
+    here, there = ((each.op, each.sort, each.name, each.value, len(each.args)) for each in (one, other))
+    return here == there and all(map(same, one.args, other.args))
 
 
 #: by name: what was meant and the servers it is said of, to what is meant now

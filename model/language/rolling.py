@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from .expr import BOOL, TRUE, Expr, both, either, ite, negate, same
 from .transition import SELF, Kind, Rule, Step, Transition
-from .variant import Variant, VariantError
+from .variant import Variant, VariantError, without
 from .vocabulary import PerServer, Variable, Vocabulary
 
 #: between the names of the two builds
@@ -87,11 +87,7 @@ class Rolling(Variant):
             {**start.step.guard, _OLD: negate(upgraded[SELF])}, {**start.step.effect, UPGRADED.name: TRUE}
         )
         made = _beside(found, self._starts, Transition(self._upgrade(start.rule), step, meanings))
-        for name, label in dropped:
-            if name not in made:
-                raise KeyError(f"no transition {name!r}; there are: {', '.join(made)}")
-            made[name] = made[name].without(label)
-        return tuple(made.values())
+        return without(made, dropped)
 
     def _upgrade(self, start: Rule) -> Rule:
         name = f"{start.name}_upgraded"

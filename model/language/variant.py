@@ -287,11 +287,7 @@ class Variant:
             )
             for rule, step in found.values()
         }
-        for name, label in dropped:
-            if name not in made:
-                raise KeyError(f"no transition {name!r}; there are: {', '.join(made)}")
-            made[name] = made[name].without(label)
-        return tuple(made.values())
+        return without(made, dropped)
 
     def check(
         self,
@@ -404,6 +400,20 @@ class Variant:
             if change.key[2] not in there:
                 raise _unknown(change, "definition", change.key[2], there)
         return meanings
+
+
+def without(made: Mapping[str, Transition], dropped: Iterable[tuple[str, str]]) -> tuple[Transition, ...]:
+    """The transitions without these guards (transition, label).
+
+    Raises:
+        KeyError: a guard to drop that does not exist.
+    """
+    left = dict(made)
+    for name, label in dropped:
+        if name not in left:
+            raise KeyError(f"no transition {name!r}; there are: {', '.join(left)}")
+        left[name] = left[name].without(label)
+    return tuple(left.values())
 
 
 def _joined(

@@ -153,7 +153,11 @@ def _check(variant: Variant) -> None:
 
 
 def _allow(name: str, path: str, what: What) -> None:
-    if name in (*SHIPPED, *builds.SHIPPED) or "+" in name or not name.strip():
+    if (
+        name in (*SHIPPED, *builds.SHIPPED)
+        or any(each in name for each in ("+", ROLLING))
+        or not name.strip()
+    ):
         raise OwnError(f"{path}: expected a name of its own for the {what}, not {name!r}; choose another")
     for other, of_them in _OWN.items():
         if name not in of_them:

@@ -37,7 +37,11 @@ from pathlib import Path
 
 import pytest
 
+from tsofence.traces.clocks.align import align
+from tsofence.traces.explain.first_states import first_states
 from tsofence.traces.explain.replay import Report, replay
+from tsofence.traces.explain.steps import World
+from tsofence.traces.explain.timeline import timeline
 from tsofence.traces.sources.reading import read
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -81,6 +85,16 @@ def test_each_is_of_its_own_build(name: str, fits: dict[str, bool]) -> None:
     found = judged(name)
     assert {each.fence: each.conforms for each in found.fences} == fits
     assert not found.clocks.doubtful()
+
+
+def test_a_server_without_a_log_may_have_been_upgraded_before() -> None:
+    """Each of two such, whatever the other was."""
+    files = [RECORDED / "master-to-pr" / f"{name}.gz" for name in ("pd-pd1.log", "etcd.jsonl")]
+    order = timeline(align(read(files)))
+    world = World("master-2026-08..pull-10473-base", order)
+    unknown = [n for n in world.servers if n not in world.upgraded_at]
+    met = {tuple(first.get(("upgraded", n), 0) for n in unknown) for first in first_states(world, order)}
+    assert met == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
 def test_what_a_recorder_read_at_first_counts() -> None:

@@ -14,6 +14,7 @@ from tsofence.checker.search.explore import explore
 from tsofence.model.language.instance import Instance
 from tsofence.model.language.python import Machine
 from tsofence.model.language.rolling import UPGRADED
+from tsofence.model.language.variant import Variant
 from tsofence.model.variants import fences
 from tsofence.specs.properties import named
 from tsofence.specs.scenario import Scenario, load, parse
@@ -111,6 +112,11 @@ def test_a_guard_of_it_can_be_left_out() -> None:
     fences.systems([name], [], [], [("restart_upgraded", "it is of the old build")])
     with pytest.raises(ValueError, match="has no guard 'nothing'"):
         fences.systems([name], [], [], [("restart_upgraded", "nothing")])
+
+
+def test_a_name_of_ones_own_is_none_of_an_upgrade() -> None:
+    with pytest.raises(ValueError, match=r"of its own for the fence, not 'a\.\.b'"):
+        fences.add(Variant("a..b", "looks like two builds"))
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, i
     for modes in product(*timeline.api):
         nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
         for builds in product(*(_builds(world, timeline, n) for n in world.servers)):
-            nobody |= {("upgraded", n): 1 for n, upgraded in enumerate(builds, 1) if upgraded}
+            upgraded = {("upgraded", n): 1 for n, new in enumerate(builds, 1) if new}
             if not used:
-                yield nobody
+                yield nobody | upgraded
             if timeline.late:
-                yield from _late_states(world, timeline, nobody)
+                yield from _late_states(world, timeline, nobody | upgraded)
 
 
 def _builds(world: World, timeline: Timeline, n: int) -> tuple[int, ...]:

@@ -7,12 +7,11 @@ time is a first guess; `search.py` tries others where bounds and anchors allow t
 
 Bounds. A line is written at most `LATE_NS` after its step, an event is received at most `LATE_NS` after it
 was written (but for the history in a stream's first response, whose receipt says little), a granted timestamp
-was in memory while the call ran, and before the answers with later ones
-arrived. What a PD in API mode answered may be its own or the TSO primary's; only the
-order in which its calls followed each other is certain, so those that overlap are left out. A save counts
-from when its server learned of it, at most `_ANSWER_NS` after its receipt: until then it grants from its old
-memory. The clocks of servers, recorder and clients are taken to agree better than that; anchors hold whatever
-the clocks say.
+was in memory while the call ran, and before the answers with later ones arrived. What a PD in API mode
+answered may be its own or the TSO primary's; only the order in which its calls followed each other is
+certain, so those that overlap are left out. A save counts from when its server learned of it, at most
+`_ANSWER_NS` after its receipt: until then it grants from its old memory. The clocks of servers, recorder and
+clients are taken to agree better than that; anchors hold whatever the clocks say.
 """
 
 from __future__ import annotations
