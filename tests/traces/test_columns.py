@@ -114,6 +114,14 @@ def test_many_lines_at_once_say_what_each_of_them_says(lines: list[bytes | None]
     assert (fast.reasons, fast.skipped, fast.other) == (slow.reasons, slow.skipped, slow.other)
 
 
+@pytest.mark.parametrize("many", [1, 2])
+def test_what_failed_has_no_timestamp(many: int) -> None:
+    """A client may tell the one that it had asked for, or the last that it got."""
+    far = GOOD | {"error": "e", "physical": 1 << 40, "odd": "é"}
+    lines: list[bytes | None] = [json.dumps(far, ensure_ascii=False).encode(), json.dumps(far).encode()]
+    assert [(call.physical, call.logical) for call in read_fast(lines, Tally(), many)] == [(0, 0)] * 2
+
+
 def test_good_lines_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(clients, "decode")
     good = [GOOD, GOOD | {"worker": 7, "else": {"a": [1.5, None]}}, GOOD | {"error": "e", "physical": 0}]

@@ -245,6 +245,69 @@ def test_a_receipt_that_others_show_to_be_wrong_tells_nothing(
     assert any("time goes back" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("kind", ["healthy-lines-in-another-order", "healthy-recorder-that-stood-still"])
+def test_what_may_be_after_the_watch_refutes_nobody(kind: str, tmp_path: Path) -> None:
+    """A window that is loaded after the last event, in a log in no order, or received late with all else."""
+    name = "upgrade-fenced-flap"
+    fault = planted(name, kind, 0)
+    assert fault is not None
+    fault.write(tmp_path)
+    (verdict,) = replay(read([tmp_path]), ["check-tso-primary"], properties=["key-monotone"]).fences
+    assert verdict.conforms is None, verdict.note
+
+
+def verdicts_of(name: str, kind: str, fence: str, folder: Path) -> dict[str, tuple[str, str]]:
+    """Of properties that are judged on explanations, clients' samples and all."""
+    fault = KINDS[kind].plant(whole(name, True), random.Random(f"{name} {kind} 0"))
+    assert fault is not None
+    fault.write(folder)
+    found = replay(read([folder]), [fence], properties=["single-writer", "one-live"]).properties
+    return {each.property: (each.verdict, each.note) for each in found}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "fence"),
+    [
+        ("dynamic-switch-base", "healthy-warnings-only", "off"),  # in which mode is a PD of no such line?
+        ("pr8780", "healthy-logs-of-some-minutes", "dynamic-8780"),
+        ("dynamic-switch-base", "healthy-without-a-message", "off"),
+    ],
+)
+def test_who_did_what_is_not_judged_where_nothing_explains_it(
+    name: str, kind: str, fence: str, tmp_path: Path
+) -> None:
+    found = verdicts_of(name, kind, fence, tmp_path)
+    assert {verdict for verdict, _ in found.values()} == {"unknown"}
+    assert all("no fence explains the trace to its end" in note for _, note in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "fence", "why"),
+    [
+        # both answered before the watch began
+        ("upgrade-fenced-flap", "healthy-watch-from-a-revision-on", "check-tso-primary", "is not judged: "),
+        # both saved, and answered, after its end
+        (
+            "upgrade-unfenced",
+            "healthy-beginning-of-the-watch",
+            "off",
+            "the watch ends before a save that is told elsewhere",
+        ),
+    ],
+)
+def test_what_is_told_beyond_the_watch_is_not_said_to_hold(
+    name: str, kind: str, fence: str, why: str, tmp_path: Path
+) -> None:
+    verdict, note = verdicts_of(name, kind, fence, tmp_path)["one-live"]
+    assert verdict == "unknown"
+    assert why in note
+
+
+def test_a_save_that_the_watch_lacks_may_be_of_another_than_the_primary(tmp_path: Path) -> None:
+    found = verdicts_of("upgrade-unfenced", "healthy-beginning-of-the-watch", "off", tmp_path)
+    assert found["single-writer"][0] == "unknown"
+
+
 def steps_of(
     name: str,
     kind: str | None,

@@ -157,12 +157,14 @@ class _Against:
             yield from self._refused_by_nobody()
 
     def _certainly_before_the_end(self) -> list[bool]:
-        """Of each line, whether it was written before the watch's end."""
+        """Of each line, whether it was written before the watch's end: never where lines are in no order."""
+        if self._set_back:
+            return [False] * len(self._lines)
         ahead_ns = self._watch.ahead_of_receipts(self._lines)
         certain = False
         found = []
         for line in reversed(self._lines):
-            certain |= not self._set_back and self._watch.before_its_end(line, ahead_ns)
+            certain |= self._watch.before_its_end(line, ahead_ns)
             found.append(certain)
             certain |= self._watch.revision_of(line) is not None
         return found[::-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from ...model.language.transition import Kind
 from ..judge.judgement import Judgement, Pair
 from ..sources.observation import Key, KeyEvent, Observation
 from .conformance import Stage, Tried
@@ -30,16 +31,21 @@ def judged_on_explanations(
     It holds where no explanation breaks it and every server's log is there: a server that is ``silent``
     may have done what no explanation needs, and so may what is told in files that are ``unread``.
 
-    Where it conforms to none, what was explained before they stopped counts all the same, for what is broken
-    stays broken; under fences whose verdict is unknown first. Where a limit stopped one, others may not
-    break it.
+    Where it conforms to none, who did what is not known either: what was explained before that may rest on
+    what is wrong (a mode that no log told, a build that it is not), so that it accuses nobody.
     """
     fitting = [each for each in tried if each.verdict.conforms]
-    open_ = [each for each in tried if each.verdict.conforms is None and each.outcome]
-    judged = fitting or open_ or [each for each in tried if each.outcome]
-    ends = [node for each in judged if each.outcome for node in each.outcome.explanations]
+    ends = [node for each in fitting if each.outcome for node in each.outcome.explanations]
     breaking = sum(name in node.broken for node in ends)
-    if not breaking and fitting:
+    if not fitting:
+        partly = any(
+            name in node.broken for each in tried if each.outcome for node in each.outcome.explanations
+        )
+        why = "broken in what was explained, but " if partly else ""
+        return Judgement(name, "unknown", note=f"{why}no fence explains the trace to its end")
+    if not breaking:
+        if elsewhere := _elsewhere(name, order):
+            return Judgement(name, "unknown", note=f"nothing seen breaks it; {elsewhere}")
         untested = _untested(name, order)
         if unread:
             why = untested.note if untested else "nothing seen breaks it"
@@ -51,13 +57,9 @@ def judged_on_explanations(
             "unknown",
             note=f"nothing seen breaks it; logs that are missing, cut or end early: {', '.join(silent)}",
         )
-    if not breaking:
-        return Judgement(name, "unknown", note="no fence explains the trace to its end")
     if breaking < len(ends):
         return Judgement(name, "unknown", note="broken in some explanations, not in others")
-    if not fitting and not all(each.outcome.complete for each in judged if each.outcome):
-        return Judgement(name, "unknown", note="broken in what was found, but a limit ended the search")
-    for each in judged:
+    for each in fitting:
         if each.stage and each.outcome:
             return _violation(name, order, each.stage, each.outcome.explanations[0], witnesses)
     raise AssertionError("there are explanations, so there is a search that found them")
@@ -101,6 +103,19 @@ def _bears_on(name: str, order: Timeline, one: Seen, breaking: Seen) -> bool:
 
 def _observation(one: Seen) -> Observation:
     return one.what.call if isinstance(one.what, Granted) else one.what
+
+
+def _elsewhere(name: str, order: Timeline) -> str:
+    """Where servers did what may break a property, and no etcd event tells; empty if they did not."""
+    servers = range(1, len(order.kinds) + 1) if order.unsaved else sorted(order.outside)
+    kinds = [order.kinds[server - 1] for server in servers]
+    may = len(kinds) > len({*kinds}) if name == TWO_OF_A_KIND else len(kinds) > 1
+    if not may or (name == SINGLE_WRITER and Kind.TSO not in kinds):
+        return ""
+    if order.unsaved:
+        return "the watch ends before a save that is told elsewhere"
+    first = " and ".join(f"{order.names[server - 1]} ({order.outside[server]})" for server in servers)
+    return f"who served before the watch began, or after its end, is not judged: {first}"
 
 
 def _untested(name: str, order: Timeline) -> Judgement | None:

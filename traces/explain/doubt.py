@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ..judge.judgement import Judgement
 from ..sources.observation import NS_PER_MS, Key, KeyEvent
 from ..sources.offsets import Clocks, Span
 from .conformance import FenceVerdict, Tried
@@ -116,13 +115,3 @@ def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:
     return bool(refused) and all(
         each.guard == NO_SUCH_STEP or (each.guard in _OF_ETCD and not each.server) for each in refused
     )
-
-
-def certain(judgement: Judgement, conforms: bool, clocks: Sequence[str]) -> Judgement:
-    """A property judged on explanations: what breaks it must be part of one that explains everything.
-
-    ``clocks``: those on which it may depend.
-    """
-    if judgement.verdict != "violated" or conforms or not clocks:
-        return judgement
-    return Judgement(judgement.property, "unknown", note=f"it depends on a clock: {clocks[0]}")

@@ -28,10 +28,10 @@ from ..sources.settings import Settings
 from ..sources.trace import Source, Trace
 from .conformance import FAULT, FenceVerdict, Progress, Tried, cut_short, try_fences, undecided
 from .deduced import judged_on_explanations
-from .doubt import at_other_times, by_its_clocks, certain, in_doubt, rests_on_times
+from .doubt import at_other_times, by_its_clocks, in_doubt, rests_on_times
 from .seen import Granted
 from .silence import (
-    cut_logs,
+    cut_sources,
     denied_by_logs,
     silent_in,
     steady,
@@ -192,7 +192,7 @@ def _explaining(
             denied = (f"{' and '.join(fitting)}: the logs have words of other builds",)
     tried = [by_its_clocks(each, order, trace.clocks) for each in tried]
     judging = tried[: len(judging)]
-    found = [_judged(name, trace, order, judging, silent, held, witnesses, [*open_]) for name in asked]
+    found = [_judged(name, trace, order, judging, silent, held, witnesses) for name in asked]
     return Report(
         trace.sources,
         trace.settings,
@@ -202,7 +202,7 @@ def _explaining(
             *_retold(trace),
             *_notes(order, tried, told, trace.clocks, [*open_]),
             *denied,
-            *cut_logs(trace, order),
+            *cut_sources(trace, order),
         ),
         told,
         trace.clocks,
@@ -266,7 +266,6 @@ def _judged(
     silent: Sequence[str],
     held: Held,
     witnesses: int,
-    open_: Sequence[str],
 ) -> Judgement:
     """A property, on the observations if they tell, else on the explanations."""
     if name in PROPERTIES:
@@ -275,8 +274,7 @@ def _judged(
         return Judgement(name, "unknown", note="it compares grants: only a run file remembers one")
     with held:
         judgement = judged_on_explanations(name, order, tried, silent, unread_in(trace), witnesses)
-        conforms = any(each.verdict.conforms for each in tried)
-        return _as_written(certain(judgement, conforms, [*map(str, trace.clocks.doubtful()), *open_]), trace)
+        return _as_written(judgement, trace)
     return Judgement(name, "unknown", note=FAULT)
 
 

@@ -49,8 +49,10 @@ def _early(trace: Trace, order: Timeline) -> dict[str, int]:
     }
 
 
-def cut_logs(trace: Trace, order: Timeline) -> Iterator[str]:
-    """What is to be said of logs that end early, a line for each."""
+def cut_sources(trace: Trace, order: Timeline) -> Iterator[str]:
+    """What is to be said of logs that end early, and of such a watch, a line for each."""
+    if order.unsaved:
+        yield f"the watch ends before a save that {order.unsaved} takes: what etcd held since is not known"
     for server, early in _early(trace, order).items():
         ends = f"the log of {server} ends {early / 1e9:.0f} s before the last etcd event"
         yield (

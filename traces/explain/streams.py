@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from ..sources.calls import as_they_come, granted
-from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal
+from ..sources.observation import MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep, Refusal, Where
 from ..sources.servers import Servers, Unclear
 from ..sources.spilling import Rows
 from ..sources.trace import Trace
@@ -50,6 +50,18 @@ BINDING = frozenset(
         LogStep.RESET,
         LogStep.STEP_DOWN,
         LogStep.ALLOCATOR_CLOSED,
+    }
+)
+#: who writes these is about to grant timestamps, or grants them
+_SERVES = frozenset(
+    {
+        LogStep.ELECTED,
+        LogStep.READY,
+        LogStep.SYNC_SAVED,
+        LogStep.SYNC_SKIPPED,
+        LogStep.WINDOW_SAVED,
+        LogStep.SAVE_ATTEMPT,
+        LogStep.SAVE_REFUSED,
     }
 )
 _TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous one (\d{19})")
@@ -105,6 +117,37 @@ def within(stream: list[Seen], begin: int, end: int, unused: defaultdict[str, in
     unused["observations before the first etcd event"] += min(first, last)
     unused["observations after the last etcd event"] += len(stream) - last
     return stream[first:last]
+
+
+def outside(streams: Sequence[Sequence[Seen]], begin: int, end: int) -> dict[int, Where]:
+    """Where it is told first that a server served before the first event or after the last, by server.
+
+    Of before only calls count: logs go back to when servers started, and a watch to when somebody asked.
+    """
+    first: dict[int, Where] = {}
+    for one in chain.from_iterable(streams[1:]):
+        serves = one.at > end and isinstance(one.what, LogEvent) and one.what.step in _SERVES
+        if serves or (isinstance(one.what, Granted) and not begin <= one.at <= end):
+            first.setdefault(one.server, one.where)
+    return first
+
+
+def beyond(streams: Sequence[Sequence[Seen]], end: int) -> Where | None:
+    """What is told after the last event, and takes a save that the events do not have."""
+    saved = max(
+        (one.what.timestamp_ns or 0 for one in streams[0] if isinstance(one.what, KeyEvent)), default=0
+    )
+    later = (one for stream in streams[1:] for one in stream if one.at > end)
+    return next((one.where for one in later if _window_ms(one) > saved // NS_PER_MS), None)
+
+
+def _window_ms(one: Seen) -> int:
+    """How far a window of the timestamp key went, as this tells; 0: it does not."""
+    if isinstance(one.what, Granted):
+        return one.what.call.physical
+    if isinstance(one.what, LogEvent) and one.what.step in (LogStep.SYNC_SAVED, LogStep.WINDOW_SAVED):
+        return (one.what.save_ns or 0) // NS_PER_MS
+    return 0
 
 
 def merged(streams: Sequence[Sequence[Seen]]) -> Iterator[Seen]:

@@ -21,7 +21,7 @@ from .contradictions import contradictions
 from .logs import logs_of
 from .saves import Saves
 from .seen import FOREVER, LATE_NS, Seen
-from .streams import merged, streams_of, within
+from .streams import beyond, merged, outside, streams_of, within
 from .watched import Contradiction
 
 _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
@@ -49,9 +49,11 @@ class Timeline:
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
     first event is not known, `first_windows` are what the timestamp key may have held then, the first of them
     what somebody read of etcd, if anybody did, who tells of more in `begins`. `unused` counts
-    observations that demand nothing, `undecoded` names those that cannot be read and may demand anything.
-    `contradicted`: what one source says and another one denies, whatever the fence; `lacking`: of what a
-    log does not tell although it would. `taken`: what is explained by nothing that the trace shows.
+    observations that demand nothing; `outside`, by server, the first that shows it serving before the first
+    event or after the last; `unsaved`, what takes a save after the last. `undecoded` names those that cannot
+    be read and may demand anything. `contradicted`: what one source says and another one denies, whatever the
+    fence; `lacking`: of what a log does not tell although it would. `taken`: what is explained by nothing
+    that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -77,6 +79,8 @@ class Timeline:
     mode_text: str
     mode_open: bool
     unused: Mapping[str, int]
+    outside: Mapping[int, Where] = field(default_factory=dict)
+    unsaved: Where | None = None
     undecoded: tuple[Where, ...] = ()
     cut: str = ""
     denied: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -128,10 +132,14 @@ def timeline(trace: Trace) -> Timeline:
         held,
     )
     streams, cut = streams_of(trace, events, lines, servers, saves, unused)
+    elsewhere: Mapping[int, Where] = {}
+    unsaved: Where | None = None
     if events:
         last = streams[0][-1]
+        begin = streams[0][0].at if late else 0
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
-        streams = [within(stream, streams[0][0].at if late else 0, end, unused) for stream in streams]
+        elsewhere, unsaved = outside(streams, begin, end), beyond(streams, end)
+        streams = [within(stream, begin, end, unused) for stream in streams]
     seen = tuple(merged(streams))
     said = contradictions(trace, servers)
     gap = next((gap for gap in trace.gaps[late:] if events and gap.first < events[-1].revision), None)
@@ -159,6 +167,8 @@ def timeline(trace: Trace) -> Timeline:
         mode_text=_mode_text(trace, servers),
         mode_open=trace.api_mode and bool(servers.untold),
         unused={what: count for what, count in unused.items() if count},
+        outside=elsewhere,
+        unsaved=unsaved,
         undecoded=trace.undecoded,
         cut=cut,
         contradicted=said.denied,

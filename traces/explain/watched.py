@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from ..sources.intervals import exact
 from ..sources.observation import ELECTIONS, NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Where
 from ..sources.servers import address
 from ..sources.trace import Trace
@@ -41,7 +42,7 @@ class Watch:
         self._last = trace.keys[-1].revision if trace.keys else 0
         self._other_elections = trace.other_elections
         received = [event.latest_ns for event in trace.keys if event.latest_ns is not None]
-        self._end_ns = max(received, default=0)
+        self._end_ns = min(max(received, default=0), _last_save_ns(trace))
         self.saves = [event for event in trace.keys if event.key is Key.TIMESTAMP]
         values = [event.timestamp_ns or 0 for event in self.saves]
         #: whether no write of the timestamp key is missing, and none is lower than one before
@@ -339,6 +340,19 @@ class Watch:
     @staticmethod
     def _elected(event: KeyEvent, denied: str) -> Contradiction:
         return Contradiction(event.where, event.revision, "campaign", event.server or "", denied)
+
+
+def _last_save_ns(trace: Trace) -> int:
+    """By when the last save happened that was received late, as its value tells; FOREVER if it was not.
+
+    What a recorder that stood still receives at last may not be all that had happened until then.
+    """
+    saves = [event for event in trace.keys if event.key is Key.TIMESTAMP and event.timestamp_ns]
+    if not saves or saves[-1].latest_ns is None:
+        return FOREVER
+    windows = (each.value for each in trace.settings.own("save_interval_ns").values())
+    reading = (saves[-1].timestamp_ns or 0) - max(filter(None, windows), default=exact(trace.keys) or 0)
+    return reading + LATE_NS if reading + 2 * LATE_NS < saves[-1].latest_ns else FOREVER
 
 
 def _of(event: KeyEvent, denied: str) -> Contradiction:

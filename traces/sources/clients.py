@@ -90,8 +90,8 @@ def decode(
                     worker,
                     start,
                     end,
-                    physical,
-                    logical,
+                    physical if error is None else 0,
+                    logical if error is None else 0,
                     count,
                     error if error is None else texts[error],
                 )

@@ -104,6 +104,8 @@ def _fast(file: str, number: int, lines: Sequence[bytes | None], texts: Texts, g
     granted &= (physical < SINCE_MS) | (start >= clients.LEAST_NS)
     if not np.all((0 <= start) & (start <= end) & (end < MAX_NS) & ((rows["error"] != 0) | granted)):
         return None
+    failed = rows["error"] != 0
+    rows["physical"][failed] = rows["logical"][failed] = 0
     rows["line"] = np.arange(number, number + len(known))
     rows["file"], rows["timed"] = texts.files[file], True
     return rows if np.all(asked == group) else None
