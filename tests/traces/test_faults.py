@@ -256,6 +256,16 @@ def test_what_may_be_after_the_watch_refutes_nobody(kind: str, tmp_path: Path) -
     assert verdict.conforms is None, verdict.note
 
 
+def test_a_recorder_that_one_event_ties_received_nothing_before_it_happened(tmp_path: Path) -> None:
+    """Its receipts put too early by a few ms would be before what clients were answered."""
+    name, kind = "upgrade-fenced-mixed", "healthy-recorder-ahead"
+    fault = KINDS[kind].plant(whole(name, True), random.Random(f"{name} {kind} 0"))
+    assert fault is not None
+    fault.write(tmp_path)
+    (verdict,) = replay(read([tmp_path]), ["check-tso-primary"], properties=["key-monotone"]).fences
+    assert verdict.conforms is True, verdict.note
+
+
 def verdicts_of(name: str, kind: str, fence: str, folder: Path) -> dict[str, tuple[str, str]]:
     """Of properties that are judged on explanations, clients' samples and all."""
     fault = KINDS[kind].plant(whole(name, True), random.Random(f"{name} {kind} 0"))

@@ -206,7 +206,9 @@ def _clock(clock: ClockId, files: tuple[str, ...], reference: ClockId | None, fo
     (low, high), steady, events = found
     apart = not _may_agree(low, high)
     near = min((high - low) // 2, QUICK_NS)
-    moved = 0 if not apart else low + near if low > 0 else high - near
+    # a receipt only says by when: moved by too much, it would be before what it tells of
+    least = 0 if clock == RECORDER else near
+    moved = 0 if not apart else least + (low if low > 0 else high - 2 * near)
     return Clock(*clock, files, against, (low, high), apart, steady, moved, events)
 
 
