@@ -266,6 +266,24 @@ def test_a_recorder_that_one_event_ties_received_nothing_before_it_happened(tmp_
     assert verdict.conforms is True, verdict.note
 
 
+@pytest.mark.parametrize(
+    ("name", "fence"), [("upgrade-fenced", "check-tso-primary"), ("pr8780", "dynamic-8780")]
+)
+def test_an_answer_after_the_memory_was_cleared_is_refused_beside_those_ahead_of_the_clock(
+    name: str, fence: str, tmp_path: Path
+) -> None:
+    """What the server grants in its next term is ahead of its clock: a client's is not set for that."""
+    kind = "an-answer-after-the-memory-was-cleared"
+    fault = KINDS[kind].plant(whole(name, True), random.Random(f"{name} {kind} 0"))
+    assert fault is not None
+    fault.write(tmp_path)
+    (verdict,) = replay(read([tmp_path]), [fence], properties=["key-monotone"]).fences
+    assert verdict.conforms is False
+    assert [each.guard for each in verdict.refused_by] == [
+        "the server had cleared its memory, and goes on above what was saved before that"
+    ]
+
+
 def verdicts_of(name: str, kind: str, fence: str, folder: Path) -> dict[str, tuple[str, str]]:
     """Of properties that are judged on explanations, clients' samples and all."""
     fault = KINDS[kind].plant(whole(name, True), random.Random(f"{name} {kind} 0"))

@@ -202,7 +202,9 @@ class _Beside:
     def see(self, rows: Rows) -> None:
         """More of all the answers to that file's clients."""
         rows = rows[np.argsort(rows["line"], kind="stable")]
-        line, late = rows["line"], np.abs(rows["end"] - rows["physical"] * NS_PER_MS) > LATE_NS
+        # a server may be ahead of its clock, after a sync or a reset; only a client's that is ahead puts an
+        # answer after what was before
+        line, late = rows["line"], rows["end"] - rows["physical"] * NS_PER_MS > LATE_NS
         self._late, self._all = self._late + int(late.sum()), self._all + len(rows)
         at = np.searchsorted(line, self.rows["line"], "left") - 1
         nearer = np.flatnonzero((at >= 0) & (line[at] > self._before))
@@ -212,7 +214,7 @@ class _Beside:
         self._after[nearer], self._late_beside[1, nearer] = line[at[nearer]], late[at[nearer]]
 
     def agreeing(self) -> Rows:
-        """Those whose client's clock shows about what the server's does."""
+        """Those whose client's clock is not ahead of what the server's shows."""
         found: Rows = self.rows[~self._late_beside.any(axis=0)]
         return found if self._late * 2 < self._all else found[:0]
 
@@ -220,7 +222,7 @@ class _Beside:
 def _by_a_clock_that_agrees(
     found: Mapping[int, Rows], calls: Calls, servers: Servers
 ) -> Iterator[tuple[int, Rows]]:
-    """Answers to clients whose clock shows about what the server's does, as others show.
+    """Answers to clients whose clock is not ahead of what the server's shows, as others tell.
 
     Neither one that differs all the time, nor one that was set: the answers beside it show that.
     """
