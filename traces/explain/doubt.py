@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ..sources.intervals import GUARD_NS
 from ..sources.observation import NS_PER_MS, Key, KeyEvent
 from ..sources.offsets import Clocks, Span
 from .conformance import FenceVerdict, Tried
@@ -57,8 +58,9 @@ def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, str] | No
         by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
         received = one.what.latest_ns if isinstance(one.what, KeyEvent) else None
         since = min([one.earliest, *(begin for begin, end in late if begin <= (received or 0) <= end)])
-        at = one.at if one.stream else early.get(one.revision or 0, one.at)
-        until = max(one.latest, at)
+        at, until = one.at, one.latest
+        if not one.stream and one.revision in early:
+            at, until = early[one.revision]
         return replace(one, at=at, earliest=max(since - by, 0), latest=min(until + by, FOREVER))
 
     seen = tuple(map(loose, order.seen))
@@ -78,15 +80,19 @@ def _by_time(seen: Sequence[Seen]) -> tuple[Seen, ...]:
 
 
 def _saves(order: Timeline) -> list[tuple[int, int, int]]:
-    """Of each save its revision, the least clock reading that the value shows, and its receipt."""
-    saves = (
-        one.what for one in order.seen if isinstance(one.what, KeyEvent) and one.what.key is Key.TIMESTAMP
-    )
-    return [
-        (save.revision, save.timestamp_ns - max(order.windows), save.latest_ns)
-        for save in saves
-        if save.timestamp_ns and save.latest_ns is not None
-    ]
+    """Of each save its revision, the least clock reading that the value shows, and its receipt.
+
+    Without those that go on just above what was saved before: they show no reading.
+    """
+    found, before = [], 0
+    for event in (one.what for one in order.seen if isinstance(one.what, KeyEvent)):
+        if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
+            continue
+        goes_on = any(event.timestamp_ns == before + GUARD_NS + window for window in order.windows)
+        if event.latest_ns is not None and not goes_on:
+            found.append((event.revision, event.timestamp_ns - max(order.windows), event.latest_ns))
+        before = event.timestamp_ns
+    return found
 
 
 def _late(order: Timeline) -> list[Span]:
@@ -97,11 +103,11 @@ def _late(order: Timeline) -> list[Span]:
     return [span for span in told if span[0] + 2 * LATE_NS < span[1] != first]
 
 
-def _early(order: Timeline) -> dict[int, int]:
-    """When saves began that the recorder tells of long before, by revision, if it agrees with the next one:
-    a server's clock that was set stays as it is."""
+def _early(order: Timeline) -> dict[int, Span]:
+    """When saves began that the recorder tells of long before, and by when, by revision, if it agrees with the
+    next one: a server's clock that was set stays as it is."""
     return {
-        revision: reading
+        revision: (reading, then)
         for (revision, reading, received), (_, after, then) in pairwise(_saves(order))
         if received + LATE_NS < reading <= then and after <= then + LATE_NS
     }

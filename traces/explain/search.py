@@ -37,7 +37,7 @@ MAX_DETOURS = 50_000
 #: the same where not finding an explanation would decide nothing, and so many more for each observation
 FEW_DETOURS, FOR_EACH = 10_000, 20
 #: the same for an explanation without what all that were found break
-AVOIDING_DETOURS = 1_000
+AVOIDING_DETOURS = 10_000
 #: the same where whatever is found changes no verdict
 LEAST_DETOURS = 200
 #: what all searches of a replay may keep, in bytes, about
