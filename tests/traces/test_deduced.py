@@ -65,3 +65,17 @@ def test_two_of_a_kind_takes_two(name: str, verdict: str, note: str) -> None:
         read([RECORDINGS / name]), ["check-tso-primary"], properties=["two-of-a-kind"]
     ).properties
     assert (found.verdict, found.note) == (verdict, note)
+
+
+@pytest.mark.parametrize(
+    ("fences", "why"),
+    [
+        ([], "broken under off, but check-tso-primary may be what ran"),
+        (["off"], "broken if the save interval is as it was assumed"),
+    ],
+)
+def test_what_rests_on_a_guess_is_not_violated(fences: list[str], why: str) -> None:
+    """A watch alone, of which few saves suggest the interval: nobody broke it."""
+    watch = RECORDINGS / "pr-client-sync-small" / "etcd-recv.jsonl.gz"
+    (found,) = replay(read([watch]), fences, properties=["single-writer"]).properties
+    assert (found.verdict, found.note) == ("unknown", why)

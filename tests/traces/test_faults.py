@@ -267,6 +267,30 @@ def test_a_recorder_that_one_event_ties_received_nothing_before_it_happened(tmp_
 
 
 @pytest.mark.parametrize(
+    ("name", "kind", "seed", "fence"),
+    [
+        (
+            "upgrade-unfenced",
+            "healthy-receipt-too-early",
+            2,
+            "off",
+        ),  # the next save goes on above what was saved
+        ("upgrade-fenced", "healthy-log-set-by-seconds", 1, "check-tso-primary"),
+        ("upgrade-fenced", "healthy-log-that-drifts", 1, "check-tso-primary"),
+    ],
+)
+def test_clocks_that_three_files_do_not_agree_on_refute_nobody(
+    name: str, kind: str, seed: int, fence: str, tmp_path: Path
+) -> None:
+    fault = KINDS[kind].plant(whole(name, True), random.Random(f"{name} {kind} {seed}"))
+    assert fault is not None
+    fault.write(tmp_path)
+    (verdict,) = replay(read([tmp_path]), [fence], properties=["key-monotone"]).fences
+    assert verdict.conforms is None
+    assert "if clocks are as estimated" in verdict.note
+
+
+@pytest.mark.parametrize(
     ("name", "fence"), [("upgrade-fenced", "check-tso-primary"), ("pr8780", "dynamic-8780")]
 )
 def test_an_answer_after_the_memory_was_cleared_is_refused_beside_those_ahead_of_the_clock(

@@ -56,7 +56,7 @@ def align(trace: Trace) -> Trace:
             if received_late:
                 (low, high), _ = _common([span for span in spans if _may_agree(*span)])
             if (received_late or not steady) and "recorder" in kinds and "server" not in kinds:
-                waver.add(RECORDER if "client" in kinds else one if one[0] == "log" else other)
+                waver.add(_which(one, other))
             if not steady and (kinds == {"client"} or "server" in kinds):
                 continue  # other servers may have answered, or set their own clocks
             width = high - low + (not steady) * MAX_NS  # what is not steady ties only what nothing else does
@@ -65,6 +65,7 @@ def align(trace: Trace) -> Trace:
             )
     ahead = {clock: _ahead_of(graph, clock) for clock in shown}
     reference = max(ahead, key=lambda each: (_agreeing(ahead[each]), _RANKS.index(each[0])), default=None)
+    waver |= {_which(*pair) for pair in _at_odds(graph, ahead.get(reference, {}))} if reference else set()
     clocks = {}
     for clock, of in files.items():
         found = ahead[reference].get(clock) if reference else None
@@ -77,6 +78,27 @@ def align(trace: Trace) -> Trace:
     between = _between(asking, ahead, moved, claimed=on_one_host(trace, endpoints))
     known = Clocks(tuple(clocks.values()), between, back)
     return replace(_moved(trace, moved), clocks=known)
+
+
+def _which(one: ClockId, other: ClockId) -> ClockId:
+    """Of two clocks that no one offset fits, the one that is taken to have been set, or to tell late."""
+    return next((each for each in (one, other) if each[0] == "log"), RECORDER)
+
+
+def _at_odds(
+    graph: networkx.Graph[ClockId], ahead: Mapping[ClockId, Found]
+) -> Iterator[tuple[ClockId, ClockId]]:
+    """Clocks of which events show another offset than others do, between these and a third one.
+
+    Not by what a server saved, of which it is not certain who did.
+    """
+    for one, other, edge in graph.edges(data=True):
+        kinds = {one[0], other[0]}
+        if one in ahead and other in ahead and "server" not in kinds and kinds != {"client"}:
+            low, high = edge["span"] if edge["ahead"] == one else (-edge["span"][1], -edge["span"][0])
+            (least, most), (below, above) = ahead[one][0], ahead[other][0]
+            if low > most - below or high < least - above:
+                yield one, other
 
 
 def otherwise(trace: Trace, kinds: Collection[str]) -> Iterator[tuple[Clock, Trace]]:

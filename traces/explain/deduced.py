@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from ...model.language.transition import Kind
 from ..judge.judgement import Judgement, Pair
@@ -29,40 +30,50 @@ def judged_on_explanations(
     """A property judged on the explanations under the fences that the trace conforms to.
 
     It holds where no explanation breaks it and every server's log is there: a server that is ``silent``
-    may have done what no explanation needs, and so may what is told in files that are ``unread``.
+    may have done what no explanation needs, and so may what is told in files that are ``unread``.  Where it is
+    not known whether the trace conforms to another fence, that one may have run.
 
     Where it conforms to none, who did what is not known either: what was explained before that may rest on
     what is wrong (a mode that no log told, a build that it is not), so that it accuses nobody.
     """
+    unknown = partial(Judgement, name, "unknown")
     fitting = [each for each in tried if each.verdict.conforms]
-    ends = [node for each in fitting if each.outcome for node in each.outcome.explanations]
-    breaking = sum(name in node.broken for node in ends)
     if not fitting:
-        partly = any(
-            name in node.broken for each in tried if each.outcome for node in each.outcome.explanations
-        )
-        why = "broken in what was explained, but " if partly else ""
-        return Judgement(name, "unknown", note=f"{why}no fence explains the trace to its end")
-    if not breaking:
+        partly = any(name in node.broken for node in _explanations(tried))
+        broken = "broken in what was explained, but " if partly else ""
+        return unknown(note=f"{broken}no fence explains the trace to its end")
+    ends = [name in node.broken for node in _explanations(fitting)]
+    under = " and ".join(each.verdict.fence for each in fitting)
+    open_ = " and ".join(each.verdict.fence for each in tried if each.verdict.conforms is None)
+    if not any(ends):
         if elsewhere := _elsewhere(name, order):
-            return Judgement(name, "unknown", note=f"nothing seen breaks it; {elsewhere}")
+            return unknown(note=f"nothing seen breaks it; {elsewhere}")
         untested = _untested(name, order)
         if unread:
             why = untested.note if untested else "nothing seen breaks it"
-            return Judgement(name, "unknown", note=f"{why}; not read: {', '.join(unread)}")
-        if untested or not silent:
-            return untested or Judgement(name, "holds")
-        return Judgement(
-            name,
-            "unknown",
-            note=f"nothing seen breaks it; logs that are missing, cut or end early: {', '.join(silent)}",
-        )
-    if breaking < len(ends):
-        return Judgement(name, "unknown", note="broken in some explanations, not in others")
+            return unknown(note=f"{why}; not read: {', '.join(unread)}")
+        if untested:
+            return untested
+        if silent:
+            logs = f"logs that are missing, cut or end early: {', '.join(silent)}"
+            return unknown(note=f"nothing seen breaks it; {logs}")
+        if open_:
+            return unknown(note=f"not broken under {under}, but {open_} may be what ran")
+        return Judgement(name, "holds")
+    if not all(ends):
+        return unknown(note="broken in some explanations, not in others")
+    if open_:
+        return unknown(note=f"broken under {under}, but {open_} may be what ran")
+    if order.window_assumed:
+        return unknown(note="broken if the save interval is as it was assumed")
     for each in fitting:
         if each.stage and each.outcome:
             return _violation(name, order, each.stage, each.outcome.explanations[0], witnesses)
     raise AssertionError("there are explanations, so there is a search that found them")
+
+
+def _explanations(tried: Iterable[Tried]) -> Iterator[Node]:
+    return (node for each in tried if each.outcome for node in each.outcome.explanations)
 
 
 def _violation(name: str, order: Timeline, stage: Stage, explanation: Node, witnesses: int) -> Judgement:

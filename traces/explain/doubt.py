@@ -104,8 +104,8 @@ def _late(order: Timeline) -> list[Span]:
 
 
 def _early(order: Timeline) -> dict[int, Span]:
-    """When saves began that the recorder tells of long before, and by when, by revision, if it agrees with the
-    next one: a server's clock that was set stays as it is."""
+    """Since when and until when saves happened that the recorder tells of long before, by revision, if it
+    agrees with the next one: a server's clock that was set stays as it is."""
     return {
         revision: (reading, then)
         for (revision, reading, received), (_, after, then) in pairwise(_saves(order))
