@@ -30,8 +30,8 @@ def judged_on_explanations(
     """A property judged on the explanations under the fences that the trace conforms to.
 
     It holds where no explanation breaks it and every server's log is there: a server that is ``silent``
-    may have done what no explanation needs, and so may what is told in files that are ``unread``.  Where it is
-    not known whether the trace conforms to another fence, that one may have run.
+    may have done what no explanation needs, and so may what is told in files that are ``unread``. Where it
+    is not known whether the trace conforms to another fence, that one may have run.
 
     Where it conforms to none, who did what is not known either: what was explained before that may rest on
     what is wrong (a mode that no log told, a build that it is not), so that it accuses nobody.
