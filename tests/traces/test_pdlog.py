@@ -1,6 +1,9 @@
 """Logs of servers, and the settings that they tell: lines copied from real files."""
 
+import gzip
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +14,18 @@ from tsofence.traces.sources.observation import (
     Attempt,
     Key,
     KeyEvent,
+    LogEvent,
     LogStep,
     Refusal,
     Service,
     Where,
 )
+from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.settings import GIVEN, Setting, duration_ns, find
 
 from .decoding import numbered
 
+LOG = Path(__file__).parents[1] / "recordings" / "upgrade-fenced" / "pd-pd1.log.gz"
 HEAD = b"[2026/11/23 07:09:28.483 +00:00] [INFO] [a.go:1] "
 FENCE = b'[error="tso microservice primary exists, PD in PD service mode must yield"]'
 
@@ -293,3 +299,19 @@ def test_etcd_grants_no_lease_below_an_election_and_a_half(
 ) -> None:
     line = b'["PD config"] [config=' + config(**{"tick-interval": tick, "election-interval": election}) + b"]"
     assert log_of(line).starts[0].least_lease_s == least
+
+
+@pytest.mark.parametrize("overlap", [0, 1, 3])
+def test_a_log_in_two_pieces_tells_what_it_does_as_one(overlap: int, tmp_path: Path) -> None:
+    """Wherever it is cut, also between the lines of one refusal, and if both have some of them."""
+    lines = gzip.decompress(LOG.read_bytes()).splitlines(keepends=True)
+
+    def told(*pieces: list[bytes]) -> list[LogEvent]:
+        for name, piece in zip(("pd-pd1.log", "pd-pd1.log.1"), pieces, strict=False):
+            (tmp_path / name).write_bytes(b"".join(piece))
+        return [replace(each, where=Where("", 0)) for each in read([tmp_path]).logs]
+
+    whole = told(lines)
+    assert any(each.retry == 2 for each in whole)
+    for cut in range(106, 122):
+        assert told(lines[cut - overlap :], lines[:cut]) == whole, cut

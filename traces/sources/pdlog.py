@@ -54,7 +54,8 @@ class Log:
     apart. `calls`: what a client's log says of its calls (`fallbacks.py`). `cluster` is the id in its keys,
     and where it stands. `server`: the name that its first lines are given; `sure`: lines give it, not the
     name of the `file` (empty: a file with the logs of several). `known_until_ns`: when a recorder that
-    followed it had read all that was written.
+    followed it had read all that was written. `unbegun`: which events are of refusals whose first line is not
+    there.
     """
 
     events: list[LogEvent] = field(default_factory=list)
@@ -68,6 +69,7 @@ class Log:
     server: str = ""
     sure: bool = True
     known_until_ns: int = 0
+    unbegun: list[int] = field(default_factory=list)
 
 
 def recognise(line: bytes) -> bool:
@@ -192,7 +194,7 @@ class _Decoder:
         event = LogEvent(where, self._name, self._service, at_ns, step or LogStep.SAVE_REFUSED, reason)
         tally.keep(fields.get("error", "")[:MAX_TEXT])
         if attempt is not None:
-            self._refused.add(log.events, event, attempt, message, fields)
+            self._refused.add(log, event, attempt, message, fields)
         elif (told := saying.with_fields(event, fields, self._group)) is not None:
             log.events.append(told)
         else:
@@ -262,6 +264,7 @@ class _Decoder:
             first,
             bool(dumped or self._hint),
             log.known_until_ns,
+            log.unbegun,
         )
 
 
@@ -313,25 +316,25 @@ class _Refused:
     def __init__(self) -> None:
         self._last: dict[Attempt, tuple[int, str, set[str]]] = {}  # its index, its error, its messages so far
 
-    def add(
-        self, events: list[LogEvent], event: LogEvent, attempt: Attempt, message: str, fields: dict[str, str]
-    ) -> None:
+    def add(self, log: Log, event: LogEvent, attempt: Attempt, message: str, fields: dict[str, str]) -> None:
         error = fields.get("error", "")[:MAX_TEXT]
         retry = saying.integer(fields.get("retry-count"))
         innermost, given_up = words.is_innermost(attempt, message), words.gives_up(message)
         index, last_error, seen = self._last.get(attempt, (0, "", {message}))
         if not innermost and message not in seen and error == last_error:
             seen.add(message)
-            told = events[index]
-            events[index] = replace(
+            told = log.events[index]
+            log.events[index] = replace(
                 told,
                 retry=told.retry if retry is None else retry,
                 passed_on=True,
                 given_up=told.given_up or given_up,
             )
             return
-        self._last[attempt] = (len(events), error, {message})
-        events.append(
+        if not innermost and attempt not in self._last:
+            log.unbegun.append(len(log.events))
+        self._last[attempt] = (len(log.events), error, {message})
+        log.events.append(
             replace(
                 event,
                 text=error,

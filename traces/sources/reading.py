@@ -31,7 +31,7 @@ from . import (
 )
 from .calls import Gathering, as_they_come, in_rows, told_since, told_until
 from .lines import Lines, Tally, json_object
-from .observation import BadInput, KeyEvent, LogEvent, Service, Where
+from .observation import NS_PER_MS, BadInput, KeyEvent, LogEvent, Service, Where
 from .packing import Text, opened
 from .spilling import Rows
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
@@ -92,6 +92,8 @@ def read(
     unread = frozenset(chain.from_iterable(watch.undecoded for watch in gathered.watches))
     state.agree(read_then, keys, lambda at: not any(gap.first <= at <= gap.last for gap in gaps), unread)
     _of_one_cluster(keys, gathered.logs)
+    # pieces of one log: what they have of one millisecond is in their order
+    gathered.logs.sort(key=lambda log: min((event.at_ns for event in log.events), default=0))
     repeated_lines = _drop_repeated(gathered.logs)
     named = naming.names(keys, gathered.logs)
     keys = tuple(naming.of_key(event, named) for event in keys)
@@ -168,18 +170,70 @@ def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None
             raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
 
 
+#: how long after its first line the last one of a refusal is written, at most: PD waits 50 ms
+_GOES_ON_NS = 1_000 * NS_PER_MS
+
+
 def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
     """Leave out the lines that another file has as well, and say how many; a log's own all happened."""
-    known: set[LogEvent | settings.ServerStart] = set()
+    known: dict[LogEvent, tuple[list[LogEvent], int]] = {}
+    known_starts: set[settings.ServerStart] = set()
     dropped = 0
+    logs = [*logs]
     for log in logs:
-        own = {event: replace(event, where=_NOWHERE) for event in log.events}
-        kept = [event for event in log.events if own[event] not in known]
-        starts = [start for start in log.starts if replace(start, where=_NOWHERE) not in known]
-        dropped += len(log.events) - len(kept)
-        known.update(own.values(), (replace(start, where=_NOWHERE) for start in log.starts))
+        _join_what_goes_on(log, (other for other in logs if other is not log))
+    for log in logs:
+        kept: list[LogEvent] = []
+        own: dict[LogEvent, tuple[list[LogEvent], int]] = {}
+        for event in log.events:
+            # a file that ends or begins in the middle of a refusal tells less of it
+            said = replace(event, where=_NOWHERE, retry=None, passed_on=False, given_up=False)
+            if said in known:
+                others, at = known[said]
+                others[at] = _told_by_both(others[at], event)
+                dropped += 1
+            else:
+                own[said] = kept, len(kept)
+                kept.append(event)
+        starts = [start for start in log.starts if replace(start, where=_NOWHERE) not in known_starts]
+        known |= own
+        known_starts.update(replace(start, where=_NOWHERE) for start in log.starts)
         log.events, log.starts = kept, starts
     return dropped
+
+
+def _join_what_goes_on(log: pdlog.Log, others: Iterable[pdlog.Log]) -> None:
+    """A refusal with whose later lines a file begins is that with which another one ends."""
+    events = [other.events for other in others]
+    for at in reversed(log.unbegun):
+        rest = log.events[at]
+        begun = [
+            (each, index)
+            for each in events
+            for index, event in enumerate(each)
+            if _of_one_refusal(event, rest)
+        ]
+        if begun:
+            each, index = max(begun, key=lambda found: found[0][found[1]].at_ns)
+            each[index] = _told_by_both(each[index], rest)
+            del log.events[at]
+    log.unbegun.clear()
+
+
+def _of_one_refusal(event: LogEvent, rest: LogEvent) -> bool:
+    """Whether a refusal may be the one that other lines tell of some time later."""
+    said = (event.server, event.attempt, event.text) == (rest.server, rest.attempt, rest.text)
+    return said and 0 <= rest.at_ns - event.at_ns < _GOES_ON_NS
+
+
+def _told_by_both(one: LogEvent, other: LogEvent) -> LogEvent:
+    """One event, of which two files may have other lines."""
+    return replace(
+        one,
+        retry=other.retry if one.retry is None else one.retry,
+        passed_on=one.passed_on or other.passed_on,
+        given_up=one.given_up or other.given_up,
+    )
 
 
 def _when(
