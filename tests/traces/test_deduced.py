@@ -1,5 +1,7 @@
 """Properties judged on explanations: each is looked at in every step that may break it."""
 
+import gzip
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -79,3 +81,14 @@ def test_what_rests_on_a_guess_is_not_violated(fences: list[str], why: str) -> N
     watch = RECORDINGS / "pr-client-sync-small" / "etcd-recv.jsonl.gz"
     (found,) = replay(read([watch]), fences, properties=["single-writer"]).properties
     assert (found.verdict, found.note) == ("unknown", why)
+
+
+def test_a_server_whose_log_ends_may_have_stopped_to_serve(tmp_path: Path) -> None:
+    """A PD in API mode, which then passes on what it is asked: what it answers until then stays."""
+    for path in (RECORDINGS / "pr8780").iterdir():
+        shutil.copy(path, tmp_path)
+    whole = gzip.decompress((tmp_path / "pd-pd1.log.gz").read_bytes()).splitlines(keepends=True)
+    (tmp_path / "pd-pd1.log.gz").unlink()
+    (tmp_path / "pd-pd1.log").write_bytes(b"".join(whole[:155]))
+    (found,) = replay(read([tmp_path]), ["dynamic-8780"], properties=["one-live"]).properties
+    assert (found.verdict, found.count) in (("violated", 1), ("unknown", 0))

@@ -31,7 +31,7 @@ from .search import (
     Search,
 )
 from .seen import NOISE_NS, Granted, Seen
-from .steps import ALIKE, FAULTS, World
+from .steps import ALIKE, FAULTS, State, World
 from .timeline import Timeline
 from .watched import Contradiction
 
@@ -86,13 +86,15 @@ class Stage:
 class Tried:
     """A fence, the last stage that was searched and what came of it; no stage: nothing could be searched.
 
-    ``anyhow``: whether what refutes it does so at other times, too; None: that was not asked.
+    ``anyhow``: whether what refutes it does so at other times, too; None: that was not asked. ``leads``: the
+    servers that lead in a state.
     """
 
     verdict: FenceVerdict
     stage: Stage | None
     outcome: Outcome | None
     anyhow: bool | None = None
+    leads: Callable[[State], frozenset[int]] = lambda _: frozenset()
 
 
 def _stages(order: Timeline) -> list[Stage]:
@@ -282,7 +284,7 @@ def _try_one(
         done += len(stage.seen)
         if outcome.reached < len(stage.seen):
             break
-    return Tried(_verdict(world, order, stage, outcome, rate, never), stage, outcome)
+    return Tried(_verdict(world, order, stage, outcome, rate, never), stage, outcome, leads=world.leads)
 
 
 def _budget(order: Timeline, stage: Stage) -> int:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from ...model.language.transition import Kind
 from ..judge.judgement import Judgement, Pair
-from ..sources.observation import Key, KeyEvent, Observation
+from ..sources.observation import ELECTIONS, Key, KeyEvent, Observation
 from .conformance import Stage, Tried
 from .search import Node
 from .seen import Granted, Seen
@@ -68,17 +69,72 @@ def judged_on_explanations(
         return unknown(note="broken if the save interval is as it was assumed")
     for each in fitting:
         if each.stage and each.outcome:
-            return _violation(name, order, each.stage, each.outcome.explanations[0], witnesses)
+            explanation = each.outcome.explanations[0]
+            breaking = [node for node in explanation.chain() if name in node.breaks]
+            if name in (ONE_LIVE, TWO_OF_A_KIND):
+                served = _Served(order, each, silent)
+                breaking = [node for node in breaking if served.beside(name, node)]
+            if not breaking:
+                logs = f"as logs that are missing, cut or end early would tell: {', '.join(silent)}"
+                return unknown(note=f"who else served may have stopped before, {logs}")
+            return _violation(name, order, each.stage, breaking, witnesses)
     raise AssertionError("there are explanations, so there is a search that found them")
+
+
+class _Served:
+    """Who certainly served: as its log tells, or its answers; not only since nothing tells that it stopped."""
+
+    def __init__(self, order: Timeline, tried: Tried, silent: Sequence[str]) -> None:
+        self._order = order
+        self._seen = tried.stage.seen if tried.stage else ()
+        self._leads = tried.leads
+        self._silent = silent
+        self._own: dict[int, tuple[list[int], list[int], list[int]]] = {}
+
+    def beside(self, name: str, node: Node) -> bool:
+        """Whether another one did as one granted a timestamp; for two-of-a-kind one of its kind."""
+        grant, kinds = self._seen[node.index], self._order.kinds
+        passed_on = isinstance(grant.what, Granted) and grant.what.sent_on
+        if passed_on and not self._told(grant.server, grant):
+            return False
+        return any(
+            self._told(n, grant) or self._answers_around(n, grant)
+            for n in self._leads(node.state) - {grant.server}
+            if name != TWO_OF_A_KIND or kinds[n - 1] is kinds[grant.server - 1]
+        )
+
+    def _told(self, n: int, grant: Seen) -> bool:
+        """Whether its log tells what it did until then."""
+        order = self._order
+        return order.names[n - 1] not in self._silent or grant.latest <= order.telling.get(n, 0)
+
+    def _answers_around(self, n: int, grant: Seen) -> bool:
+        """Whether it answers before and after that, in one term."""
+        begins, ends, elections = self._answers(n)
+        before, after = bisect_right(ends, grant.latest), bisect_left(begins, grant.earliest)
+        if not before or after == len(begins):
+            return False
+        return bisect_left(elections, ends[before - 1]) == bisect_right(elections, begins[after])
+
+    def _answers(self, n: int) -> tuple[list[int], list[int], list[int]]:
+        """When its own answers were asked for, when they were there, and when it was elected."""
+        if n not in self._own:
+            of = [one for one in self._seen if one.server == n]
+            own = [one for one in of if isinstance(one.what, Granted) and not one.what.sent_on]
+            won = [one.at for one in of if isinstance(one.what, KeyEvent) and one.what.key in ELECTIONS]
+            self._own[n] = sorted(one.earliest for one in own), sorted(one.latest for one in own), sorted(won)
+        return self._own[n]
 
 
 def _explanations(tried: Iterable[Tried]) -> Iterator[Node]:
     return (node for each in tried if each.outcome for node in each.outcome.explanations)
 
 
-def _violation(name: str, order: Timeline, stage: Stage, explanation: Node, witnesses: int) -> Judgement:
-    """A property that this explanation breaks, with the observation that shows it and the one beside it."""
-    steps = [stage.seen[node.index] for node in explanation.chain() if name in node.breaks]
+def _violation(
+    name: str, order: Timeline, stage: Stage, breaking: Sequence[Node], witnesses: int
+) -> Judgement:
+    """A property that these steps break, with the observation that shows it and the one beside it."""
+    steps = [stage.seen[node.index] for node in breaking]
     beside = {
         step.server: [one for one in stage.seen if _bears_on(name, order, one, step)]
         for step in {step.server: step for step in steps}.values()

@@ -134,12 +134,15 @@ class World:
             return 1
         return surprise
 
+    def leads(self, state: State) -> frozenset[int]:
+        """The servers that lead."""
+        return frozenset(n for n in self.servers if state[self.slots["role", n]] == LEADER)
+
     def breaks(self, state: State, name: str, number: int, inputs: Mapping[str, int]) -> tuple[str, ...]:
         """Which of the properties judged on explanations the step breaks."""
         judged: tuple[str, ...] = ()
         if name == "grant":
-            put_to_test = sum(state[self.slots["role", n]] == LEADER for n in self.servers) > 1
-            judged = (ONE_LIVE, TWO_OF_A_KIND) if put_to_test else ()
+            judged = (ONE_LIVE, TWO_OF_A_KIND) if len(self.leads(state)) > 1 else ()
         elif name in self._saves:
             judged = (SINGLE_WRITER,) if state[self.slots["primary", 0]] else ()
         asked = [*map(properties.named, judged), *self._asked]
