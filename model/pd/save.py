@@ -91,8 +91,8 @@ def failed(n: Expr, slot: Slot) -> dict[str, Expr]:
     """The effect of a save that failed as far as its caller can tell.
 
     An update counts its tries.  A TSO server whose own sync fails drops its primary key and campaigns
-    anew, with what it has in memory; a PD stays leader and tries the sync again; a client only gets
-    an error.
+    anew, with what it has in memory; a PD stays leader and tries the sync again (but `ends_the_term`); a
+    client only gets an error.
     """
     if slot is CLIENTS:
         return slot.ended()
@@ -104,6 +104,14 @@ def failed(n: Expr, slot: Slot) -> dict[str, Expr]:
         "role": ite(gives_up, ROLE.resigning, s.role[n]),
         "promoted": both(s.promoted[n], negate(gives_up)),
     }
+
+
+def ends_the_term(variant: Variant, *steps: str) -> None:
+    """Let a PD whose own sync fails in one of these steps resign, as a TSO server does: where its campaign
+    syncs, and returns with the error of that."""
+    gives_up = both(s.job[SELF] == JOB.sync, s.role[SELF] == ROLE.leader)
+    for of in steps:
+        variant.effect(OWN.prefix + of, {"role": ite(gives_up, ROLE.resigning, s.role[SELF])})
 
 
 @_save_step()
