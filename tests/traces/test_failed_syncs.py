@@ -125,8 +125,10 @@ class Recorded:
         (folder / "pd-pd1.log").write_text("\n".join(self._log) + "\n")
         trace = read([folder])
         (verdict,) = replay(trace, [self._build], properties=()).fences
-        steps = [] if verdict.run is None else [move.transition for move in verdict.run.moves]
-        return verdict.conforms, [each for each in steps[steps.index("restart") :] if each != "tick"]
+        if not verdict.conforms or verdict.run is None:
+            return verdict.conforms, []
+        steps = [move.transition for move in verdict.run.moves]
+        return True, [each for each in steps[steps.index("restart") :] if each != "tick"]
 
 
 FIRST = 342 + WINDOW
@@ -147,6 +149,22 @@ def test_a_sync_that_etcd_does_not_answer(build: str, late: int, tmp_path: Path)
     conforms, steps = made.explained(tmp_path)
     assert conforms is True
     assert steps == [*STARTS, "sync_load", "sync_begin", "request_lost", "revoke", "campaign", *SYNCS[build]]
+
+
+@pytest.mark.parametrize("build", SYNCS)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_sync_that_saves_and_is_not_told(build: str, told: bool, tmp_path: Path) -> None:
+    """The next one starts above what it has saved.  Where no line says that it failed, lines are missing."""
+    made = Recorded(build)
+    made.saved(5004, 5002 + WINDOW)
+    if told:
+        made.failed(7300, LOST)
+    made.lost_key(7302)
+    made.again(7340, last=5002 + WINDOW, begins=5003 + WINDOW)
+    conforms, steps = made.explained(tmp_path)
+    lost = [*SYNCS[build][:-1], "commit_answer_lost"]
+    assert conforms is (True if told else None)
+    assert not told or steps == [*STARTS, *lost, "revoke", "campaign", *SYNCS[build]]
 
 
 def test_a_sync_that_finds_its_lease_gone(tmp_path: Path) -> None:
