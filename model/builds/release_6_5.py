@@ -49,4 +49,4 @@ for each in SLOTS:
     build.no_guard(allocator.begins(each), "key differs from what was saved last")
 for of in ("sync_skip", "client_skip", "client_load"):
     build.no_step(of)
-save.ends_the_term(build, "conflict", "commit_answer_lost", "request_lost")
+build.define("gives_up", save.ends_the_term)

@@ -26,4 +26,4 @@ build.no_guard("campaign", "nobody else is to be primary")
 build.no_guard("campaign", "is registered first")
 for of in ("chosen_as_primary", "expects_itself", "expected_key_goes", "makes_way", "poll_registry"):
     build.no_step(of)
-save.ends_the_term(build, "refused_not_greater", "conflict", "commit_answer_lost", "request_lost")
+build.define("gives_up", save.ends_the_term)

@@ -251,6 +251,21 @@ def test_a_pd_whose_sync_fails_resigns_or_syncs_again(build: str, steps: str) ->
         assert machine.value(last.after, s.job[SELF] == s.JOB.sync, 1)
 
 
+@pytest.mark.parametrize(
+    ("fence", "steps"),
+    [
+        ("check-tso-primary", "campaign3 campaign1 sync_load1 sync_begin1 refused_by_fence1"),
+        ("hook", "campaign3 campaign1 sync_load1 sync_begin1 load_window1 refused_by_fence1"),
+        ("save-cas", f"campaign1 sync_load1 sync_begin1 {_SAVES_BESIDE} refused_by_cas1"),
+    ],
+)
+@pytest.mark.parametrize("build", ["release-7.5", "release-8.5"])
+def test_so_does_one_that_a_fence_refuses(build: str, fence: str, steps: str) -> None:
+    made = run(steps, build, fence)
+    (*_, last) = follow(made, made.machine())
+    assert made.machine().value(last.after, s.role[SELF] == s.ROLE.resigning, 1) == RESIGNS[build]
+
+
 @pytest.mark.parametrize("build", ["release-6.5", "release-7.5"])
 def test_it_is_elected_again_and_serves(build: str) -> None:
     saves = "commit1" if build == "release-6.5" else "load_window1 commit1"
