@@ -1,9 +1,10 @@
 """release-6.5: a save compares the election key as it commits, and reads nothing.
 
-So a window may be saved that ends before the one in the key.  Each term syncs.  There are no TSO servers yet.
+So a window may be saved that ends before the one in the key.  Each term syncs, once: a PD whose sync fails,
+by whatever error, resigns.  There are no TSO servers yet.
 
 Source: tikv/pd v6.5.12 `server/tso/tso.go` (saveTimestamp, SyncTimestamp), `server/election/leadership.go`
-(LeaderTxn).
+(LeaderTxn), `server/server.go` (campaignLeader).
 """
 
 from functools import partial
@@ -11,7 +12,7 @@ from functools import partial
 from ..behaviours import client_sync, discovery_fails, frequent_elections, stale_failure, two_reads
 from ..language.expr import Expr
 from ..language.variant import Variant
-from ..pd import allocator
+from ..pd import allocator, save
 from ..pd import state as s
 from ..pd.state import SLOTS, STAGE, Slot
 
@@ -48,3 +49,4 @@ for each in SLOTS:
     build.no_guard(allocator.begins(each), "key differs from what was saved last")
 for of in ("sync_skip", "client_skip", "client_load"):
     build.no_step(of)
+build.define("gives_up", save.ends_the_term)

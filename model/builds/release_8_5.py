@@ -1,9 +1,11 @@
 """release-8.5: a save compares no leader.
 
 Whoever has a value larger than the timestamp key's may save: a former leader, and a TSO server that is not
-primary, on the first request of a client.
+primary, on the first request of a client.  A PD whose sync fails stays leader and syncs again, since 8.5.0
+(8.3 and 8.4 as release-7.5).
 
-Source: tikv/pd v8.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/tso.go` (SyncTimestamp).
+Source: tikv/pd v8.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/tso.go` (SyncTimestamp),
+`server/cluster/cluster.go` (startTSOJobsIfNeeded).
 """
 
 from functools import partial

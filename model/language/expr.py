@@ -271,6 +271,14 @@ def named(name: str, meaning: Expr, *servers: Expr) -> Expr:
     return Expr("define", meaning.sort, (meaning, *servers), name)
 
 
+def unless_said(name: str, meaning: Expr, *servers: Expr) -> Expr:
+    """``meaning``, but for variants that say something else by that name: to them it is like `named`.
+
+    Once that is `settled`, nothing tells any more that there was a name.
+    """
+    return Expr("unless_said", meaning.sort, (meaning, *servers), name)
+
+
 def definition(meaning: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
     """A function from a server to an expression that keeps the function's name."""
 
@@ -291,6 +299,16 @@ def same(one: Expr, other: Expr) -> bool:
 
 #: by name: what was meant and the servers it is said of, to what is meant now
 Meanings = Mapping[str, Callable[..., Expr]]
+
+
+def settled(expr: Expr, meanings: Meanings) -> Expr:
+    """The expression with these meanings for what stands in it unless somebody says otherwise."""
+    args = tuple(settled(arg, meanings) for arg in expr.args)
+    if expr.op == "unless_said":
+        meant = meanings[expr.name](*args) if expr.name in meanings else args[0]
+        _expect(expr.sort, meant)
+        return meant
+    return expr if all(map(is_, args, expr.args)) else replace(expr, args=args)
 
 
 def redefined(expr: Expr, meanings: Meanings) -> Expr:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .choice import no_such
-from .expr import BOOL, DURATION, Expr, Sort, both, either, parameter, redefined
+from .expr import BOOL, DURATION, Expr, Sort, both, either, parameter, redefined, settled
 from .spoken import Nothing, of_nothing
 from .transition import Build, Kind, Rule, Step, Transition, transition
 from .vocabulary import PerServer, Variable, Vocabulary
@@ -281,7 +281,10 @@ class Variant:
                 rule,
                 Step(
                     {label: redefined(guard, meanings) for label, guard in step.guard.items()},
-                    {name: redefined(value, meanings) for name, value in step.effect.items()},
+                    {
+                        name: redefined(settled(value, meanings), meanings)
+                        for name, value in step.effect.items()
+                    },
                 ),
                 meanings,
             )
@@ -394,7 +397,7 @@ class Variant:
             for _, step in found.values()
             for whole in (*step.guard.values(), *step.effect.values())
             for expr in whole.walk()
-            if expr.op == "define"
+            if expr.op in ("define", "unless_said")
         }
         for change in (*self._of("definition"), *self._also, *self._either):
             if change.key[2] not in there:

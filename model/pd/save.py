@@ -11,7 +11,7 @@ Source: tikv/pd `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/storage/kv/e
 from collections.abc import Callable, Iterable
 from functools import partial, update_wrapper
 
-from ..language.expr import FALSE, Expr, both, either, ite, negate
+from ..language.expr import FALSE, Expr, both, either, ite, negate, unless_said
 from ..language.transition import SELF, Kind, Rule, Step, transition
 from ..language.variant import Variant
 from ..language.vocabulary import PerServer
@@ -87,17 +87,22 @@ def _alive(n: Expr) -> Expr:
     return s.role[n] != ROLE.down
 
 
+def ends_the_term(before: Expr, n: Expr) -> Expr:
+    """`gives_up` where a PD's campaign syncs, and returns with the error of that: a PD resigns, too."""
+    return both(s.job[n] == JOB.sync, s.role[n] == ROLE.leader)
+
+
 def failed(n: Expr, slot: Slot) -> dict[str, Expr]:
     """The effect of a save that failed as far as its caller can tell.
 
     An update counts its tries.  A TSO server whose own sync fails drops its primary key and campaigns
-    anew, with what it has in memory; a PD stays leader and tries the sync again; a client only gets
-    an error.
+    anew, with what it has in memory; a PD stays leader and tries the sync again (but see `ends_the_term`);
+    a client only gets an error.
     """
     if slot is CLIENTS:
         return slot.ended()
     counts = both(s.job[n] == JOB.update, s.initialised[n])
-    gives_up = both(s.is_tso[n], s.job[n] == JOB.sync, s.role[n] == ROLE.leader)
+    gives_up = unless_said("gives_up", both(s.is_tso[n], s.job[n] == JOB.sync, s.role[n] == ROLE.leader), n)
     return {
         **slot.ended(),
         "tries": ite(counts, s.tries[n] + 1, s.tries[n]),

@@ -1,4 +1,5 @@
-"""What outlives a term (a delete, an update, a save): what each makes possible, and which builds lack it."""
+"""What outlives a term (a delete, an update, a save), and what ends one: what each makes possible, and which
+builds lack it."""
 
 from __future__ import annotations
 
@@ -209,3 +210,72 @@ def test_a_save_of_nobody_needs_that_nobody_leads() -> None:
 def test_which_builds_read_their_value_twice() -> None:
     """Those before compare no leader, or what they compare with is read once."""
     assert lacking("find_nobody") == {"release-6.5", "release-7.5", "release-8.5"}
+
+
+# --- a sync that fails -----------------------------------------------------------------------------------
+
+#: builds by whether a PD whose sync fails resigns; else it syncs again
+RESIGNS = dict.fromkeys(builds.SHIPPED, False) | {"release-6.5": True, "release-7.5": True}
+#: a TSO primary saves beside a PD's sync; its saves do not look at the key
+_SAVES_BESIDE = "tick0 campaign3 sync_load3 sync_begin3 load_window3 commit3"
+#: by which ways a PD's sync fails, and builds of which they are
+FAILED = [
+    *((build, "campaign1 sync_load1 sync_begin1 request_lost1") for build in RESIGNS),
+    ("release-6.5", "campaign1 sync_load1 sync_begin1 commit_answer_lost1"),
+    (
+        "release-6.5",
+        "campaign1 sync_load1 sync_begin1 keepalive_stops1 tick0 tick0 lease_runs_out1 conflict1",
+    ),
+    *(
+        (build, f"campaign1 sync_load1 sync_begin1 {fails}")
+        for build in ("release-7.5", "release-8.5")
+        for fails in (
+            "load_window1 commit_answer_lost1",
+            f"load_window1 {_SAVES_BESIDE} conflict1",
+            f"{_SAVES_BESIDE} refused_not_greater1",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("build", "steps"), FAILED)
+def test_a_pd_whose_sync_fails_resigns_or_syncs_again(build: str, steps: str) -> None:
+    made = run(steps, build)
+    machine = made.machine()
+    (*_, last) = follow(made, machine)
+    assert machine.value(last.after, s.role[SELF] == s.ROLE.resigning, 1) == RESIGNS[build]
+    if RESIGNS[build]:
+        assert "leader" in refused(made, "sync_load", 1)
+    else:
+        (*_, last) = follow(run(f"{steps} sync_load1", build), machine)
+        assert machine.value(last.after, s.job[SELF] == s.JOB.sync, 1)
+
+
+@pytest.mark.parametrize(
+    ("fence", "steps"),
+    [
+        ("check-tso-primary", "campaign3 campaign1 sync_load1 sync_begin1 refused_by_fence1"),
+        ("hook", "campaign3 campaign1 sync_load1 sync_begin1 load_window1 refused_by_fence1"),
+        ("save-cas", f"campaign1 sync_load1 sync_begin1 {_SAVES_BESIDE} refused_by_cas1"),
+    ],
+)
+@pytest.mark.parametrize("build", ["release-7.5", "release-8.5"])
+def test_so_does_one_that_a_fence_refuses(build: str, fence: str, steps: str) -> None:
+    made = run(steps, build, fence)
+    (*_, last) = follow(made, made.machine())
+    assert made.machine().value(last.after, s.role[SELF] == s.ROLE.resigning, 1) == RESIGNS[build]
+
+
+@pytest.mark.parametrize("build", ["release-6.5", "release-7.5"])
+def test_it_is_elected_again_and_serves(build: str) -> None:
+    saves = "commit1" if build == "release-6.5" else "load_window1 commit1"
+    again = f"revoke1 campaign1 sync_load1 sync_begin1 {saves}"
+    assert breaks(run(f"campaign1 sync_load1 sync_begin1 request_lost1 {again} grant1", build), ANSWERS)
+
+
+@pytest.mark.parametrize("build", ["release-6.5", "release-7.5"])
+def test_an_update_that_fails_ends_no_term(build: str) -> None:
+    saves = "commit1" if build == "release-6.5" else "load_window1 commit1"
+    made = run(f"campaign1 sync_load1 sync_begin1 {saves} tick0 update_begin1 request_lost1", build)
+    (*_, last) = follow(made, made.machine())
+    assert made.machine().value(last.after, s.able_to_grant(SELF), 1)

@@ -233,7 +233,9 @@ class _Try(Hidden):
             for slot, begun in ((OWN_SLOT, own), (CLIENTS_SLOT, client)):
                 for d in begun:
                     syncs = not self._updates_early(d, n) if slot == CLIENTS_SLOT else d.get("job", n) == SYNC
-                    if self._would_tell(n) and syncs:
+                    # that is told of a sync that has had its answer; else that it failed
+                    untold = syncs and self._would_tell(n)
+                    if untold and not (slot == OWN_SLOT and self._was_not_told(n)):
                         d.world.silent.add(n)
                         d.refuse(slot + "commit", n, "the server's log would tell of that sync")
                         continue
@@ -243,8 +245,8 @@ class _Try(Hidden):
                     beside = d.copy()
                     ready = [d, beside] if self._begins_early_update(beside, n, self._seen.then) else [d]
                     for each in ready:
-                        lost = each.copy() if self._wide else None
-                        if self._drive(each, n, "commit", slot):
+                        lost = each.copy() if self._wide or untold else None
+                        if not untold and self._drive(each, n, "commit", slot):
                             yield each
                         if lost and self._drive(lost, n, "commit_answer_lost", slot):
                             yield lost
@@ -253,6 +255,11 @@ class _Try(Hidden):
         """The server's log would say that a sync of its saved this value, and does not."""
         since, until = self._timeline.tells_syncs.get(n, (FOREVER, 0))
         return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
+
+    def _was_not_told(self, n: int) -> bool:
+        """The server's log tells of a sync that failed for want of an answer, and may have saved this."""
+        spans = self._timeline.untold.get(n, ())
+        return any(begin <= self._seen.latest and self._seen.earliest <= end for begin, end in spans)
 
     def _would_tell_attempt(self, n: int) -> bool:
         """The server's log would say that it tries to save this value, and does not.

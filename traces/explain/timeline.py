@@ -12,7 +12,17 @@ from ...model.language.instance import belongings
 from ...model.language.transition import Kind
 from ..sources.builds import Started, started
 from ..sources.intervals import GUARD_NS, exact
-from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, KeyEvent, LogEvent, LogStep, Where
+from ..sources.observation import (
+    ELECTIONS,
+    NS_PER_MS,
+    Attempt,
+    Key,
+    KeyEvent,
+    LogEvent,
+    LogStep,
+    Refusal,
+    Where,
+)
 from ..sources.servers import Servers
 from ..sources.settings import ServerStart, Setting
 from ..sources.trace import Gap, Trace
@@ -28,6 +38,7 @@ _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
 _DEFAULT_LEASE_S = 3  # and of lease
 _MAX_LOGICAL = 1 << 18
 _ENDS_A_TERM = (LogStep.RESET, LogStep.STEP_DOWN, LogStep.ALLOCATOR_CLOSED)
+_BEGINS_A_SYNC = (LogStep.ELECTED, LogStep.CAMPAIGN_WON, LogStep.SYNC_START)
 _NOT_TOLD = "for nothing tells its own"
 
 
@@ -40,11 +51,12 @@ class Timeline:
     whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
     resets; `loads`, the values (ms) that it loaded; `outlived`, the terms of which an update ended later,
     from when they served until that was told (ns); `overtaken`, when such a reset may overtake an update
-    (ns); `builds`, when it started and of which it may be since; `shown`, how often each fault; `denied`, the
-    steps of which it would tell, and does not, and `steady`, that its clock did not jump on while it served:
-    both until then (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of
-    each attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of
-    all that it did, until then. Events may be missing from
+    (ns); `untold`, when a sync that failed for want of an answer may have saved (ns); `builds`, when it
+    started and of which it may be since; `shown`, how often each fault; `denied`, the steps of which it would
+    tell, and does not, and `steady`, that its clock did not jump on while it served: both until then (ns);
+    `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and of each attempt to save;
+    `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all that it did, until
+    then. Events may be missing from
     revision `gap`, time `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
     first event is not known, `first_windows` are what the timestamp key may have held then, the first of them
@@ -68,6 +80,7 @@ class Timeline:
     loads: Mapping[int, frozenset[int]]
     outlived: Mapping[int, Sequence[tuple[int, int]]]
     overtaken: Mapping[int, Sequence[tuple[int, int]]]
+    untold: Mapping[int, Sequence[tuple[int, int]]]
     builds: Mapping[int, Sequence[Started]]
     shown: Mapping[tuple[str, int], int]
     watched: bool
@@ -156,6 +169,7 @@ def timeline(trace: Trace) -> Timeline:
         loads={number: frozenset(_loaded_ms(log)) for number, log in lines.items()},
         outlived={number: tuple(_outlived(log)) for number, log in lines.items()},
         overtaken={number: tuple(_overtaken(log)) for number, log in lines.items()},
+        untold={number: tuple(_untold(log)) for number, log in lines.items()},
         builds=started(trace.versions, servers.number),
         shown=_shown(lines, resets),
         watched=bool(events),
@@ -331,6 +345,16 @@ def _outlived(log: Iterable[LogEvent]) -> Iterator[tuple[int, int]]:
 def _overtaken(log: Iterable[LogEvent]) -> Iterator[tuple[int, int]]:
     """When an admin's reset may overtake an update that is under way."""
     return ((line.at_ns, line.at_ns + LATE_NS) for line in log if line.step is LogStep.ADMIN_RESET)
+
+
+def _untold(log: Iterable[LogEvent]) -> Iterator[tuple[int, int]]:
+    """From when a sync began, or its term, until it failed for want of an answer."""
+    began: int | None = None
+    for line in log:
+        if line.step in _BEGINS_A_SYNC:
+            began = line.at_ns
+        elif line.attempt is Attempt.SYNC and line.refusal is Refusal.OTHER and began is not None:
+            yield began, line.at_ns
 
 
 def _shown(
