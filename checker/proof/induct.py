@@ -36,7 +36,7 @@ FIRST_STATE = "first state"
 PROPERTY = "property"
 #: milliseconds after which z3 gives up on one question
 _PATIENCE = 10_000
-#: z3's older arithmetic: of differences between times its answers are the same, and come in two thirds of the time
+#: z3's older arithmetic: what is asked of times it answers alike, and up to a third sooner
 _SIMPLEX = 2
 
 # Otherwise z3 takes Ctrl-C for itself, and a search goes on after it.

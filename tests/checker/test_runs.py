@@ -271,7 +271,8 @@ def test_no_shipped_system_needs_a_search() -> None:
 @pytest.mark.large
 def test_runs_that_go_on_forever_are_those_that_are_found() -> None:
     """Else: `make known`."""
-    assert ship.find_lasting(["check-tso-primary"]) == [*known.lasting()]
+    kept = [run for run in known.lasting() if run.fence.endswith("+check-tso-primary")]
+    assert ship.find_lasting(["check-tso-primary"]) == kept != []
 
 
 @pytest.mark.large
