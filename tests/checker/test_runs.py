@@ -25,8 +25,10 @@ from tsofence.checker.proof.runs import Found, Looked, Runs, Sought, Told, searc
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import breaks
 from tsofence.cli import main
-from tsofence.model.language.expr import FALSE
+from tsofence.model.language.expr import BOOL, FALSE, TRUE, either, negate
+from tsofence.model.language.transition import SELF
 from tsofence.model.language.variant import Variant
+from tsofence.model.pd import state
 from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.assumptions import assumption
@@ -252,6 +254,35 @@ def test_a_run_of_a_stricter_fence_is_tried_last() -> None:
     assert breaking(epoch, asked).keys() == {"unique", "session", "one-live"}
     assert breaking(epoch, asked, runs=known.kept()).keys() == {"session", "one-live"}
     assert breaking("off", asked) == breaking("off", asked, runs=known.kept())
+
+
+def test_a_run_is_taken_with_steps_that_a_fence_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two PDs that serve at once after waiting, both of which look for a TSO primary in between."""
+    asked, fence = [named("two-of-a-kind")], "check-tso-primary+wait-out"
+    run = breaking(fence, asked)["two-of-a-kind"]
+    (waiting,) = (each for each in known.kept() if (each.fence, each.breaks) == ("wait-out", run.breaks))
+    assert breaking(fence, asked, runs=[waiting]) == {"two-of-a-kind": run}
+    assert [move for move in run.moves if move.transition != "find_no_primary"] == [*waiting.moves]
+    assert len(run.moves) > len(waiting.moves)
+    monkeypatch.setattr(known, "_BETWEEN", 0)
+    assert breaking(fence, asked) == {}
+
+
+def test_a_run_is_taken_without_steps_that_a_build_has_not() -> None:
+    run = next(each for each in known.kept() if (each.fence, each.breaks) == ("off", "one-live"))
+    assert "find_own_key" in {move.transition for move in run.moves}
+    found = breaking("release-8.5", [named("one-live")], runs=[run])["one-live"]
+    assert [*found.moves] == [move for move in run.moves if move.transition != "find_own_key"]
+
+
+def test_no_fault_lets_a_run_go_on() -> None:
+    """A TSO server that has to be started anew before it campaigns: it does not crash for that."""
+    anew = Variant("anew", "a TSO server that has not been started anew wins no election")
+    started = anew.per_server("started", BOOL)
+    anew.effect("restart", {"started": TRUE})
+    anew.guard("campaign", "has been started", either(negate(state.is_tso[SELF]), started[SELF]))
+    name = fences.add(anew)
+    assert breaking(name, [named("one-live")]) == {}
 
 
 def test_a_build_that_keeps_no_window_is_refuted_at_once() -> None:
