@@ -25,7 +25,7 @@ from tsofence.checker.proof.runs import Found, Looked, Runs, Sought, Told, searc
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import breaks
 from tsofence.cli import main
-from tsofence.model.language.expr import BOOL, FALSE, TRUE, either, negate
+from tsofence.model.language.expr import BOOL, FALSE, NOBODY, TRUE, either, negate
 from tsofence.model.language.transition import SELF
 from tsofence.model.language.variant import Variant
 from tsofence.model.pd import state
@@ -64,6 +64,7 @@ def found_by(sought: Sought, forgotten: Iterable[str] = ()) -> list[Told]:
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(scenarios, "names", lambda: names)
+    monkeypatch.setattr(runs, "_MORE", {})
 
 
 def levels(monkeypatch: pytest.MonkeyPatch, few: int, many: int, most: int) -> None:
@@ -139,7 +140,8 @@ def test_only_scenarios_that_can_break_what_is_lacking_promise_a_run() -> None:
     worlds = runs._worlds(sought, [named(name) for name in sought.properties])
     promising = [each.scenario.name for each in worlds if each.promises["two-of-a-kind"]]
     assert promising == ["pd-failover"]
-    assert all(each.promises["unique"] for each in worlds)
+    # that is proved of PDs alone that have none
+    assert [each.scenario.name for each in worlds if not each.promises["unique"]] == ["more-elections"]
     assumed = Sought("off", ("two-of-a-kind",), ("no-stale-deletes",), None, ())
     assert all(
         each.promises == {"two-of-a-kind": 1} for each in runs._worlds(assumed, [named("two-of-a-kind")])
@@ -254,6 +256,24 @@ def test_a_run_of_a_stricter_fence_is_tried_last() -> None:
     assert breaking(epoch, asked).keys() == {"unique", "session", "one-live"}
     assert breaking(epoch, asked, runs=known.kept()).keys() == {"session", "one-live"}
     assert breaking("off", asked) == breaking("off", asked, runs=known.kept())
+
+
+def test_whatever_may_happen_may_happen_where_runs_are_looked_for() -> None:
+    worlds = [*runs.sought_in()]
+    assert all(any(each.allows(fault) for each in worlds) for fault in scenarios.FAULTS)
+
+
+def test_a_fault_that_no_scenario_has_shows_that_a_fence_is_wrong() -> None:
+    """Whoever campaigns needs both election keys absent: a save that is nobody's lands all the same."""
+    both_keys = Variant("both-keys", "a campaign needs both election keys absent")
+    both_keys.guard("campaign", "nobody leads", state.leader == NOBODY)
+    both_keys.guard("campaign", "nobody is primary", state.primary == NOBODY)
+    name = fences.add(both_keys)
+    assert breaking(name, [named("single-writer")]) == {}
+    told = found_by(Sought(name, ("single-writer",), (), None, ()))
+    (run,) = (each.run for each in told if isinstance(each, Found))
+    assert "find_nobody" in {move.transition for move in run.moves}
+    assert breaks(run, named("single-writer"))
 
 
 def test_a_run_is_taken_with_steps_that_a_fence_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
