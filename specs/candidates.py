@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
-from ..model.language.expr import BOOL, NODE, NOW, TIME, Expr, both, implies, negate
+from ..model.language.expr import BOOL, NOBODY, NODE, NOW, TIME, Expr, both, either, implies, negate
 from ..model.language.vocabulary import Vocabulary
 from ..model.pd import state as s
 from ..model.pd.save import new_window
@@ -75,6 +76,25 @@ def nevers(vocabulary: Vocabulary) -> Iterator[Lemma]:
             for kind, premise in (("PD", negate(s.is_tso[n])), ("TSO server", s.is_tso[n])):
                 name = f"no {kind} has {variable.name} {member}"
                 yield Lemma(name, name, Expr("forall", BOOL, (implies(premise, differs),), name=n.name))
+
+
+def together(vocabulary: Vocabulary) -> Iterator[Lemma]:
+    """Which of all that is shared, such as keys of etcd, is never there beside another or without it."""
+    shared = [each for each in vocabulary.variables.values() if not each.per_server]
+    there = [
+        (each.name, said if each.sort == BOOL else said != NOBODY)
+        for each in shared
+        if each.sort in (BOOL, NODE)
+        for said in (Expr("var", each.sort, name=each.name),)
+    ]
+    for (first, one), (second, other) in combinations(there, 2):
+        for name, claim in (
+            (f"{first} never beside {second}", implies(one, negate(other))),
+            (f"{first} or {second}", either(one, other)),
+            (f"{first} never without {second}", implies(one, other)),
+            (f"{second} never without {first}", implies(other, one)),
+        ):
+            yield Lemma(name, name, claim)
 
 
 def orders(vocabulary: Vocabulary) -> Iterator[Lemma]:

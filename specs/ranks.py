@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
 
+from ..model.behaviours.client_sync import requested
 from ..model.builds import master_2026_08 as master
 from ..model.language.expr import (
     FALSE,
@@ -38,7 +39,8 @@ from ..model.pd import save, system
 from ..model.pd import state as s
 from ..model.pd.allocator import begins, saved_last
 from ..model.pd.state import CLIENTS, JOB, OWN, ROLE, STAGE, Slot
-from ..model.variants import save_cas
+from ..model.variants import save_cas, wait_out
+from ..model.variants.check_tso_primary import checks_primary
 from . import liveness, properties
 from .lemmas import FIRST, Lemma, shipped
 from .liveness import Liveness
@@ -71,10 +73,14 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Helpful:
-    """A transition that helps ``when`` this holds, over its server (`SELF`) and `PENDING`."""
+    """A transition that helps ``when`` this holds, over its server (`SELF`) and `PENDING`.
+
+    ``chosen``: by name, inputs with which it can be taken then (whatever they are, it helps).
+    """
 
     transition: str
     when: Expr
+    chosen: Mapping[str, Expr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +131,11 @@ _CLIENT_IDLE = CLIENTS.stage[_n] == STAGE.idle
 
 @dataclass(frozen=True, slots=True)
 class _Saves:
-    """How saves go on in a system; ``steps``: the names of its transitions."""
+    """How saves go on in a system; ``steps``: the names of its transitions; ``waits``: does a sync wait until
+    the window that it has loaded has passed?"""
 
     steps: Collection[str]
+    waits: bool
 
     def nothing_to_do(self, n: Expr, slot: Slot) -> Expr:
         """A sync that has loaded the key ends with that."""
@@ -137,6 +145,10 @@ class _Saves:
         """The timestamp key holds what a fence wants to find there."""
         holds = s.timestamp == save_cas.expected_value(n, slot)
         return holds if "refused_by_cas" in self.steps else TRUE
+
+    def is_over(self, n: Expr, slot: Slot) -> Expr:
+        """A sync that has loaded the key waits no more."""
+        return wait_out.has_passed(n, slot) if self.waits else TRUE
 
     def reads(self, n: Expr, slot: Slot) -> Expr:
         """It reads the timestamp key next, and is not refused."""
@@ -163,12 +175,22 @@ class _Saves:
         older = [(both(s.job[_p] != JOB.sync, at), 8 + left) for at, left in self.left(OWN)]
         return _first_of([*older, (s.job[_p] == JOB.none, 8), *self.left(OWN)])
 
+    def waiting(self, slot: Slot) -> Iterator[Steps]:
+        """How far its clock is from where a sync may begin: each step of time is 1 at least."""
+        if self.waits:
+            left = slot.seen[_p] - s.clock(_p) + wait_out.MARGIN + 1
+            waits = both(slot.stage[_p] == STAGE.loaded, negate(self.is_over(_p, slot)))
+            whose = "a client's sync" if slot is CLIENTS else "its sync"
+            yield Steps(f"time until {whose} may begin", ite(waits, left, 0))
+
     def helpful(self, slot: Slot, when: Expr) -> Iterator[Helpful]:
         """The steps of a save, whichever way it goes."""
         loaded = both(_n == _p, when, slot.stage[_n] == STAGE.loaded)
-        nothing = self.nothing_to_do(_n, slot)
+        nothing, over = self.nothing_to_do(_n, slot), self.is_over(_n, slot)
         yield Helpful(_skip(slot), both(loaded, nothing))
-        yield Helpful(begins(slot), both(loaded, negate(nothing)))
+        yield Helpful(begins(slot), both(loaded, negate(nothing), over))
+        if self.waits:
+            yield Helpful("tick", both(loaded, negate(nothing), negate(over)), {s.BY.name: s.UNIT})
         reads, commits = save.reads_timestamp(_n, slot), save.ready_to_commit(_n, slot)
         at = {
             "find_own_key": both(slot.stage[_n] == STAGE.begun, s.election_key(_n) == _n),
@@ -207,16 +229,19 @@ class _Saves:
         return either(asks, both(saving(a, slot), slot.job[a] == JOB.sync))
 
     def stages(self) -> Lemma:
-        """Where no save is: there is no hook, nor a look for a TSO primary."""
+        """Where no save is: there is no hook, nor a look for a TSO primary, but by PDs that look in each."""
         leads = {"mine": "find_own_key", "read": "load_window"}
         never = ["alone", "hooked", *(stage for stage, step in leads.items() if step not in self.steps)]
+        looks = "find_no_primary" in self.steps
 
         def nowhere_else(a: Expr, slot: Slot) -> Expr:
-            return both(*(slot.stage[a] != getattr(STAGE, stage) for stage in never))
+            nowhere = both(*(slot.stage[a] != getattr(STAGE, stage) for stage in never))
+            return either(checks_primary(a), nowhere) if looks and slot is OWN else nowhere
 
         return Lemma(
             "stages of saves",
-            f"no save is at one of these stages: {', '.join(never)}",
+            f"no save is at one of these stages: {', '.join(never)}"
+            f"{', but of a PD that looks for a TSO primary' if looks else ''}",
             of_each_save(nowhere_else),
         )
 
@@ -240,9 +265,9 @@ def _ready(fence: Variant) -> Rank | None:
     steps = {rule.name for rule in system.rules(fence)}
     if "stale_failure_clears" in steps:
         return None
-    saves = _Saves(steps)
+    saves = _Saves(steps, wait_out.fence.name in fence.parts)
     # Since pull 11102 a server's own sync waits for a client's; before that both go on beside each other.
-    beside = _of_master(saves) if "delete_expected_primary" in steps else _Beside()
+    beside = _of_master(saves) if "delete_expected_primary" in steps else _before_11102(steps)
     helpful = (
         # whoever is to lead the raft group: a PD that runs, or one that starts
         Helpful("raft_elects", both(_NO_RAFT_LEADER, _runs(_n))),
@@ -264,6 +289,7 @@ def _ready(fence: Variant) -> Rank | None:
             ),
             *beside.parts,
             Steps("steps of a save that is left of its last term, then of its sync", saves.left_of_own()),
+            *saves.waiting(OWN),
         ),
         helpful=tuple(each for each in helpful if each.transition in steps),
         lemmas=(
@@ -282,7 +308,7 @@ def _ready(fence: Variant) -> Rank | None:
             *saves.of_the_key(),
             *beside.lemmas,
         ),
-        faults=("crash", "stop", "lost", *beside.faults),
+        faults=("crash", "stop", "lost", *beside.faults, *(("jump",) if saves.waits else ())),
         given=("there is a PD",),
         first=(*FIRST, _SOME_PD, _WINDOWS_SAVED, of_each(lambda a: negate(s.promoted[a])), *beside.first),
     )
@@ -312,6 +338,7 @@ def _of_master(saves: _Saves) -> _Beside:
         parts=(
             Steps("the key to delete that expects it", _first_of([(to_delete[_p], 1)])),
             Steps("steps of a client's sync", _first_of(saves.left(CLIENTS))),
+            *saves.waiting(CLIENTS),
         ),
         helpful=(
             Helpful("delete_expected_primary", both(_OWN_STEP, to_delete[_n])),
@@ -335,6 +362,29 @@ def _of_master(saves: _Saves) -> _Beside:
         ),
         faults=("client_sync",),
         first=(of_each(has_read_nothing),),
+    )
+
+
+def _before_11102(steps: Collection[str]) -> _Beside:
+    """Nothing has to end first; where a save must find what its server saved last, one that is left of an
+    earlier term is refused or not by whether a client's sync has succeeded meanwhile, which it does once."""
+    if not {"early_begin", "refused_by_cas"} <= set(steps):
+        return _Beside()
+
+    def refused(a: Expr) -> Expr:
+        return both(CLIENTS.stage[a] == STAGE.begun, CLIENTS.seen[a] < s.timestamp)
+
+    return _Beside(
+        parts=(Steps("a client's sync has not succeeded", ite(requested[_p], _number(0), _number(1))),),
+        lemmas=(
+            _SHIPPED["memory within window"],
+            Lemma(
+                "early updates are refused",
+                "an update beside a sync goes on from the memory, and the timestamp key holds more",
+                of_each(lambda a: implies(both(requested[a], CLIENTS.stage[a] != STAGE.idle), refused(a))),
+            ),
+        ),
+        first=(of_each(lambda a: negate(requested[a])),),
     )
 
 

@@ -215,6 +215,6 @@ def _rounds(fence: Variant) -> Iterator[tuple[Lemma, ...]]:
     known = candidates.known(vocabulary)
     yield known
     yield (*known, *candidates.weaker(known))  # what was dropped may follow from these
-    yield tuple(candidates.nevers(vocabulary))
+    yield (*candidates.nevers(vocabulary), *candidates.together(vocabulary))
     yield tuple(candidates.guarded(known))
     yield tuple(candidates.orders(vocabulary))

@@ -36,6 +36,8 @@ FIRST_STATE = "first state"
 PROPERTY = "property"
 #: milliseconds after which z3 gives up on one question
 _PATIENCE = 10_000
+#: z3's older arithmetic: what is asked of times it answers alike, and up to a third sooner
+_SIMPLEX = 2
 
 # Otherwise z3 takes Ctrl-C for itself, and a search goes on after it.
 z3.set_param("ctrl_c", False)
@@ -96,6 +98,7 @@ class _Solver:
     def __init__(self, facts: Iterable[Term]) -> None:
         self._solver = z3.Solver()
         self._solver.set("timeout", _PATIENCE)
+        self._solver.set("arith.solver", _SIMPLEX)
         self._solver.add(list(facts))
         self._told: Sequence[Term] | None = None
 

@@ -1,8 +1,9 @@
 """Real runs that are kept, and tried of every system before anything is searched.
 
 What one build or fence does, another often does as well, and a run is taken again in hundredths of a second
-where a search takes seconds.  Nothing rests on where a run comes from: it counts once the plain interpreter
-takes its steps in the system that is asked about, and the last of them breaks the property there.
+where a search takes seconds.  Where a system has not some step of it, or asks for others before one, the run
+is taken without that step, and with those.  Nothing rests on where a run comes from: it counts once the plain
+interpreter takes its steps in the system that is asked about, and the last of them breaks the property there.
 `make known` finds them anew.
 """
 
@@ -15,6 +16,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from ...model.language.layout import State
+from ...model.language.python import Machine
 from ...model.language.transition import Kind
 from ...specs.assumptions import Assumption
 from ...specs.liveness import Liveness
@@ -30,6 +33,8 @@ FILE, STRICTER = "known.json", "stricter.json"
 #: runs that go on forever, as `explore` found them: where the saves of two servers go on, that takes a table
 #: of times that is proved, for which nobody waits while a proof is made
 LASTING = "lasting.json"
+#: as many steps may be taken before one of a run that is refused
+_BETWEEN = 2
 
 
 def breaking(
@@ -49,20 +54,83 @@ def breaking(
     """
     found: dict[str, Run] = {}
     tried = [*_shortest(kept()), *_shortest(stricter())] if runs is None else _shortest(runs)
-    for run in tried:
-        heed()
-        prop = next((prop for prop in properties if prop.name == run.breaks), None)
-        if prop is None or prop.name in found or (nodes is not None and len(run.kinds) > nodes):
-            continue
-        title = run.title.replace(run.fence, fence)
-        theirs = replace(run, title=title, fence=fence, dropped=tuple(dropped))
-        try:
-            meets = not assumptions or len(met(theirs, assumptions)) == len(assumptions)
-            if meets and breaks(theirs, prop):
-                found[prop.name] = theirs
-        except (RunError, KeyError):  # this system refuses a step, has none of that name or other constants
-            continue
+    for taking in (_as_it_is, carried):  # first all as they are, which takes less
+        for run in tried:
+            heed()
+            prop = next((prop for prop in properties if prop.name == run.breaks), None)
+            if prop is None or prop.name in found or (nodes is not None and len(run.kinds) > nodes):
+                continue
+            title = run.title.replace(run.fence, fence)
+            try:
+                theirs = taking(replace(run, title=title, fence=fence, dropped=tuple(dropped)))
+                meets = not assumptions or len(met(theirs, assumptions)) == len(assumptions)
+                if meets and breaks(theirs, prop):
+                    found[prop.name] = theirs
+            except (RunError, KeyError):  # it refuses a step, has none of that name or other constants
+                continue
     return found
+
+
+def _as_it_is(run: Run) -> Run:
+    return run
+
+
+def carried(run: Run) -> Run:
+    """The run in a system that has not all of its steps, or asks the same server for others before one.
+
+    Those may be neither faults nor choices, and are as few as can be.
+
+    Raises:
+        RunError: no such steps let it go on.
+        KeyError: the system has other constants.
+    """
+    machine = run.machine()
+    state = machine.layout.initial(run.first, {})
+    moves: list[Move] = []
+    for move in run.moves:
+        try:
+            index = machine.find(move.transition, move.server)
+        except KeyError:
+            continue
+        if machine.refused(state, index, move.inputs):
+            for at in _steps_to(machine, state, index, move):
+                state = machine.apply(state, at)
+                moves.append(Move(machine.instances[at].name, move.server))
+        state = machine.apply(state, index, move.inputs)
+        moves.append(move)
+    return replace(run, moves=tuple(moves))
+
+
+def _steps_to(machine: Machine, state: State, index: int, move: Move) -> tuple[int, ...]:
+    """The fewest steps of the same server, neither faults nor choices, after which it can take this one.
+
+    Raises:
+        RunError: as many as may be do not lead there.
+    """
+    own = [
+        at
+        for at, each in enumerate(machine.instances)
+        if each.number == move.server
+        and each.transition.rule.budget is None
+        and not each.transition.rule.inputs
+    ]
+    seen = {state}
+    ways: list[tuple[State, tuple[int, ...]]] = [(state, ())]
+    for _ in range(_BETWEEN):
+        longer: list[tuple[State, tuple[int, ...]]] = []
+        for before, way in ways:
+            for at in own:
+                if machine.refused(before, at):
+                    continue
+                after = machine.apply(before, at)
+                if after in seen:
+                    continue
+                seen.add(after)
+                if not machine.refused(after, index, move.inputs):
+                    return (*way, at)
+                longer.append((after, (*way, at)))
+        ways = longer
+    raise RunError("no few steps lead on")
 
 
 def starving(

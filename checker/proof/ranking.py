@@ -65,6 +65,8 @@ class Ranking(Induction):
             (part, meant(part.claim if isinstance(part, Servers) else part.value)) for part in rank.parts
         ]
         self._helpful = [(each.transition, meant(each.when)) for each in rank.helpful]
+        #: what helpful steps choose, by name: each helps whatever is chosen, and can be taken with this
+        self._chosen = {name: value for each in rank.helpful for name, value in each.chosen.items()}
 
     def __len__(self) -> int:
         """How many obligations there are."""
@@ -181,10 +183,11 @@ class Ranking(Induction):
             step = self._steps.get(name)
             fair = step is not None and name in self.liveness.fairness
             yield Decided(_settled(name, FAIR, fair), None)
-            if step is None or step.rule.inputs:
+            if step is None or any(each.name not in self._chosen for each in step.rule.inputs):
                 yield Decided(_settled(name, POSSIBLE, False), None)
                 continue
-            can = [self._of(view, guard, self._helper) for guard in step.step.guard.values()]
+            choosing = replace(view, inputs=lambda chosen: view.of(self._chosen[chosen.name]))
+            can = [self._of(choosing, guard, self._helper) for guard in step.step.guard.values()]
             if step.rule.kind in (Kind.PD, Kind.TSO):
                 can.append(view.read("is_tso", self._helper) == (step.rule.kind is Kind.TSO))
             helps = self._of(view, when, self._helper)

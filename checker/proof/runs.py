@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import dedent
 
 from ...model.variants import fences
 from ...specs import own, properties
@@ -30,6 +31,66 @@ from .witness import shown
 FEW, MANY, MOST = 8_000, 400_000, 4_000_000
 #: seconds between two looks whether Ctrl-C has come
 _BEAT = 0.2
+#: scenarios for this search alone: small ones, with what none of those that come with tsofence lets happen
+_MORE = {
+    "more-faults": """
+        [servers]
+        pd = 1
+        tso = 1
+        [time]
+        window = 3
+        lease = 2
+        [faults.pd]
+        term = 1
+        stop = 1
+        keepalive = 1
+        two_reads = 1
+        stale_failure = 1
+        admin = 1
+        client_mode = 1
+        [faults.tso]
+        term = 1
+        keepalive = 1
+        two_reads = 1
+        stale_failure = 1
+        admin = 1
+        """,
+    "more-elections": """
+        [servers]
+        pd = 2
+        tso = 0
+        [time]
+        window = 3
+        lease = 2
+        [faults.pd]
+        term = 3
+        keepalive = 1
+        raft_move = 1
+        two_reads = 1
+        follower_proxy = 1
+        frequent_elections = 1
+        priority = 1
+        """,
+    "more-switching": """
+        [servers]
+        pd = 1
+        tso = 1
+        api = 1
+        dynamic = 1
+        [time]
+        window = 3
+        lease = 2
+        [faults.pd]
+        term = 1
+        fallback = 1
+        client_mode = 1
+        discovery = 1
+        [faults.tso]
+        term = 1
+        stop = 1
+        lapse = 1
+        """,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +223,18 @@ class _World:
         return sum(self.promises[each.name] for each in judged)
 
 
+def sought_in() -> Iterator[Scenario]:
+    """The scenarios in which runs are looked for: among them, whatever may happen may happen in one."""
+    yield from map(scenarios.load, scenarios.names())
+    for name, text in _MORE.items():
+        yield scenarios.parse(dedent(text), name, name)
+
+
 def _worlds(sought: Sought, judged: Sequence[Property]) -> list[_World]:
     whole = fences.whole(sought.fence)
     needed = {each.name: set(enough(whole, each.name)) - set(sought.assumptions) for each in judged}
     worlds = []
-    for scenario in map(scenarios.load, scenarios.names()):
+    for scenario in sought_in():
         if sought.nodes is not None and scenario.pd + scenario.tso > sought.nodes:
             continue
         broken = {each.name for each in ASSUMPTIONS if not each.idle(scenario)}

@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from ...model.builds import known as builds
-from ...model.builds import master_2026_08 as master
+from ...model.builds import master_2026_08, release_7_5, release_8_5
 from ...model.variants import fences
 from ...specs import liveness, ranks
 from ...specs.properties import PROPERTIES, named
@@ -28,6 +28,9 @@ from .runs import FEW, MANY, Found, Passed, Sought, searched
 #: fences of somebody's own, of which this repository has examples
 OWN = Path(__file__).parents[2] / "docs" / "own-fence"
 SYSTEMS = (*fences.ALL, *(name for name in builds.SHIPPED if name != builds.DEFAULT))
+
+#: builds on which a PD may wait for nothing but a fence
+RANKED = tuple(each.build.name for each in (master_2026_08, release_8_5, release_7_5))
 
 #: where a fence may refuse a PD again and again, and bytes that its states may take
 BESIDE = """
@@ -98,11 +101,11 @@ def find_stricter(there: Sequence[Run], files: Iterable[Path]) -> list[Run]:
 
 
 def find_lasting(of_fences: Iterable[str] = fences.SHIPPED) -> list[Run]:
-    """Runs that go on forever under a fence on master's build, beside a TSO primary; Ctrl-C ends it with
-    those that are found."""
+    """Runs that go on forever under a fence on a build that has a rank, beside a TSO primary; Ctrl-C ends it
+    with those that are found."""
     runs: list[Run] = []
     world = parse(dedent(BESIDE), "pd-beside-primary", "pd-beside-primary")
-    for fence in (fences.of_build(master.build.name, each) for each in of_fences):
+    for fence in (fences.of_build(build, each) for build in RANKED for each in of_fences):
         for prop in map(liveness.named, ranks.NAMES):
             if noted():
                 return runs

@@ -3,12 +3,12 @@
 Source: proposed here, after the commit wait of Spanner (Corbett et al., OSDI 2012).
 """
 
-from ..language.expr import DURATION, ZERO, either
+from ..language.expr import DURATION, ZERO, Expr, either
 from ..language.transition import SELF
 from ..language.variant import Variant
 from ..pd import state as s
 from ..pd.allocator import begins
-from ..pd.state import SLOTS
+from ..pd.state import SLOTS, Slot
 
 fence = Variant(
     "wait-out",
@@ -18,6 +18,12 @@ fence = Variant(
 #: how far past the loaded window a new writer waits
 MARGIN = fence.constant("margin", DURATION, 1)
 
+
+def has_passed(n: Expr, slot: Slot) -> Expr:
+    """The window that the sync has loaded lies behind the server's clock, by the margin."""
+    last = slot.seen[n]
+    return either(last == ZERO, MARGIN < s.clock(n) - last)
+
+
 for slot in SLOTS:
-    last = slot.seen[SELF]
-    fence.guard(begins(slot), "loaded window has passed", either(last == ZERO, MARGIN < s.clock(SELF) - last))
+    fence.guard(begins(slot), "loaded window has passed", has_passed(SELF, slot))

@@ -15,7 +15,7 @@ from tsofence.checker.proof.induct import Induction
 from tsofence.checker.proof.prove import prove
 from tsofence.checker.run import breaks
 from tsofence.cli import main
-from tsofence.model.language.expr import both, negate
+from tsofence.model.language.expr import BOOL, both, either, negate
 from tsofence.model.language.transition import SELF
 from tsofence.model.language.variant import Variant
 from tsofence.model.pd import save, system
@@ -69,6 +69,37 @@ def test_what_is_not_kept_is_dropped() -> None:
     alive, proving_it = search.largest(range(2), quietly)
     assert not proving_it
     assert 1 not in alive
+
+
+def handing_over(*, compared: bool) -> Variant:
+    """A TSO server that wins sets a flag in etcd, and a PD's save compares that it is not set."""
+    flag = Variant("handover-flag", "a PD saves only while no TSO server has taken over")
+    handed_over = flag.shared("handed_over", BOOL)
+    flag.effect("campaign", {"handed_over": either(handed_over, s.is_tso[SELF])})
+    if compared:
+        save.compare(flag, "nobody has taken over", lambda n, slot: either(s.is_tso[n], negate(handed_over)))
+    return OFF.joined(flag)
+
+
+def test_what_is_in_etcd_at_once_proves_a_fence_that_has_a_key_of_its_own() -> None:
+    whole, prop = handing_over(compared=True), named("single-writer")
+    there = {each.name: each for each in candidates.together(system.vocabulary(whole))}
+    lemma = there["primary never without handed_over"]
+    for fence, given, proves in (
+        (whole, (lemma,), True),
+        (whole, (), False),
+        (whole, (there["handed_over never without primary"],), False),
+        (handing_over(compared=False), (lemma,), False),
+    ):
+        decided = [each.obligation.result for each in Induction(fence, prop, given=given).decide()]
+        assert (set(decided) == {"proved"}) == proves
+
+
+@pytest.mark.large
+def test_it_is_found() -> None:
+    found = houdini.find(handing_over(compared=True), named("single-writer"))
+    assert found is not None
+    assert names(found) == ["primary never without handed_over"]
 
 
 def test_superfluous_ones_are_left_out() -> None:

@@ -21,6 +21,7 @@ from tsofence.model.pd import state
 from tsofence.model.variants import fences
 from tsofence.specs import ranks
 from tsofence.specs.assumptions import assumption
+from tsofence.specs.candidates import is_said_in
 from tsofence.specs.lemmas import FIRST
 from tsofence.specs.liveness import Fairness, Liveness, named, named_steps
 from tsofence.specs.scenario import load, names
@@ -29,6 +30,10 @@ MASTER = "master-2026-08"
 READY = named("ready")
 #: a lemma of its rank
 MEMORY = "promoted with memory"
+
+
+#: fences under which a rank says more: a sync waits for its clock; a save of an earlier term may be refused
+WAITS, CAS = f"{MASTER}+wait-out", "release-8.5+save-cas"
 
 
 def rank_of(fence: str = MASTER) -> ranks.Rank:
@@ -68,6 +73,9 @@ def changed(**effects: object) -> Variant:
         # up to 8.5 a client's sync is in nobody's way, and a lease that ends early takes nothing
         ("release-8.5", [], "crash, stop, lost"),
         ("release-6.5", [], "crash, stop, lost"),
+        (WAITS, ["0 < unit"], "crash, stop, lost, client_sync, jump"),
+        (CAS, ["0 < unit", "unit ≤ guard", "2·guard ≤ window"], "crash, stop, lost"),
+        ("pull-8780-on-master", ["0 < unit"], "crash, stop, lost, client_sync"),
     ],
 )
 @pytest.mark.large
@@ -82,16 +90,19 @@ def test_ready_is_proved(fence: str, constraints: list[str], faults: str) -> Non
     assert found.rests_on[-1] == f"each of these faults ends at last: {faults}"
 
 
-@pytest.mark.parametrize("fence", [MASTER, "release-8.5"])
+@pytest.mark.parametrize("fence", [MASTER, "release-8.5", CAS])
 def test_a_search_begins_where_the_proof_does(fence: str) -> None:
     more = rank_of(fence).first[len(FIRST) :]
-    assert more
+    tried: set[int] = set()
     for world in map(load, names()):
         if world.pd:
             configuration = world.configuration(fences.parse(fence))
             machine = Machine(configuration)
+            said = [at for at, fact in enumerate(more) if is_said_in(configuration.vocabulary, fact)]
+            tried.update(said)
             for state in world.first_states(configuration):
-                assert all(machine.value(state, fact) for fact in more)
+                assert all(machine.value(state, more[at]) for at in said)
+    assert tried == {*range(len(more))}
 
 
 @pytest.mark.parametrize("step", ["commit", "sync_begin", "raft_elects"])
@@ -186,6 +197,43 @@ def test_each_part_of_the_rank_is_needed(part: int, step: str, wrong: str) -> No
     kept = tuple(each for at, each in enumerate(rank_of().parts) if at != part)
     fewer = replace(rank_of(), parts=kept)
     assert (step, wrong) in failing(Ranking(fences.whole(MASTER), READY, fewer), step)
+
+
+def test_a_sync_that_waits_begins_since_time_passes() -> None:
+    whole, rank = fences.whole(WAITS), rank_of(WAITS)
+    idle = replace(rank, helpful=tuple(each for each in rank.helpful if each.transition != "tick"))
+    assert (ANY_STATE, SOMETHING) in failing(Ranking(whole, READY, idle), states=True)
+    uncounted = replace(rank, parts=rank.parts[:-1])
+    assert ("tick", HELPS) in failing(Ranking(whole, READY, uncounted), "tick")
+    jumping = replace(rank, faults=tuple(each for each in rank.faults if each != "jump"))
+    assert ("clock_jump", KEEPS) in failing(Ranking(whole, READY, jumping), "clock_jump")
+    for chosen in ({}, {state.BY.name: state.NO_TIME}):  # nothing is said of how far time goes, or too little
+        other = replace(rank, helpful=tuple(replace(each, chosen=chosen) for each in rank.helpful))
+        assert ("tick", POSSIBLE) in failing(Ranking(whole, READY, other), states=True)
+
+
+def test_what_a_clients_sync_saves_lets_an_older_update_through_once() -> None:
+    whole, rank = fences.whole(CAS), rank_of(CAS)
+    (at,) = (at for at, part in enumerate(rank.parts) if part.meaning == "a client's sync has not succeeded")
+    uncounted = replace(rank, parts=(*rank.parts[:at], *rank.parts[at + 1 :]))
+    assert ("client_commit", KEEPS) in failing(Ranking(whole, READY, uncounted), "client_commit")
+    for name, step in (
+        ("early updates are refused", "client_commit"),
+        ("memory within window", "early_begin"),
+    ):
+        fewer = replace(rank, lemmas=tuple(each for each in rank.lemmas if each.name != name))
+        assert len(fewer.lemmas) < len(rank.lemmas)
+        assert {*failing(Ranking(whole, READY, fewer), step, lemmas=True)}, name
+
+
+def test_only_a_pd_that_looks_for_a_tso_primary_is_where_no_other_save_is() -> None:
+    whole, rank = fences.whole("pull-8780-on-master"), rank_of("pull-8780-on-master")
+    steps = ("find_no_primary", "conflict")
+    assert not {*failing(Ranking(whole, READY, rank), *steps, lemmas=True)}
+    elsewhere = next(each for each in rank_of().lemmas if each.name == "stages of saves")
+    of_all = [elsewhere if each.name == elsewhere.name else each for each in rank.lemmas]
+    wrong = failing(Ranking(whole, READY, replace(rank, lemmas=(*of_all,))), *steps, lemmas=True)
+    assert {*wrong} == {(step, elsewhere.name) for step in steps}
 
 
 def test_a_pd_that_is_refused_each_time_is_never_ready() -> None:

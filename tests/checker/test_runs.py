@@ -25,8 +25,10 @@ from tsofence.checker.proof.runs import Found, Looked, Runs, Sought, Told, searc
 from tsofence.checker.proof.witness import met
 from tsofence.checker.run import breaks
 from tsofence.cli import main
-from tsofence.model.language.expr import FALSE
+from tsofence.model.language.expr import BOOL, FALSE, NOBODY, TRUE, either, negate
+from tsofence.model.language.transition import SELF
 from tsofence.model.language.variant import Variant
+from tsofence.model.pd import state
 from tsofence.model.variants import fences
 from tsofence.specs import scenario as scenarios
 from tsofence.specs.assumptions import assumption
@@ -62,6 +64,7 @@ def found_by(sought: Sought, forgotten: Iterable[str] = ()) -> list[Told]:
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setattr(scenarios, "names", lambda: names)
+    monkeypatch.setattr(runs, "_MORE", {})
 
 
 def levels(monkeypatch: pytest.MonkeyPatch, few: int, many: int, most: int) -> None:
@@ -137,7 +140,8 @@ def test_only_scenarios_that_can_break_what_is_lacking_promise_a_run() -> None:
     worlds = runs._worlds(sought, [named(name) for name in sought.properties])
     promising = [each.scenario.name for each in worlds if each.promises["two-of-a-kind"]]
     assert promising == ["pd-failover"]
-    assert all(each.promises["unique"] for each in worlds)
+    # that is proved of PDs alone that have none
+    assert [each.scenario.name for each in worlds if not each.promises["unique"]] == ["more-elections"]
     assumed = Sought("off", ("two-of-a-kind",), ("no-stale-deletes",), None, ())
     assert all(
         each.promises == {"two-of-a-kind": 1} for each in runs._worlds(assumed, [named("two-of-a-kind")])
@@ -254,6 +258,53 @@ def test_a_run_of_a_stricter_fence_is_tried_last() -> None:
     assert breaking("off", asked) == breaking("off", asked, runs=known.kept())
 
 
+def test_whatever_may_happen_may_happen_where_runs_are_looked_for() -> None:
+    worlds = [*runs.sought_in()]
+    assert all(any(each.allows(fault) for each in worlds) for fault in scenarios.FAULTS)
+
+
+def test_a_fault_that_no_scenario_has_shows_that_a_fence_is_wrong() -> None:
+    """Whoever campaigns needs both election keys absent: a save that is nobody's lands all the same."""
+    both_keys = Variant("both-keys", "a campaign needs both election keys absent")
+    both_keys.guard("campaign", "nobody leads", state.leader == NOBODY)
+    both_keys.guard("campaign", "nobody is primary", state.primary == NOBODY)
+    name = fences.add(both_keys)
+    assert breaking(name, [named("single-writer")]) == {}
+    told = found_by(Sought(name, ("single-writer",), (), None, ()))
+    (run,) = (each.run for each in told if isinstance(each, Found))
+    assert "find_nobody" in {move.transition for move in run.moves}
+    assert breaks(run, named("single-writer"))
+
+
+def test_a_run_is_taken_with_steps_that_a_fence_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two PDs that serve at once after waiting, both of which look for a TSO primary in between."""
+    asked, fence = [named("two-of-a-kind")], "check-tso-primary+wait-out"
+    run = breaking(fence, asked)["two-of-a-kind"]
+    (waiting,) = (each for each in known.kept() if (each.fence, each.breaks) == ("wait-out", run.breaks))
+    assert breaking(fence, asked, runs=[waiting]) == {"two-of-a-kind": run}
+    assert [move for move in run.moves if move.transition != "find_no_primary"] == [*waiting.moves]
+    assert len(run.moves) > len(waiting.moves)
+    monkeypatch.setattr(known, "_BETWEEN", 0)
+    assert breaking(fence, asked) == {}
+
+
+def test_a_run_is_taken_without_steps_that_a_build_has_not() -> None:
+    run = next(each for each in known.kept() if (each.fence, each.breaks) == ("off", "one-live"))
+    assert "find_own_key" in {move.transition for move in run.moves}
+    found = breaking("release-8.5", [named("one-live")], runs=[run])["one-live"]
+    assert [*found.moves] == [move for move in run.moves if move.transition != "find_own_key"]
+
+
+def test_no_fault_lets_a_run_go_on() -> None:
+    """A TSO server that has to be started anew before it campaigns: it does not crash for that."""
+    anew = Variant("anew", "a TSO server that has not been started anew wins no election")
+    started = anew.per_server("started", BOOL)
+    anew.effect("restart", {"started": TRUE})
+    anew.guard("campaign", "has been started", either(negate(state.is_tso[SELF]), started[SELF]))
+    name = fences.add(anew)
+    assert breaking(name, [named("one-live")]) == {}
+
+
 def test_a_build_that_keeps_no_window_is_refuted_at_once() -> None:
     """The lemmas leave no doubt of it, but some step does not keep them."""
     assert breaking("release-6.5", [named("window")]).keys() == {"window"}
@@ -271,7 +322,8 @@ def test_no_shipped_system_needs_a_search() -> None:
 @pytest.mark.large
 def test_runs_that_go_on_forever_are_those_that_are_found() -> None:
     """Else: `make known`."""
-    assert ship.find_lasting(["check-tso-primary"]) == [*known.lasting()]
+    kept = [run for run in known.lasting() if run.fence.endswith("+check-tso-primary")]
+    assert ship.find_lasting(["check-tso-primary"]) == kept != []
 
 
 @pytest.mark.large

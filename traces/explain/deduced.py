@@ -82,7 +82,7 @@ def judged_on_explanations(
 
 
 class _Served:
-    """Who certainly served: as its log tells, or its answers; not only since nothing tells that it stopped."""
+    """Who certainly served: as its log or its answers tell, and not only as nothing tells that it stopped."""
 
     def __init__(self, order: Timeline, tried: Tried, silent: Sequence[str]) -> None:
         self._order = order
