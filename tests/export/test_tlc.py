@@ -198,9 +198,9 @@ PINNED: dict[tuple[str, str, int], tuple[int, int, int, dict[str, int]]] = {
         {"single-writer": 5, "key-monotone": 8, "one-live": 9, "unique": 10, "real-time": 10},
     ),
     ("rolling-upgrade", "release-7.5", 1): (
-        2_186,
-        4_607,
-        22,
+        2_888,
+        6_137,
+        27,
         {"single-writer": 6, "one-live": 11, "real-time": 12, "unique": 15},
     ),
     ("rolling-upgrade", "nextgen-8.5.4", 1): (

@@ -1,6 +1,7 @@
 """Samples of clients: written by an encoder here, or copied from a real file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def test_calls_round_trip(call: Call) -> None:
     sample |= {} if call.worker is None else {"worker": call.worker}
     sample |= {} if call.error is None else {"error": call.error}
     tally = Tally()
-    assert clients.decode("f", numbered(sample), tally) == [call]
+    told = call if call.error is None else replace(call, physical=0, logical=0)  # what failed has none
+    assert clients.decode("f", numbered(sample), tally) == [told]
     assert tally.skipped == 0
     assert call.last - call.first == call.count - 1
 

@@ -119,15 +119,20 @@ def within(stream: list[Seen], begin: int, end: int, unused: defaultdict[str, in
     return stream[first:last]
 
 
-def outside(streams: Sequence[Sequence[Seen]], begin: int, end: int) -> dict[int, Where]:
-    """Where it is told first that a server served before the first event or after the last, by server.
+def outside(streams: Sequence[Sequence[Seen]], begin: int, end: int, *, passed_on: bool) -> dict[int, Where]:
+    """Where it is told first that a server served long before the first event or after the last, by server.
 
     Of before only calls count: logs go back to when servers started, and a watch to when somebody asked.
+    ``passed_on``: a PD in API mode passes on whatever it is asked.
     """
     first: dict[int, Where] = {}
     for one in chain.from_iterable(streams[1:]):
-        serves = one.at > end and isinstance(one.what, LogEvent) and one.what.step in _SERVES
-        if serves or (isinstance(one.what, Granted) and not begin <= one.at <= end):
+        after = one.at > end + LATE_NS
+        if isinstance(one.what, Granted):
+            serves = (after or one.at < begin - LATE_NS) and not (passed_on and one.what.sent_on)
+        else:
+            serves = after and isinstance(one.what, LogEvent) and one.what.step in _SERVES
+        if serves:
             first.setdefault(one.server, one.where)
     return first
 

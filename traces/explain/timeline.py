@@ -151,7 +151,8 @@ def timeline(trace: Trace) -> Timeline:
         last = streams[0][-1]
         begin = streams[0][0].at if late else 0
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
-        elsewhere, unsaved = outside(streams, begin, end), beyond(streams, end)
+        elsewhere = outside(streams, begin, end, passed_on=not _switches(trace))
+        unsaved = beyond(streams, end)
         streams = [within(stream, begin, end, unused) for stream in streams]
     seen = tuple(merged(streams))
     said = contradictions(trace, servers)
