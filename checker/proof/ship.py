@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from ...model.builds import known as builds
-from ...model.builds import master_2026_08, release_7_5, release_8_5
+from ...model.builds import master_2026_08, release_8_5
 from ...model.variants import fences
 from ...specs import liveness, ranks
 from ...specs.properties import PROPERTIES, named
@@ -29,8 +29,8 @@ from .runs import FEW, MANY, Found, Passed, Sought, searched
 OWN = Path(__file__).parents[2] / "docs" / "own-fence"
 SYSTEMS = (*fences.ALL, *(name for name in builds.SHIPPED if name != builds.DEFAULT))
 
-#: builds on which a PD may wait for nothing but a fence
-RANKED = tuple(each.build.name for each in (master_2026_08, release_8_5, release_7_5))
+#: builds on which a PD that a fence refuses tries again, and may do so forever
+RANKED = tuple(each.build.name for each in (master_2026_08, release_8_5))
 
 #: where a fence may refuse a PD again and again, and bytes that its states may take
 BESIDE = """

@@ -1,6 +1,7 @@
 """Properties judged on explanations: those that need to know who did what.
 
-`violated` in all explanations, `holds` in none, `unknown` in some.
+Broken in all explanations of the whole trace: `violated`; in none: `holds`; in some, or where nothing
+explains the whole, or that rests on a guess: `unknown`.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, str] | No
         by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
         received = one.what.latest_ns if isinstance(one.what, KeyEvent) else None
         since = min([one.earliest, *(begin for begin, end in late if begin <= (received or 0) <= end)])
-        at, until = one.at, one.latest
+        at, until = one.at, max(one.latest, one.at)
         if not one.stream and one.revision in early:
             at, until = early[one.revision]
         return replace(one, at=at, earliest=max(since - by, 0), latest=min(until + by, FOREVER))
