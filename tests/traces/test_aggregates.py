@@ -63,6 +63,26 @@ def test_logs_that_are_mixed_line_by_line_are_refused(tmp_path: Path) -> None:
     assert refused.value.file == str(mixed)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("pd-pd1.log.gz", "tso-tso1.log.gz"), "a line of pd1, not of a TSO server"),
+        (("tso-tso1.log.gz", "pd-pd1.log.gz"), "a line of http://127.0.0.1:13379, not of a PD"),
+    ],
+)
+def test_a_second_log_of_which_the_beginning_is_lost_is_not_that_of_the_first(
+    tmp_path: Path, names: tuple[str, str], expected: str
+) -> None:
+    """A PD's lease is not that of a TSO primary, whose start would tell that it is another server."""
+    first, second = (lines(RECORDINGS / "upgrade-unfenced" / name) for name in names)
+    lease = next(number for number, line in enumerate(second) if b'"lease granted"' in line)
+    together = tmp_path / "all.log"
+    together.write_bytes(b"".join([*first, *second[lease:]]))
+    with pytest.raises(BadInput, match=f"{expected}; give each server's log") as refused:
+        read([together])
+    assert refused.value.line == len(first) + 1
+
+
 def test_a_log_of_another_cluster_is_refused(tmp_path: Path) -> None:
     other = RECORDINGS / "upgrade-unfenced" / "pd-pd1.log.gz"
     shutil.copy(other, tmp_path / "pd-of-another.log.gz")

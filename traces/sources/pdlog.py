@@ -24,6 +24,7 @@ from .observation import (
     Attempt,
     BadInput,
     Call,
+    Key,
     LogEvent,
     LogStep,
     Service,
@@ -42,6 +43,10 @@ _MOST_MARKED = 100
 _BETWEEN = (b"", b"--")
 #: steps of which the message itself says why
 _IN_WORDS = (LogStep.STEP_DOWN, LogStep.BEYOND_LIMIT)
+_ONE_EACH = "give each server's log as a file of its own"
+#: who asks for the lease of an election key (member.go: `NewLeadership`, keyspace_group_manager.go: `InitInfo`)
+_CANDIDATES: dict[Key | None, Service] = {Key.LEADER: Service.PD, Key.PRIMARY: Service.TSO}
+_KINDS = {Service.PD: "PD", Service.TSO: "TSO server"}
 #: a key of etcd's in a field, with the cluster's id; 0 is none yet
 _CLUSTER = re.compile(r"=/(?:pd|ms)/([1-9]\d{0,19})/")
 
@@ -243,17 +248,19 @@ class _Decoder:
         dumped = next((start.server for start in log.starts if start.server), "")
         first = dumped or self._hint or _name_of(self._of or self._file)
         _of_one_server(self._callers, first)
+        events = [
+            replace(
+                event,
+                server=event.server or first,
+                service=log.service if event.service is Service.UNKNOWN else event.service,
+                # where several groups are told of, their lines may stand between each other
+                key=None if self._others and event.step is LogStep.ELECTED else event.key,
+            )
+            for event in log.events
+        ]
+        _of_one_service(events)
         return Log(
-            [
-                replace(
-                    event,
-                    server=event.server or first,
-                    service=log.service if event.service is Service.UNKNOWN else event.service,
-                    # where several groups are told of, their lines may stand between each other
-                    key=None if self._others and event.step is LogStep.ELECTED else event.key,
-                )
-                for event in log.events
-            ],
+            events,
             [replace(start, server=start.server or first) for start in log.starts],
             [replace(version, server=version.server or first) for version in self._tellings.versions],
             log.service,
@@ -286,7 +293,16 @@ def _of_one_server(callers: Iterable[tuple[Where, str, str]], first: str) -> Non
         # a TSO server has a URL, and some builds call it by its name all the same
         if named != server and ("://" in named) == ("://" in server):
             expected = f"a line of {server}, not of {named}"
-            raise BadInput(where.file, where.line, expected, "give each server's log as a file of its own")
+            raise BadInput(where.file, where.line, expected, _ONE_EACH)
+
+
+def _of_one_service(events: Iterable[LogEvent]) -> None:
+    """Only a PD asks for the lease of a leader, and only a TSO server for that of a primary."""
+    for event in events:
+        of = _CANDIDATES.get(event.key) if event.step is LogStep.LEASE_GRANTED else None
+        if of and event.service not in (of, Service.UNKNOWN):
+            expected = f"a line of {event.server}, not of a {_KINDS[of]}"
+            raise BadInput(event.where.file, event.where.line, expected, _ONE_EACH)
 
 
 def _same_cluster(known: tuple[str, Where] | None, where: Where, line: str) -> tuple[str, Where] | None:
