@@ -44,7 +44,7 @@ _BETWEEN = (b"", b"--")
 #: steps of which the message itself says why
 _IN_WORDS = (LogStep.STEP_DOWN, LogStep.BEYOND_LIMIT)
 _ONE_EACH = "give each server's log as a file of its own"
-#: who asks for the lease of an election key (member.go: `NewLeadership`, keyspace_group_manager.go: `InitInfo`)
+#: who asks for an election key's lease (member.go: `NewLeadership`, keyspace_group_manager.go: `InitInfo`)
 _CANDIDATES: dict[Key | None, Service] = {Key.LEADER: Service.PD, Key.PRIMARY: Service.TSO}
 _KINDS = {Service.PD: "PD", Service.TSO: "TSO server"}
 #: a key of etcd's in a field, with the cluster's id; 0 is none yet
