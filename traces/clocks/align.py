@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MOST = 75
 #: and so many must be there before a clock is said to have been set because they do not
 _ENOUGH = 4
+#: and so many before it is said that two clocks of one host are apart by less than most events take
+_EXACT = 20
 #: clocks that are only known to be closer may as well be apart
 _CLOSE_NS = 200 * NS_PER_MS
 #: of clocks that are as good, the one that others are told against
@@ -213,6 +215,12 @@ def _may_agree(low: int, high: int) -> bool:
     return low <= QUICK_NS and high >= -QUICK_NS
 
 
+def _exactly_apart(found: Found) -> bool:
+    """Whether many events agree that two clocks do not."""
+    (low, high), steady, events = found
+    return steady and events >= _EXACT and not low <= 0 <= high
+
+
 def _agreeing(ahead: Mapping[ClockId, Found]) -> int:
     """How many clocks agree with one, as closely as tells anything."""
     return sum(
@@ -243,12 +251,15 @@ def _between(
 ) -> dict[tuple[str, str], Span]:
     """How far the clocks of clients may be apart once they were moved."""
     between = {}
-    for one, other in combinations(clocks, 2):
-        found = ahead.get(other, {}).get(one)
+    found_of = {pair: ahead.get(pair[1], {}).get(pair[0]) for pair in combinations(clocks, 2)}
+    # of two that many events show to be apart either may be
+    odd = {clock for pair, found in found_of.items() if found and _exactly_apart(found) for clock in pair}
+    for (one, other), found in found_of.items():
         as_read = moved[one] == moved[other]
         # where one of them is apart from other clocks, nothing tells of the other one
         low, high = found[0] if found else _NOTHING if claimed and as_read else ANYTHING
-        alike = as_read and _may_agree(low, high) and (found is None or found[1])
+        agree = _may_agree(low, high) and odd.isdisjoint((one, other))
+        alike = as_read and agree and (found is None or found[1])
         if claimed and alike:
             low = high = 0
         elif claimed:  # either the clocks are apart, or what servers granted only looks so

@@ -387,7 +387,7 @@ class _Window:
         horizon = seen[goal].latest + LATE_NS
         streams: dict[int, list[int]] = {0: []}
         for index in range(start, len(seen)):
-            if index > goal and seen[index].at > horizon:
+            if index > goal and seen[index].at > horizon and seen[index].stream:
                 break
             if index <= goal or seen[index].earliest <= seen[goal].latest:
                 streams.setdefault(seen[index].stream, []).append(index)

@@ -211,10 +211,13 @@ def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple
     for index, readings in saves.readings.items():
         earliest[index] = max([earliest[index], *[each for each in readings if each <= latest[index]][:1]])
     earliest = [min(pair) for pair in zip(accumulate(earliest, max), latest, strict=True)]
-    about: list[int] = []
-    for index, (low, high) in enumerate(zip(earliest, latest, strict=True)):
+    guesses: list[int] = []
+    for index, high in enumerate(latest):
         read = [each for each in saves.likely.get(index, ()) if each <= high]
-        guess = min(read[-1] + _SAVE_NS if read else FOREVER, high)
+        guesses.append(min(read[-1] + _SAVE_NS if read else FOREVER, high))
+    guesses = [*accumulate(reversed(guesses), min)][::-1]  # of some, only what comes later tells
+    about: list[int] = []
+    for guess, low in zip(guesses, earliest, strict=True):
         about.append(max(low if guess == FOREVER else guess, low, about[-1] if about else 0))
     start = next((at for at in about if at), 0)
     return [(at or max(start - 1, 0), *pair) for at, *pair in zip(about, earliest, latest, strict=True)]  # type: ignore[misc]
