@@ -199,14 +199,14 @@ def test_a_clock_that_no_event_ties_blames_no_call(by_ms: int) -> None:
     assert "client-tso1-a.jsonl.gz" in judgement.note
 
 
-def test_the_clock_that_is_named_wrote_what_is_not_explained() -> None:
-    """Not the one of a log that only one event ties to others."""
+@pytest.mark.parametrize("by", [3, 12, 5_000])
+def test_what_answers_tell_of_a_client_s_clock_is_enough(by: int) -> None:
+    """It conforms, however far the clock is off, and no answer is late for that."""
     trace = recorded("r85-transfer-small")
     source = next(each for each in clocks_of(trace) if each[1].endswith("client-tso1-a.jsonl.gz"))
-    report = replay(off_by(trace, source, 5_000 * MS), ["release-8.5"])
-    assert report.fences[0].conforms is None
-    assert "if clocks are as estimated: " in report.fences[0].note
-    assert "client-tso1-a.jsonl.gz against" in report.fences[0].note
+    report = replay(off_by(trace, source, by * MS), ["release-8.5"])
+    assert report.fences[0].conforms is True
+    assert all(each.verdict != "violated" for each in report.properties)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -16,6 +16,7 @@ from ..sources.observation import MAX_NS, NS_PER_MS, Call, KeyEvent, LogEvent, O
 from ..sources.offsets import ANYTHING, Clock, Clocks, Span, name
 from ..sources.settings import ServerStart
 from ..sources.trace import Trace
+from .closer import ENOUGH, Found, closer, exactly
 from .datings import QUICK_NS, RECORDER, ClockId, datings, met
 from .hosts import clocks_set, on_one_host
 
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 #: of the events that two clocks show, so many (in a hundred) must fit one offset
 _MOST = 75
-#: and so many must be there before a clock is said to have been set because they do not
-_ENOUGH = 4
-#: and so many before it is said that two clocks of one host are apart by less than most events take
-_EXACT = 20
 #: clocks that are only known to be closer may as well be apart
 _CLOSE_NS = 200 * NS_PER_MS
 #: of clocks that are as good, the one that others are told against
@@ -35,8 +32,6 @@ _RANKS = ("client", "server", "log", "recorder")
 _NOTHING: Span = (0, 0)
 
 Line = TypeVar("Line", LogEvent, ServerStart, Version)
-Found = tuple[Span, bool, int]
-"""How far one clock is ahead of another, whether that fits most of what both show, and how much that is."""
 
 
 def align(trace: Trace) -> Trace:
@@ -74,6 +69,7 @@ def align(trace: Trace) -> Trace:
         clocks[clock] = replace(_clock(clock, of, reference, found), wavers=clock in waver)
         if not back.keys().isdisjoint(of):
             clocks[clock] = replace(clocks[clock], steady=False)
+    clocks |= dict(closer(graph, clocks, ahead))
     moved = {clock: each.moved_ns for clock, each in clocks.items()}
     asking = [clock for clock in files if clock[0] == "client"]
     endpoints = {who.endpoint for who in trace.calls.who}
@@ -187,7 +183,7 @@ def _common(spans: Sequence[Span]) -> tuple[Span, bool]:
     most = max(depths)
     if most * 100 < _MOST * len(spans):
         # of a few, one may be of a line that is wrong: that tells nothing of the clock
-        return (min(low for low, _ in spans), max(high for _, high in spans)), len(spans) < _ENOUGH
+        return (min(low for low, _ in spans), max(high for _, high in spans)), len(spans) < ENOUGH
     at = depths.index(most)
     return (edges[at][0], edges[at + 1][0]), True
 
@@ -213,12 +209,6 @@ def _ahead_of(graph: networkx.Graph[ClockId], reference: ClockId) -> dict[ClockI
 def _may_agree(low: int, high: int) -> bool:
     """Whether clocks agree, as well as what most events take can tell."""
     return low <= QUICK_NS and high >= -QUICK_NS
-
-
-def _exactly_apart(found: Found) -> bool:
-    """Whether many events agree that two clocks do not."""
-    (low, high), steady, events = found
-    return steady and events >= _EXACT and not low <= 0 <= high
 
 
 def _agreeing(ahead: Mapping[ClockId, Found]) -> int:
@@ -253,7 +243,12 @@ def _between(
     between = {}
     found_of = {pair: ahead.get(pair[1], {}).get(pair[0]) for pair in combinations(clocks, 2)}
     # of two that many events show to be apart either may be
-    odd = {clock for pair, found in found_of.items() if found and _exactly_apart(found) for clock in pair}
+    odd = {
+        clock
+        for pair, found in found_of.items()
+        if found and exactly(found) and not found[0][0] <= 0 <= found[0][1]
+        for clock in pair
+    }
     for (one, other), found in found_of.items():
         as_read = moved[one] == moved[other]
         # where one of them is apart from other clocks, nothing tells of the other one

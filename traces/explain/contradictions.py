@@ -22,6 +22,7 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | SAVE_ATTEMPT, KEY_OF_ANOTHER | the election key of such a server, with a value that names it |
 | SAVE_ATTEMPT | that it checks as at other saves of that term |
 | KEY_REMOVED | the election key of such a server |
+| KEY_DELETED | a deletion of that key by that revision, after the one and the election that it told before |
 | FOLLOWING | that whom it follows held the election key |
 
 Where a log names the key of an election, that is of no other keyspace group. A SYNC_SAVED agrees with itself:
@@ -152,6 +153,7 @@ class _Against:
         yield from self._keys()
         yield from self._attempts()
         yield from self._followed()
+        yield from self._deleted()
         if self._kind is Kind.PD:
             yield from self._refused_as_no_leader()
             yield from self._refused_by_nobody()
@@ -383,6 +385,27 @@ class _Against:
             told = line.step is LogStep.FOLLOWING and line.text and holders is not None
             if told and before_end and address(line.text) not in (holders or ()):
                 yield self._denied(line, "campaign", f"etcd shows that {line.text} never led")
+
+    def _deleted(self) -> Iterator[Contradiction]:
+        """Election keys that a server saw go, and that did not: it watches a key that it has seen, or that
+        another one took when its own was gone. The revision is that where its watch was, or a later one."""
+        if self._set_back:
+            return
+        told: dict[Key, int] = {}
+        for line, before_end in zip(self._lines, self._before_end, strict=True):
+            if line.key not in ELECTIONS or not line.revision:
+                continue
+            if line.step is LogStep.KEY_DELETED:
+                if before_end and self._watch.ends_before(line.revision):
+                    yield self._denied(line, "lease_runs_out", "etcd had not reached that revision")
+                since = told.get(line.key, 0)
+                if self._watch.kept(line.key, since, line.revision):
+                    denied = f"etcd shows that this key was not deleted after revision {since}, until then"
+                    yield self._denied(line, "lease_runs_out", denied)
+            if line.step is LogStep.ELECTED or (
+                line.step is LogStep.KEY_DELETED and self._watch.deletes(line.key, line.revision)
+            ):
+                told[line.key] = max(told.get(line.key, 0), line.revision)
 
     def _attempts(self) -> Iterator[Contradiction]:
         """Attempts to save that are not as that server makes them, or not as it made others in that term."""

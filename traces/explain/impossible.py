@@ -19,10 +19,13 @@ _AS_READ = "timestamp key is as read"
 _READS = ("load_window", "client_load_window")
 _COMMITS = ("commit", "commit_answer_lost", "client_commit", "client_commit_answer_lost")
 ONLY_WRITTEN = "the timestamp key is only ever written"
+#: a clock that is ahead of the memory by more than so many update intervals, and by so much, is told of
+_UPDATES, _JET_LAG_NS = 3, 150 * NS_PER_MS
+_KEY_IS_MINE, _NO_PRIMARY, _SERVING = "election key is mine", "no TSO primary", "serving"
 _IN_MEMORY, _ROOM, _FORWARD = "memory is set", "window has room", "forward"
 _ALONE = "API mode: nobody is registered"
 #: where an explanation of these lines ends, the server has nothing in memory
-_CLEARED = (LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
+_CLEARED = (LogStep.SERVER_START, LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
 _CLEAR = ("stop", "stop_allocator")
 
 
@@ -54,8 +57,8 @@ def impossible(world: World, order: Timeline) -> Impossible | None:
 def unanswered(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> bool:
     """Whether an answer needs a save of its server's own that nothing shows: no other order explains it.
 
-    It is above all windows that the server can have saved before, or below all; or comes after a line that
-    tells that the server cleared its memory, with no save between.
+    It is above all windows that the server can have saved before, or below all; since it cleared its
+    memory or started, as a line tells; or comes after a PD's election key was gone.
     """
     goal = seen[index]
     if not isinstance(goal.what, Granted) or not order.watched:
@@ -84,21 +87,86 @@ def _unanswered(
     if not _answers_from_saves(world, n):
         return False
     events = ((at, one) for at, one in enumerate(seen) if not one.stream)
+    if _is_gone(world, order, seen, goal, n) or _jumps(world, order, seen, index, n):
+        return True
+    may = _may_save(world, order, seen, n)
     saves = [
         (number, at, one)
         for number, (at, one) in enumerate(events)
-        if _saves(one, n) and number < goal.before and (at < index or one.earliest <= goal.latest)
+        if may[number] and number < goal.before and (at < index or one.earliest <= goal.latest)
     ]
-    ends = [_value(one) for *_, one in saves]
+    cleared = _last_cleared(goal, seen, n)
+    since = [
+        one
+        for number, at, one in saves
+        if cleared is None
+        or not (number < seen[cleared].after or (at < cleared and one.latest < seen[cleared].earliest))
+    ]
+    if cleared is None and order.late:
+        return False  # what it saved before is not known
+    ends = [_value(one) for one in since]
     # a save sets the memory to the end of its window less that, from where it is only moved on
     begins = [0 if end == FOREVER else end - order.window(n) for end in ends]
-    if not order.late and not (max(ends, default=0) > least_ns and min(begins) < least_ns + NS_PER_MS):
-        return True
-    cleared = _last_cleared(goal, seen, n)
-    return cleared is not None and all(
-        number < seen[cleared].after or (at < cleared and one.latest < seen[cleared].earliest)
-        for number, at, one in saves
+    return not (max(ends, default=0) > least_ns and min(begins) < least_ns + NS_PER_MS)
+
+
+def _may_save(world: World, order: Timeline, seen: Sequence[Seen], n: int) -> list[bool]:
+    """Of each of etcd's events whether it may be a save of that server, by who held the election keys."""
+    commits = [each for each in world.machine.instances if each.number == n and each.name in _COMMITS]
+    own = all(_KEY_IS_MINE in each.tests for each in commits) and not order.late
+    alone = all(_NO_PRIMARY in each.tests for each in commits) and not order.late
+    mine = Key.LEADER if n in world.pds else Key.PRIMARY
+    holders = {Key.LEADER: 0, Key.PRIMARY: 0}
+    found = []
+    for one in (each for each in seen if not each.stream):
+        may = _saves(one, n) and not (own and holders[mine] not in (0, n))
+        if may and alone and holders[Key.PRIMARY]:
+            may = True in _modes(order, seen, one, n)
+        found.append(may)
+        if isinstance(one.what, KeyEvent) and one.what.key in holders:
+            holders[one.what.key] = one.server if one.what.put else 0
+    return found
+
+
+def _jumps(world: World, order: Timeline, seen: Sequence[Seen], index: int, n: int) -> bool:
+    """Whether a memory would have moved on by so much since the answer before that the server's log would
+    tell of its clock (`updateTimestamp`: "clock offset"), and no save or admin's reset sets it."""
+    goal = seen[index]
+    until, interval = order.steady.get(n, (0, 1))
+    if until < goal.latest or order.denied.get(("admin_reset", n), 0) < goal.latest:
+        return False
+    before = max(
+        (
+            one
+            for one in seen[:index]
+            if one.server == n and isinstance(one.what, Granted) and not one.what.sent_on
+        ),
+        key=lambda one: one.earliest,
+        default=None,
     )
+    if before is None or not isinstance(before.what, Granted) or not isinstance(goal.what, Granted):
+        return False
+    if any(_saves(one, n) and one.latest >= before.earliest and one.earliest <= goal.latest for one in seen):
+        return False
+    updates = (goal.latest - before.earliest) // interval + 1
+    by = (goal.what.call.physical - before.what.call.physical - 1) * NS_PER_MS
+    return by > updates * max(_UPDATES * interval, _JET_LAG_NS)
+
+
+def _is_gone(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, n: int) -> bool:
+    """Whether a PD's election key was certainly gone before it was asked: etcd does not delete one before its
+    lease ends, nor does its server before it stops to serve."""
+    grants = [each for each in world.machine.instances if each.number == n and each.name == "grant"]
+    if n not in world.pds or order.late or not all(_SERVING in each.tests for each in grants):
+        return False
+    holds = False
+    for one in seen:
+        if isinstance(one.what, KeyEvent) and one.what.key is Key.LEADER:
+            if one.what.put and one.server == n:
+                holds |= one.earliest <= goal.latest
+            elif one.latest < goal.earliest:
+                holds = False
+    return not holds
 
 
 def _set_back(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, what: object) -> bool:
@@ -150,12 +218,17 @@ def _may_sync(world: World, server: int) -> bool:
 
 
 def _in_service_mode(order: Timeline, seen: Sequence[Seen], goal: Seen) -> bool:
-    """Whether the server asked may have been out of API mode, as the lines of its starts tell."""
-    modes = {*order.api[goal.server - 1]}
+    """Whether the server asked may have been out of API mode."""
+    return False in _modes(order, seen, goal, goal.server)
+
+
+def _modes(order: Timeline, seen: Sequence[Seen], goal: Seen, n: int) -> set[bool]:
+    """Whether a PD may have been in API mode then, and out of it, as the lines of its starts tell."""
+    modes = {*order.api[n - 1]}
     for one in seen:
-        if one.server == goal.server and one.api is not None and one.earliest <= goal.latest:
+        if one.server == n and one.api is not None and one.earliest <= goal.latest:
             modes = {one.api} if one.latest < goal.earliest else {*modes, one.api}
-    return False in modes
+    return modes
 
 
 def _answers_from_saves(world: World, server: int) -> bool:

@@ -150,12 +150,14 @@ class Lacking:
             if line.step is LogStep.ELECTED and line.revision and self._watch.misses(line.revision):
                 missing = f"revision {line.revision} is in no watch stream"
                 yield Contradiction(line.where, line.revision, "campaign", "", missing)
-            if line.step is LogStep.CAMPAIGN_START:
+            if line.step in (LogStep.CAMPAIGN_START, LogStep.SERVER_START):
                 elected = False
-            elif line.step in (LogStep.ELECTED, LogStep.SERVER_START):
+            elif line.step is LogStep.ELECTED:
                 elected = True
-            elif line.step is LogStep.CAMPAIGN_WON and not elected:
-                yield self._lacks(line, "campaign", "the log would tell of the election")
+            elif line.step is LogStep.CAMPAIGN_WON:
+                if not elected:
+                    yield self._lacks(line, "campaign", "the log would tell of the election")
+                elected = False
 
     def _leases(self) -> Iterator[Contradiction]:
         """Elections with another lease than the one that was granted last."""

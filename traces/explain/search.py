@@ -147,7 +147,7 @@ class Search:
         self._leases = [(slots["lease", n], slots["lease_end", n]) for n in world.servers]
         self._begun = _before(chain(_told(timeline, seen), _hung(timeline, seen)), seen, _AHEAD)
         self._gone = _before(_gone(timeline, seen), seen, 0)
-        self._ends = sorted({*world.denied.values(), *world.steady.values()})
+        self._ends = sorted({*world.denied.values(), *(until for until, _ in world.steady.values())})
         self._room = memory // (_NODE + _VALUE * len(world.machine.layout.slots))
         self._complete = True
         self._interrupted = False

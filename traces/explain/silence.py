@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ..sources.builds import recognise
-from ..sources.observation import KeyEvent, LogEvent, LogStep, Refusal
+from ..sources.observation import NS_PER_MS, KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.trace import Trace, Unread
 from .seen import FOREVER
 from .timeline import Timeline
@@ -92,11 +92,12 @@ def denied_by_logs(trace: Trace, order: Timeline, silent: Collection[str]) -> di
     return denied
 
 
-def steady(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, int]:
-    """Until when servers' clocks did not jump on while they served: PD says when it finds that."""
+def steady(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, tuple[int, int]]:
+    """Until when servers' clocks did not jump on while they served, for PD says when it finds that; and how
+    often a server looks, at least (ns)."""
     jumped = {line.server for line in trace.logs if line.step is LogStep.CLOCK_OFFSET}
     return {
-        number: order.telling[number]
+        number: (order.telling[number], trace.settings.of(name, "update_interval_ns").value or NS_PER_MS)
         for number, name in enumerate(order.names, 1)
         if name not in silent and name not in jumped and number in order.telling
     }

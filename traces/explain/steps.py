@@ -265,7 +265,9 @@ class Draft:
         large = abs(by - skew) > NOISE_NS
         if large and not jumps:
             return self.refuse("clock_jump", number, "no clock is known to have been set")
-        told = large and self.now < self.world.steady.get(number, 0) and self.get("initialised", number)
+        told = (
+            large and self.now < self.world.steady.get(number, (0, 0))[0] and self.get("initialised", number)
+        )
         if told and by - skew > _FAR_NS:
             self.world.silent.add(number)
             return self.refuse("clock_jump", number, "the server's log would tell of it")

@@ -92,6 +92,19 @@ class Watch:
         events = self._events.get(revision, ())
         return next((event for event in events if event.key in ELECTIONS and event.put), None)
 
+    def deletes(self, key: Key, revision: int) -> bool:
+        """Whether an election key was deleted at a revision."""
+        return any(event.key is key and not event.put for event in self._events.get(revision, ()))
+
+    def kept(self, key: Key, since: int, until: int) -> bool:
+        """Whether an election key was certainly not deleted after one revision and up to another one."""
+        if not since < until <= self._last or any(
+            gap.first <= until and gap.last > since for gap in self._gaps
+        ):
+            return False
+        gone = (event.revision for event in self._keys if event.key is key and not event.put)
+        return not any(since < revision <= until for revision in gone)
+
     def of_another_group(self, revision: int) -> bool:
         """Whether the primary of another keyspace group, or of another service, was elected then."""
         return revision in self._other_elections
