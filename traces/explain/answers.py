@@ -64,7 +64,9 @@ def _denied(call: Call, number: int, servers: Servers, denied: str) -> Contradic
 
 def _above(calls: Calls, watch: Watch) -> Iterator[Call]:
     """The calls far above every window and every clock."""
-    for call in calls.those(lambda rows: rows["physical"] > (rows["end"] + LONG_NS) // NS_PER_MS):
+    for call in calls.those(
+        lambda rows: (rows["timed"] != 0) & (rows["physical"] > (rows["end"] + LONG_NS) // NS_PER_MS)
+    ):
         highest = watch.highest_ms(call.end_ns)
         if highest is not None and call.physical > highest:
             yield call

@@ -53,11 +53,11 @@ class Timeline:
     from when they served until that was told (ns); `overtaken`, when such a reset may overtake an update
     (ns); `untold`, when a sync that failed for want of an answer may have saved (ns); `builds`, when it
     started and of which it may be since; `shown`, how often each fault; `denied`, the steps of which it would
-    tell, and does not, and `steady`, that its clock did not jump on while it served, each up to a time (ns),
-    and how often it looks (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync and
-    of each attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of
-    all that it did, until then. Events may be missing from revision `gap`, time `gap_at` on, for the reason
-    `gap_text`. `mode_text` says why a PD may be in API mode
+    tell, and does not, and `steady`, that its clock did not jump on while it served, each until a time (ns),
+    and how often it looks (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync
+    and of each attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it
+    tells of all that it did, until then. Events may be missing from revision `gap`, time `gap_at` on, for the
+    reason `gap_text`. `mode_text` says why a PD may be in API mode
     although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
     first event is not known, `first_windows` are what the timestamp key may have held then, the first of them
     what somebody read of etcd, if anybody did, who tells of more in `begins`. `unused` counts

@@ -175,7 +175,11 @@ _GOES_ON_NS = 1_000 * NS_PER_MS
 
 
 def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
-    """Leave out the lines that another file has as well, and say how many; a log's own all happened."""
+    """Leave out the lines that stand there already, in another file or the same one, and say how many.
+
+    A shipper sends lines twice, and two may collect one log; no server does a thing twice in a millisecond
+    of which its log must tell twice.
+    """
     known: dict[LogEvent, tuple[list[LogEvent], int]] = {}
     known_starts: set[settings.ServerStart] = set()
     dropped = 0
@@ -184,7 +188,6 @@ def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
         _join_what_goes_on(log, (other for other in logs if other is not log))
     for log in logs:
         kept: list[LogEvent] = []
-        own: dict[LogEvent, tuple[list[LogEvent], int]] = {}
         for event in log.events:
             # a file that ends or begins in the middle of a refusal tells less of it
             said = replace(event, where=_NOWHERE, retry=None, passed_on=False, given_up=False)
@@ -193,11 +196,13 @@ def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
                 others[at] = _told_by_both(others[at], event)
                 dropped += 1
             else:
-                own[said] = kept, len(kept)
+                known[said] = kept, len(kept)
                 kept.append(event)
-        starts = [start for start in log.starts if replace(start, where=_NOWHERE) not in known_starts]
-        known |= own
-        known_starts.update(replace(start, where=_NOWHERE) for start in log.starts)
+        starts = []
+        for start in log.starts:
+            if (told := replace(start, where=_NOWHERE)) not in known_starts:
+                known_starts.add(told)
+                starts.append(start)
         log.events, log.starts = kept, starts
     return dropped
 
