@@ -204,8 +204,17 @@ def _untested(name: str, order: Timeline) -> Judgement | None:
         }
         if not granting:
             return Judgement(name, "unknown", note="no call says which server answered it")
-        of_a_kind = Counter(order.kinds[server - 1] for server in granting)
-        many, of = (max(of_a_kind.values()), " of a kind") if name == TWO_OF_A_KIND else (len(granting), "")
-        if many < 2:
+        of = " of a kind" if name == TWO_OF_A_KIND else ""
+        if _most(name, order, granting) < 2:
+            if _most(name, order, granting | order.together) > 1:
+                late = " and ".join(order.names[server - 1] for server in sorted(order.together - granting))
+                note = f"who served before the watch began, or after its end, is not judged: {late}"
+                return Judgement(name, "unknown", note=note)
             return Judgement(name, "vacuous", note=f"no more than one server{of} granted timestamps")
     return None
+
+
+def _most(name: str, order: Timeline, servers: Iterable[int]) -> int:
+    """How many servers these are; for two-of-a-kind the most of one kind."""
+    of_a_kind = Counter(order.kinds[server - 1] for server in servers)
+    return max(of_a_kind.values(), default=0) if name == TWO_OF_A_KIND else of_a_kind.total()

@@ -137,6 +137,22 @@ def outside(streams: Sequence[Sequence[Seen]], begin: int, end: int, *, passed_o
     return first
 
 
+def at_once(streams: Sequence[Sequence[Seen]], *, passed_on: bool) -> frozenset[int]:
+    """The servers that answered calls while others did, between their first answers and their last, whenever
+    that was; ``passed_on``: not a PD in API mode."""
+    spans: dict[int, tuple[int, int]] = {}
+    for one in chain.from_iterable(streams[1:]):
+        if isinstance(one.what, Granted) and not (passed_on and one.what.sent_on):
+            first, last = spans.get(one.server, (one.earliest, one.latest))
+            spans[one.server] = min(first, one.earliest), max(last, one.latest)
+    return frozenset(
+        one
+        for one, (first, last) in spans.items()
+        for other, (begin, end) in spans.items()
+        if one != other and first <= end and begin <= last
+    )
+
+
 def beyond(streams: Sequence[Sequence[Seen]], end: int) -> Where | None:
     """What is told after the last event, and takes a save that the events do not have."""
     saved = max(

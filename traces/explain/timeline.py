@@ -31,7 +31,7 @@ from .contradictions import contradictions
 from .logs import logs_of
 from .saves import Saves
 from .seen import FOREVER, LATE_NS, Seen
-from .streams import beyond, merged, outside, streams_of, within
+from .streams import at_once, beyond, merged, outside, streams_of, within
 from .watched import Contradiction
 
 _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
@@ -62,10 +62,10 @@ class Timeline:
     first event is not known, `first_windows` are what the timestamp key may have held then, the first of them
     what somebody read of etcd, if anybody did, who tells of more in `begins`. `unused` counts
     observations that demand nothing; `outside`, by server, the first that shows it serving before the first
-    event or after the last; `unsaved`, what takes a save after the last. `undecoded` names those that cannot
-    be read and may demand anything. `contradicted`: what one source says and another one denies, whatever the
-    fence; `lacking`: of what a log does not tell although it would. `taken`: what is explained by nothing
-    that the trace shows.
+    event or after the last; `together`, who answered while others did; `unsaved`, what takes a save after the
+    last. `undecoded` names those that cannot be read and may demand anything. `contradicted`: what one source
+    says and another one denies, whatever the fence; `lacking`: of what a log does not tell although it would.
+    `taken`: what is explained by nothing that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -93,6 +93,7 @@ class Timeline:
     mode_open: bool
     unused: Mapping[str, int]
     outside: Mapping[int, Where] = field(default_factory=dict)
+    together: frozenset[int] = frozenset()
     unsaved: Where | None = None
     undecoded: tuple[Where, ...] = ()
     cut: str = ""
@@ -147,11 +148,13 @@ def timeline(trace: Trace) -> Timeline:
     streams, cut = streams_of(trace, events, lines, servers, saves, unused)
     elsewhere: Mapping[int, Where] = {}
     unsaved: Where | None = None
+    together: frozenset[int] = frozenset()
     if events:
         last = streams[0][-1]
         begin = streams[0][0].at if late else 0
         end = last.latest if last.latest < FOREVER else last.at + LATE_NS
         elsewhere = outside(streams, begin, end, passed_on=not _switches(trace))
+        together = at_once(streams, passed_on=not _switches(trace))
         unsaved = beyond(streams, end)
         streams = [within(stream, begin, end, unused) for stream in streams]
     seen = tuple(merged(streams))
@@ -183,6 +186,7 @@ def timeline(trace: Trace) -> Timeline:
         mode_open=trace.api_mode and bool(servers.untold),
         unused={what: count for what, count in unused.items() if count},
         outside=elsewhere,
+        together=together,
         unsaved=unsaved,
         undecoded=trace.undecoded,
         cut=cut,
