@@ -399,13 +399,20 @@ def an_attempt_under_another_key(recording: Recording, chance: random.Random) ->
     return recording.changed(name, number, other)
 
 
-@kind(visible=False)
+@kind()
 def a_deletion_seen_at_another_revision(recording: Recording, chance: random.Random) -> Recording | None:
-    """A follower saw the key go a little earlier: the line gives where etcd was, not the deletion."""
+    """A watch shows no deletion before it happened: its revision is where etcd was then, or later."""
     found = lines_of(recording, r'"current leadership is deleted"\] \[revision=(\d+)\]')
-    if not found:
+    told = {(name, int(match[1])) for name, _, match in found}
+    later = [
+        (name, number, match)
+        for name, number, match in found
+        for before in (max((at for _, at in told if at < int(match[1])), default=0),)
+        if before < int(match[1]) - 2 and (name, before) in told  # it saw the deletion before that one
+    ]
+    if not later:
         return None
-    name, number, match = chance.choice(found)
+    name, number, match = chance.choice(later)
     return with_group(recording, name, number, match, 1, b"%d" % (int(match[1]) - chance.choice([1, 2])))
 
 

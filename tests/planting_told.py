@@ -12,12 +12,14 @@ from .planting import (
     kind,
     lines_of,
     shift_field,
+    shifted,
     with_group,
     with_pair,
 )
 
 _HEAD = rf"^\[({TIME})\]"
 _READY = r'"(?:PD leader|tso primary) is ready to serve"'
+_DELETED = r'"current leadership is deleted"\] \[revision=(\d+)\] \[leader-key=\S*/(?:leader|primary)\]'
 _SYNCED = r'"sync and save timestamp"'
 _GRANTED = r'"lease granted"\] \[lease-id=(\d+)\].*purpose="(?:leader|keyspace group primary) election'
 
@@ -103,6 +105,27 @@ def _after_ready(recording: Recording, chance: random.Random, text: str, *names:
 @kind()
 def an_election_told_again(recording: Recording, chance: random.Random) -> Recording | None:
     return _after_ready(recording, chance, '"check campaign resp"')
+
+
+@kind()
+def a_deletion_told_again(recording: Recording, chance: random.Random) -> Recording | None:
+    """A follower sees its leader's key go, and later once more, at a revision that etcd has since."""
+    found = lines_of(recording, rf"{_HEAD}.*{_DELETED}")
+    found = [
+        (name, number, match) for name, number, match in found if number + 4 < len(recording.files[name])
+    ]
+    if not found:
+        return None
+    name, number, match = chance.choice(found)
+    line = recording.files[name][number]
+    again = line.replace(b"[revision=" + match[2], b"[revision=%d" % (int(match[2]) + 1))
+    moment = shifted(match[1], timedelta(milliseconds=1))
+    return recording.changed(name, number, line, b"[" + moment + again[len(match[1]) + 1 :])
+
+
+@kind(doubted=True)
+def a_campaign_won_twice(recording: Recording, chance: random.Random) -> Recording | None:
+    return _after_ready(recording, chance, '"campaign PD leader ok', "pd-")
 
 
 @kind(doubted=True)
