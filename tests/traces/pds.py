@@ -12,7 +12,12 @@ from typing import Any
 BEGIN = datetime(2026, 11, 27, 19, 35, 18, tzinfo=UTC)
 CLUSTER = 7712937140671032313
 NEVER = "0001/01/01 00:00:00.000 +00:00"
-RELEASES = {"release-6.5": "v6.5.12", "release-7.5": "v7.5.7", "release-8.5": "v8.5.7"}
+RELEASES = {
+    "release-6.5": "v6.5.12",
+    "release-7.5": "v7.5.7",
+    "release-8.3": "v8.3.0",
+    "release-8.5": "v8.5.7",
+}
 
 
 def time_of(ms: int) -> str:

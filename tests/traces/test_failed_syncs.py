@@ -1,4 +1,4 @@
-"""A PD of 6.5 or 7.5 whose sync fails as it campaigns: it resigns, and is elected again."""
+"""A PD of 6.5, 7.5 or 8.3 whose sync fails as it campaigns: it resigns, and is elected again."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ FIRST = 342 + WINDOW
 SYNCS = {
     "release-6.5": ["sync_load", "sync_begin", "commit"],
     "release-7.5": ["sync_load", "sync_begin", "load_window", "commit"],
+    "release-8.3": ["sync_load", "sync_begin", "load_window", "commit"],
 }
 STARTS = ["restart", "raft_elects", "drop_own_key", "campaign"]
 
