@@ -79,7 +79,10 @@ class Run:
         Raises:
             KeyError: an unknown guard was dropped.
         """
-        return system.transitions(variant, self.dropped, fences.whole(self.fence))
+        return system.transitions(variant, self.dropped, self._whole())
+
+    def _whole(self) -> Variant:
+        return fences.configured(fences.whole(self.fence), self.constants)
 
     def variant(self) -> Variant:
         """Its build and fence, with what its own steps show that servers may do beside that.
@@ -88,11 +91,12 @@ class Run:
             ValueError: unknown fence.
         """
         if not self.reachable:  # its first state may have whatever there is
-            return fences.whole(self.fence)
-        rules = {made.name: made.rule for made in system.transitions(fences.whole(self.fence))}
+            return self._whole()
+        rules = {made.name: made.rule for made in system.transitions(self._whole())}
         taken = [rules[move.transition] for move in self.moves if move.transition in rules]
         faults = {fault for rule in taken for fault in (rule.budget, rule.needs)}
-        return behaviours.behaving(fences.parse(self.fence), faults.__contains__)
+        behaving = behaviours.behaving(fences.parse(self.fence), faults.__contains__)
+        return fences.configured(behaving, self.constants)
 
 
 #: the true time at which a run that was found is told; far enough from PD's zero time

@@ -27,7 +27,7 @@ from .runs import FEW, MANY, Found, Passed, Sought, searched
 
 #: fences of somebody's own, of which this repository has examples
 OWN = Path(__file__).parents[2] / "docs" / "own-fence"
-SYSTEMS = (*fences.ALL, *(name for name in builds.SHIPPED if name != builds.DEFAULT))
+SYSTEMS = (*fences.ALL, *(name for name in builds.TABLED if name != builds.DEFAULT))
 
 #: builds on which a PD that a fence refuses tries again, and may do so forever
 RANKED = tuple(each.build.name for each in (master_2026_08, release_8_5))

@@ -11,6 +11,7 @@ from . import (
     pull_10473_base,
     release_6_5,
     release_7_5,
+    release_8_3,
     release_8_5,
 )
 
@@ -19,6 +20,7 @@ SHIPPED: dict[str, Variant] = {
     for module in (
         release_6_5,
         release_7_5,
+        release_8_3,
         release_8_5,
         nextgen_8_5_4,
         pull_10473_base,
@@ -27,6 +29,9 @@ SHIPPED: dict[str, Variant] = {
         pull_8780_on_master,
     )
 }
+
+#: those with rows in docs/: of release-8.3 each step and guard is in the rows of 7.5 or of 8.5
+TABLED = tuple(name for name in SHIPPED if name != release_8_3.build.name)
 
 #: of which a fence is meant where no build is named
 DEFAULT = pull_10473_base.build.name

@@ -1,8 +1,7 @@
 """release-8.5: a save compares no leader.
 
 Whoever has a value larger than the timestamp key's may save: a former leader, and a TSO server that is not
-primary, on the first request of a client.  A PD whose sync fails stays leader and syncs again, since 8.5.0
-(8.3 and 8.4 as release-7.5).
+primary, on the first request of a client.  A PD whose sync fails stays leader and syncs again.
 
 Source: tikv/pd v8.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/tso.go` (SyncTimestamp),
 `server/cluster/cluster.go` (startTSOJobsIfNeeded).
@@ -19,8 +18,8 @@ from ..pd.state import SLOTS, STAGE, Slot
 
 build = Variant(
     "release-8.5",
-    "8.3 to 8.5.7: a save compares no leader, only that the key grows; transfer of the primary; dynamic "
-    "switching since 8.5.0",
+    "8.5.0 to 8.5.7: a save compares no leader, only that the key grows; transfer of the primary; dynamic "
+    "switching",
     source="tikv/pd v8.5.7",
     lacks=[two_reads.behaviour],
     under={"client_sync": early_update.behaviour, "stale_failure": stale_failure.resigns},

@@ -18,6 +18,7 @@ class Known:
     """What is known: number of servers, constants, per-server facts that never change, inputs, now; and what
     names mean in the system that is spoken of.
 
+    ``changing``: by name and server, what facts are of a server that may be started with other settings.
     ``state`` gives a variable by name and server (0: shared); with it every expression folds to a
     literal, so folding is also the slow, obvious way to evaluate one.
     """
@@ -30,6 +31,7 @@ class Known:
     meanings: Meanings = field(default_factory=dict)
     now: int | None = None
     state: Callable[[str, int], int] | None = None
+    changing: Mapping[tuple[str, int], Expr] = field(default_factory=dict)
 
     def choosing(self, inputs: Mapping[str, int]) -> Known:
         """The same with these inputs chosen."""
@@ -89,6 +91,8 @@ _OPERATORS: dict[str, Callable[..., int]] = {
 
 def _fold_field(expr: Expr, owner: Expr, known: Known) -> Expr:
     if owner.op == "literal":
+        if (expr.name, owner.value) in known.changing:
+            return fold(known.changing[expr.name, owner.value], known)
         if expr.name in known.facts and owner.value:
             return _literal(expr, known.facts[expr.name][owner.value - 1])
         if known.state is not None:

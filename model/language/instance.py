@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from .expr import BOOL, INT, Expr
+from .expr import BOOL, INT, Expr, server
 from .fold import Known, fold
 from .layout import RELATIVE_NOW, Layout
 from .past import Table
+from .reconfigured import follows, later
 from .transition import SELF, Kind, Transition
 from .vocabulary import Fact, Vocabulary
 
@@ -116,9 +117,15 @@ class Configuration:
         }
         if self.budgets.get("pd.mode") == 0:
             facts["api"] = self.api
+        changing = {
+            (name, number): follows((_literal(fact, facts[name][number - 1]), *others), server(number))
+            for name, fact in self.vocabulary.facts.items()
+            for number in range(1, len(self.kinds) + 1)
+            if (others := [_literal(fact, each) for each in later(self.constants, fact, number)])
+        }
         now = RELATIVE_NOW if self.relative else None
         meanings = self.transitions[0].meanings if self.transitions else {}
-        return Known(len(self.kinds), self.constants, facts, meanings=meanings, now=now)
+        return Known(len(self.kinds), self.constants, facts, meanings=meanings, now=now, changing=changing)
 
     def _fact(self, fact: Fact, number: int) -> int:
         kind = self.kinds[number - 1]
@@ -200,6 +207,10 @@ class Configuration:
             effect,
             budget if budget in self.budgets else None,
         )
+
+
+def _literal(fact: Fact, value: int) -> Expr:
+    return Expr("literal", fact.sort, value=value)
 
 
 def _always(condition: Expr) -> bool:

@@ -26,6 +26,11 @@ _OLD, _NEW = "it is of the old build", "it is of the new build"
 _Made = TypeVar("_Made", Rule, Transition)
 
 
+def upgrading(start: str) -> str:
+    """The step of that start as one of the new build."""
+    return f"{start}_upgraded"
+
+
 class Rolling(Variant):
     """``old`` on every server at first, ``new`` on those that were started anew since.
 
@@ -90,7 +95,7 @@ class Rolling(Variant):
         return without(made, dropped)
 
     def _upgrade(self, start: Rule) -> Rule:
-        name = f"{start.name}_upgraded"
+        name = upgrading(start.name)
         return replace(start, name=name, meaning=f"A process starts as one of {self.new.name}.")
 
 

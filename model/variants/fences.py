@@ -12,7 +12,8 @@ from ..behaviours import known as behaviours
 from ..builds import known as builds
 from ..language.choice import no_such
 from ..language.expr import Expr
-from ..language.rolling import ROLLING, Rolling
+from ..language.reconfigured import reconfigured
+from ..language.rolling import ROLLING, Rolling, upgrading
 from ..language.transition import Rule, Transition
 from ..language.variant import Variant, VariantError
 from ..pd import election, state, system
@@ -56,6 +57,13 @@ ALL = (*SHIPPED, "save-cas+window-lease+wait-out")
 
 #: what is compared where nobody names a fence: PD before the pull, and with it
 DEFAULTS = (NONE, check_tso_primary.fence.name)
+
+#: the steps in which a process starts
+STARTS = (
+    election.restart.name,
+    upgrading(election.restart.name),
+    election.restart_in_other_mode.name,
+)
 
 #: what a file of somebody's own is
 What = Literal["fence", "build"]
@@ -205,6 +213,12 @@ def whole(name: str) -> Variant:
         ValueError: an unknown name, or two that exclude each other; the message says what there is.
     """
     return behaviours.behaving(parse(name))
+
+
+def configured(variant: Variant, constants: Mapping[str, int]) -> Variant:
+    """The variant, whose servers are started with other settings as constants of theirs say; itself if none
+    do."""
+    return reconfigured(variant, constants, STARTS)
 
 
 def parse(name: str) -> Variant:

@@ -171,7 +171,8 @@ def test_which_builds_an_old_update_harms() -> None:
     mended = {"master-2026-08", "pull-8780-on-master"}
     assert lacking("stale_failure_resigns") == mended
     # up to 8.5 whoever has a lease resigns, promoted or not
-    assert lacking("stale_failure_clears") == mended | {"release-6.5", "release-7.5", "release-8.5"}
+    before = {"release-6.5", "release-7.5", "release-8.3", "release-8.5"}
+    assert lacking("stale_failure_clears") == mended | before
 
 
 @pytest.mark.large
@@ -209,13 +210,15 @@ def test_a_save_of_nobody_needs_that_nobody_leads() -> None:
 
 def test_which_builds_read_their_value_twice() -> None:
     """Those before compare no leader, or what they compare with is read once."""
-    assert lacking("find_nobody") == {"release-6.5", "release-7.5", "release-8.5"}
+    assert lacking("find_nobody") == {"release-6.5", "release-7.5", "release-8.3", "release-8.5"}
 
 
 # --- a sync that fails -----------------------------------------------------------------------------------
 
 #: builds by whether a PD whose sync fails resigns; else it syncs again
-RESIGNS = dict.fromkeys(builds.SHIPPED, False) | {"release-6.5": True, "release-7.5": True}
+RESIGNS = dict.fromkeys(builds.SHIPPED, False) | dict.fromkeys(
+    ("release-6.5", "release-7.5", "release-8.3"), True
+)
 #: a TSO primary saves beside a PD's sync; its saves do not look at the key
 _SAVES_BESIDE = "tick0 campaign3 sync_load3 sync_begin3 load_window3 commit3"
 #: by which ways a PD's sync fails, and builds of which they are
@@ -228,7 +231,7 @@ FAILED = [
     ),
     *(
         (build, f"campaign1 sync_load1 sync_begin1 {fails}")
-        for build in ("release-7.5", "release-8.5")
+        for build in ("release-7.5", "release-8.3", "release-8.5")
         for fails in (
             "load_window1 commit_answer_lost1",
             f"load_window1 {_SAVES_BESIDE} conflict1",

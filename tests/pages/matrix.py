@@ -61,7 +61,7 @@ def _builds(place: str) -> list[str]:
     """Those that are asked by themselves: that of the fences is one of their rows."""
     has_tso = Kind.TSO in scenario.load(place).configuration(fences.parse(fences.NONE)).kinds
     left_out = {builds.DEFAULT, *(BEFORE_TSO if has_tso else ())}
-    return [name for name in builds.SHIPPED if name not in left_out]
+    return [name for name in builds.TABLED if name not in left_out]
 
 
 @dataclass(frozen=True)

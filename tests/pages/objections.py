@@ -43,7 +43,7 @@ UNSTATED = ("release-6.5",)
 #: the base first, then from the newest build on: what is said of a guard is said of the first that has it
 SYSTEMS = (
     fences.NONE,
-    *(fences.of_build(b, fences.NONE) for b in reversed(builds.SHIPPED) if b != builds.DEFAULT),
+    *(fences.of_build(b, fences.NONE) for b in reversed(builds.TABLED) if b != builds.DEFAULT),
     *FENCES,
 )
 

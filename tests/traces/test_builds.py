@@ -36,7 +36,9 @@ def heard(*lines: tuple[str, dict[str, str]]) -> list[Version]:
         ("v7.1.0-rc.0", "release-7.5"),
         ("v7.5.2-20240705-eb6dc43", "release-7.5"),
         ("v8.2.0", "release-7.5"),
-        ("v8.3.0", "release-8.5"),
+        ("v8.3.0", "release-8.3"),
+        ("v8.4.0", "release-8.3"),
+        ("v8.5.0", "release-8.5"),
         ("v8.5.7", "release-8.5"),
         ("v8.5.7-3-g1a2b3c4", "release-8.5"),
         ("v8.5.7-dirty", "release-8.5"),
@@ -66,7 +68,7 @@ def starts(*of: tuple[str, int, str]) -> list[Version]:
     [
         ([("pd1", 0, "v8.5.7"), ("pd2", 0, "a186e0cc61")], [("release-8.5", "master-2026-08")]),
         (
-            [("pd1", 0, "v7.5.7"), ("pd2", 0, "v7.5.7"), ("pd1", 9, "v8.5.7"), ("tso1", 9, "v8.3.0")],
+            [("pd1", 0, "v7.5.7"), ("pd2", 0, "v7.5.7"), ("pd1", 9, "v8.5.7"), ("tso1", 9, "v8.5.0")],
             [("release-7.5", "release-8.5")],
         ),
         # nothing tells of pd3, which may be of either
@@ -133,8 +135,11 @@ def test_where_nothing_tells_it_may_be_any_build() -> None:
     ("words", "expected"),
     [
         (("PD Config",), {"release-6.5"}),
-        (("initializing the global tso allocator",), {"release-7.5", "release-8.5"}),
-        (("initializing the global tso allocator", "set expected primary flag"), {"release-8.5"}),
+        (("initializing the global tso allocator",), {"release-7.5", "release-8.3", "release-8.5"}),
+        (
+            ("initializing the global tso allocator", "set expected primary flag"),
+            {"release-8.3", "release-8.5"},
+        ),
         (("initializing the TSO allocator", "campaign PD leader ok"), {"nextgen-8.5.4", "pull-10473-base"}),
         (("saving timestamp to the storage [check-tso-primary]",), {"pull-10473-base", "pull-8780"}),
         (("closing the embedded TSO allocator",), {"pull-8780", "master-2026-08"}),

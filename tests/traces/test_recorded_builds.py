@@ -22,7 +22,7 @@ TSO2 = "tso2"
     ("folder", "expected", "why"),
     [
         (R85, {"release-8.5"}, "release v8.5.7"),
-        (REPORTED, {"release-8.5"}, '"API Service leader is ready to serve"'),
+        (REPORTED, {"release-8.3", "release-8.5"}, '"API Service leader is ready to serve"'),
         (TESTS / "recordings" / "master-transfer-small", {"master-2026-08"}, "commit a186e0cc61"),
         (TESTS / "recordings" / "pr-intervals-differ", {"pull-10473-base"}, "commit c67277a89e"),
         # made without version and commit

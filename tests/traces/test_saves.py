@@ -28,7 +28,7 @@ def saves(received: tuple[int | None, ...] = RECEIVED) -> Saves:
             )
             for n, (value, at) in enumerate(zip(VALUES, received, strict=True))
         ],
-        {"pd1": 3 * S},
+        {"pd1": ([3 * S], [0])},
         frozenset(),
     )
 

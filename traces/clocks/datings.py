@@ -28,6 +28,7 @@ from ..sources.intervals import GUARD_NS, holders
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.offsets import Span
 from ..sources.servers import Servers, Unclear
+from ..sources.settings import Setting
 from ..sources.trace import Trace
 from .reached import reached
 
@@ -77,11 +78,16 @@ def datings(trace: Trace) -> Datings:
     return dict(found)
 
 
-def _windows(trace: Trace) -> dict[str, int]:
+def _windows(trace: Trace) -> dict[str, Setting]:
     """The save interval (ns) of each server, as far as it is known."""
     names = {line.server for line in trace.logs} | {event.server for event in trace.keys if event.server}
-    found = {name: trace.settings.of(name, "save_interval_ns").value for name in names}
-    return {name: value for name, value in found.items() if value}
+    found = {name: trace.settings.of(name, "save_interval_ns") for name in names}
+    return {name: setting for name, setting in found.items() if setting.value}
+
+
+def _with(windows: Mapping[str, Setting], server: str, value_ns: int) -> int | None:
+    """The save interval with which a server saves that, as far as it is known."""
+    return windows[server].saved_with(value_ns) if server in windows else None
 
 
 def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -> None:
@@ -92,13 +98,15 @@ def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -
         found[RECORDER]["revision", event.revision] = (0 if at == first else at - QUICK_NS), at
 
 
-def _of_saves(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+def _of_saves(
+    trace: Trace, windows: Mapping[str, Setting], found: defaultdict[ClockId, dict[Event, Span]]
+) -> None:
     """The readings with which servers began the saves that can only be theirs."""
     before, at = 0, 0  # what the key held, and since when
     for event, held in zip(trace.keys, holders(trace.keys), strict=True):
         if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
             continue
-        window = windows.get(held[0]) if len(held) == 1 else None
+        window = _with(windows, held[0], event.timestamp_ns) if len(held) == 1 else None
         known = _known(trace, before, at, event.revision)
         if window and known is not None:
             reading = event.timestamp_ns - window
@@ -118,7 +126,9 @@ def _known(trace: Trace, before: int, at: int, revision: int) -> int | None:
     return next(held, None) or 0
 
 
-def _of_logs(trace: Trace, windows: dict[str, int], found: defaultdict[ClockId, dict[Event, Span]]) -> None:
+def _of_logs(
+    trace: Trace, windows: Mapping[str, Setting], found: defaultdict[ClockId, dict[Event, Span]]
+) -> None:
     saved = _saved(trace.keys)
     campaign: dict[str, int] = {}
     sync: dict[str, int] = {}
@@ -152,12 +162,12 @@ def _since(begun_ns: int | None, line: LogEvent) -> int:
     return line.at_ns - _LATE_NS if begun_ns is None or begun_ns > line.at_ns else begun_ns
 
 
-def _reading(line: LogEvent, windows: dict[str, int]) -> int | None:
+def _reading(line: LogEvent, windows: Mapping[str, Setting]) -> int | None:
     """The reading of the server's clock with which the save began of which a line tells, if it does."""
     if line.step is LogStep.SYNC_SAVED and line.next_ns and line.last_ns is not None:
         return line.next_ns if line.next_ns > line.last_ns + 2 * NS_PER_MS else None
     if line.refusal is Refusal.NOT_GREATER and (tried := _TRIED.search(line.text)):
-        window = windows.get(line.server)
+        window = _with(windows, line.server, int(tried[1]))
         return int(tried[1]) - window if window else None
     return None
 
@@ -180,7 +190,7 @@ def _answering(who: Who, servers: Servers | None, switching: Container[str]) -> 
     return "" if name in switching else name
 
 
-def _begun(trace: Trace, windows: Mapping[str, int]) -> dict[int, int]:
+def _begun(trace: Trace, windows: Mapping[str, Setting]) -> dict[int, int]:
     """By the millisecond that a memory reaches with a save the only revision that may be it."""
     saved = _saved(trace.keys)
     told = {
@@ -193,8 +203,9 @@ def _begun(trace: Trace, windows: Mapping[str, int]) -> dict[int, int]:
         if event.key is Key.TIMESTAMP and event.timestamp_ns:
             # who syncs for a client and holds no key answers nobody until it is elected
             for writer in held:
-                if writer in windows and told.get(event.revision, writer) == writer:
-                    found[(event.timestamp_ns - windows[writer]) // NS_PER_MS].add(event.revision)
+                window = _with(windows, writer, event.timestamp_ns)
+                if window and told.get(event.revision, writer) == writer:
+                    found[(event.timestamp_ns - window) // NS_PER_MS].add(event.revision)
     return {physical: revisions.pop() for physical, revisions in found.items() if len(revisions) == 1}
 
 

@@ -88,9 +88,10 @@ def _saves(order: Timeline) -> list[tuple[int, int, int]]:
     for event in (one.what for one in order.seen if isinstance(one.what, KeyEvent)):
         if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
             continue
-        goes_on = any(event.timestamp_ns == before + GUARD_NS + window for window in order.windows)
+        goes_on = any(event.timestamp_ns == before + GUARD_NS + window for window in order.every_window)
         if event.latest_ns is not None and not goes_on:
-            found.append((event.revision, event.timestamp_ns - max(order.windows), event.latest_ns))
+            reading = event.timestamp_ns - max(order.windows_of(event.timestamp_ns))
+            found.append((event.revision, reading, event.latest_ns))
         before = event.timestamp_ns
     return found
 

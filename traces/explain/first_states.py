@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
+from ...model.language.reconfigured import CONFIGURED
 from ..sources.observation import Key
 from .begins import held_before
 from .steps import KEPT, LEADER, LISTED, World
@@ -22,6 +23,7 @@ def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, i
         nobody = {("raft_leader", 0): 0, **{("api", n): 1 for n, api in enumerate(modes, 1) if api}}
         for builds in product(*(_builds(world, timeline, n) for n in world.servers)):
             upgraded = {("upgraded", n): 1 for n, new in enumerate(builds, 1) if new}
+            upgraded |= {(CONFIGURED.name, n): times for n, times in timeline.configured.items() if times}
             if not used:
                 yield nobody | upgraded
             if timeline.late:
@@ -65,7 +67,7 @@ def _late_states(
     for held, pd, tso, listed, chosen in product(windows, pds, primaries, registered, expected):
         led = [n for n in (pd, tso) if n]
         memories = [
-            (None, held, max(held - timeline.window(n), 1))
+            (None, held, max(held - timeline.windows[n - 1][timeline.configured[n]], 1))
             if held and _may_serve(timeline, nobody, n)
             else (None,)
             for n in led
@@ -83,7 +85,7 @@ def _late_states(
                         ("promoted", n): 1,
                         ("initialised", n): 1,
                         ("saved", n): end,
-                        ("physical", n): max(end - timeline.window(n), 1),
+                        ("physical", n): max(end - timeline.windows[n - 1][timeline.configured[n]], 1),
                     }
             yield given
 

@@ -61,7 +61,6 @@ class Hidden:
 
     def __init__(self, timeline: Timeline, seen: Seen, wide: bool) -> None:
         self._timeline = timeline
-        self._window = timeline.window
         self._seen = seen
         self._wide = wide
         self._latest = seen.latest
@@ -199,7 +198,7 @@ class Hidden:
         self, draft: Draft, n: int, value: int | None, attempt: Attempt | None = None
     ) -> Iterator[Draft]:
         """The server has begun to save ``value`` (None: any), for a reason that it can have."""
-        want = None if value is None else value - self._window(n)
+        want = None if value is None else value - draft.window(n)
         d = draft.copy()
         if d.get("stage", n) >= BEGUN:
             other = attempt is Attempt.SYNC and d.get("job", n) != SYNC
@@ -239,11 +238,11 @@ class Hidden:
         if draft.get("promoted", n) and not self._wide and draft.get("client_stage", n) == IDLE:
             return
         d = draft.copy()
-        if not self._syncs(d, n, value - self._window(n), CLIENTS_SLOT):
+        if not self._syncs(d, n, value - d.window(n), CLIENTS_SLOT):
             return
         if d.get("role", n) == LEADER and not d.get("promoted", n):
             beside = d.copy()
-            own = beside.get("stage", n) >= BEGUN or self._syncs(beside, n, value - self._window(n))
+            own = beside.get("stage", n) >= BEGUN or self._syncs(beside, n, value - d.window(n))
             if own and self._drive(beside, n, None):
                 yield beside
         yield d
@@ -260,7 +259,7 @@ class Hidden:
     def _begins_early_update(self, d: Draft, n: int, value: int | None) -> bool:
         """An update begins to save that (None: any) beside the server's own sync, with the memory that a
         client's set."""
-        reading = self._line_time(d) if value is None else value - self._window(n)
+        reading = self._line_time(d) if value is None else value - d.window(n)
         now = d.clock(n) - NOISE_NS <= reading <= self._latest + d.get("skew", n)
         beside = d.get("initialised", n) and not d.get("promoted", n) and d.get("client_stage", n) == IDLE
         if not now or not beside or not self._updates_early(d, n):

@@ -106,7 +106,7 @@ def _unanswered(
         return False  # what it saved before is not known
     ends = [_value(one) for one in since]
     # a save sets the memory to the end of its window less that, from where it is only moved on
-    begins = [0 if end == FOREVER else end - order.window(n) for end in ends]
+    begins = [0 if end == FOREVER else end - order.longest_window(n) for end in ends]
     return not (max(ends, default=0) > least_ns and min(begins) < least_ns + NS_PER_MS)
 
 
@@ -195,7 +195,7 @@ def _set_back(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, w
     return not any(
         _saves(one, n)
         and (one.latest >= last.earliest and one.earliest <= goal.latest)
-        and (_value(one) == FOREVER or _value(one) - order.window(n) < least_ns + NS_PER_MS)
+        and (_value(one) == FOREVER or _value(one) - order.longest_window(n) < least_ns + NS_PER_MS)
         for one in seen
     )
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...model.language.reconfigured import named
 from ...model.language.transition import Kind
 from ..sources.observation import (
     ELECTIONS,
@@ -117,10 +118,24 @@ class _Try(Hidden):
 
     def elected(self, draft: Draft) -> Iterator[Draft]:
         """The server of the observation wins its election."""
-        n, d = self._seen.server, draft.copy()
-        ready = self._follows(d, n) and self._etcd_answers(d, prefer=n) and self._reads_who_is_expected(d, n)
-        if ready and d.do("campaign", n, seen=True):
-            yield d
+        n = self._seen.server
+        for d in self._started_before(draft, n):
+            follows = self._follows(d, n) and self._etcd_answers(d, prefer=n)
+            ready = follows and self._reads_who_is_expected(d, n)
+            if ready and d.do("campaign", n, seen=True):
+                yield d
+
+    def _started_before(self, draft: Draft, n: int) -> Iterator[Draft]:
+        """One without a log, whose saves show other settings since then, has been started anew before."""
+        if self._seen.where not in self._timeline.reconfigured.get(n, ()):
+            yield draft.copy()
+            return
+        for start in ("restart", "restart_upgraded"):
+            d = draft.copy()
+            if d.refused(start, n) is None:
+                continue
+            if (d.get("role", n) == DOWN or d.do("crash", n)) and d.do(named(start), n):
+                yield d
 
     def deleted(self, draft: Draft, event: KeyEvent) -> Iterator[Draft]:
         """An election key goes: its holder revoked the lease, let it run out, or dropped the key."""
@@ -147,7 +162,7 @@ class _Try(Hidden):
 
     def lapsing(self, draft: Draft, n: int, *, late: bool) -> Iterator[Draft]:
         """A leader, if there is one, stops to keep its lease alive; ``late``: at the last moment, too."""
-        at_last = [self._latest - self._timeline.lease(n)] if n and late and self._latest < FOREVER else []
+        at_last = [self._latest - draft.lease(n)] if n and late and self._latest < FOREVER else []
         for moment in (0, *at_last):
             d = draft.copy()
             d.wait(moment)
@@ -239,7 +254,7 @@ class _Try(Hidden):
                         d.world.silent.add(n)
                         d.refuse(slot + "commit", n, "the server's log would tell of that sync")
                         continue
-                    if d.get(slot + "next", n) + self._window(n) != value:
+                    if d.get(slot + "next", n) + d.window(n) != value:
                         d.refuse(slot + "commit", n, "another value is being saved")
                         continue
                     beside = d.copy()
@@ -286,7 +301,7 @@ class _Try(Hidden):
             if self._has_to_sync(d, n):
                 if self._loads(d, n):
                     yield d
-            elif self._may_save_later(d, n) and self._begins_update(d, n, value - self._window(n)):
+            elif self._may_save_later(d, n) and self._begins_update(d, n, value - d.window(n)):
                 yield d
 
     def _clients_sync_early(self, draft: Draft, n: int, value: int) -> Iterator[Draft]:
@@ -297,7 +312,7 @@ class _Try(Hidden):
         """
         d = draft.copy()
         if d.get("client_stage", n) == LOADED:
-            if d.get("role", n) == LEADER and self._syncs(d, n, value - self._window(n), CLIENTS_SLOT):
+            if d.get("role", n) == LEADER and self._syncs(d, n, value - d.window(n), CLIENTS_SLOT):
                 yield d
         elif d.get("client_stage", n) == IDLE:
             told = d.get("timestamp") // NS_PER_MS in self._timeline.loads.get(n, ())
@@ -359,7 +374,7 @@ class _Try(Hidden):
     def _sync_begun(self, draft: Draft, n: int) -> Iterator[Draft]:
         """A sync whose end is told has read the clock: the server's own or a client's, or neither yet."""
         yield draft.copy()
-        want = None if self._seen.tried is None else self._seen.tried - self._window(n)
+        want = None if self._seen.tried is None else self._seen.tried - draft.window(n)
         for slot in (OWN_SLOT, CLIENTS_SLOT) if draft.world.kinds[n - 1] is Kind.TSO else (OWN_SLOT,):
             d = draft.copy()
             if d.get(slot + "stage", n) < BEGUN and self._syncs(d, n, want, slot):
@@ -481,7 +496,8 @@ class _Try(Hidden):
     def _started(self, draft: Draft, n: int) -> Iterator[Draft]:
         d = draft.copy()
         fresh = d.get("role", n) == FOLLOWER and d.get("raft_leader") != n and d.get("job", n) == NO_JOB
-        if fresh and not self._seen.again:
+        anew = self._seen.where in self._timeline.reconfigured.get(n, ())
+        if fresh and not self._seen.again and not anew:
             yield d
             return
         if d.get("role", n) == CLOSING:
@@ -489,14 +505,14 @@ class _Try(Hidden):
         if d.get("role", n) != DOWN and not d.do("crash", n):
             return
         same = self._seen.api in (None, bool(d.get("api", n)))
+        start = "restart" if same else "restart_in_other_mode"
         if self._seen.at >= draft.world.upgraded_at.get(n, FOREVER) and not d.get("upgraded", n):
-            # of a start that changes both the model makes two
-            if not d.do("restart_upgraded", n) or (not same and not d.do("crash", n)):
-                return
             if same:
-                yield d
+                start = "restart_upgraded"
+            # of a start that changes both the model makes two
+            elif not d.do("restart_upgraded", n) or not d.do("crash", n):
                 return
-        if d.do("restart" if same else "restart_in_other_mode", n):
+        if d.do(named(start) if anew else start, n):
             yield d
 
     def _sync_saved(self, draft: Draft, n: int, line: LogEvent) -> Iterator[Draft]:

@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from ..sources.intervals import GUARD_NS, holders
 from ..sources.observation import NS_PER_MS, KeyEvent
+from ..sources.settings import fitting
 from .seen import FOREVER, LATE_NS
 
 #: how far clocks may be apart, and a line or an event late: two writes of a value are told apart beyond that
@@ -17,13 +18,14 @@ _APART_NS = 5_000 * NS_PER_MS + LATE_NS
 class Saves:
     """The writes of the timestamp key, by index among etcd's events.
 
+    ``windows``: the save intervals (ns) of each server, and since when it has each, by its clock.
     ``before_ns``: what the key held before the first of them, 0 for nothing, None if that is not known.
     """
 
     def __init__(
         self,
         events: Sequence[KeyEvent],
-        windows: Mapping[str, int],
+        windows: Mapping[str, tuple[Sequence[int], Sequence[int]]],
         targets: frozenset[int],
         before_ns: int | None = 0,
     ) -> None:
@@ -46,7 +48,8 @@ class Saves:
         self._since = {i: at - _APART_NS for i, at in enumerate(received) if at not in (None, first)}
         self._until = {i: at + _APART_NS for i, at in enumerate(received) if at is not None}
         known = {before_ns} if before_ns else set()
-        longest_first = sorted({*windows.values()}, reverse=True)
+        every = {window for of_one, _ in windows.values() for window in of_one}
+        longest_first = sorted(every, reverse=True)
         held = [*holders(events)]
         for i, value in found:
             above_unknown = before_ns is None and not known
@@ -55,7 +58,8 @@ class Saves:
                 start - GUARD_NS in known or (start % NS_PER_MS == 0 and start // NS_PER_MS in targets)
                 for start in starts
             ):
-                theirs = {value - windows[name] for name in held[i] if name in windows}
+                holders_of = (windows[name] for name in held[i] if name in windows)
+                theirs = {value - window for of_one in holders_of for window in fitting(*of_one, value)}
                 self.readings[i], self.likely[i] = starts, tuple(sorted(theirs)) or starts
             known.add(value)
 

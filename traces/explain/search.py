@@ -238,7 +238,7 @@ class Search:
         layout = self._world.machine.layout
         start = self._seen[0].at - LATE_NS if self._seen else 0
         if self._timeline.late:  # a lease that ends at once has begun to run out before
-            start -= max(map(self._timeline.lease, self._world.servers))
+            start -= max(map(self._timeline.longest_lease, self._world.servers))
         for given in first_states(self._world, self._timeline):
             state = layout.initial({**given, ("now", 0): max(start, 1)}, {})
             yield Node(state, frozenset(), frozenset(), 0, None, -1, (), ())
@@ -475,12 +475,12 @@ def _told(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]
     """The lines that say that a lease has ended."""
     for goal, each in enumerate(seen):
         if isinstance(each.what, LogEvent) and lapsed(each.what):
-            yield goal, each.latest - timeline.lease(each.server)
+            yield from ((goal, each.latest - lease) for lease in {*timeline.leases[each.server - 1]})
 
 
 def _hung(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]:
     """The saves that were written long after the clock reading with which an update may have begun them."""
-    windows = {*timeline.windows}
+    windows = timeline.every_window
     for goal, each in enumerate(seen):
         if isinstance(each.what, KeyEvent) and each.what.timestamp_ns and each.latest < FOREVER:
             readings = (each.what.timestamp_ns - window for window in windows)
@@ -493,7 +493,7 @@ def _hung(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]
 
 def _gone(timeline: Timeline, seen: Sequence[Seen]) -> Iterator[tuple[int, int]]:
     """The election keys that go, perhaps with the lease of whoever held them."""
-    leases = {timeline.lease(n) for n, _ in enumerate(timeline.names, 1)}
+    leases = {*chain.from_iterable(timeline.leases)}
     for goal, each in enumerate(seen):
         event = each.what
         if isinstance(event, KeyEvent) and event.key in ELECTIONS and not event.put:

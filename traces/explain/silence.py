@@ -97,10 +97,17 @@ def steady(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, 
     often a server looks, at least (ns)."""
     jumped = {line.server for line in trace.logs if line.step is LogStep.CLOCK_OFFSET}
     return {
-        number: (order.telling[number], trace.settings.of(name, "update_interval_ns").value or NS_PER_MS)
+        number: (order.telling[number], _interval_ns(trace, name))
         for number, name in enumerate(order.names, 1)
         if name not in silent and name not in jumped and number in order.telling
     }
+
+
+def _interval_ns(trace: Trace, server: str) -> int:
+    """The update interval of a server, as all its starts dump it; else the shortest that may be set."""
+    dumped = {start.update_interval_ns for start in trace.starts if start.server == server}
+    (only,) = dumped if len(dumped) == 1 else (None,)
+    return only or NS_PER_MS
 
 
 def tells_syncs(trace: Trace, order: Timeline, silent: Collection[str]) -> dict[int, tuple[int, int]]:

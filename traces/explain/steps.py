@@ -10,6 +10,7 @@ from operator import itemgetter
 from ...checker.run import Move
 from ...model.language.instance import Configuration
 from ...model.language.python import Condition, Machine
+from ...model.language.reconfigured import CONFIGURED, named
 from ...model.language.rolling import ROLLING
 from ...model.language.transition import Kind
 from ...model.pd import system
@@ -43,7 +44,7 @@ FAULTS = {
     "client_request_lost": 2,
     "client_commit_answer_lost": 3,
 }
-_STARTS = ("restart", "restart_upgraded", "restart_in_other_mode")
+_STARTS = (*fences.STARTS, *map(named, fences.STARTS))
 _SURPRISE = FAULTS | dict.fromkeys((*_STARTS, "raft_moves", "client_load"), 1)
 _CLOCK_SURPRISE = 5
 #: a clock that is set forward so far is told of at every update interval
@@ -77,7 +78,7 @@ class World:
         asked: Sequence[Property] = (),
     ) -> None:
         self.fence, self.dropped = fence, tuple(dropped)
-        variant = fences.whole(fence)
+        variant = fences.configured(fences.whole(fence), timeline.constants)
         self.kinds = timeline.kinds
         self.constants = timeline.constants
         self.machine = Machine(
@@ -107,6 +108,8 @@ class World:
         )
         #: at which of its starts a server was upgraded, where it is known of which build it was
         self.upgraded_at = _upgraded_at(fence, timeline)
+        self._configured = [self.slots.get((CONFIGURED.name, n)) for n in (0, *self.servers)]
+        self._windows, self._leases = timeline.windows, timeline.leases
         self._saves = {name for name, _ in self.index if name.endswith(("commit", "commit_answer_lost"))}
         self._asked = tuple(asked)
         self._judging = cache(self._judge)
@@ -151,6 +154,19 @@ class World:
         index = self.index[name, number]
         return tuple(each.name for each in asked if self._judging(each, index)(state, inputs))
 
+    def configured(self, state: State, number: int) -> int:
+        """How often a server has been started with other settings."""
+        slot = self._configured[number]
+        return 0 if slot is None else state[slot]
+
+    def window(self, state: State, number: int) -> int:
+        """The save interval of a server."""
+        return self._windows[number - 1][self.configured(state, number)]
+
+    def lease(self, state: State, number: int) -> int:
+        """The lease of a server (ns)."""
+        return self._leases[number - 1][self.configured(state, number)]
+
     def _judge(self, prop: Property, index: int) -> Condition:
         return properties.judging(prop.broken_by, self.machine, index)
 
@@ -193,6 +209,14 @@ class Draft:
     def clock(self, number: int) -> int:
         """What a server's clock shows."""
         return self.now + self.get("skew", number)
+
+    def window(self, number: int) -> int:
+        """The save interval of a server."""
+        return self.world.window(self.state, number)
+
+    def lease(self, number: int) -> int:
+        """The lease of a server (ns)."""
+        return self.world.lease(self.state, number)
 
     def election_key(self, number: int) -> int:
         """Who holds the key that the server campaigns for."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
 
 from ...model.language.instance import belongings
+from ...model.language.reconfigured import becomings
 from ...model.language.transition import Kind
 from ..sources.builds import Started, started
 from ..sources.intervals import GUARD_NS, exact
@@ -24,7 +25,7 @@ from ..sources.observation import (
     Where,
 )
 from ..sources.servers import Servers
-from ..sources.settings import ServerStart, Setting
+from ..sources.settings import ServerStart, Setting, fitting
 from ..sources.trace import Gap, Trace
 from .begins import Begins, begins
 from .contradictions import contradictions
@@ -36,6 +37,7 @@ from .watched import Contradiction
 
 _DEFAULT_WINDOW_NS = 3_000 * NS_PER_MS  # PD's own default of tso-save-interval
 _DEFAULT_LEASE_S = 3  # and of lease
+_S = 1_000 * NS_PER_MS
 _MAX_LOGICAL = 1 << 18
 _ENDS_A_TERM = (LogStep.RESET, LogStep.STEP_DOWN, LogStep.ALLOCATOR_CLOSED)
 _BEGINS_A_SYNC = (LogStep.ELECTED, LogStep.CAMPAIGN_WON, LogStep.SYNC_START)
@@ -46,32 +48,40 @@ _NOT_TOLD = "for nothing tells its own"
 class Timeline:
     """The observations by estimated time, and what is known about all of them.
 
-    `constants` are the model's, times in ns; `windows` the save interval of each server; `api`, by server,
-    whether it may be in API mode at first; `assumed` says what nothing in the trace tells, `window_assumed`
-    whether a save interval is among that. By server, as its log tells: `resets`, the targets (ms) of admin
-    resets; `loads`, the values (ms) that it loaded; `outlived`, the terms of which an update ended later,
-    from when they served until that was told (ns); `overtaken`, when such a reset may overtake an update
-    (ns); `untold`, when a sync that failed for want of an answer may have saved (ns); `builds`, when it
-    started and of which it may be since; `shown`, how often each fault; `denied`, the steps of which it would
-    tell, and does not, and `steady`, that its clock did not jump on while it served, each until a time (ns),
-    and how often it looks (ns); `tells_syncs`, `tells_attempts`, from when until when it tells of each sync
-    and of each attempt to save; `tells_loads`, that what no line tells was not loaded; `telling`, that it
-    tells of all that it did, until then. Events may be missing from revision `gap`, time `gap_at` on, for the
-    reason `gap_text`. `mode_text` says why a PD may be in API mode
-    although no log tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the
-    first event is not known, `first_windows` are what the timestamp key may have held then, the first of them
-    what somebody read of etcd, if anybody did, who tells of more in `begins`. `unused` counts
-    observations that demand nothing; `outside`, by server, the first that shows it serving before the first
-    event or after the last; `together`, who answered while others did; `unsaved`, what takes a save after the
-    last. `undecoded` names those that cannot be read and may demand anything. `contradicted`: what one source
-    says and another one denies, whatever the fence; `lacking`: of what a log does not tell although it would.
-    `taken`: what is explained by nothing that the trace shows.
+    `constants` are the model's, times in ns; `windows` and `leases`, of each server, its save interval
+    and its lease at first and since each of its starts in `reconfigured`, or elections before which it
+    was started anew; these were at the times `since` (0: at first), by its clock, and `configured` of
+    them come before the first observation; `api`, by server, whether it may be in API mode at first;
+    `assumed` says what nothing in the trace tells, `window_assumed` whether a save interval is among
+    that. By server, as its log tells: `resets`, the targets (ms) of admin resets; `loads`, the values
+    (ms) that it loaded; `outlived`, the terms of which an update ended later, from when they served until
+    that was told (ns); `overtaken`, when such a reset may overtake an update (ns); `untold`, when a sync
+    that failed for want of an answer may have saved (ns); `builds`, when it started and of which it may
+    be since; `shown`, how often each fault; `denied`, the steps of which it would tell, and does not, and
+    `steady`, that its clock did not jump on while it served, each until a time (ns), and how often it
+    looks (ns); `tells_syncs`,
+    `tells_attempts`, from when until when it tells of each sync and of each attempt to save;
+    `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all that it did,
+    until then. Events may be missing from revision `gap`, time `gap_at` on, for the reason `gap_text`.
+    `mode_text` says why a PD may be in API mode although no log tells; empty if none can be. `mode_open`:
+    one certainly was. `late`: what was before the first event is not known, `first_windows` are what the
+    timestamp key may have held then, the first of them what somebody read of etcd, if anybody did, who
+    tells of more in `begins`. `unused` counts observations that demand nothing; `outside`, by server, the
+    first that shows it serving before the first event or after the last; `together`, who answered while
+    others did; `unsaved`, what takes a save after the last. `undecoded` names those that cannot be read and
+    may demand anything. `contradicted`: what one source says and another one denies, whatever the fence;
+    `lacking`: of what a log does not tell although it would. `taken`: what is explained by nothing that the
+    trace shows.
     """
 
     names: tuple[str, ...]
     kinds: tuple[Kind, ...]
     constants: Mapping[str, int]
-    windows: tuple[int, ...]
+    windows: tuple[tuple[int, ...], ...]
+    leases: tuple[tuple[int, ...], ...]
+    since: tuple[tuple[int, ...], ...]
+    reconfigured: Mapping[int, tuple[Where, ...]]
+    configured: Mapping[int, int]
     api: tuple[tuple[bool, ...], ...]
     assumed: tuple[str, ...]
     window_assumed: bool
@@ -108,13 +118,23 @@ class Timeline:
     steady: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     begins: Begins | None = None
 
-    def window(self, number: int) -> int:
-        """The save interval of a server."""
-        return self.windows[number - 1]
+    @property
+    def every_window(self) -> frozenset[int]:
+        """The save intervals that servers have."""
+        return frozenset(chain.from_iterable(self.windows))
 
-    def lease(self, number: int) -> int:
-        """The lease of a server, in ns."""
-        return self.constants.get(f"{number}.lease", self.constants["lease"])
+    def windows_of(self, value_ns: int) -> frozenset[int]:
+        """The save intervals with which servers may have saved that."""
+        each = zip(self.windows, self.since, strict=True)
+        return frozenset(chain.from_iterable(fitting(*of_one, value_ns) for of_one in each))
+
+    def longest_window(self, number: int) -> int:
+        """The longest save interval that a server has."""
+        return max(self.windows[number - 1])
+
+    def longest_lease(self, number: int) -> int:
+        """The longest lease that a server has, in ns."""
+        return max(self.leases[number - 1])
 
 
 def timeline(trace: Trace) -> Timeline:
@@ -127,8 +147,13 @@ def timeline(trace: Trace) -> Timeline:
     modelled = _modelled(trace, servers)
     events = [event for event in trace.keys if event.key in modelled]
     late = bool(events and trace.gaps and trace.gaps[0].first == 2)
-    windows, guesses = _windows(trace, servers, late=late)
-    leases, lease_guesses = _leases(trace, servers)
+    first_windows, guesses = _windows(trace, servers, late=late)
+    first_leases, lease_guesses = _leases(trace, servers)
+    lives = [_lives(trace, *each) for each in zip(servers.names, first_windows, first_leases, strict=True)]
+    windows = tuple(tuple(each.window for each in of_one) for of_one in lives)
+    leases = tuple(tuple(each.lease for each in of_one) for of_one in lives)
+    since = tuple(tuple(each.since_ns for each in of_one) for of_one in lives)
+    every = tuple(chain.from_iterable(windows))
     unused: defaultdict[str, int] = defaultdict(int)
     unused["etcd events on keys that the model does not have"] = len(trace.keys) - len(events)
     lines = _lines(trace, servers)
@@ -141,7 +166,7 @@ def timeline(trace: Trace) -> Timeline:
     held = _held_ns(trace) if late else 0
     saves = Saves(
         events,
-        dict(zip(servers.names, windows, strict=True)),
+        dict(zip(servers.names, zip(windows, since, strict=True), strict=True)),
         frozenset[int]().union(*resets.values()),
         held,
     )
@@ -149,6 +174,7 @@ def timeline(trace: Trace) -> Timeline:
     elsewhere: Mapping[int, Where] = {}
     unsaved: Where | None = None
     together: frozenset[int] = frozenset()
+    begin = 0
     if events:
         last = streams[0][-1]
         begin = streams[0][0].at if late else 0
@@ -158,6 +184,12 @@ def timeline(trace: Trace) -> Timeline:
         unsaved = beyond(streams, end)
         streams = [within(stream, begin, end, unused) for stream in streams]
     seen = tuple(merged(streams))
+    began = {start.where: start.at_ns for start in trace.starts}
+    began |= {line.where: line.at_ns for line in trace.logs if line.step is LogStep.SERVER_START}
+    began |= {one.where: one.at for one in streams[0]}
+    reconfigured = {
+        number: tuple(each.start for each in of_one if each.start) for number, of_one in enumerate(lives, 1)
+    }
     said = contradictions(trace, servers)
     gap = next((gap for gap in trace.gaps[late:] if events and gap.first < events[-1].revision), None)
     return Timeline(
@@ -165,6 +197,12 @@ def timeline(trace: Trace) -> Timeline:
         kinds=servers.kinds,
         constants=_constants(trace, windows, leases, servers),
         windows=windows,
+        leases=leases,
+        since=since,
+        reconfigured=reconfigured,
+        configured={
+            number: sum(began[where] < begin for where in of_one) for number, of_one in reconfigured.items()
+        },
         api=tuple(servers.modes_at(n, seen[0].at if seen else 0) for n, _ in enumerate(servers.names, 1)),
         assumed=(*_modes_taken(servers), *guesses, *lease_guesses),
         window_assumed=bool(guesses),
@@ -178,7 +216,7 @@ def timeline(trace: Trace) -> Timeline:
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
-        first_windows=tuple(dict.fromkeys((*([held] if held else []), *_first_windows(seen, windows)))),
+        first_windows=tuple(dict.fromkeys((*([held] if held else []), *_first_windows(seen, every)))),
         gap=gap.first if gap else FOREVER,
         gap_at=_gap_at(seen, gap),
         gap_text="" if gap is None else f"revisions {gap.first} to {gap.last} are in no watch stream",
@@ -241,9 +279,8 @@ def _windows(trace: Trace, servers: Servers, *, late: bool) -> tuple[tuple[int, 
         own = name in trace.settings.own("save_interval_ns")
         doubt = setting.doubt if own or setting in trace.settings.given.values() else _NOT_TOLD
         if doubt and (late or name in elected):
-            assumed.append(
-                f"the save interval of {name} is not certain: {value / 1e9:g} s was taken, {doubt}"
-            )
+            taken = " and then ".join(f"{each / 1e9:g} s" for each in (value, *setting.values[1:]))
+            assumed.append(f"the save interval of {name} is not certain: {taken} was taken, {doubt}")
     return values, assumed
 
 
@@ -261,6 +298,34 @@ def _leases(trace: Trace, servers: Servers) -> tuple[tuple[int, ...], list[str]]
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """The settings (ns) of a server since one of its starts (None: at first), which was then by its clock."""
+
+    start: Where | None
+    since_ns: int
+    window: int
+    lease: int
+
+
+def _lives(trace: Trace, name: str, window: int, lease_s: int) -> list[_Life]:
+    """The settings of a server, at first and since each start that changed any."""
+    found = [_Life(None, 0, window, lease_s * _S)]
+    windows = trace.settings.of(name, "save_interval_ns").then
+    leases = trace.settings.of(name, "lease_s").then
+    for change in sorted((*windows, *leases), key=attrgetter("since_ns")):
+        last = found[-1]
+        if change.start != last.start:
+            last = replace(last, start=change.start, since_ns=change.since_ns)
+            found.append(last)
+        if change in windows:
+            found[-1] = replace(last, window=change.value)
+        else:
+            least_s = trace.settings.least_lease_s or 0
+            found[-1] = replace(last, lease=max(change.value, least_s) * _S)
+    return found
+
+
 def _filled(found: Sequence[Setting], servers: Servers) -> tuple[int, ...]:
     """A setting of each server: where nothing tells, the least that others of its kind have, or others."""
     return tuple(
@@ -275,7 +340,10 @@ def _filled(found: Sequence[Setting], servers: Servers) -> tuple[int, ...]:
 
 
 def _constants(
-    trace: Trace, windows: Sequence[int], leases: Sequence[int], servers: Servers
+    trace: Trace,
+    windows: Sequence[Sequence[int]],
+    leases: Sequence[Sequence[int]],
+    servers: Servers,
 ) -> dict[str, int]:
     """The model's constants.
 
@@ -283,8 +351,10 @@ def _constants(
     nothing that the clocks of a recording are fine enough to refute a trace with.
     """
     return {
-        **belongings("window", windows),
-        **belongings("lease", [lease * 1_000 * NS_PER_MS for lease in leases]),
+        **belongings("window", [first for first, *_ in windows]),
+        **belongings("lease", [first for first, *_ in leases]),
+        **becomings("window", windows),
+        **becomings("lease", leases),
         "guard": GUARD_NS,
         "unit": NS_PER_MS,
         "limit": _MAX_LOGICAL,
@@ -383,7 +453,7 @@ def _held_ns(trace: Trace) -> int | None:
     return next((event.timestamp_ns or 0 for event in trace.state.events if event.key is Key.TIMESTAMP), 0)
 
 
-def _first_windows(seen: Iterable[Seen], windows: Sequence[int]) -> tuple[int, ...]:
+def _first_windows(seen: Iterable[Seen], windows: Iterable[int]) -> tuple[int, ...]:
     """What was read first, else what is low enough for anybody's first save to be a sync or an update.
 
     A log cuts what was read to the millisecond; where the first save was a sync from there, that tells it.

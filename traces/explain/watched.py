@@ -363,7 +363,7 @@ def _last_save_ns(trace: Trace) -> int:
     saves = [event for event in trace.keys if event.key is Key.TIMESTAMP and event.timestamp_ns]
     if not saves or saves[-1].latest_ns is None:
         return FOREVER
-    windows = (each.value for each in trace.settings.own("save_interval_ns").values())
+    windows = (each.last for each in trace.settings.own("save_interval_ns").values())
     reading = (saves[-1].timestamp_ns or 0) - max(filter(None, windows), default=exact(trace.keys) or 0)
     return reading + LATE_NS if reading + 2 * LATE_NS < saves[-1].latest_ns else FOREVER
 

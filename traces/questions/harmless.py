@@ -90,9 +90,9 @@ def _behind(trace: Trace, _: Terms, lines: Sequence[LogEvent]) -> tuple[bool | N
 def _save_interval(trace: Trace) -> tuple[int, str]:
     """The longest of any server, and whose: the window that a server loads is another's."""
     own = {
-        server: setting.value
+        server: max(setting.values)
         for server, setting in trace.settings.own("save_interval_ns").items()
-        if setting.value is not None
+        if setting.values
     }
     if len(set(own.values())) > 1:
         interval, whose = max((value, server) for server, value in own.items())

@@ -42,6 +42,7 @@ from .document import FORMAT, VERSION, RunFile, Taken
 MAX_BYTES = 16 << 20  # JSON takes up to 40 times its size in memory
 MAX_MOVES = 100_000
 MAX_TEXT = 500
+MAX_CHANGES = 64  # of a server's settings
 MAX_NUMBER = 1 << 63  # nanoseconds since 1970 stay below
 
 _START = re.compile(rb'\s*\{\s*"format"\s*:\s*"' + re.escape(FORMAT.encode()) + rb'"')
@@ -265,6 +266,8 @@ def _run(document: dict[str, Any]) -> Run:
     servers = _servers(fields["servers"])
     names = tuple(servers)
     constants = _constants(fields["constants"], variant, names)
+    variant = fences.configured(variant, constants)
+    rules |= {each.name: each.rule for each in system.transitions(variant)}
     if not isinstance(fields["reachable"], bool):
         _unlike("reachable", "true or false", fields["reachable"])
     moves = _list(fields["moves"], "moves", MAX_MOVES)
@@ -381,6 +384,12 @@ def _constants(value: object, variant: Variant, names: tuple[str, ...]) -> dict[
     """The constants, those of a server under its number."""
     numbers = {"pd": "pd", "tso": "tso", **{name: str(number) for number, name in enumerate(names, 1)}}
     own = {f"{who}.{name}": f"{number}.{name}" for who, number in numbers.items() for name in _OWN}
+    own |= {
+        f"{who}.{times}": f"{number}.{times}"
+        for who, number in own.items()
+        if number[0].isdecimal()
+        for times in range(1, MAX_CHANGES + 1)
+    }
     optional = (
         {} if not isinstance(value, dict) else {key: value[key] for key in value if key in (*own, *_OPTIONAL)}
     )

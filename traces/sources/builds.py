@@ -25,13 +25,14 @@ from .observation import Where
 BUILDS = (
     "release-6.5",
     "release-7.5",
+    "release-8.3",
     "release-8.5",
     "nextgen-8.5.4",
     "pull-10473-base",
     "pull-8780",
     "master-2026-08",
 )
-_R65, _R75, _R85, _NEXTGEN, _BASE, _P8780, _MASTER = BUILDS
+_R65, _R75, _R83, _R85, _NEXTGEN, _BASE, _P8780, _MASTER = BUILDS
 
 #: the first and the last release (major, minor) of a build, and what its suffix begins with
 _RELEASES = (
@@ -41,7 +42,9 @@ _RELEASES = (
     # a save compares the value before, and no leader: pkg/storage/endpoint/tso.go
     ((7, 1), (8, 2), "", _R75),
     # the same, and a primary sets itself as the expected one: pkg/mcs/utils/expected_primary.go
-    ((8, 3), (8, 5), "", _R85),
+    ((8, 3), (8, 4), "", _R83),
+    # the same, and a PD in API mode may hand out timestamps: checkTSOService in server/cluster/cluster.go
+    ((8, 5), (8, 5), "", _R85),
     ((9, 0), (9, 0), "beta.1", _R85),
     # a save compares the leader by two reads of its value
     ((8, 5), (8, 5), "nextgen.", _NEXTGEN),
@@ -90,7 +93,7 @@ _WORDS = {
     # pkg/election/lease.go
     "lease timeout": (_R65, _R75),
     "keep alive lease too slow": (_R75, _MASTER),
-    "lease keep alive stopped": (_R85, _MASTER),
+    "lease keep alive stopped": (_R83, _MASTER),
     # pkg/tso/allocator.go; before it, pkg/tso/global_allocator.go and pkg/tso/allocator_manager.go
     "initializing the global TSO allocator": (_R65, _R85),
     "failed to initialize the global TSO allocator": (_R65, _R85),
@@ -120,7 +123,7 @@ _WORDS = {
         _MASTER,
         _MASTER,
     ),
-    "no longer be primary because primary have been updated, the TSO primary will step down": (_R85, _P8780),
+    "no longer be primary because primary have been updated, the TSO primary will step down": (_R83, _P8780),
     # pkg/tso/tso.go
     "start to sync timestamp": (_R75, _MASTER),
     "load timestamp window successfully": (_NEXTGEN, _MASTER),
@@ -132,9 +135,9 @@ _WORDS = {
     "tso microservice primary exists, PD in PD service mode must yield": (_BASE, _BASE),
     "tso microservice primary exists, pd must yield embedded tso": (_P8780, _P8780),
     # pkg/mcs/utils/expected_primary.go
-    "set expected primary flag": (_R85, _MASTER),
-    "primary start to watch the expected primary": (_R85, _P8780),
-    "primary exit the primary watch loop": (_R85, _P8780),
+    "set expected primary flag": (_R83, _MASTER),
+    "primary start to watch the expected primary": (_R83, _P8780),
+    "primary exit the primary watch loop": (_R83, _P8780),
     "delete expected primary flag": (_MASTER, _MASTER),
     # server/cluster/cluster.go
     "failed to start TSO jobs": (_R85, _MASTER),

@@ -9,7 +9,7 @@ writes tell the window W of their writer:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from .observation import ELECTIONS, NS_PER_MS, Key, KeyEvent, Where
@@ -20,85 +20,99 @@ GUARD_NS = NS_PER_MS
 ROUND_NS = 100 * NS_PER_MS
 _LATE_NS = 10 * NS_PER_MS  # how late a tick and its save may be without being a failure
 _FEW_SAVES = 4
+_TWO = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A save interval, and what it is inferred from; `sure`: enough saves, of only one server."""
+    """A save interval, and what it is inferred from: so many saves in a row, or one that tells as much.
+
+    `since`: the election since which saves show it, and `since_ns` the first reading of its server's clock.
+    """
 
     value: int
     source: str
-    sure: bool = True
+    saves: int
+    since: Where
+    since_ns: int
+
+    @property
+    def sure(self) -> bool:
+        """Whether there were enough saves, of only one server."""
+        return self.saves > _FEW_SAVES
 
 
 @dataclass(frozen=True, slots=True)
 class _Save:
     """A write of the timestamp key, the value before (`None`: not known) and who held an election key then.
 
-    `holders`: the one elected last is last. `term` counts changes of election keys.
+    `holders`: the one elected last is last. `term` counts changes of election keys, the last at `elected`.
     """
 
     value: int
     before: int | None
     holders: tuple[str, ...]
     term: int
+    elected: Where
     where: Where
 
 
 def by_writer(
-    keys: Iterable[KeyEvent], told: Mapping[str, frozenset[int]], update_ns: int, *, whole: bool
-) -> dict[str, Inferred]:
-    """The save interval of each server of which the saved timestamps tell one, and only one.
+    keys: Iterable[KeyEvent],
+    told: Mapping[str, frozenset[int]],
+    update_ns: int,
+    *,
+    whole: bool,
+    until: Mapping[str, int] | None = None,
+) -> dict[str, tuple[Inferred, ...]]:
+    """The save interval of each server of which the saved timestamps tell one; or two, if all of its terms
+    with the one come before those with the other: it may have been started anew in between.
 
-    `told`: the save intervals that logs tell, by server; nothing is inferred of these. `update_ns`: how often
-    servers look at their windows, at least. `whole`: no event is missing, so nobody else holds an election
-    key.
+    `told`: the save intervals that logs tell, by server; nothing is inferred of these, but of what they saved
+    `until` then, by their clocks. `update_ns`: how often servers look at their windows, at least. `whole`: no
+    event is missing, so nobody else holds an election key.
     """
-    found: dict[str, dict[int, Inferred]] = {}
+    until = until or {}
+    found: dict[str, list[Inferred]] = {}
     for term in _terms(keys):
         holders = term[0].holders
-        silent = [name for name in holders if name not in told]
+        silent = [name for name in holders if name not in told or term[0].value < until.get(name, 0)]
         if not silent:
             continue
-        writer = found.setdefault(silent[-1], {})
+        writer = found.setdefault(silent[-1], [])
         for save in term:
             value = _just_above(save.before, save.value)
             # a server syncs when it was elected: it is the one elected last, if that can have this window
             if value is not None and value not in told.get(holders[-1], ()):
-                writer.setdefault(value, Inferred(value, f"inferred from {save.where}"))
+                writer.append(_inferred(value, f"inferred from {save.where}", _FEW_SAVES + 1, term))
         value = steady([save.value for save in term], update_ns, at_least=2)
         if value is not None and whole and len(holders) == 1:
-            sure = len(term) > _FEW_SAVES
-            inferred = Inferred(value, f"inferred from {len(term)} saves in a row", sure)
-            if sure:
-                writer[value] = inferred
-            writer.setdefault(value, inferred)
-    best = {
-        name: [each for each in values.values() if each.sure] or [*values.values()]
-        for name, values in found.items()
-    }
-    return {name: values[0] for name, values in best.items() if len(values) == 1}
+            writer.append(_inferred(value, f"inferred from {len(term)} saves in a row", len(term), term))
+    return {name: agreed for name, every in found.items() if (agreed := _agreed(every))}
 
 
-def agreeing(
-    keys: Iterable[KeyEvent], server: str, window: int, since_ns: int, until_ns: int
-) -> tuple[int, int]:
-    """How many saves of that server, as it may be, agree that W was its window from then until then.
-
-    First those just above the window before, which need no clock, then those by its clock.
-    """
-    saves = [save for term in _terms(keys) for save in term if not save.holders or server in save.holders]
-    return (
-        sum(_just_above(save.before, save.value) == window for save in saves),
-        sum(since_ns <= save.value - window < until_ns for save in saves),
-    )
+def _inferred(value: int, source: str, saves: int, term: Sequence[_Save]) -> Inferred:
+    return Inferred(value, source, saves, term[0].elected, term[0].value - value)
 
 
-def common(keys: Iterable[KeyEvent], update_ns: int) -> Inferred | None:
-    """The save interval by the longest stretch of saves in which no election key changes, whoever saved."""
+def _agreed(every: Sequence[Inferred]) -> tuple[Inferred, ...]:
+    """Of two that differ, the one in all terms before the other, both; else the one that all tell, or all
+    that are sure; else none."""
+    several = [each for each in every if each.saves > _TWO]
+    spells = [[*of_one] for _, of_one in groupby(several, key=lambda each: each.value)]
+    if len(spells) == _TWO and spells[0][-1].since != spells[1][0].since:
+        one, other = (max(spell, key=lambda each: each.saves) for spell in spells)
+        return one, replace(other, since=spells[1][0].since, since_ns=spells[1][0].since_ns)
+    best = [each for each in every if each.sure] or every
+    return (best[0],) if len({each.value for each in best}) == 1 else ()
+
+
+def common(keys: Iterable[KeyEvent], update_ns: int) -> tuple[int, str] | None:
+    """The save interval by the longest stretch of saves in which no election key changes, whoever saved; and
+    what tells it."""
     longest = max(([save.value for save in term] for term in _terms(keys)), key=len, default=[])
     value = steady(longest, update_ns)
-    return None if value is None else Inferred(value, f"inferred from {len(longest)} saves in a row")
+    return None if value is None else (value, f"inferred from {len(longest)} saves in a row")
 
 
 def exact(keys: Iterable[KeyEvent]) -> int | None:
@@ -153,11 +167,11 @@ def _terms(keys: Iterable[KeyEvent]) -> Iterator[list[_Save]]:
 
 def _saves(keys: Iterable[KeyEvent]) -> Iterator[_Save]:
     before: int | None = None
-    term = 0
+    term, elected = 0, Where("", 0)
     events = tuple(keys)
     for event, held in zip(events, holders(events), strict=True):
         if event.key in ELECTIONS:
-            term += 1
+            term, elected = term + 1, event.where
         elif event.timestamp_ns is not None:
-            yield _Save(event.timestamp_ns, before, held, term, event.where)
+            yield _Save(event.timestamp_ns, before, held, term, elected, event.where)
             before = event.timestamp_ns

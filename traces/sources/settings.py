@@ -6,9 +6,10 @@ says which:
 2. in a log that begins later, for the lease the `lease granted` lines, for the save interval what
    `sync and save timestamp` wanted and where that sync began;
 3. for the save interval, the saved timestamps themselves, see `intervals.py`.
-The setting common to all servers is the one that these agree on; servers that were configured differently
-leave it unknown. Where nothing tells of any server, the common save interval comes from the longest stretch
-of saves, if that is steady, and last from the caller.
+A server that is started with another configuration, as an upgrade may do, has another one since
+(`Setting.then`). The setting common to all servers is the one that these agree on; servers that were
+configured differently leave it unknown. Where nothing tells of any server, the common save interval comes
+from the longest stretch of saves, if that is steady, and last from the caller.
 
 | field in the dump | meaning | source |
 |---|---|---|
@@ -27,9 +28,9 @@ Before 9.0 no field tells the mode, but the message (`pdlog.py`).
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import chain
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -55,7 +56,6 @@ _DEFAULT_UPDATE_NS = 50 * NS_PER_MS
 #: the source of what the caller takes for granted
 GIVEN = "given"
 #: why a server's own setting may be another one
-_SEVERAL = "one of those that it started with"
 _FEW = "which few saves suggest"
 
 Name = Literal["save_interval_ns", "update_interval_ns", "lease_s"]
@@ -87,15 +87,56 @@ class ServerStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A value that a setting of a server has since one of its starts, or since an election before which it
+    was started anew; what tells it, and since when, by the server's clock."""
+
+    start: Where
+    since_ns: int
+    value: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """A value and where it comes from; `value` is `None` when nothing tells, and `source` then says why.
 
-    `doubt` says why it may be another one; empty if it is certain.
+    `doubt` says why it may be another one; empty if it is certain. `then`: of one server, what it became at
+    starts with another configuration, in their order.
     """
 
     value: int | None
     source: str
     doubt: str = ""
+    then: tuple[Change, ...] = ()
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """All that are known, the first first."""
+        first = () if self.value is None else (self.value,)
+        return (*first, *(each.value for each in self.then))
+
+    @property
+    def last(self) -> int | None:
+        """What it was at last."""
+        return self.values[-1] if self.values else None
+
+    def saved_with(self, value_ns: int) -> int | None:
+        """The save interval with which the server has saved that; None: not known, or one of several."""
+        found = fitting(self.values, (0, *(each.since_ns for each in self.then)), value_ns)
+        return found[0] if len(found) == 1 else None
+
+
+def fitting(windows: Sequence[int], since: Sequence[int], value_ns: int) -> tuple[int, ...]:
+    """The save intervals, which a server has had since then, with which it may have saved that: those that
+    make it a reading of its clock while it had them; all, if none does (it may lie just above a window).
+    """
+    found = tuple(
+        window
+        for window, begin, end in zip(windows, since, (*since[1:], MAX_NS), strict=False)
+        if begin <= value_ns - window < end
+    )
+    return found or tuple(windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,40 +266,25 @@ def find(
     `given` is taken for granted where the trace tells nothing; `whole`: no event is missing.
     """
     given = given or {}
-    logs, keys = tuple(logs), tuple(keys)
-    told: dict[Name, _Tellings] = {
-        "save_interval_ns": {**_synced(logs), **_dumped(starts, "save_interval_ns")},
-        "update_interval_ns": _dumped(starts, "update_interval_ns"),
-        "lease_s": {**_granted_lease(logs), **_dumped(starts, "lease_s")},
-    }
+    keys = tuple(keys)
+    lives = _lives(starts, logs)
+    told: dict[Name, _Tellings] = {name: _by_life(lives, name) for name in _TOLD_BY}
     update = _common(told["update_interval_ns"]) or _given(given, "update_interval_ns")
     tick = update.value or _DEFAULT_UPDATE_NS
-    inferred = _saved(keys, told["save_interval_ns"], tick, whole=whole)
+    inferred = _saved(keys, lives, told["save_interval_ns"], tick, whole=whole)
     save = (
         _common({**told["save_interval_ns"], **inferred})
         or _saved_by_any(keys, tick)
         or _given(given, "save_interval_ns")
     )
     told["save_interval_ns"] |= {
-        server: [replace(each, doubt="" if each.value == save.value else each.doubt)]
-        for server, (each,) in inferred.items()
+        server: replace(each, doubt="" if {*each.values} == {save.value} else each.doubt)
+        for server, each in inferred.items()
         if not each.doubt or "save_interval_ns" not in given
     }
     lease = _common(told["lease_s"]) or _given(given, "lease_s")
-    fits: dict[Name, Callable[[str, _Told], tuple[int, ...]]] = {
-        "save_interval_ns": lambda server, each: intervals.agreeing(
-            keys, server, each.value, each.since_ns, each.until_ns
-        ),
-        "update_interval_ns": lambda _, each: (each.value,),
-        # what a server with a longer lease does, one with a shorter lease can do, if it is kept alive longer
-        "lease_s": lambda _, each: (-each.value,),
-    }
     own = {
-        server: {
-            name: _fitting(told[name][server], partial(fits[name], server))
-            for name in fits
-            if server in told[name]
-        }
+        server: {name: told[name][server] for name in told if server in told[name]}
         for server in dict.fromkeys(chain.from_iterable(told.values()))
     }
     least = min((each.least_lease_s for each in starts if each.least_lease_s), default=None)
@@ -292,85 +318,146 @@ def duration_ns(text: str) -> int | None:
     return found if found < MAX_NS else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A setting of a server, what tells it, and since and until when the server had it."""
-
-    value: int
-    source: str
-    since_ns: int = 0
-    until_ns: int = MAX_NS
-    doubt: str = ""
+#: by server
+_Tellings = dict[str, Setting]
 
 
-#: by server, in the order of the lines
-_Tellings = dict[str, list[_Told]]
+@dataclass(slots=True)
+class _Life:
+    """One process of a server: what it began with, if that is told, and what its log says until the next."""
+
+    began: LogEvent | ServerStart | None = None
+    start: ServerStart | None = None
+    lines: list[LogEvent] = field(default_factory=list)
 
 
-def _dumped(starts: Sequence[ServerStart], name: Name) -> _Tellings:
-    """What each server was configured with at each start."""
-    found: _Tellings = {}
+def _lives(starts: Sequence[ServerStart], logs: Iterable[LogEvent]) -> dict[str, list[_Life]]:
+    """The processes of each server, in their order; the first of a server may have started before its log."""
+    found: defaultdict[str, list[_Life]] = defaultdict(lambda: [_Life()])
+    told: defaultdict[str, list[ServerStart]] = defaultdict(list)
     for start in starts:
-        value = getattr(start, name)
-        if value is not None:
-            before = found.setdefault(start.server, [])
-            if before:
-                before[-1] = replace(before[-1], until_ns=start.at_ns)
-            before.append(_Told(value, str(start.where), start.at_ns if before else 0))
+        told[start.server].append(start)
+    for line in logs:
+        lives = found[line.server]
+        if line.step is LogStep.SERVER_START:
+            dumps = (each for each in told[line.server] if each.where == line.where)
+            lives.append(_Life(line, next(dumps, None)))
+        else:
+            lives[-1].lines.append(line)
+    for server, waiting in told.items():
+        known = [life.start for life in found[server]]
+        found[server] += [_Life(start, start) for start in waiting if start not in known]
     return found
 
 
-def _synced(logs: Iterable[LogEvent]) -> _Tellings:
-    """The save interval by each server's sync: what it saved lies that far beyond where it goes on from."""
+def _dumped(name: Name, life: _Life) -> tuple[int, Where] | None:
+    """What a server was configured with as it started, and where it says so."""
+    value: int | None = getattr(life.start, name, None)
+    return (value, life.start.where) if life.start is not None and value is not None else None
+
+
+def _synced(life: _Life) -> tuple[int, Where] | None:
+    """The save interval by a server's syncs: what they saved lies that far beyond where they go on from."""
+    return _all_alike(
+        (line.save_ns - line.next_ns, line.where)
+        for line in life.lines
+        if line.step is LogStep.SYNC_SAVED and line.save_ns and line.next_ns and line.save_ns > line.next_ns
+    )
+
+
+def _granted_lease(life: _Life) -> tuple[int, Where] | None:
+    """The lease that etcd granted a server, if it is always the same."""
+    return _all_alike(
+        (line.lease_s, line.where)
+        for line in life.lines
+        if line.step is LogStep.LEASE_GRANTED and line.lease_s
+    )
+
+
+def _all_alike(told: Iterable[tuple[int, Where]]) -> tuple[int, Where] | None:
+    found = [*told]
+    return found[0] if len({value for value, _ in found}) == 1 else None
+
+
+def _nothing(life: _Life) -> None:
+    """No line tells it, but for the start."""
+
+
+#: what tells a setting where a start does not
+_TOLD_BY: dict[Name, Callable[[_Life], tuple[int, Where] | None]] = {
+    "save_interval_ns": _synced,
+    "update_interval_ns": _nothing,
+    "lease_s": _granted_lease,
+}
+
+
+def _by_life(lives: Mapping[str, Sequence[_Life]], name: Name) -> _Tellings:
+    """A setting of each server whose log tells it, and where it changed; it stays as it was where a start
+    does not tell."""
     found: _Tellings = {}
-    for line in logs:
-        if line.step is LogStep.SYNC_SAVED and line.save_ns and line.next_ns and line.save_ns > line.next_ns:
-            told = _Told(line.save_ns - line.next_ns, str(line.where), line.at_ns)
-            found.setdefault(line.server, []).append(told)
-    return {server: values for server, values in found.items() if len({each.value for each in values}) == 1}
+    for server, every in lives.items():
+        for life in every:
+            told = _dumped(name, life) or _TOLD_BY[name](life)
+            if told is None:
+                continue
+            value, source = told[0], str(told[1])
+            before = found.get(server)
+            if before is None:
+                found[server] = Setting(value, source)
+            elif life.began is not None and value != before.last:
+                change = Change(life.began.where, life.began.at_ns, value, source)
+                found[server] = replace(before, then=(*before.then, change))
+    return found
 
 
-def _granted_lease(logs: Iterable[LogEvent]) -> _Tellings:
-    """The lease that etcd granted each server, if it is always the same."""
+def _saved(
+    keys: Sequence[KeyEvent],
+    lives: Mapping[str, Sequence[_Life]],
+    told: _Tellings,
+    update_ns: int,
+    *,
+    whole: bool,
+) -> _Tellings:
+    """The save interval of the servers of which no log, but the saved timestamps tell it: some time, or
+    always. One without a log may have been started anew before any of its elections."""
+    known = {server: frozenset(each.values) for server, each in told.items()}
+    first = {server: every[1].began for server, every in lives.items() if every[1:] and not every[0].lines}
+    until = {server: began.at_ns for server, began in first.items() if began is not None}
+    inferred = intervals.by_writer(keys, known, update_ns, whole=whole, until=until)
     found: _Tellings = {}
-    for line in logs:
-        if line.step is LogStep.LEASE_GRANTED and line.lease_s:
-            found.setdefault(line.server, []).append(_Told(line.lease_s, str(line.where), line.at_ns))
-    return {server: values for server, values in found.items() if len({each.value for each in values}) == 1}
-
-
-def _saved(keys: Sequence[KeyEvent], told: _Tellings, update_ns: int, *, whole: bool) -> _Tellings:
-    """The save interval of the servers of which no log, but the saved timestamps tell it."""
-    known = {server: frozenset(each.value for each in values) for server, values in told.items()}
-    inferred = intervals.by_writer(keys, known, update_ns, whole=whole)
-    return {
-        server: [_Told(each.value, each.source, doubt="" if each.sure else _FEW)]
-        for server, each in inferred.items()
-    }
+    for server, (one, *others) in inferred.items():
+        then = [Change(each.since, each.since_ns, each.value, each.source) for each in others]
+        began = first.get(server)
+        if server in told and began is not None:
+            logged = told[server]
+            if then or one.value == logged.value or logged.value is None:
+                continue
+            then = [Change(began.where, began.at_ns, logged.value, logged.source), *logged.then]
+        elif then and server in lives:
+            continue  # its log would tell of a start
+        doubt = "" if all(each.sure for each in (one, *others)) else _FEW
+        found[server] = Setting(one.value, one.source, doubt, tuple(then))
+    return found
 
 
 def _saved_by_any(keys: Sequence[KeyEvent], update_ns: int) -> Setting | None:
     inferred = intervals.common(keys, update_ns)
-    return None if inferred is None else Setting(inferred.value, inferred.source)
+    return None if inferred is None else Setting(*inferred)
 
 
 def _common(told: _Tellings) -> Setting | None:
-    """The setting that all servers have; none if they differ, nothing if none of them tells."""
-    known: dict[int, _Told] = {}
-    for each in (each for each in chain.from_iterable(told.values()) if not each.doubt):
-        known.setdefault(each.value, each)
+    """The setting that all servers have, always; none if they differ, nothing if none of them tells."""
+    sure = [each for each in told.values() if not each.doubt]
+    known: dict[int, str] = {}
+    for each in sure:
+        known.setdefault(each.value or 0, each.source)
+    differ = len(known) > 1
+    for change in chain.from_iterable(each.then for each in sure):
+        known.setdefault(change.value, change.source)
     if len(known) > 1:
-        differing = ", ".join(f"{value} at {each.source}" for value, each in known.items())
-        return Setting(None, f"the servers differ: {differing}")
-    return next((Setting(value, each.source) for value, each in known.items()), None)
-
-
-def _fitting(told: Sequence[_Told], fits: Callable[[_Told], tuple[int, ...]]) -> Setting:
-    """A server's own setting: of several, the one that fits best."""
-    if len({each.value for each in told}) == 1:
-        return Setting(told[0].value, told[0].source, told[0].doubt)
-    best = max(told, key=fits)
-    return Setting(best.value, best.source, _SEVERAL)
+        differing = ", ".join(f"{value} at {source}" for value, source in known.items())
+        return Setting(None, f"{'the servers differ' if differ else 'it changed'}: {differing}")
+    return next((Setting(value, source) for value, source in known.items()), None)
 
 
 def _given(given: Mapping[Name, Setting], name: Name) -> Setting:

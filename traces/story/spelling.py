@@ -8,6 +8,7 @@ from ...checker.run import Frame, Run
 from ...model.language.expr import BOOL, DURATION, NODE, TIME, Sort
 from ...model.language.instance import belonging
 from ...model.language.layout import Layout
+from ...model.language.reconfigured import CONFIGURED, later
 from ...model.language.transition import Kind
 from ...model.pd.state import CLIENTS, JOB, LEASE_STATE, OWN, ROLE, STAGE, Slot
 from ..output.terminal import clean
@@ -98,10 +99,13 @@ class Spelling:
         logical = str(first) if last in (None, first) else f"{first}..{last}"
         return f"({self.time(physical)}, {logical})"
 
-    def window(self, goes_on_from: int, number: int) -> str:
+    def window(self, state: State, goes_on_from: int, number: int) -> str:
         """The window that a save of that server from there reserves."""
         fact = self._layout.vocabulary.facts["window"]
-        return self.time(goes_on_from + belonging(self._constants, fact, self._kinds[number - 1], number))
+        found = belonging(self._constants, fact, self._kinds[number - 1], number)
+        if others := later(self._constants, fact, number):
+            found = (found, *others)[min(self.read(state, CONFIGURED.name, number), len(others))]
+        return self.time(goes_on_from + found)
 
     def granted(self, frame: Frame) -> str:
         """What a client gets in a grant."""
@@ -161,7 +165,7 @@ class Spelling:
         if stage == STAGE.loaded.value:
             return f"{JOB.members[job]}\nloaded {self.time(seen)}"
         how_far = _STAGES.get(stage, STAGE.members[stage])
-        return f"{JOB.members[job]}\nto {self.window(goes_on, number)}\n{how_far}"
+        return f"{JOB.members[job]}\nto {self.window(state, goes_on, number)}\n{how_far}"
 
     def _others(self, state: State, number: int) -> dict[str, str]:
         """Variables that have no words of their own."""

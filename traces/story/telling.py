@@ -241,7 +241,7 @@ def _values(run: Run, say: Spelling, frame: Frame) -> dict[str, str]:
         "physical": say.time(becomes("physical")),
         "next": say.time(goes_on),
         "origin": "its clock" if by_clock else "above the window",
-        "window": say.window(goes_on, n),
+        "window": say.window(frame.before, goes_on, n),
         "whose": "update" if early else "client's sync",
         "expected": say.time(was(slot.prefix + "seen") if syncs else was("saved")),
         "granted": say.granted(frame) if "count" in frame.move.inputs else "",

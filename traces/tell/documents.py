@@ -283,12 +283,21 @@ class File(Document, kw_only=True):
     unread: Annotated[str | None, said("what an ignored file looks like")]
 
 
+class ChangedValue(Document, kw_only=True):
+    """A setting that a server has since it was started with another configuration."""
+
+    value: int
+    source: Annotated[str, said("what tells it")]
+    since: Annotated[int, said("when it was started, by its clock (Unix ns)")]
+
+
 class OwnValue(Document, kw_only=True):
-    """A setting of one server."""
+    """A setting of one server: at first, and as it changed where the server was started anew."""
 
     server: str
     value: int | None
     source: Annotated[str, said("what tells it")]
+    changes: list[ChangedValue]
 
 
 class Value(Document, kw_only=True):

@@ -259,14 +259,17 @@ def _settings(found: Report, names: _Names) -> Text:
     parts: dict[str, list[str]] = {}
     for name, (text, unit) in _SETTINGS.items():
         common, own = found.settings.common(name), found.settings.own(name)
-        differ = any(each.value != common.value for each in own.values())
+        differ = any(each.value != common.value or each.then for each in own.values())
         shown = [(f" of {clean(who)}", each) for who, each in own.items()] if differ else [("", common)]
         for of, setting in shown:
-            value = "unknown" if setting.value is None else f"{setting.value / unit:g} s"
-            least = found.settings.least_lease_s or 0
-            if name == "lease_s" and setting.value is not None and setting.value < least:
-                value += f" (etcd grants {least} s)"
-            parts.setdefault(names.within(setting.source), []).append(f"{text}{of} {value}")
+            told: list[tuple[int | None, str, str]] = [(setting.value, setting.source, "")]
+            told += [(each.value, each.source, " since this start") for each in setting.then]
+            for number, source, since in told:
+                value = "unknown" if number is None else f"{number / unit:g} s"
+                least = found.settings.least_lease_s or 0
+                if name == "lease_s" and number is not None and number < least:
+                    value += f" (etcd grants {least} s)"
+                parts.setdefault(names.within(source), []).append(f"{text}{of} {value}{since}")
     return Text("; ".join(f"{', '.join(values)} ({source})" for source, values in parts.items()), style="dim")
 
 

@@ -308,7 +308,15 @@ def _value(settings: Settings, name: Name) -> documents.Value:
         value=common.value,
         source=common.source,
         servers=[
-            documents.OwnValue(server=server, value=own.value, source=own.source)
+            documents.OwnValue(
+                server=server,
+                value=own.value,
+                source=own.source,
+                changes=[
+                    documents.ChangedValue(value=each.value, source=each.source, since=each.since_ns)
+                    for each in own.then
+                ],
+            )
             for server, own in settings.own(name).items()
         ],
     )
