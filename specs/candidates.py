@@ -60,6 +60,40 @@ def weaker(lemmas: Sequence[Lemma]) -> Iterator[Lemma]:
             yield Lemma(f"{lemma.name}, or equal", f"{lemma.meaning}, or equal", _or_equal(lemma.claim))
 
 
+def stronger(lemmas: Sequence[Lemma]) -> Iterator[Lemma]:
+    """The same without one of the conditions under which it is said."""
+    for lemma in lemmas:
+        for condition, claim in _said_more_often(lemma.claim):
+            but = f"whether or not {condition.args[0] if condition.op == 'not' else condition}"
+            yield Lemma(f"{lemma.name}, {but}", f"{lemma.meaning}, {but}", claim)
+
+
+def _said_more_often(claim: Expr) -> Iterator[tuple[Expr, Expr]]:
+    """Which condition is left out, and what is claimed then."""
+    if claim.op not in ("forall", "and", "or"):
+        return
+    for at, part in enumerate(claim.args):
+        if claim.op != "or":
+            fewer = _said_more_often(part)
+        elif part.op == "not":
+            fewer = ((condition, negate(premise)) for condition, premise in _without_one(part.args[0]))
+        else:
+            continue
+        for condition, said in fewer:
+            yield condition, replace(claim, args=(*claim.args[:at], said, *claim.args[at + 1 :]))
+
+
+def _without_one(premise: Expr) -> Iterator[tuple[Expr, Expr]]:
+    if premise.op == "define":
+        yield from _without_one(premise.args[0])
+    elif premise.op == "and":
+        for at, part in enumerate(premise.args):
+            before, after = premise.args[:at], premise.args[at + 1 :]
+            yield part, both(*before, *after)
+            for condition, fewer in _without_one(part):
+                yield condition, both(*before, fewer, *after)
+
+
 def _or_equal(expr: Expr) -> Expr:
     return replace(expr, op="<=" if expr.op == "<" else expr.op, args=tuple(map(_or_equal, expr.args)))
 

@@ -2,7 +2,8 @@
 
 Houdini (Flanagan and Leino, FME 2001): all candidates are taken to hold before a step, those that then may
 fail after it are dropped, until none is.  What is left is the largest set that proves itself, whatever was
-dropped first.  Nothing rests on this search: what it finds is proved from the beginning like any lemmas.
+dropped first.  Where that proves nothing, lemmas are sought in what breaks the property (`ic3`).  Nothing
+rests on this search: what it finds is proved from the beginning like any lemmas.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ import z3
 from ...model.language.smt import Term, View
 from ...model.language.transition import Transition
 from ...model.language.variant import Variant
+from ...model.language.vocabulary import Vocabulary
 from ...model.pd import system
 from ...specs import candidates
 from ...specs.assumptions import Assumption
 from ...specs.constraints import CONSTRAINTS
 from ...specs.lemmas import Lemma
 from ...specs.properties import Property
+from . import ic3
 from .induct import Induction, Known
 
 #: seconds of the processor, after which no lemmas are looked for any more: as many on a busy machine
 PATIENCE = 120.0
+#: the part of that in which what breaks the property is followed back
+_SHARE = 4
 #: told what is done at the moment
 Tell = Callable[[str], None]
 
@@ -56,21 +61,21 @@ class _Search:
         self._induction = induction
         #: in the order in which they are asked: what made others drop first, that is soon done
         self.steps = list(induction.transitions if steps is None else steps)
-        self._lemmas = induction.lemmas
-        self._speaks_of = [lemma.spoken_of for lemma in self._lemmas]
-        self._switches = [z3.Bool(f"candidate {number}") for number in range(len(self._lemmas))]
+        self.lemmas = induction.lemmas
+        self._speaks_of = [lemma.spoken_of for lemma in self.lemmas]
+        self._switches = [z3.Bool(f"candidate {number}") for number in range(len(self.lemmas))]
         self._number = {str(switch): number for number, switch in enumerate(self._switches)}
         self._made: dict[str, _Step] = {}
         self._until = time.process_time() + patience
 
-    def largest(self, among: Iterable[int], tell: Tell) -> tuple[set[int], bool]:
+    def largest(self, among: Iterable[int], tell: Tell, *, anyhow: bool = False) -> tuple[set[int], bool]:
         """The largest set of these that the first states meet and every step keeps, and whether it proves the
-        property; or a larger one that does not."""
+        property; or, unless it is wanted ``anyhow``, a larger one that does not."""
         alive = set(among)
         alive -= self._failing(self._first, alive)
         dropped = True
         while dropped:
-            if self.proves(alive) is None:
+            if not anyhow and self.proves(alive) is None:
                 return alive, False
             dropped = False
             for transition in tuple(self.steps):
@@ -81,9 +86,18 @@ class _Search:
                 dropped = True
                 alive -= gone
                 self.steps = [transition, *(each for each in self.steps if each is not transition)]
-                if self.proves(alive) is None:
+                if not anyhow and self.proves(alive) is None:
                     return alive, False
-        return alive, True
+        return alive, not anyhow or self.proves(alive) is not None
+
+    @property
+    def all(self) -> range:
+        """The numbers of all candidates."""
+        return range(len(self.lemmas))
+
+    def told(self, numbers: Iterable[int]) -> tuple[Lemma, ...]:
+        """The lemmas of these numbers."""
+        return tuple(self.lemmas[at] for at in sorted(numbers))
 
     def proves(self, among: Collection[int]) -> set[int] | None:
         """Those of them that exclude the steps which break the property; None: they do not."""
@@ -118,7 +132,7 @@ class _Search:
         for at in sorted(enough, reverse=True):
             if at not in enough:
                 continue
-            tell(f"{len(enough)} lemmas are enough: without {self._lemmas[at].name!r}")
+            tell(f"{len(enough)} lemmas are enough: without {self.lemmas[at].name!r}")
             fewer, proving = self.largest(enough - {at}, lambda _: None)
             if proving:
                 enough = self.supporting(fewer)
@@ -154,13 +168,13 @@ class _Search:
 
     def _fails(self, step: _Step, at: int) -> Term:
         if at not in step.fails:
-            step.fails[at] = self._induction.failure(step.after, self._lemmas[at])
+            step.fails[at] = self._induction.failure(step.after, self.lemmas[at])
         return step.fails[at]
 
     @cached_property
     def _first(self) -> _Step:
         known = self._induction.first()
-        return _Step(known, frozenset(range(len(self._lemmas))), known.view, None)
+        return _Step(known, frozenset(range(len(self.lemmas))), known.view, None)
 
     def _step(self, transition: Transition, alive: Collection[int]) -> _Step:
         """What was made of it before, or is for those that are alive: they only become fewer."""
@@ -193,20 +207,30 @@ def find(
         OutOfTime: it takes too long.
         KeyboardInterrupt: see `interruption`.
     """
-    kept: tuple[Lemma, ...] = ()
     until = time.process_time() + patience
+
+    def proving(lemmas: Iterable[Lemma], servers: int = 0) -> Induction:
+        once = {lemma.name: lemma for lemma in lemmas}
+        return Induction(fence, prop, assumptions, nodes, dropped, (*once.values(),), servers=servers)
+
+    def begun(lemmas: Iterable[Lemma]) -> _Search:
+        return _Search(proving(lemmas), until - time.process_time(), steps)
+
+    kept: tuple[Lemma, ...] = ()
     steps: Sequence[Transition] | None = None
     for more in _rounds(fence):
-        fresh = {lemma.name: lemma for lemma in (*kept, *more)}
-        induction = Induction(fence, prop, assumptions, nodes, dropped, (*fresh.values(),))
-        search = _Search(induction, until - time.process_time(), steps)
-        alive, proving = search.largest(range(len(induction.lemmas)), tell)
-        if proving:
-            least = search.least(search.supporting(alive), tell)
-            return tuple(induction.lemmas[at] for at in sorted(least))
-        kept = tuple(induction.lemmas[at] for at in sorted(alive))
-        steps = search.steps
-    return None
+        search = begun((*kept, *more))
+        alive, enough = search.largest(search.all, tell)
+        if enough:
+            return search.told(search.least(search.supporting(alive), tell))
+        kept, steps = search.told(alive), search.steps
+    # What no candidate says may be seen in a step that breaks the property.
+    search = begun(_varied(system.vocabulary(fence)))
+    held = search.told(search.largest(search.all, tell, anyhow=True)[0])
+    seen = ic3.clauses(proving(held, ic3.SERVERS), min(until, time.process_time() + patience / _SHARE), tell)
+    search = begun((*held, *seen))
+    alive, enough = search.largest(search.all, tell)
+    return search.told(search.least(search.supporting(alive), tell)) if enough else None
 
 
 def _rounds(fence: Variant) -> Iterator[tuple[Lemma, ...]]:
@@ -218,3 +242,9 @@ def _rounds(fence: Variant) -> Iterator[tuple[Lemma, ...]]:
     yield (*candidates.nevers(vocabulary), *candidates.together(vocabulary))
     yield tuple(candidates.guarded(known))
     yield tuple(candidates.orders(vocabulary))
+
+
+def _varied(vocabulary: Vocabulary) -> tuple[Lemma, ...]:
+    """Those of all fences, and what is close to them: few, for each step is asked with all that hold."""
+    known = candidates.known(vocabulary)
+    return (*known, *candidates.weaker(known), *candidates.stronger(known))

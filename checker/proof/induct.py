@@ -102,6 +102,13 @@ class _Solver:
         self._solver.add(list(facts))
         self._told: Sequence[Term] | None = None
 
+    def learn(self, fact: Term) -> None:
+        """Take in more that is known whichever is asked."""
+        if self._told is not None:
+            self._told = None
+            self._solver.pop()
+        self._solver.add(fact)
+
     def told(self, facts: Sequence[Term]) -> z3.Solver:
         """With these beside the others."""
         if self._told is not facts:
@@ -140,6 +147,10 @@ class Known:
         heed()
         guards = (guard for label, guard in self.guards.items() if label != without)
         return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints), *more)
+
+    def learn(self, claim: Expr) -> None:
+        """Take it to be known of every state of which this is asked."""
+        self.of_all.learn(self.view.of(claim))
 
     def core(self) -> frozenset[str]:
         """The names of literals that make impossible what was asked last."""
@@ -215,7 +226,7 @@ class Induction:
 
     ``given``: these lemmas; None: those that the property brings, or that there are for it.  ``before``: what
     was decided for another property of the same system, under the same assumptions; what is decided of the
-    same lemmas goes there as well.
+    same lemmas goes there as well.  ``servers``: of how many something may be asked beside the lemmas.
 
     Raises:
         KeyError: a guard to drop that does not exist.
@@ -230,8 +241,10 @@ class Induction:
         dropped: Sequence[tuple[str, str]] = (),
         given: Sequence[Lemma] | None = None,
         before: Before | None = None,
+        servers: int = 0,
     ) -> None:
         self.prop = prop
+        self._least = servers
         self.assumptions = tuple(assumptions)
         self.parameters = parameters(fence)
         known = given
@@ -346,7 +359,7 @@ class Induction:
 
     def failure(self, view: View, lemma: Lemma) -> Term:
         """That a lemma does not hold in a state."""
-        return negated(view, lemma.claim, self._witnesses)
+        return negated(view, lemma.claim, self.witnesses)
 
     def first(self, facts: Sequence[Expr] = FIRST) -> Known:
         """What is known of the first states, of which these are the facts."""
@@ -416,9 +429,10 @@ class Induction:
         return z3.sat if known.check(CONSTRAINTS) == z3.sat else z3.unknown
 
     @cached_property
-    def _witnesses(self) -> tuple[Term, ...]:
+    def witnesses(self) -> tuple[Term, ...]:
         """The servers of which a lemma fails."""
         many = max((spoken_of(lemma.claim) for lemma in self.lemmas), default=0)
+        many = max(many, self._least)
         return tuple(self.world.constant(f"witness {number}", NODE) for number in range(many))
 
     @cached_property
@@ -454,7 +468,7 @@ class Induction:
             variables = self.vocabulary.variables.values()
             holders = [view.shared[v.name] for v in variables if v.sort == NODE and not v.per_server]
             others = [self.world.constant(f"other {number}", NODE) for number in range(unnamed)]
-            terms = self.world.servers or (self._actor, *self._witnesses, *holders, *others)
+            terms = self.world.servers or (self._actor, *self.witnesses, *holders, *others)
             view = replace(view, universe=terms).binding(SELF.name, self._actor)
             if not self.world.servers:
                 view = replace(view, universe=view.reaching(self._followed))

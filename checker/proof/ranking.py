@@ -226,11 +226,11 @@ class Ranking(Induction):
         return self.world.constant("helper", NODE)
 
     @cached_property
-    def _witnesses(self) -> tuple[Term, ...]:
+    def witnesses(self) -> tuple[Term, ...]:
         """Beside those of which a lemma fails: whom the rank is about, and those who make it rise."""
         sets = [part for part in self.rank.parts if isinstance(part, Servers)]
         risen = [self.world.constant(f"risen {number}", NODE) for number in range(len(sets))]
-        return (*super()._witnesses, self._server, self._helper, *risen)
+        return (*super().witnesses, self._server, self._helper, *risen)
 
     @cached_property
     def _unnamed(self) -> int:

@@ -90,6 +90,23 @@ _MORE = {
         stop = 1
         lapse = 1
         """,
+    "more-deletes": """
+        [servers]
+        pd = 1
+        tso = 2
+        api = 1
+        [time]
+        window = 3
+        lease = 2
+        [faults.pd]
+        term = 1
+        client_mode = 1
+        [faults.tso]
+        term = 3
+        keepalive = 1
+        lost = 1
+        stale_delete = 1
+        """,
 }
 
 

@@ -139,7 +139,7 @@ def test_only_scenarios_that_can_break_what_is_lacking_promise_a_run() -> None:
     sought = Sought("off", ("two-of-a-kind", "unique"), (), None, ())
     worlds = runs._worlds(sought, [named(name) for name in sought.properties])
     promising = [each.scenario.name for each in worlds if each.promises["two-of-a-kind"]]
-    assert promising == ["pd-failover"]
+    assert promising == ["pd-failover", "more-deletes"]
     # that is proved of PDs alone that have none
     assert [each.scenario.name for each in worlds if not each.promises["unique"]] == ["more-elections"]
     assumed = Sought("off", ("two-of-a-kind",), ("no-stale-deletes",), None, ())
