@@ -37,6 +37,19 @@ def test_the_same_log_twice_is_one(tmp_path: Path) -> None:
     assert conforms(twice) is True
 
 
+@pytest.mark.parametrize("each", [True, False])
+def test_lines_that_stand_twice_in_one_file_count_once(tmp_path: Path, each: bool) -> None:
+    """A shipper sends each line twice, or a file was written to its own end."""
+    for path in LOGS:
+        told = lines(path)
+        twice = [line for line in told for _ in range(2)] if each else [*told, *told]
+        (tmp_path / path.name.removesuffix(".gz")).write_bytes(b"".join(twice))
+    trace = read([WATCH, tmp_path])
+    assert trace.repeated > 0
+    assert len(trace.logs) == len(read([WATCH, *LOGS]).logs)
+    assert conforms(trace) is True
+
+
 def test_a_rotated_piece_that_overlaps(tmp_path: Path) -> None:
     whole = lines(LOGS[1])
     for name, piece in (("pd2-1.log", whole[:300]), ("pd2-2.log", whole[250:])):

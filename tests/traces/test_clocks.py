@@ -209,6 +209,33 @@ def test_what_answers_tell_of_a_client_s_clock_is_enough(by: int) -> None:
     assert all(each.verdict != "violated" for each in report.properties)
 
 
+@pytest.mark.parametrize("by", [-12, 3])
+@pytest.mark.parametrize("client", ["client-tso1", "client-tso2", "client-pd1"])
+def test_a_client_whose_clock_is_milliseconds_off_accuses_nobody(client: str, by: int) -> None:
+    trace = recorded("tso-failover")
+    source = next(each for each in clocks_of(trace) if Path(each[1]).name.startswith(client))
+    report = replay(off_by(trace, source, by * MS), ["check-tso-primary"], properties=["real-time", "unique"])
+    assert report.fences[0].conforms is True
+    assert [each.verdict for each in report.properties] == ["unknown", "holds"]
+    assert any(clock.files == (source[1],) and clock.moved_ns for clock in report.clocks.clocks)
+
+
+@pytest.mark.parametrize("name", sorted(FENCES))
+def test_no_clock_is_moved_by_a_little_that_agrees(name: str) -> None:
+    assert not any(clock.moved_ns for clock in align(recorded(name)).clocks.clocks)
+
+
+@pytest.mark.parametrize("name", ["tso-failover", "dynamic-switch-base"])
+def test_events_without_receipts_are_in_time_by_later_ones(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nothing tells of an event, those that come after it do: no long search is needed for that."""
+    monkeypatch.setattr(conformance, "MAX_DETOURS", 5_000)
+    trace = recorded(name)
+    untimed = replace(trace, keys=tuple(replace(event, latest_ns=None) for event in trace.keys))
+    assert replay(untimed, [FENCES[name]], properties=[]).fences[0].conforms is True
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_what_no_save_can_explain_is_not_searched(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that begins after its server's memory was cleared: whatever came before, no run has it."""

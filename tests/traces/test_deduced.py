@@ -92,3 +92,15 @@ def test_a_server_whose_log_ends_may_have_stopped_to_serve(tmp_path: Path) -> No
     (tmp_path / "pd-pd1.log").write_bytes(b"".join(whole[:155]))
     (found,) = replay(read([tmp_path]), ["dynamic-8780"], properties=["one-live"]).properties
     assert (found.verdict, found.count) in (("violated", 1), ("unknown", 0))
+
+
+def test_two_that_answer_at_once_after_the_watch_are_not_one(tmp_path: Path) -> None:
+    for path in (RECORDINGS / "pr-intervals-differ").iterdir():
+        if path.name != "etcd.jsonl.gz":
+            shutil.copy(path, tmp_path)
+    watch = tmp_path / "etcd-recv.jsonl.gz"
+    whole = gzip.decompress(watch.read_bytes()).splitlines(keepends=True)
+    watch.write_bytes(gzip.compress(b"".join(whole[:10])))
+    (found,) = replay(read([tmp_path]), ["check-tso-primary"], properties=["one-live"]).properties
+    assert found.verdict == "unknown"
+    assert "who served before the watch began, or after its end, is not judged: " in found.note

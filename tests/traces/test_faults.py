@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tsofence.traces.clocks.align import align
+from tsofence.traces.explain import conformance
 from tsofence.traces.explain.impossible import set_back
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.explain.search import LEAST_DETOURS, Node, Outcome, Search
@@ -536,3 +537,39 @@ def test_what_a_late_recorder_explains_is_not_accused(tmp_path: Path) -> None:
 def test_nothing_healthy_is_accused(kind: str, name: str, tmp_path: Path) -> None:
     for seed in seeds(range(3)):
         assert tried(name, kind, seed, tmp_path / str(seed)) in (None, True), seed
+
+
+def test_who_held_the_election_keys_tells_whose_saves_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PD that leads beside a TSO primary, and whose saves the fence refuses, has nothing to answer from."""
+    monkeypatch.setattr(conformance, "MAX_DETOURS", 2_000)
+    name, kind = "upgrade-fenced-mixed", "an-answer-of-a-server-that-does-not-lead"
+    fault = KINDS[kind].plant(whole(name, clients=True), random.Random(f"{name} {kind} 0"))
+    assert fault is not None
+    fault.write(tmp_path)
+    (found,) = replay(read([tmp_path]), ["check-tso-primary"], properties=[]).fences
+    assert found.conforms is False
+    assert found.stopped_at is not None
+    assert found.stopped_at.line == 836
+
+
+@pytest.mark.parametrize("by_ms", [0, 100, 442])
+def test_a_clock_that_must_have_jumped_is_told_of(tmp_path: Path, by_ms: int) -> None:
+    """One update between two answers: above 150 ms, and three update intervals, a PD's log tells of it."""
+    recording = whole("pd-failover", clients=True)
+    file = next(name for name in recording.files if name.startswith("client-pd2"))
+    told = list(enumerate(map(json.loads, recording.files[file])))
+    number, call = [each for each in told if each[1]["physical"] == 1795417922908][-1]
+    took_ns = call["end_unix_ns"] - call["start_unix_ns"]
+    more = call | {
+        "start_unix_ns": call["end_unix_ns"] + 1_000,
+        "end_unix_ns": call["end_unix_ns"] + 1_000 + took_ns,
+        "physical": call["physical"] + by_ms,
+        "logical": call["logical"] + call["count"],
+    }
+    lines = [json.dumps(each).encode() + b"\n" for each in (call, more)]
+    recording.changed(file, number, *lines).write(tmp_path)
+    (found,) = replay(read([tmp_path]), ["check-tso-primary"], properties=[]).fences
+    assert found.conforms is (None if by_ms == 442 else True)
+    assert (by_ms == 442) is ("if lines are missing in the log of pd2" in found.note)
