@@ -124,6 +124,7 @@ class _Decoder:
         #: the server that lines name, and that they were taken for
         self._callers: list[tuple[Where, str, str]] = []
         self._service = Service.UNKNOWN
+        self._last: bytes | None = None
         self._refused = _Refused()
         self._others = False
         self._tellings = Tellings()
@@ -135,6 +136,10 @@ class _Decoder:
             BadInput: it is of another cluster.
         """
         tally, log = self._tally, self._log
+        if line is not None and line == self._last:
+            tally.other += 1  # it was sent twice
+            return
+        self._last = line
         head = None if line is None else zap.head(line.decode(errors="replace"))
         if head is None:
             self._without_head(number, line)
