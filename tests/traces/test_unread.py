@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,23 @@ def test_leases_are_no_unknown_file(tmp_path: Path) -> None:
     assert (found.kind, found.other, found.unread) == (Kind.LEASES, 2, None)
     assert found.whole
     assert found.reasons[0].startswith("nothing is concluded from it")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_systems_and_editors_keep_beside_decides_nothing(tmp_path: Path, packed: bool) -> None:
+    """A Mac leaves such files in each folder, and in each tar."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for path in (RECORDINGS / "reset-ts").iterdir():
+        shutil.copy(path, folder)
+    for name in (".DS_Store", "._etcd.jsonl", ".pd-pd1.log.swp", "Thumbs.db", "pd-pd1.log~"):
+        (folder / name).write_bytes(b"\0\0\0\1Bud1\0" * 1_000)
+    if packed:
+        with tarfile.open(tmp_path / "run.tar", "w") as archive:
+            archive.add(folder, "run")
+        shutil.rmtree(folder)
+    trace = read([tmp_path])
+    assert not any(source.hides(*Unread) for source in trace.sources)
+    assert len(trace.sources) == len([*(RECORDINGS / "reset-ts").iterdir()])
+    (found,) = replay(trace, ["off"], properties=["key-monotone"]).properties
+    assert found.verdict == "holds"

@@ -25,7 +25,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, Protocol, Self
 
 import zstandard
@@ -50,8 +50,16 @@ _PARQUET = b"PAR1"
 CANNOT_BE_READ = 3
 _TAR_AT, _TAR = 257, b"ustar"
 _ZIP, _OFFICE = b"PK\x03\x04", "[Content_Types].xml"
+#: what systems and editors keep beside files, some of it with a name that is theirs
+_HIDDEN, _SYSTEMS, _EDITORS = ".", ("Thumbs.db", "desktop.ini"), ("~", ".swp")
 _TAR_DAMAGED = "the tar ends early, or is damaged"
 _ZIP_DAMAGED = "the zip ends early, or is damaged"
+
+
+def of_a_system(path: PurePath | str) -> bool:
+    """Whether systems and editors keep such a file beside others: nobody recorded it."""
+    name = PurePath(path).name
+    return name.startswith(_HIDDEN) or name in _SYSTEMS or name.endswith(_EDITORS)
 
 
 class Damaged(Exception):
@@ -122,7 +130,8 @@ class Text:
                 for number, member in enumerate(archive):
                     if number == _MANY:
                         raise Damaged(f"there are more than {_MANY} files in it")
-                    content = archive.extractfile(member) if member.isreg() else None
+                    wanted = member.isreg() and not of_a_system(member.name)
+                    content = archive.extractfile(member) if wanted else None
                     if isinstance(content, BufferedReader):
                         yield Text(f"{self.name}/{member.name}", content, within=self)
         except Damaged as why:
@@ -137,7 +146,11 @@ class Text:
         try:
             with _seekable(self._file) as whole, zipfile.ZipFile(whole) as archive:
                 size = whole.seek(0, io.SEEK_END)
-                members = [each for each in archive.infolist() if not each.is_dir()]
+                members = [
+                    each
+                    for each in archive.infolist()
+                    if not each.is_dir() and not of_a_system(each.filename)
+                ]
                 if any(member.filename == _OFFICE for member in members):
                     raise Damaged("it is an office document: save its table as CSV")
                 for member in members[:_MANY]:

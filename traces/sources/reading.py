@@ -32,7 +32,7 @@ from . import (
 from .calls import Gathering, as_they_come, in_rows, told_since, told_until
 from .lines import Lines, Tally, json_object
 from .observation import NS_PER_MS, BadInput, KeyEvent, LogEvent, Service, Where
-from .packing import Text, opened
+from .packing import Text, of_a_system, opened
 from .spilling import Rows
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
 from .unread import unread_kind
@@ -272,7 +272,8 @@ def _files(paths: Iterable[Path | str]) -> Iterable[Path]:
             if len(found) > _MANY_FILES:
                 expected = f"a folder with at most {_MANY_FILES} files and folders in it"
                 raise BadInput(str(path), None, expected, "name the folder of one recorded run")
-            inside = sorted(p for p in found if p.is_file()) if path.is_dir() else [path]
+            own = [each for each in found if each.is_file() and not of_a_system(each)]
+            inside = sorted(own) if path.is_dir() else [path]
         except OSError as error:
             raise BadInput(
                 str(path), None, "a file or folder that can be read", f"check the path ({error.strerror})"
