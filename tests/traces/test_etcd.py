@@ -161,6 +161,7 @@ def test_watch_responses_round_trip_in_all_three_shapes(
         (etcdctl, None),
         ({"recv_unix_ns": received, "response": etcdctl}, received),
         ({"result": gateway}, None),
+        ({"recv_unix_ns": received, "response": {"result": gateway}}, received),
     ):
         tally = Tally()
         watch = etcd.decode("f", numbered(line), tally)

@@ -1,9 +1,9 @@
 """etcd watch streams: `etcdctl watch -w json`, the same with receipt times, and the JSON gateway's answers.
 
-One JSON object a line, three shapes: the response itself; `{"recv_unix_ns": n, "response": response}`; and
-`{"result": response}`; and what a recorder read of the state (`state.py`). etcdctl capitalises `Header`,
-`Events` and `Canceled` and writes int64 as numbers, the gateway writes lower case and int64 as strings; both
-are read everywhere.
+One JSON object a line, in shapes: the response itself; the gateway's `{"result": response}`; of either
+`{"recv_unix_ns": n, "response": …}`; and what a recorder read of the state (`state.py`). etcdctl
+capitalises `Header`, `Events` and `Canceled` and writes int64 as numbers, the gateway writes lower case and
+int64 as strings; both are read everywhere.
 
 | field in the file | observation | source |
 |---|---|---|
@@ -70,7 +70,8 @@ def response(document: Any) -> dict[str, Any] | None:
     """The watch response in one parsed line, `None` if the line is something else."""
     if not isinstance(document, dict):
         return None
-    inner = document.get("response") if "recv_unix_ns" in document else document.get("result", document)
+    inner = document.get("response") if "recv_unix_ns" in document else document
+    inner = inner.get("result", inner) if isinstance(inner, dict) else None
     if not isinstance(inner, dict) or not isinstance(_get(inner, "header"), dict):
         return None
     watched = ("Events" in inner, "events" in inner, "created" in inner, "canceled" in inner)
