@@ -45,6 +45,11 @@ class Tally:
         self._skipped[reason] = (count + 1, first)
         self.skipped += 1
 
+    def assume(self, what: str) -> None:
+        """Say once what was taken for granted."""
+        if what not in self.assumed:
+            self.assumed = "; ".join(filter(None, (self.assumed, what)))
+
     @property
     def reasons(self) -> tuple[str, ...]:
         """One sentence for each reason, naming the first line it was found on."""

@@ -467,14 +467,17 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
         (one, first), (other, where) = sorted(etcds.items(), key=lambda each: str(each[1]))[:2]
         expected = f"responses of the etcd cluster {one} as in {first}, not of {other}"
         raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
-    for event in chain.from_iterable(watch.events for watch in watches):
+    # what was rounded away, a stream that was not may tell
+    in_order = sorted(watches, key=attrgetter("rounded"))
+    for event, rounded in ((event, watch.rounded) for watch in in_order for event in watch.events):
         of = etcd.cluster(event.path) or ""
         cluster = cluster or (of, event)
         if of != cluster[0]:
             expected = f"keys of cluster {cluster[0]} as in {cluster[1].where}, not of {of}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one cluster")
         known = events.setdefault((event.revision, event.path), event)
-        if _what_happened(event) != _what_happened(known):
+        alike = replace(event, lease=known.lease) if rounded else event
+        if _what_happened(alike) != _what_happened(known):
             expected = f"revision {event.revision} of {event.path} as in {known.where}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
         if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):

@@ -231,7 +231,8 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     try:
         times = [sample.get(name) for name in ("start", "end")]
         start, end = (None if each is None else time_ns(each) for each in times)
-        tally.assumed = tally.assumed or (NO_ZONE if any(map(without_zone, times)) else "")
+        if any(map(without_zone, times)):
+            tally.assume(NO_ZONE)
         error = str(sample["error"])[:MAX_TEXT] if sample.get("error") else None
         physical, logical = (0, 0) if error else _parts(sample)
         count = _integer(sample.get("count", 1))

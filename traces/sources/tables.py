@@ -78,8 +78,9 @@ def _fast(
     except (_LeaveIt, ValueError, OverflowError, csv.Error):
         return None
     reader.table = table
-    if not reader.tally.assumed and any(_no_zone(cells[name]) for name in ("start", "end") if name in cells):
-        reader.tally.assumed = samples.NO_ZONE
+    zoned = samples.NO_ZONE not in reader.tally.assumed
+    if zoned and any(_no_zone(cells[name]) for name in ("start", "end") if name in cells):
+        reader.tally.assume(samples.NO_ZONE)
     return rows
 
 
