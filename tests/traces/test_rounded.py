@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsofence.traces.explain.replay import replay
+from tsofence.traces.judge.exact import judge
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.rounded import Integers
 
@@ -122,3 +123,82 @@ def test_so_it_is_with_logs_in_json(by: Callable[[int], int], tmp_path: Path) ->
         log.write_text("".join(line.format(at=at, lease=lease(n)) + "\n" for at, n in enumerate(granted)))
         told = [event.lease for event in read([log]).logs]
         assert told == (granted if lease is int else [None] * 3)
+
+
+def samples(path: Path, by: Callable[[int], int], *, swapped: bool = False) -> Path:
+    """The calls of a recording, each timestamp in one number; `swapped`: the last call got the first one."""
+    found = []
+    for line in lines("pd-failover", "client-pd3.jsonl"):
+        call = json.loads(line)
+        if not call.get("error"):
+            times = [call["start_unix_ns"], call["end_unix_ns"]]
+            found.append([call["kind"], call["endpoint"], *times, (call["physical"] << 18) + call["logical"]])
+    if swapped:
+        found[0][-1], found[-1][-1] = found[-1][-1], found[0][-1]
+    rows = [[*call[:-1], by(call[-1])] for call in found]
+    heads = ["kind", "endpoint", "start", "end", "tso"]
+    if path.suffix == ".csv":
+        path.write_text("".join(",".join(map(str, row)) + "\n" for row in [heads, *rows]))
+    else:
+        path.write_text("".join(json.dumps(dict(zip(heads, row, strict=True))) + "\n" for row in rows))
+    return path
+
+
+ORDER = ("unique", "real-time", "session")
+
+
+@TOOLS
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_timestamps_that_were_rounded_are_not_compared(
+    by: Callable[[int], int], name: str, tmp_path: Path
+) -> None:
+    trace = read([samples(tmp_path / name, by)])
+    (source,) = trace.sources
+    assert source.rounded
+    assert source.assumed.startswith("timestamps are rounded: ")
+    whole = RECORDINGS / "pd-failover" / "etcd-recv.jsonl.gz"
+    for judgement in judge(read([samples(tmp_path / name, by), whole]), [*ORDER, "window"]):
+        assert judgement.verdict == "unknown"
+        assert judgement.note.endswith(f"the timestamps in {tmp_path / name} are rounded")
+
+
+@TOOLS
+def test_what_is_out_of_order_by_more_than_that_is(by: Callable[[int], int], tmp_path: Path) -> None:
+    trace = read([samples(tmp_path / "rows.csv", by, swapped=True)])
+    verdicts = {each.property: each.verdict for each in judge(trace, ORDER)}
+    assert verdicts == {"unique": "unknown", "real-time": "violated", "session": "violated"}
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_exact_ones_are_compared(name: str, tmp_path: Path) -> None:
+    assert [each.verdict for each in judge(read([samples(tmp_path / name, int)]), ORDER)] == ["holds"] * 3
+
+
+@TOOLS
+def test_a_duplicate_among_exact_ones_is_one_beside_those_that_are_not(
+    by: Callable[[int], int], tmp_path: Path
+) -> None:
+    exact = samples(tmp_path / "exact.csv", int)
+    text = exact.read_text().splitlines(keepends=True)
+    cells = text[1].split(",")
+    again = ",".join([*cells[:2], *(str(int(cell) + 10**7) for cell in cells[2:4]), cells[4]])
+    exact.write_text("".join([*text, again]))
+    trace = read([exact, samples(tmp_path / "rounded.jsonl", by)])
+    assert [source.rounded for source in trace.sources] == [False, True]
+    (found,) = judge(trace, ["unique"])
+    assert (found.verdict, found.count) == ("violated", 1)
+
+
+def test_timestamps_in_two_parts_are_exact_whatever_they_are(tmp_path: Path) -> None:
+    """A client that asks for 64 at once."""
+    path = tmp_path / "rows.csv"
+    rows = [f"{1795417880000 + at},64,64" for at in range(50)]
+    path.write_text("\n".join(["physical,logical,count", *rows, ""]))
+    assert not read([path]).sources[0].rounded
+
+
+def test_they_refute_nothing(tmp_path: Path) -> None:
+    """What is cut to 15 digits may be of the ms before, which no leader granted."""
+    cut = samples(tmp_path / "rows.csv", spreadsheet)
+    others = [path for path in (RECORDINGS / "pd-failover").iterdir() if not path.name.startswith("client-")]
+    assert replay(read([cut, *others]), [FENCE], properties=()).fences[0].conforms is True

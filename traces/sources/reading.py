@@ -353,6 +353,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
                 told.to_ns,
                 looks_like,
                 tally.assumed,
+                tally.rounded,
             )
         )
 

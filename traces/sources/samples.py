@@ -131,10 +131,13 @@ class Reader:
         self._file = file
         self.tally = tally
         self._group = group
+        #: whether some row has the two parts of its timestamp
+        self.in_parts = False
 
     def calls(self, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[Call]:
         """The samples in their order; the tally counts what cannot be read, or is of another group."""
         for number, sample in self._rows(lines):
+            self.in_parts |= "logical" in sample
             if str(sample.get("group", groups.DEFAULT)) == str(self._group):
                 yield from _call(self._file, number, sample, self.tally)
             else:
