@@ -19,6 +19,7 @@ from . import (
     columns,
     etcd,
     groups,
+    masked,
     naming,
     pdctl,
     pdlog,
@@ -94,6 +95,7 @@ def read(
     _of_one_cluster(keys, gathered.logs)
     # pieces of one log: what they have of one millisecond is in their order
     gathered.logs.sort(key=lambda log: min((event.at_ns for event in log.events), default=0))
+    gathered.logs, nobodys = masked.unmasked(gathered.logs, keys)
     repeated_lines = _drop_repeated(gathered.logs)
     named = naming.names(keys, gathered.logs)
     keys = tuple(naming.of_key(event, named) for event in keys)
@@ -110,7 +112,13 @@ def read(
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
     return Trace(
         sources=tuple(
-            replace(source, hosts=tuple(named.get(host, host) for host in source.hosts))
+            replace(
+                source,
+                hosts=tuple(named.get(host, host) for host in source.hosts),
+                assumed="; ".join(
+                    filter(None, (source.assumed, masked.SAID if source.file in nobodys else ""))
+                ),
+            )
             for source in gathered.sources
         ),
         keys=keys,
