@@ -167,7 +167,7 @@ class Lacking:
                 granted = line
             elif line.step is LogStep.ELECTED and line.revision:
                 event = self._watch.election(line.revision)
-                if granted and event and event.lease not in (None, granted.lease):
+                if granted and granted.lease and event and event.lease not in (None, granted.lease):
                     yield self._lacks(line, "campaign", "the log would tell of the grant of that lease")
                 granted = None
 

@@ -18,7 +18,7 @@ from ...specs import properties as specs
 from ..clocks.align import align, as_written
 from ..judge.availability import AVAILABILITY
 from ..judge.exact import PROPERTIES, judge
-from ..judge.judgement import Judgement, Pair
+from ..judge.judgement import Judgement, Pair, exactly
 from ..output.faults import Held
 from ..sources.builds import BUILDS, Recognised, recognise
 from ..sources.observation import LogEvent
@@ -153,7 +153,8 @@ def _explaining(
 ) -> Report:
     """The trace explained, and judged on its explanations as well."""
     try:
-        order = timeline(trace)
+        exact, _ = exactly(trace)  # a rounded timestamp may be of another ms
+        order = timeline(exact)
     except Unclear as error:
         return _unexplained(trace, asked, fences, f"not explained: {error}", held, witnesses)
     silent = silent_in(trace, order)

@@ -16,7 +16,7 @@ from ..sources.spilling import Rows
 from ..sources.trace import Trace
 from . import calls
 from .calls import Late, first_highest, ranges, untimed
-from .judgement import Judgement, undecided
+from .judgement import Judgement, undecided, unless_rounded
 
 #: how many pairs of clocks a note names
 _FEW = 2
@@ -29,7 +29,9 @@ def real_time(trace: Trace, witnesses: int = 0) -> Judgement:
     apart by some of the possible times is open.
     """
     judgement = _across(trace, witnesses) if trace.clocks.between else calls.real_time(trace, witnesses)
-    return judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace))
+    return unless_rounded(
+        judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace)), trace
+    )
 
 
 def _across(trace: Trace, witnesses: int) -> Judgement:

@@ -15,9 +15,10 @@ import numpy as np
 from ..sources import calls as columns
 from ..sources.calls import as_they_come
 from ..sources.observation import LOGICAL_BITS
+from ..sources.rounded import TIMESTAMP_OFF
 from ..sources.spilling import Rows, Sorted, joined
 from ..sources.trace import Trace
-from .judgement import Judgement, Pair, clean, lower_bound, nothing, undecided
+from .judgement import Judgement, Pair, clean, exactly, lower_bound, nothing, undecided, unless_rounded
 
 #: a range of timestamps that was granted, and where it stands among all calls
 RANGE = np.dtype(
@@ -66,15 +67,21 @@ class Span:
 
 
 def ranges(trace: Trace, *, timed: bool = False) -> Iterator[Rows]:
-    """What was granted, by start; `timed`: only where it is told when."""
+    """What was granted, by start; `timed`: only where it is told when.
+
+    Of timestamps that were rounded, what they were at least and at most: the lowest is above the highest.
+    """
     begin = 0
+    rounded = trace.rounded()
+    off = np.array([TIMESTAMP_OFF if file in rounded else 0 for file in trace.calls.every_file], np.int64)
     for rows in trace.calls.chunks():
         got = columns.granted(rows)
         at = np.flatnonzero(got & (rows["timed"] != 0) if timed else got)
         ranges = np.empty(len(at), RANGE)
         for name in ("start", "end", "physical", "timed", "who", "file"):
             ranges[name] = rows[name][at]
-        ranges["first"], ranges["last"] = columns.first(rows)[at], columns.last(rows)[at]
+        by = off[rows["file"][at]]
+        ranges["first"], ranges["last"] = columns.first(rows)[at] + by, columns.last(rows)[at] - by
         ranges["at"], ranges["group"] = at + begin, 0
         begin += len(rows)
         yield ranges
@@ -85,8 +92,12 @@ def unique(trace: Trace, witnesses: int = 0) -> Judgement:
 
     The witness is the pair with the lowest timestamp that was granted twice. What may be one call that is
     told twice, or two, counts as one and leaves it open; so does what a file that says neither who asked nor
-    which server has in common with other files.
+    which server has in common with other files. Timestamps that were rounded leave it open.
     """
+    exact, rounded = exactly(trace)
+    if rounded:
+        certain = unique(exact, witnesses)
+        return certain if certain.verdict == "violated" else undecided(certain, rounded)
     judgement = _unique(trace, witnesses)
     if judgement.witness is None:
         return undecided(judgement, trace.retold.open_)
@@ -200,7 +211,8 @@ def session(trace: Trace, witnesses: int = 0) -> Judgement:
     judgement = _in_order("session", trace, map(by_session, ranges(trace)), witnesses)
     untold = untimed(trace)
     in_order = f"{untold}: taken in the order of their file" if untold else ""
-    return replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
+    told = replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
+    return unless_rounded(told, trace)
 
 
 @dataclass(slots=True)

@@ -51,6 +51,24 @@ def undecided(judgement: Judgement, why: str) -> Judgement:
     return replace(judgement, verdict="unknown", note=why) if why else judgement
 
 
+def exactly(trace: Trace) -> tuple[Trace, str]:
+    """The trace without timestamps that were rounded; what is to be said of them, empty: there are none."""
+    files = trace.rounded()
+    if not files:
+        return trace, ""
+    return replace(trace, calls=trace.calls.without(files)), _rounded(files)
+
+
+def unless_rounded(judgement: Judgement, trace: Trace) -> Judgement:
+    """The judgement, if it is violated, or all timestamps are exact."""
+    files = trace.rounded() if judgement.verdict != "violated" else []
+    return undecided(judgement, _rounded(files) if files else "")
+
+
+def _rounded(files: list[str]) -> str:
+    return f"the timestamps in {', '.join(files)} are rounded"
+
+
 def lower_bound(trace: Trace) -> str:
     """What is to be said beside a count; empty if all calls were read."""
     missing = _calls_missing(trace)

@@ -13,7 +13,7 @@ import numpy as np
 from ..sources.observation import ELECTIONS, MAX_NS, NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
 from ..sources.trace import WATCHES, Trace, Unread
 from .calls import Span, first_highest, timed, untimed
-from .judgement import Judgement, Pair, clean, lower_bound, nothing
+from .judgement import Judgement, Pair, clean, exactly, lower_bound, nothing
 from .judgement import undecided as left_open
 
 #: later than any time
@@ -80,6 +80,10 @@ def window(trace: Trace, witnesses: int = 0) -> Judgement:
     recording alone does not tell a save that arrived just after the answer from one that was made just
     after the grant.
     """
+    exact, rounded = exactly(trace)
+    if rounded:
+        certain = window(exact, witnesses)
+        return certain if certain.verdict == "violated" else left_open(certain, rounded)
     saves = _saves(trace)
     covered = _covered_since(trace, saves)
     limits = _limits(trace, saves)

@@ -24,12 +24,14 @@ int64 as strings; both are read everywhere.
 import re
 from base64 import b64decode
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from . import groups, state
 from .lines import Tally, json_object
 from .observation import ELECTIONS, MAX_NAME, MAX_NS, MAX_TEXT, Held, Key, KeyEvent, Where
+from .rounded import LEASES, Integers
 
 _KEYS = {
     "leader": Key.LEADER,
@@ -53,7 +55,8 @@ class Watch:
     revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
     writes of protocol keys whose value cannot be decoded. `other_elections`: at which revisions a primary of
     another keyspace group or service may have been elected. `states`: what a recorder read, by revision.
-    `clusters`: the etcd clusters that sent responses, and where the first of each stands.
+    `clusters`: the etcd clusters that sent responses, and where the first of each stands. `rounded`: its
+    large integers are not those that etcd wrote; no lease nor cluster is taken from it.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
@@ -64,6 +67,7 @@ class Watch:
     other_elections: set[int] = field(default_factory=set)
     states: list[state.State] = field(default_factory=list)
     clusters: dict[str, Where] = field(default_factory=dict)
+    rounded: bool = False
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -86,6 +90,7 @@ def decode(
     The keys are those of one keyspace ``group``.
     """
     watch = Watch()
+    members: set[str] = set()
     for number, line in lines:
         document = json_object(number, line, tally)
         if document is None:
@@ -100,6 +105,7 @@ def decode(
         of = str(header.get("cluster_id", ""))[:MAX_NAME]
         if of.isdigit():  # an uint64, as a number or as text
             watch.clusters.setdefault(of, Where(file, number))
+        members.add(str(header.get("member_id"))[:MAX_NAME])
         received = _integer(document.get("recv_unix_ns"))
         latest = received if received is None or received < MAX_NS else None
         events = _get(answer, "events") or []
@@ -112,7 +118,29 @@ def decode(
             _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group), at)
         if not events:
             tally.other += 1
+    known = chain(watch.events, *(each.events for each in watch.states))
+    leases = (event.lease for event in known if event.lease)
+    if Integers((*leases, *filter(None, map(_large, (*watch.clusters, *members))))).rounded:
+        _forget_rounded(watch)
+        tally.assume(LEASES)
     return watch
+
+
+def _large(text: str) -> int:
+    """An uint64; 0 if it is none."""
+    number = int(text) if len(text) <= 20 and text.isascii() and text.isdigit() else 0
+    return number if number < 1 << 64 else 0
+
+
+def _forget_rounded(watch: Watch) -> None:
+    """Leave out what was rounded: all else that large is in base64, or a time."""
+    watch.rounded = True
+    watch.clusters.clear()
+    watch.events = [replace(event, lease=None) for event in watch.events]
+    watch.states = [
+        replace(each, events=tuple(replace(event, lease=None) for event in each.events))
+        for each in watch.states
+    ]
 
 
 def member(value: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:

@@ -25,7 +25,7 @@ class Tally:
 
     `kept` is about how many bytes the observations take, with those of files before; `other` counts what is
     well formed and says nothing about the protocol; `skipped` what could not be read, by reason. `assumed` is
-    what was taken for granted of what could.
+    what was taken for granted of what could; `rounded`: its timestamps are not exact.
     """
 
     def __init__(self, kept: int = 0) -> None:
@@ -33,6 +33,7 @@ class Tally:
         self.other = 0
         self.skipped = 0
         self.assumed = ""
+        self.rounded = False
         self._skipped: dict[str, tuple[int, int]] = {}
 
     def keep(self, *texts: str | None) -> None:
@@ -44,6 +45,11 @@ class Tally:
         count, first = self._skipped.get(reason, (0, line))
         self._skipped[reason] = (count + 1, first)
         self.skipped += 1
+
+    def assume(self, what: str) -> None:
+        """Say once what was taken for granted."""
+        if what not in self.assumed:
+            self.assumed = "; ".join(filter(None, (self.assumed, what)))
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from .observation import (
     Service,
     Where,
 )
+from .rounded import LEASES, Integers
 from .settings import ServerStart, server_start
 from .wrapping import unwrap, unwrapped
 from .zap import time_ns
@@ -108,10 +109,15 @@ def decode(
             decoders[of] = _Decoder(file, of, tally, group, ordered.turned)
         decoders[of].take(line.number, line.content)
     if ordered.turned:
-        tally.assumed = newest.ASSUMED
+        tally.assume(newest.ASSUMED)
     if ordered.too_large:
         tally.skip(1, newest.TOO_LARGE)
-    return [decoder.log() for decoder in decoders.values()]
+    logs = [decoder.log() for decoder in decoders.values()]
+    if Integers(event.lease for log in logs for event in log.events if event.lease).rounded:  # PD's own JSON
+        tally.assume(LEASES)
+        for log in logs:
+            log.events = [replace(event, lease=None) for event in log.events]
+    return logs
 
 
 class _Decoder:

@@ -19,6 +19,7 @@ from . import (
     columns,
     etcd,
     groups,
+    masked,
     naming,
     pdctl,
     pdlog,
@@ -94,6 +95,7 @@ def read(
     _of_one_cluster(keys, gathered.logs)
     # pieces of one log: what they have of one millisecond is in their order
     gathered.logs.sort(key=lambda log: min((event.at_ns for event in log.events), default=0))
+    gathered.logs, nobodys = masked.unmasked(gathered.logs, keys)
     repeated_lines = _drop_repeated(gathered.logs)
     named = naming.names(keys, gathered.logs)
     keys = tuple(naming.of_key(event, named) for event in keys)
@@ -110,7 +112,13 @@ def read(
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
     return Trace(
         sources=tuple(
-            replace(source, hosts=tuple(named.get(host, host) for host in source.hosts))
+            replace(
+                source,
+                hosts=tuple(named.get(host, host) for host in source.hosts),
+                assumed="; ".join(
+                    filter(None, (source.assumed, masked.SAID if source.file in nobodys else ""))
+                ),
+            )
             for source in gathered.sources
         ),
         keys=keys,
@@ -359,6 +367,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
                 told.to_ns,
                 looks_like,
                 tally.assumed,
+                tally.rounded,
             )
         )
 
@@ -473,14 +482,17 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
         (one, first), (other, where) = sorted(etcds.items(), key=lambda each: str(each[1]))[:2]
         expected = f"responses of the etcd cluster {one} as in {first}, not of {other}"
         raise BadInput(where.file, where.line, expected, "give the recordings of one cluster")
-    for event in chain.from_iterable(watch.events for watch in watches):
+    # what was rounded away, a stream that was not may tell
+    in_order = sorted(watches, key=attrgetter("rounded"))
+    for event, rounded in ((event, watch.rounded) for watch in in_order for event in watch.events):
         of = etcd.cluster(event.path) or ""
         cluster = cluster or (of, event)
         if of != cluster[0]:
             expected = f"keys of cluster {cluster[0]} as in {cluster[1].where}, not of {of}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one cluster")
         known = events.setdefault((event.revision, event.path), event)
-        if _what_happened(event) != _what_happened(known):
+        alike = replace(event, lease=known.lease) if rounded else event
+        if _what_happened(alike) != _what_happened(known):
             expected = f"revision {event.revision} of {event.path} as in {known.where}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
         if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):

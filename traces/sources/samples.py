@@ -131,10 +131,13 @@ class Reader:
         self._file = file
         self.tally = tally
         self._group = group
+        #: whether some row has the two parts of its timestamp
+        self.in_parts = False
 
     def calls(self, lines: Iterable[tuple[int, bytes | None]]) -> Iterator[Call]:
         """The samples in their order; the tally counts what cannot be read, or is of another group."""
         for number, sample in self._rows(lines):
+            self.in_parts |= "logical" in sample
             if str(sample.get("group", groups.DEFAULT)) == str(self._group):
                 yield from _call(self._file, number, sample, self.tally)
             else:
@@ -231,7 +234,8 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     try:
         times = [sample.get(name) for name in ("start", "end")]
         start, end = (None if each is None else time_ns(each) for each in times)
-        tally.assumed = tally.assumed or (NO_ZONE if any(map(without_zone, times)) else "")
+        if any(map(without_zone, times)):
+            tally.assume(NO_ZONE)
         error = str(sample["error"])[:MAX_TEXT] if sample.get("error") else None
         physical, logical = (0, 0) if error else _parts(sample)
         count = _integer(sample.get("count", 1))

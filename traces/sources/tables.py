@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from . import groups, samples
-from .calls import ONLY_END, ONLY_START, ROW, Texts
+from .calls import ONLY_END, ONLY_START, ROW, Texts, granted, last
 from .cells import Column, alike, columns
 from .columns import Checked, larger
 from .lines import Tally
 from .observation import LOGICAL_BITS, MAX_NS, MAX_TEXT
+from .rounded import TIMESTAMPS, TIMESTAMPS_AT_LEAST, Integers
 from .samples import Table
 from .spilling import Rows
 
@@ -44,11 +45,16 @@ def decode(
 ) -> Iterator[Rows]:
     """The samples in the order of the file, some of them at a time; see `columns.decode`."""
     reader = samples.Reader(file, tally, group)
+    integers = Integers(enough=TIMESTAMPS_AT_LEAST)
     for number, lines in larger(blocks):
         rows = _fast(file, number, lines, reader, texts, group)
         if rows is None:
             rows = texts.rows(reader.calls(enumerate(lines, number)))
+        integers.add(last(rows)[granted(rows)])
         yield rows
+    if integers.rounded and not reader.in_parts:
+        tally.rounded = True
+        tally.assume(TIMESTAMPS)
 
 
 def _fast(
@@ -78,8 +84,10 @@ def _fast(
     except (_LeaveIt, ValueError, OverflowError, csv.Error):
         return None
     reader.table = table
-    if not reader.tally.assumed and any(_no_zone(cells[name]) for name in ("start", "end") if name in cells):
-        reader.tally.assumed = samples.NO_ZONE
+    reader.in_parts |= "logical" in cells
+    zoned = samples.NO_ZONE not in reader.tally.assumed
+    if zoned and any(_no_zone(cells[name]) for name in ("start", "end") if name in cells):
+        reader.tally.assume(samples.NO_ZONE)
     return rows
 
 

@@ -52,7 +52,8 @@ class Source:
     lines cannot be told. `hosts`: the servers or clients of which it tells, `releases` what its lines say of
     their builds, `from_ns` to `to_ns` when its observations happened, by the clock of whoever wrote them.
     `unread`: what an ignored file looks like; None: like nothing that could be about the protocol. `assumed`:
-    what was taken for granted where it was read, empty if nothing was.
+    what was taken for granted where it was read, empty if nothing was. `rounded`: its timestamps are not
+    exact.
     """
 
     file: str
@@ -68,6 +69,7 @@ class Source:
     to_ns: int | None = None
     unread: Unread | None = None
     assumed: str = ""
+    rounded: bool = False
 
     @property
     def whole(self) -> bool:
@@ -127,3 +129,8 @@ class Trace:
     addresses: Mapping[str, str] = field(default_factory=dict)
     retold: Retold = field(default_factory=Retold)
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def rounded(self) -> list[str]:
+        """The files with calls whose timestamps are not exact."""
+        files = {source.file for source in self.sources if source.rounded}
+        return [file for file in self.calls.files() if file in files] if files else []
