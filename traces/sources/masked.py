@@ -2,7 +2,7 @@
 
 A TSO server is known by its address alone, which etcd has as it is.  Which server a masked log is of, its
 elections tell, whose revisions or leases etcd shows; else it is the one that no other log is of, if there is
-one.  A log of which nothing tells that is nobody's.  What lines say of others by masked addresses is left out.
+one.  A log of which nothing tells that is nobody's.  What lines say of others by masked addresses is dropped.
 """
 
 from __future__ import annotations
