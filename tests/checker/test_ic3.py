@@ -133,9 +133,7 @@ def test_a_fence_whose_proof_speaks_of_two_keys_at_once() -> None:
     given = [each for each in (*known, *candidates.stronger(known)) if each.name in names]
     assert {each.name for each in given} == names
     found = seen(Induction(whole, prop, assumed, given=given, servers=ic3.SERVERS))
-    assert "never primary == b and leader == a and initialised[a] and initialised[b]" in {
-        each.name for each in found
-    }
+    assert any(each.name.startswith("never primary == b and leader == a") for each in found)
     given += {each.name: each for each in found}.values()
     decided = [*Induction(whole, prop, assumed, given=given).decide()]
     assert {each.obligation.result for each in decided} == {"proved"}

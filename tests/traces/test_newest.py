@@ -14,6 +14,9 @@ from tsofence.traces.sources.reading import read
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 LINE = '[2026/11/26 07:{} +00:00] [INFO] [server.go:1] ["campaign PD leader ok"]\n'
+_GRANTED = (
+    '[2026/11/26 07:{} +00:00] [INFO] [lease.go:77] ["lease granted"] [lease-id={}] [lease-timeout=3]\n'
+)
 
 
 def lines(name: str, log: str) -> list[bytes]:
@@ -101,7 +104,8 @@ def test_what_a_log_store_exports_of_two_servers(tmp_path: Path) -> None:
     ],
 )
 def test_what_goes_up_is_read_as_it_stands(times: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "pd.log").write_text("".join(map(LINE.format, times)))
+    told = [_GRANTED.format(time, n) for n, time in enumerate(times, 1)]
+    (tmp_path / "pd.log").write_text("".join(told))
     trace = read([tmp_path])
     assert trace.sources[0].assumed == ""
     assert [event.where.line for event in trace.logs] == [*range(1, len(times) + 1)]

@@ -235,7 +235,7 @@ def walk(seed: int, kinds: tuple[Kind, ...]) -> Run:
 @pytest.mark.large
 def test_random_runs_can_be_told() -> None:
     told = set()
-    for seed in range(64):
+    for seed in range(96):
         run = walk(seed, (Kind.PD, Kind.TSO, Kind.PD, Kind.TSO)[: 2 + seed % 3])
         told |= {move.transition for move in run.moves}
         story = tell(run)

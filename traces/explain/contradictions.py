@@ -229,7 +229,7 @@ class _Against:
                 continue
             of_sync = line.step is LogStep.SYNC_SAVED
             later = next((each for at, each in told if at > revision), None)
-            since = begun is not None and later is not None and of_sync and self._follows(begun, later)
+            since = begun is not None and later is not None and of_sync and _behind(begun, later)
             if later and (since or line.at_ns > later.at_ns + 2 * LATE_NS):
                 denied = f"etcd shows that this was at revision {revision}, before {later.where}"
                 yield self._denied(line, "commit" if of_sync else "campaign", denied)
@@ -422,6 +422,11 @@ class _Against:
             if checked.setdefault(term, line.fenced) is not line.fenced:
                 denied = "in one term a server looks for a TSO primary at each of its saves, or at none"
                 yield self._denied(line, "find_no_primary", denied)
+
+
+def _behind(line: LogEvent, other: LogEvent) -> bool:
+    """Whether a line of a log in order stands behind another one, be it of the same millisecond."""
+    return line.where.place > other.where.place and line.at_ns >= other.at_ns
 
 
 def _named(value: str) -> str:

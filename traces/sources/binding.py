@@ -30,6 +30,7 @@ the same log and in clients' samples (`explain/contradictions.py`, `answers.py`)
 | KEEP_ALIVE_SLOW | | why a memory is cleared |
 | KEEP_ALIVE_STOPPED | | that the election key is its own; an exit while it served; the grant of its lease |
 | PROVIDER_TSO, PROVIDER_PD | that a PD in API mode may switch | |
+| KEY_DELETED | | that the election key of another went, by that revision |
 | CLOCK_OFFSET | that a clock jumped | answers above every window |
 | ADMIN_RESET | that an admin reset, to which time | answers above every window |
 
@@ -40,7 +41,6 @@ What binds nothing, and why:
 | CAMPAIGN_SKIPPED | a server may wait as long as it likes |
 | CAMPAIGN_REFUSED | a campaign that changes nothing in etcd is no step |
 | EXPECTED_SET | etcd shows the key itself |
-| KEY_DELETED | etcd shows it; the revision is where the watcher was, not that of the deletion |
 | HOLDER_CHANGED | that others lead, etcd shows |
 | LOGICAL_LOW | how much of the logical part is used, no state needs to be told |
 | EXPECTED_DELETED, EXPECTED_LEFT | etcd shows what matters of it |
