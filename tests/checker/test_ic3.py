@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 import z3
@@ -16,10 +15,7 @@ from tsofence.model.language.expr import BOOL, TRUE, Expr, both, negate
 from tsofence.model.language.transition import SELF, Transition
 from tsofence.model.language.variant import Variant
 from tsofence.model.pd import state as s
-from tsofence.model.pd import system
 from tsofence.model.variants import fences
-from tsofence.specs import candidates
-from tsofence.specs.assumptions import assumption
 from tsofence.specs.constraints import CONSTRAINTS
 from tsofence.specs.lemmas import Lemma
 from tsofence.specs.properties import Property, named
@@ -27,7 +23,6 @@ from tsofence.specs.properties import Property, named
 from ..proofs import find_no_run
 
 OFF = fences.whole("off")
-BOTH_KEYS = Path(__file__).parents[2] / "docs" / "own-fence" / "both_keys_saves.py"
 
 
 def quietly(name: str) -> None:
@@ -115,25 +110,3 @@ def test_what_is_read_is_so_and_is_enough() -> None:
             enough += 1
         assert "input" not in {part.op for each in cube.literals.values() for part in each.walk()}
     assert enough > len(induction.transitions) / 2
-
-
-@pytest.mark.large
-def test_a_fence_whose_proof_speaks_of_two_keys_at_once() -> None:
-    """`session` under both-keys-saves: no set of candidates proves it."""
-    whole = fences.whole(fences.take(str(BOTH_KEYS)))
-    prop, assumed = named("session"), [assumption("no-stale-deletes"), assumption("no-client-syncs")]
-    vocabulary = system.vocabulary(whole)
-    known = candidates.known(vocabulary)
-    names = {
-        *("save grows", "window saved", "memory within window", "grants below the key", "who got what"),
-        *("serving means elected", "a PD that leads no more forgets, whether or not is_tso[a]"),
-        "sync is current, whether or not (is_tso[a] or (primary == none))",
-        "a PD syncs from nothing, whether or not is_tso[a]",
-    }
-    given = [each for each in (*known, *candidates.stronger(known)) if each.name in names]
-    assert {each.name for each in given} == names
-    found = seen(Induction(whole, prop, assumed, given=given, servers=ic3.SERVERS))
-    assert any(each.name.startswith("never primary == b and leader == a") for each in found)
-    given += {each.name: each for each in found}.values()
-    decided = [*Induction(whole, prop, assumed, given=given).decide()]
-    assert {each.obligation.result for each in decided} == {"proved"}

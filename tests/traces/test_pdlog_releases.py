@@ -185,7 +185,7 @@ def test_a_log_tells_of_its_builds_between_its_starts() -> None:
 
 def test_starts_without_end_are_counted_as_what_they_take() -> None:
     tally = Tally()
-    line = HEAD + b'["Welcome to Placement Driver (PD)"]'
-    (log,) = pdlog.decode("f", numbered(line, line, line), tally)
+    starts = [HEAD + b'["Welcome to Placement Driver (PD)"] [n=%d]' % n for n in range(3)]
+    (log,) = pdlog.decode("f", numbered(*starts), tally)
     assert len(log.versions) == 3
     assert tally.kept >= 3 * OBSERVATION
