@@ -197,7 +197,7 @@ class Configuration:
             variable = self.vocabulary.variables.get(name)
             owner = number if variable is not None and variable.per_server else 0
             folded = fold(value, known)
-            if not _is(folded, name, owner):
+            if not is_variable(folded, name, owner):
                 effect[name, owner] = folded
         return Instance(
             transition,
@@ -217,7 +217,7 @@ def _always(condition: Expr) -> bool:
     return condition.op == "literal" and bool(condition.value)
 
 
-def _is(expr: Expr, name: str, number: int) -> bool:
+def is_variable(expr: Expr, name: str, number: int) -> bool:
     """Is it that very variable?"""
     if expr.name != name or expr.op not in ("var", "field"):
         return False

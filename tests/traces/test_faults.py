@@ -309,6 +309,17 @@ def test_an_answer_after_the_memory_was_cleared_is_refused_beside_those_ahead_of
     ]
 
 
+def test_an_answer_above_every_window_is_refused_where_a_refusal_may_clear_the_memory(
+    tmp_path: Path,
+) -> None:
+    """As it does in pull-8780, in one case of two; in the other it stays as it is."""
+    fault = planted("pr8780", "a-grant-above-every-window", 0)
+    assert fault is not None
+    fault.write(tmp_path)
+    (verdict,) = replay(read([tmp_path]), ["pull-8780"], properties=["key-monotone"]).fences
+    assert (verdict.conforms, verdict.note) == (False, "the etcd events and logs and calls refute it")
+
+
 def verdicts_of(name: str, kind: str, fence: str, folder: Path) -> dict[str, tuple[str, str]]:
     """Of properties that are judged on explanations, clients' samples and all."""
     fault = KINDS[kind].plant(whole(name, True), random.Random(f"{name} {kind} 0"))

@@ -114,7 +114,9 @@ def test_failover_conforms() -> None:
     [
         ("upgrade-unfenced", {"first-save-only": True, "hook": False, "save-cas": False}),
         pytest.param(
-            *("upgrade-fenced", {"first-save-only": False, "hook": True, "save-cas": False}),
+            # the PD's first try would have found the loaded window above its own, had it looked for a
+            # TSO primary last: it read its clock before its line was written, 20 us too early for that
+            *("upgrade-fenced", {"first-save-only": False, "hook": False, "save-cas": False}),
             marks=pytest.mark.large,
         ),
         ("pd-failover", {"first-save-only": True, "hook": True, "save-cas": True}),

@@ -208,7 +208,7 @@ def _listening(
     """A fence that was refuted tried again, as if lines were missing: from where it was refuted."""
     order = _as_if_lines_were_missing(order)
     stages = [each for each in _stages(order) if one.stage and set(each.kinds) >= set(one.stage.kinds)]
-    return _try_one(world.observed(order), order, stages, memory, _untold, None, width)
+    return _try_one(world.observed(order), order, stages, memory, _untold, None, width, FEW_DETOURS)
 
 
 def cut_short(tried: Tried) -> bool:
@@ -271,14 +271,15 @@ def _try_one(
     progress: Progress,
     never: Impossible | None,
     width: int = MAX_EXPLANATIONS,
+    most: int = MAX_DETOURS,
 ) -> Tried:
     stage, outcome, rate, done = None, None, 0.0, 0
     for stage in stages:
         started = time.perf_counter()
-        detours = LEAST_DETOURS if never is not None else _budget(order, stage)
-        if width < MAX_EXPLANATIONS:
-            detours = min(detours, FEW_DETOURS)
-        search = Search(world, order, stage.seen, detours, memory, width)
+        detours = LEAST_DETOURS if never is not None else min(_budget(order, stage), most)
+        # what a log's silence tells of a clock counts only beside the lines that clear the memory
+        of_stage = world if LogEvent in stage.kinds else world.with_any_clock()
+        search = Search(of_stage, order, stage.seen, detours, memory, width)
         outcome = search.run(_from(progress, done, 0))
         rate = outcome.reached / (time.perf_counter() - started)
         done += len(stage.seen)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...model.language.expr import Expr
-from ...model.language.instance import Instance
+from ...model.language.instance import Instance, is_variable
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep
 from .hidden import SHOWS
 from .seen import FOREVER, Granted, Seen
-from .steps import NO_SUCH_STEP, Refusal, World
+from .steps import JET_LAG_NS, NO_SUCH_STEP, UPDATES, Refusal, World
 from .timeline import Timeline
 
 #: guards of a save, of its read of the timestamp key and of its commit: under both that key never goes back
@@ -19,8 +19,6 @@ _AS_READ = "timestamp key is as read"
 _READS = ("load_window", "client_load_window")
 _COMMITS = ("commit", "commit_answer_lost", "client_commit", "client_commit_answer_lost")
 ONLY_WRITTEN = "the timestamp key is only ever written"
-#: a clock that is ahead of the memory by more than so many update intervals, and by so much, is told of
-_UPDATES, _JET_LAG_NS = 3, 150 * NS_PER_MS
 _KEY_IS_MINE, _NO_PRIMARY, _SERVING = "election key is mine", "no TSO primary", "serving"
 _IN_MEMORY, _ROOM, _FORWARD = "memory is set", "window has room", "forward"
 _ALONE = "API mode: nobody is registered"
@@ -150,7 +148,7 @@ def _jumps(world: World, order: Timeline, seen: Sequence[Seen], index: int, n: i
         return False
     updates = (goal.latest - before.earliest) // interval + 1
     by = (goal.what.call.physical - before.what.call.physical - 1) * NS_PER_MS
-    return by > updates * max(_UPDATES * interval, _JET_LAG_NS)
+    return by > updates * max(UPDATES * interval, JET_LAG_NS)
 
 
 def _is_gone(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, n: int) -> bool:
@@ -250,7 +248,14 @@ def _answers_from_saves(world: World, server: int) -> bool:
 def _clears(step: Instance, name: str) -> bool:
     """Whether a step sets a variable of its server to nothing, or not at all."""
     value = step.effect.get((name, step.number))
-    return value is None or (value.op == "literal" and not value.value)
+    return value is None or _is_nothing_or(name, step.number, value)
+
+
+def _is_nothing_or(name: str, number: int, value: Expr) -> bool:
+    """Whether a value is nothing, or what that variable is already, in either case."""
+    if value.op == "ite":
+        return all(_is_nothing_or(name, number, case) for case in value.args[1:])
+    return is_variable(value, name, number) or (value.op == "literal" and not value.value)
 
 
 def _goes_on(step: Instance) -> bool:

@@ -21,7 +21,7 @@ from ..sources.observation import ELECTIONS, NS_PER_MS, Key, KeyEvent, LogEvent
 from .first_states import first_states
 from .impossible import has_step, set_back, unanswered
 from .proposals import Proposals, lapsed
-from .seen import FOREVER, LATE_NS, Seen
+from .seen import FOREVER, LATE_NS, NOISE_NS, Seen
 from .steps import NO_SUCH_STEP, RUNNING, Draft, Refusal, State, World
 from .timeline import Timeline
 
@@ -33,7 +33,7 @@ ONE_IS_ENOUGH = 4
 MAX_FIRST = 20_000
 #: how many steps are taken on the detours of one search, before the verdict is unknown; to refute a recording
 #: of a few dozen events may take half of it
-MAX_DETOURS = 50_000
+MAX_DETOURS = 20_000
 #: the same where not finding an explanation would decide nothing, and so many more for each observation
 FEW_DETOURS, FOR_EACH = 10_000, 20
 #: the same for an explanation without what all that were found break
@@ -253,13 +253,17 @@ class Search:
             for draft in self._proposals.explain(
                 Draft(self._world, node.state), self._seen[index], wide=False
             ):
-                yield node.after(draft, index, node.extra)
+                if draft.now <= self._seen[index].latest + NOISE_NS:
+                    yield node.after(draft, index, node.extra)
 
     def _refusals(self, nodes: Sequence[Node], index: int) -> tuple[Refusal, ...]:
         """Why none of the explanations explains an observation."""
         self._world.refused.clear()
+        wide = not unanswered(
+            self._world, self._timeline, self._seen, index
+        )  # else nothing unseen explains it
         for node in nodes[:_ENOUGH]:
-            for _ in self._proposals.explain(Draft(self._world, node.state), self._seen[index], wide=True):
+            for _ in self._proposals.explain(Draft(self._world, node.state), self._seen[index], wide=wide):
                 pass
         if has_step(self._world, self._timeline, self._seen[index]):
             return tuple(self._world.refused)
@@ -323,7 +327,7 @@ class Search:
         waiting: list[tuple[int, int, int, Node, Taken]] = []
 
         def wait(node: Node, taken: Taken) -> None:
-            if not self._avoid.isdisjoint(node.broken):
+            if not self._avoid.isdisjoint(node.broken) or node.state[self._now] > window.until(taken):
                 return
             if any_:
                 heappush(waiting, (-sum(taken), node.state[self._now], next(serial), node, taken))
@@ -358,7 +362,8 @@ class Search:
                 further = window.with_next(taken, index)
                 draft = Draft(self._world, node.state)
                 for after in self._proposals.explain(draft, self._seen[index], wide=wide):
-                    wait(node.after(after, index, frozenset()), further)
+                    if after.now <= self._seen[index].latest + NOISE_NS:
+                        wait(node.after(after, index, frozenset()), further)
             for index in window.upcoming(taken, _AHEAD) if wide else ():
                 draft = Draft(self._world, node.state)
                 for after in self._proposals.prepare(draft, self._seen[index], late=any_):
@@ -431,6 +436,11 @@ class _Window:
         events = self._streams[0][taken[0] :]
         save = next((index for index in self._saves if events and index >= events[0]), None)
         return few if save is None or save in few else [*few, save]
+
+    def until(self, taken: Taken) -> int:
+        """When what is not explained yet must have begun to be, at the latest."""
+        heads = (stream[at] for at, stream in zip(taken, self._streams, strict=True) if at < len(stream))
+        return min((self._seen[index].latest for index in heads), default=FOREVER) + NOISE_NS
 
     def with_next(self, taken: Taken, index: int) -> Taken:
         """One more explained: the next of its stream."""

@@ -47,8 +47,8 @@ FAULTS = {
 _STARTS = (*fences.STARTS, *map(named, fences.STARTS))
 _SURPRISE = FAULTS | dict.fromkeys((*_STARTS, "raft_moves", "client_load"), 1)
 _CLOCK_SURPRISE = 5
-#: a clock that is set forward so far is told of at every update interval
-_FAR_NS = 60_000 * NS_PER_MS
+#: a clock that is ahead of the memory by more than so many update intervals, and by so much, is told of
+UPDATES, JET_LAG_NS = 3, 150 * NS_PER_MS
 
 #: what a log shows alike
 ALIKE = {"admin_reset_begin": "admin_reset"} | dict.fromkeys(_STARTS, "restart")
@@ -58,6 +58,8 @@ State = tuple[int, ...]
 Refusal = tuple[str, int, str]
 
 NO_SUCH_STEP = "there is no such step under this fence"
+NO_SUCH_CHANGE = "etcd shows no such change"
+NOT_SET = "no clock is known to have been set"
 
 #: the properties that are judged on explanations: they need to know who did what
 SINGLE_WRITER, ONE_LIVE, TWO_OF_A_KIND = "single-writer", "one-live", "two-of-a-kind"
@@ -128,6 +130,12 @@ class World:
         other = copy(self)
         other._asked = ()
         other._observe(timeline)
+        return other
+
+    def with_any_clock(self) -> World:
+        """The same, with its notes, but for what logs' silence tells of clocks."""
+        other = copy(self)
+        other.steady = {}
         return other
 
     def surprise(self, name: str, number: int) -> int:
@@ -259,7 +267,7 @@ class Draft:
         world = self.world
         after = world.machine.apply(self.state, world.index[name, number], inputs)
         if not seen and world.keys(after) != world.keys(self.state):
-            return self.refuse(name, number, "etcd shows no such change")
+            return self.refuse(name, number, NO_SUCH_CHANGE)
         self.broken += world.breaks(self.state, name, number, inputs)
         self.cost += world.surprise(name, number)
         self.moves += (Move(name, number, inputs),)
@@ -288,11 +296,11 @@ class Draft:
         by = reading - self.now
         large = abs(by - skew) > NOISE_NS
         if large and not jumps:
-            return self.refuse("clock_jump", number, "no clock is known to have been set")
-        told = (
-            large and self.now < self.world.steady.get(number, (0, 0))[0] and self.get("initialised", number)
-        )
-        if told and by - skew > _FAR_NS:
+            return self.refuse("clock_jump", number, NOT_SET)
+        until, interval = self.world.steady.get(number, (0, 1))
+        told = large and self.now < until and self.get("initialised", number)
+        ahead = reading - max(latest + skew, self.get("physical", number))
+        if told and ahead > max(UPDATES * interval, JET_LAG_NS):
             self.world.silent.add(number)
             return self.refuse("clock_jump", number, "the server's log would tell of it")
         self.cost += _CLOCK_SURPRISE * large

@@ -11,7 +11,7 @@ from functools import cache
 from ...model.pd import system
 from ...model.variants import fences
 from .conformance import FenceVerdict, Refused
-from .steps import NO_SUCH_STEP
+from .steps import NO_SUCH_CHANGE, NO_SUCH_STEP, NOT_SET
 
 #: guards of the order in which a server does things
 _TURN = frozenset(
@@ -40,6 +40,8 @@ _ROLE = frozenset(
     {"leader", "serving", "serving, or trying again", "it does not serve", "leadership is gone"}
 )
 _OF_LOGS = "the server's log would tell"
+#: what is said of a trace, and not asked by a guard
+_OF_TRACE = (_OF_LOGS, NOT_SET, NO_SUCH_CHANGE)
 
 
 def most_telling(verdict: FenceVerdict) -> Refused | None:
@@ -48,11 +50,12 @@ def most_telling(verdict: FenceVerdict) -> Refused | None:
     own = verdict.seen.server if verdict.seen is not None else None
     added = _added(verdict.fence)
 
-    def rank(each: Refused) -> tuple[bool, bool, bool, bool, bool]:
+    def rank(each: Refused) -> tuple[bool, ...]:
         return (
             each.guard != NO_SUCH_STEP,
             (each.transition, each.guard) not in added,
             not each.guard.startswith(_OF_LOGS),
+            each.guard == NOT_SET,
             each.guard in _ROLE,
             bool(own) and each.server != own,
         )
@@ -62,7 +65,7 @@ def most_telling(verdict: FenceVerdict) -> Refused | None:
 
 def is_condition(refused: Refused) -> bool:
     """Is it a guard of the model's that refuses the step, and not what the trace or the fence says of it?"""
-    return refused.guard != NO_SUCH_STEP and not refused.guard.startswith(_OF_LOGS)
+    return refused.guard != NO_SUCH_STEP and not refused.guard.startswith(_OF_TRACE)
 
 
 @cache
