@@ -565,6 +565,19 @@ def test_who_held_the_election_keys_tells_whose_saves_they_are(
     assert found.stopped_at.line == 836
 
 
+def test_an_answer_before_the_save_that_it_needs_is_not_searched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A TSO server that had ended, and is elected two seconds later, answers with what it saves then."""
+    monkeypatch.setattr(conformance, "MAX_DETOURS", 2_000)
+    fault = planted("pr8780", "an-answer-of-a-server-that-stopped", 0)
+    assert fault is not None
+    fault.write(tmp_path)
+    (found,) = replay(read([tmp_path]), ["pull-8780"], properties=[]).fences
+    assert found.stopped_at is not None
+    assert "if clocks are as estimated" in found.note
+
+
 @pytest.mark.parametrize("by_ms", [0, 100, 442])
 def test_a_clock_that_must_have_jumped_is_told_of(tmp_path: Path, by_ms: int) -> None:
     """One update between two answers: above 150 ms, and three update intervals, a PD's log tells of it."""

@@ -26,6 +26,7 @@ from .search import (
     MAX_BYTES,
     MAX_DETOURS,
     MAX_EXPLANATIONS,
+    OF_EVENTS,
     ONE_IS_ENOUGH,
     Outcome,
     Search,
@@ -208,7 +209,7 @@ def _listening(
     """A fence that was refuted tried again, as if lines were missing: from where it was refuted."""
     order = _as_if_lines_were_missing(order)
     stages = [each for each in _stages(order) if one.stage and set(each.kinds) >= set(one.stage.kinds)]
-    return _try_one(world.observed(order), order, stages, memory, _untold, None, width, FEW_DETOURS)
+    return _try_one(world.observed(order), order, stages, memory, _untold, None, width)
 
 
 def cut_short(tried: Tried) -> bool:
@@ -271,12 +272,13 @@ def _try_one(
     progress: Progress,
     never: Impossible | None,
     width: int = MAX_EXPLANATIONS,
-    most: int = MAX_DETOURS,
 ) -> Tried:
     stage, outcome, rate, done = None, None, 0.0, 0
     for stage in stages:
         started = time.perf_counter()
-        detours = LEAST_DETOURS if never is not None else min(_budget(order, stage), most)
+        detours = LEAST_DETOURS if never is not None else _budget(order, stage)
+        if width < MAX_EXPLANATIONS:
+            detours = min(detours, FEW_DETOURS)
         # what a log's silence tells of a clock counts only beside the lines that clear the memory
         of_stage = world if LogEvent in stage.kinds else world.with_any_clock()
         search = Search(of_stage, order, stage.seen, detours, memory, width)
@@ -294,7 +296,9 @@ def _budget(order: Timeline, stage: Stage) -> int:
         return LEAST_DETOURS
     open_ = not order.watched or order.gap_text or order.window_assumed
     few = open_ or (order.late and len(stage.kinds) > 1)
-    return min(FEW_DETOURS + FOR_EACH * len(stage.seen), MAX_DETOURS) if few else MAX_DETOURS
+    if few:
+        return min(FEW_DETOURS + FOR_EACH * len(stage.seen), MAX_DETOURS)
+    return OF_EVENTS if stage.kinds == (KeyEvent,) else MAX_DETOURS
 
 
 def _lacks_lines(order: Timeline, stage: Stage) -> bool:

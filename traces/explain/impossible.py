@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ...model.language.expr import Expr
 from ...model.language.instance import Instance, is_variable
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep
 from .hidden import SHOWS
-from .seen import FOREVER, Granted, Seen
+from .seen import FOREVER, NOISE_NS, Granted, Seen
 from .steps import JET_LAG_NS, NO_SUCH_STEP, UPDATES, Refusal, World
 from .timeline import Timeline
 
@@ -23,8 +24,10 @@ _KEY_IS_MINE, _NO_PRIMARY, _SERVING = "election key is mine", "no TSO primary", 
 _IN_MEMORY, _ROOM, _FORWARD = "memory is set", "window has room", "forward"
 _ALONE = "API mode: nobody is registered"
 #: where an explanation of these lines ends, the server has nothing in memory
-_CLEARED = (LogStep.SERVER_START, LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
+_CLEARED = (LogStep.SERVER_START, LogStep.SERVER_EXIT, LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
 _CLEAR = ("stop", "stop_allocator")
+#: where one of these ends, the server leads no more
+_ENDED = (LogStep.SERVER_START, LogStep.SERVER_EXIT, LogStep.STEP_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,15 @@ def impossible(world: World, order: Timeline) -> Impossible | None:
 def unanswered(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> bool:
     """Whether an answer needs a save of its server's own that nothing shows: no other order explains it.
 
-    It is above all windows that the server can have saved before, or below all; since it cleared its
-    memory or started, as a line tells; or comes after a PD's election key was gone.
+    It comes before a save that it needs; is above all windows that the server can have saved before, or
+    below all, since it cleared its memory or ended, as a line tells; or comes after a PD's election key was
+    gone, or before the server was elected once more.
     """
     goal = seen[index]
     if not isinstance(goal.what, Granted) or not order.watched:
         return False
+    if _precedes_what_it_needs(seen, goal):
+        return True
     others = [n for n in world.servers if n not in world.pds] if goal.what.sent_on else []
     least_ns = goal.what.call.physical * NS_PER_MS
     return all(_unanswered(world, order, seen, index, least_ns, n) for n in (goal.server, *others))
@@ -77,6 +83,12 @@ def set_back(world: World, order: Timeline, seen: Sequence[Seen], index: int) ->
     return order.watched and any(_set_back(world, order, seen, one, one.what) for one in asked)
 
 
+def _precedes_what_it_needs(seen: Sequence[Seen], goal: Seen) -> bool:
+    """Whether it was seen before one of those events of etcd that it comes after."""
+    events = islice((one for one in seen if not one.stream), goal.after)
+    return any(one.earliest > goal.latest + NOISE_NS for one in events)
+
+
 def _unanswered(
     world: World, order: Timeline, seen: Sequence[Seen], index: int, least_ns: int, n: int
 ) -> bool:
@@ -84,22 +96,18 @@ def _unanswered(
     goal = seen[index]
     if not _answers_from_saves(world, n):
         return False
-    events = ((at, one) for at, one in enumerate(seen) if not one.stream)
-    if _is_gone(world, order, seen, goal, n) or _jumps(world, order, seen, index, n):
+    if _is_gone(world, order, seen, goal, n):
+        return True
+    if _jumps(world, order, seen, index, n):
+        world.silent.add(n)
+        return True
+    before = [*_events_before(seen, index)]
+    if _is_not_elected(world, order, seen, goal, before, n):
         return True
     may = _may_save(world, order, seen, n)
-    saves = [
-        (number, at, one)
-        for number, (at, one) in enumerate(events)
-        if may[number] and number < goal.before and (at < index or one.earliest <= goal.latest)
-    ]
-    cleared = _last_cleared(goal, seen, n)
-    since = [
-        one
-        for number, at, one in saves
-        if cleared is None
-        or not (number < seen[cleared].after or (at < cleared and one.latest < seen[cleared].earliest))
-    ]
+    saves = [(number, at, one) for number, at, one in before if may[number]]
+    cleared = _last_told(goal, seen, n, _CLEARED)
+    since = [one for number, at, one in saves if cleared is None or not _precedes(seen, number, at, cleared)]
     if cleared is None and order.late:
         return False  # what it saved before is not known
     ends = [_value(one) for one in since]
@@ -154,8 +162,7 @@ def _jumps(world: World, order: Timeline, seen: Sequence[Seen], index: int, n: i
 def _is_gone(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, n: int) -> bool:
     """Whether a PD's election key was certainly gone before it was asked: etcd does not delete one before its
     lease ends, nor does its server before it stops to serve."""
-    grants = [each for each in world.machine.instances if each.number == n and each.name == "grant"]
-    if n not in world.pds or order.late or not all(_SERVING in each.tests for each in grants):
+    if n not in world.pds or order.late or not _grants_while_serving(world, n):
         return False
     holds = False
     for one in seen:
@@ -165,6 +172,45 @@ def _is_gone(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, n:
             elif one.latest < goal.earliest:
                 holds = False
     return not holds
+
+
+def _is_not_elected(
+    world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, before: Sequence[_Event], n: int
+) -> bool:
+    """Whether a server has not won an election since a line tells that it leads no more."""
+    ended = _last_told(goal, seen, n, _ENDED)
+    if ended is None or order.late or not _grants_while_serving(world, n):
+        return False
+    own = Key.LEADER if n in world.pds else Key.PRIMARY
+    return not any(
+        isinstance(one.what, KeyEvent)
+        and (one.what.key is own and one.what.put and one.server == n)
+        and not _precedes(seen, number, at, ended)
+        for number, at, one in before
+    )
+
+
+def _grants_while_serving(world: World, n: int) -> bool:
+    grants = (each for each in world.machine.instances if each.number == n and each.name == "grant")
+    return all(_SERVING in each.tests for each in grants)
+
+
+#: an event of etcd: which of them, which observation, and that
+_Event = tuple[int, int, Seen]
+
+
+def _events_before(seen: Sequence[Seen], index: int) -> Iterator[_Event]:
+    """The events of etcd that may have been before an observation."""
+    goal = seen[index]
+    events = ((at, one) for at, one in enumerate(seen) if not one.stream)
+    for number, (at, one) in enumerate(events):
+        if number < goal.before and one.earliest <= goal.latest + NOISE_NS:
+            yield number, at, one
+
+
+def _precedes(seen: Sequence[Seen], number: int, at: int, line: int) -> bool:
+    """Whether an event of etcd certainly was before a line."""
+    return number < seen[line].after or (at < line and seen[at].latest < seen[line].earliest)
 
 
 def _set_back(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, what: object) -> bool:
@@ -284,15 +330,15 @@ def _value(save: Seen) -> int:
     return FOREVER if told is None else told
 
 
-def _last_cleared(goal: Seen, seen: Sequence[Seen], n: int) -> int | None:
-    """Where the last line stands by which a server had cleared its memory, certainly before the goal."""
-    cleared, latest = None, 0
+def _last_told(goal: Seen, seen: Sequence[Seen], n: int, steps: Container[LogStep | None]) -> int | None:
+    """Where the last line of these stands in a server's log, certainly before the goal."""
+    found, latest = None, 0
     for at, one in enumerate(seen):
         if isinstance(one.what, LogEvent) and one.server == n:
             latest = max(latest, one.latest)  # of the lines so far: they come in this order
-            if one.what.step in _CLEARED and latest < goal.earliest:
-                cleared = at
-    return cleared
+            if one.what.step in steps and latest < goal.earliest:
+                found = at
+    return found
 
 
 def has_step(world: World, order: Timeline, seen: Seen) -> bool:

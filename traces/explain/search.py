@@ -31,9 +31,9 @@ MAX_EXPLANATIONS = 4_096
 ONE_IS_ENOUGH = 4
 #: states in which a trace may begin: a late watch multiplies them by two for each TSO server
 MAX_FIRST = 20_000
-#: how many steps are taken on the detours of one search, before the verdict is unknown; to refute a recording
-#: of a few dozen events may take half of it
-MAX_DETOURS = 20_000
+#: how many steps are taken on the detours of one search, before the verdict is unknown; of etcd's events
+#: alone, which are few, to refute a recording may take half of it
+MAX_DETOURS, OF_EVENTS = 20_000, 50_000
 #: the same where not finding an explanation would decide nothing, and so many more for each observation
 FEW_DETOURS, FOR_EACH = 10_000, 20
 #: the same for an explanation without what all that were found break
