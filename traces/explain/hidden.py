@@ -106,8 +106,8 @@ class Hidden:
             return d.do("raft_moves" if leads else "raft_elects", prefer)
         if leads:
             return True
-        for n in sorted(d.world.pds, key=lambda n: n != self._seen.elected):
-            if d.get("role", n) != DOWN:
+        for n in sorted(d.world.pds, key=lambda n: (d.get("role", n) == DOWN, n != self._seen.elected)):
+            if d.get("role", n) != DOWN or d.do("restart", n):
                 return d.do("raft_elects", n)
         return d.refuse("raft_elects", 0, "running")
 

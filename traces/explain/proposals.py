@@ -267,7 +267,7 @@ class _Try(Hidden):
                             yield lost
 
     def _would_tell(self, n: int) -> bool:
-        """The server's log would say that a sync of its saved this value, and does not."""
+        """The server's log would tell of its sync, and does not: it saved this value, or skipped it."""
         since, until = self._timeline.tells_syncs.get(n, (FOREVER, 0))
         return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
 
@@ -525,12 +525,22 @@ class _Try(Hidden):
     def granted(self, draft: Draft, call: Call, *, sent_on: bool) -> Iterator[Draft]:
         """The server asked, or one to which it sent the call on, grants these timestamps."""
         for n in self._able_to_answer(draft, sent_on):
-            for d in self._with_physical(draft, n, call.physical):
+            for d in self._with_physical(self._untold_skip(draft, n), n, call.physical):
                 if not self._client_answered(d, n):
                     continue
                 count = max(call.logical - d.get("logical", n), 1)
                 if d.do("grant", n, count=count, note=0, pick=1):
                     yield d
+
+    def _untold_skip(self, draft: Draft, n: int) -> Draft:
+        """A server that has nothing to sync has skipped it, where its log may lack the line that tells so."""
+        d = draft.copy()
+        if not self._skips(d, n):
+            return draft
+        if self._would_tell(n):
+            d.world.silent.add(n)
+            return draft
+        return d
 
     def moved_on_early(self, draft: Draft, call: Call, *, sent_on: bool) -> Iterator[Draft]:
         """The physical part that will be granted is in memory since a tick before."""
