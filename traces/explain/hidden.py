@@ -13,7 +13,7 @@ from ...model.language.transition import Kind
 from ...model.pd.state import CLIENTS, OWN
 from ..sources.intervals import GUARD_NS
 from ..sources.observation import NS_PER_MS, Attempt, Refusal
-from .seen import NOISE_NS, Seen
+from .seen import FOREVER, NOISE_NS, Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -107,9 +107,14 @@ class Hidden:
         if leads:
             return True
         for n in sorted(d.world.pds, key=lambda n: (d.get("role", n) == DOWN, n != self._seen.elected)):
-            if d.get("role", n) != DOWN or d.do("restart", n):
+            if d.get("role", n) != DOWN or (not self._would_tell(n) and d.do("restart", n)):
                 return d.do("raft_elects", n)
         return d.refuse("raft_elects", 0, "running")
+
+    def _would_tell(self, n: int) -> bool:
+        """The server's log would tell of a sync or a start of its, and does not."""
+        since, until = self._timeline.tells_syncs.get(n, (FOREVER, 0))
+        return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
 
     def _lapses(self, d: Draft, n: int) -> bool:
         """The lease is running out."""

@@ -266,11 +266,6 @@ class _Try(Hidden):
                         if lost and self._drive(lost, n, "commit_answer_lost", slot):
                             yield lost
 
-    def _would_tell(self, n: int) -> bool:
-        """The server's log would tell of its sync, and does not: it saved this value, or skipped it."""
-        since, until = self._timeline.tells_syncs.get(n, (FOREVER, 0))
-        return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
-
     def _was_not_told(self, n: int) -> bool:
         """The server's log tells of a sync that failed for want of an answer, and may have saved this."""
         spans = self._timeline.untold.get(n, ())
