@@ -22,7 +22,7 @@ from .first_states import first_states
 from .impossible import has_step, set_back, unanswered
 from .proposals import Proposals, lapsed
 from .seen import FOREVER, LATE_NS, NOISE_NS, Seen
-from .steps import NO_SUCH_STEP, RUNNING, Draft, Refusal, State, World
+from .steps import NO_SUCH_STEP, RUNNING, SEEN_BEFORE, Draft, Refusal, State, World
 from .timeline import Timeline
 
 #: how many explanations are kept at a time; beyond that the least surprising
@@ -250,20 +250,25 @@ class Search:
                 yield Node(node.state, node.extra - {index}, node.broken, node.cost, node, index, (), ())
                 continue
             self._steps += 1
-            for draft in self._proposals.explain(
-                Draft(self._world, node.state), self._seen[index], wide=False
-            ):
-                if draft.now <= self._seen[index].latest + NOISE_NS:
-                    yield node.after(draft, index, node.extra)
+            for draft in self._explain(node, index, wide=False):
+                yield node.after(draft, index, node.extra)
+
+    def _explain(self, node: Node, index: int, *, wide: bool) -> Iterator[Draft]:
+        """Every way found to the observation, at a time at which it may have been made."""
+        until = self._seen[index].latest + NOISE_NS
+        for draft in self._proposals.explain(Draft(self._world, node.state), self._seen[index], wide=wide):
+            if draft.now <= until:
+                yield draft
+            else:
+                draft.refuse("tick", 0, SEEN_BEFORE)
 
     def _refusals(self, nodes: Sequence[Node], index: int) -> tuple[Refusal, ...]:
         """Why none of the explanations explains an observation."""
         self._world.refused.clear()
-        wide = not unanswered(
-            self._world, self._timeline, self._seen, index
-        )  # else nothing unseen explains it
+        # what nothing unseen can explain is not refused for that it was not seen
+        wide = not unanswered(self._world, self._timeline, self._seen, index)
         for node in nodes[:_ENOUGH]:
-            for _ in self._proposals.explain(Draft(self._world, node.state), self._seen[index], wide=wide):
+            for _ in self._explain(node, index, wide=wide):
                 pass
         if has_step(self._world, self._timeline, self._seen[index]):
             return tuple(self._world.refused)
@@ -360,10 +365,8 @@ class Search:
                 for begun in self._foresees(node, index, wide=wide):
                     wait(begun, taken)
                 further = window.with_next(taken, index)
-                draft = Draft(self._world, node.state)
-                for after in self._proposals.explain(draft, self._seen[index], wide=wide):
-                    if after.now <= self._seen[index].latest + NOISE_NS:
-                        wait(node.after(after, index, frozenset()), further)
+                for after in self._explain(node, index, wide=wide):
+                    wait(node.after(after, index, frozenset()), further)
             for index in window.upcoming(taken, _AHEAD) if wide else ():
                 draft = Draft(self._world, node.state)
                 for after in self._proposals.prepare(draft, self._seen[index], late=any_):

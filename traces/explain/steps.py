@@ -60,6 +60,7 @@ Refusal = tuple[str, int, str]
 NO_SUCH_STEP = "there is no such step under this fence"
 NO_SUCH_CHANGE = "etcd shows no such change"
 NOT_SET = "no clock is known to have been set"
+SEEN_BEFORE = "that was seen before it can have been"
 
 #: the properties that are judged on explanations: they need to know who did what
 SINGLE_WRITER, ONE_LIVE, TWO_OF_A_KIND = "single-writer", "one-live", "two-of-a-kind"

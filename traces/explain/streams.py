@@ -293,10 +293,11 @@ def _log_stream(
         return []
     index_of = {event.revision: i for i, event in enumerate(events)}
     found: list[Seen] = []
-    after = previous = 0
+    after = previous = last = 0
     started = False
     for line in log:
         earliest, previous = max(previous, line.at_ns - LATE_NS), line.at_ns
+        last = max(last, line.at_ns)
         if line.step not in BINDING:
             unused["log lines that bind no step of the model"] += 1
             continue
@@ -321,7 +322,7 @@ def _log_stream(
                 stream,
                 line.at_ns,
                 earliest,
-                line.at_ns + NS_PER_MS,
+                line.at_ns + NS_PER_MS if line.at_ns >= last - LATE_NS else FOREVER,  # its clock was set back
                 after,
                 high if high >= after else FOREVER,
                 tried=tried,

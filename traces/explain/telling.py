@@ -11,7 +11,7 @@ from functools import cache
 from ...model.pd import system
 from ...model.variants import fences
 from .conformance import FenceVerdict, Refused
-from .steps import NO_SUCH_CHANGE, NO_SUCH_STEP, NOT_SET
+from .steps import NO_SUCH_CHANGE, NO_SUCH_STEP, NOT_SET, SEEN_BEFORE
 
 #: guards of the order in which a server does things
 _TURN = frozenset(
@@ -41,7 +41,7 @@ _ROLE = frozenset(
 )
 _OF_LOGS = "the server's log would tell"
 #: what is said of a trace, and not asked by a guard
-_OF_TRACE = (_OF_LOGS, NOT_SET, NO_SUCH_CHANGE)
+_OF_TRACE = (_OF_LOGS, NOT_SET, NO_SUCH_CHANGE, SEEN_BEFORE)
 
 
 def most_telling(verdict: FenceVerdict) -> Refused | None:
