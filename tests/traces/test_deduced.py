@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tsofence.specs import properties
+from tsofence.traces.explain import conformance
 from tsofence.traces.explain.replay import replay
 from tsofence.traces.explain.steps import DEDUCED, KEPT, LEADER, World
 from tsofence.traces.explain.timeline import timeline
@@ -81,6 +82,18 @@ def test_what_rests_on_a_guess_is_not_violated(fences: list[str], why: str) -> N
     watch = RECORDINGS / "pr-client-sync-small" / "etcd-recv.jsonl.gz"
     (found,) = replay(read([watch]), fences, properties=["single-writer"]).properties
     assert (found.verdict, found.note) == ("unknown", why)
+
+
+@pytest.mark.parametrize(("detours", "verdict"), [(4_000, "violated"), (100, "unknown")])
+def test_what_all_explanations_found_break_is_violated_if_others_were_looked_for(
+    detours: int, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who saves beside a TSO primary is told without calls, with which the search takes ten times as long."""
+    monkeypatch.setattr(conformance, "AVOIDING_DETOURS", detours)
+    trace = read([RECORDINGS / "dynamic-switch-base"])
+    (found,) = replay(trace, ["off"], properties=["single-writer"]).properties
+    assert found.verdict == verdict
+    assert ("a limit ended the search" in found.note) is (verdict == "unknown")
 
 
 def test_a_server_whose_log_ends_may_have_stopped_to_serve(tmp_path: Path) -> None:

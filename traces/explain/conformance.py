@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -32,7 +32,7 @@ from .search import (
     Search,
 )
 from .seen import NOISE_NS, Granted, Seen
-from .steps import ALIKE, FAULTS, State, World
+from .steps import ALIKE, FAULTS, SINGLE_WRITER, State, World
 from .timeline import Timeline
 from .watched import Contradiction
 
@@ -88,7 +88,8 @@ class Tried:
     """A fence, the last stage that was searched and what came of it; no stage: nothing could be searched.
 
     ``anyhow``: whether what refutes it does so at other times, too; None: that was not asked. ``leads``: the
-    servers that lead in a state.
+    servers that lead in a state. ``cut``: properties that all explanations found break, and a limit ended the
+    search for one that does not.
     """
 
     verdict: FenceVerdict
@@ -96,6 +97,7 @@ class Tried:
     outcome: Outcome | None
     anyhow: bool | None = None
     leads: Callable[[State], frozenset[int]] = lambda _: frozenset()
+    cut: frozenset[str] = frozenset()
 
 
 def _stages(order: Timeline) -> list[Stage]:
@@ -250,13 +252,31 @@ def _without_what_all_break(world: World, order: Timeline, one: Tried, memory: i
     if one.stage is None or one.outcome is None:
         return one
     found, interrupted = one.outcome.explanations, one.outcome.interrupted
+    cut = set()
     for name in sorted(frozenset.intersection(*(node.broken for node in found))):
         avoid = frozenset({name})
-        other = Search(world, order, one.stage.seen, AVOIDING_DETOURS, memory, avoid=avoid).run()
-        if other.reached == len(one.stage.seen):
-            found += other.explanations[:1]
-        interrupted |= other.interrupted
-    return replace(one, outcome=replace(one.outcome, explanations=found, interrupted=interrupted))
+        for seen in _that_bear_on(name, one.stage):
+            other = Search(world, order, seen, AVOIDING_DETOURS, memory, avoid=avoid).run()
+            interrupted |= other.interrupted
+            if other.stuck and other.complete:
+                break
+        else:
+            if other.reached == len(one.stage.seen):
+                found += other.explanations[:1]
+            else:
+                cut.add(name)
+    outcome = replace(one.outcome, explanations=found, interrupted=interrupted)
+    return replace(one, outcome=outcome, cut=frozenset(cut))
+
+
+def _that_bear_on(name: str, stage: Stage) -> Iterator[Sequence[Seen]]:
+    """All observations; before that those without which there are more explanations, but less to search.
+
+    Who saves what does not rest on who grants what.
+    """
+    if name == SINGLE_WRITER and {LogEvent, Granted} <= {*stage.kinds}:
+        yield tuple(one for one in stage.seen if not isinstance(one.what, Granted))
+    yield stage.seen
 
 
 def _lacking(first: Contradiction) -> str:

@@ -66,6 +66,8 @@ def judged_on_explanations(
         return unknown(note="broken in some explanations, not in others")
     if open_:
         return unknown(note=f"broken under {under}, but {open_} may be what ran")
+    if any(name in each.cut for each in fitting) and name not in (ONE_LIVE, TWO_OF_A_KIND):
+        return unknown(note="broken in what was found, but a limit ended the search for other explanations")
     if order.window_assumed:
         return unknown(note="broken if the save interval is as it was assumed")
     for each in fitting:
