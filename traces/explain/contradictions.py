@@ -85,6 +85,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
         each for log in logs for each in _Against(log, servers.kinds[log.number - 1], watch).contradictions()
     ]
     denied += _of_two(logs, watch)
+    lacking += _other_mode(trace, servers)
     answers = Answers(trace, servers, watch, logs)
     taken = f"calls above every window after the watch's end ({answers.beyond})"
     return Found(
@@ -92,6 +93,16 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
         (*lacking, *answers.lacking),
         taken if answers.beyond else "",
     )
+
+
+def _other_mode(trace: Trace, servers: Servers) -> Iterator[Contradiction]:
+    """A PD that led in API mode, as etcd shows, where all that led say that they did not."""
+    led = {event.server for event in trace.keys if event.key is Key.LEADER and event.put}
+    starts = [start for start in trace.starts if start.server in led]
+    told = any(start.api_mode is not False for start in starts) or servers.untold or trace.gaps
+    if trace.api_mode and starts and not told:
+        what = "etcd shows that a PD led in API mode, and its log would tell of such a start"
+        yield Contradiction(starts[0].where, None, "restart", starts[0].server, what)
 
 
 def _starts(trace: Trace) -> defaultdict[str, list[ServerStart]]:

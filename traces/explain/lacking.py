@@ -9,6 +9,8 @@ rest on its silence.
 | CAMPAIGN_WON | ELECTED, where logs have such lines |
 | READY, in a log that tells of campaigns | the campaign, since the start or the last STEP_DOWN |
 | READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign |
+| READY of a PD in service mode, in a log that nobody filtered | that it synced since its memory was cleared, or tried to |
+| READY of a PD in API mode | that etcd shows a keyspace group |
 | ELECTED | the grant of the lease that its key has in etcd |
 | RESET after READY, in a log that nobody filtered | why: refused saves, an allocator closed, a role or a process that ended |
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended; if well, that the memory was cleared |
@@ -132,6 +134,7 @@ class Lacking:
         yield from self._ended()
         if self._log.unfiltered:
             yield from self._leaves()
+            yield from self._modes()
             yield from self._refused()
             yield from self._terms()
             yield from self._reasons()
@@ -188,6 +191,33 @@ class Lacking:
                     yield self._lacks(line, "campaign", "the log would tell of its election")
                 elif tells_syncs and not synced:
                     yield self._lacks(line, "sync_load", "the log would tell of its sync")
+
+    def _modes(self) -> Iterator[Contradiction]:
+        """PDs that begin to serve as one does that was not started in the mode that its log tells.
+
+        `campaignLeader` in `server/server.go`, `RaftCluster.Start` since 8.5: in service mode it syncs first,
+        if its memory is not set, and since 8.5 it serves although that failed.
+        """
+        elected, set_, synced = 0, False, False
+        ahead_ns = self._watch.ahead_of_receipts(self._log.lines)
+        for line in self._log.lines:
+            if line.step is LogStep.SERVER_START:
+                elected, set_, synced = 0, False, False
+            elif line.step is LogStep.CAMPAIGN_START:
+                synced = set_
+            elif line.step is LogStep.ELECTED:
+                elected = line.revision or 0
+            elif line.step is LogStep.SYNC_START or line.step in _SYNCED or line.attempt is Attempt.SYNC:
+                synced, set_ = True, set_ or line.step in _SYNCED
+            elif line.step in (LogStep.RESET, LogStep.ALLOCATOR_CLOSED):
+                set_ = False
+            elif line.step is LogStep.READY and self._kind is Kind.PD:
+                serves = self._serves(line.at_ns)
+                seen = elected and self._watch.before_its_end(line, ahead_ns)
+                if serves and not synced:
+                    yield self._lacks(line, "restart", "the log would tell of a start in API mode")
+                elif serves is False and seen and self._watch.without_group(elected):
+                    yield self._lacks(line, "restart", "the log would tell of a start in PD service mode")
 
     def _attempts(self) -> Iterator[Contradiction]:
         """Attempts to save of which nothing came."""

@@ -14,6 +14,8 @@ from ..sources.servers import address
 from ..sources.trace import Trace
 from .seen import FOREVER, LATE_NS
 
+#: what a server writes soon is there within that
+_TOLD_NS = 3_000 * NS_PER_MS
 #: clocks differ by less, and lines are written and events received sooner
 LONG_NS = 10_000 * NS_PER_MS
 
@@ -41,6 +43,7 @@ class Watch:
         self._keys = trace.keys
         self._last = trace.keys[-1].revision if trace.keys else 0
         self._other_elections = trace.other_elections
+        self._no_group_since = 0 if trace.api_mode or trace.gaps else trace.bootstrapped
         received = [event.latest_ns for event in trace.keys if event.latest_ns is not None]
         self._end_ns = min(max(received, default=0), _last_save_ns(trace))
         self.saves = [event for event in trace.keys if event.key is Key.TIMESTAMP]
@@ -108,6 +111,21 @@ class Watch:
     def of_another_group(self, revision: int) -> bool:
         """Whether the primary of another keyspace group, or of another service, was elected then."""
         return revision in self._other_elections
+
+    def without_group(self, elected: int) -> bool:
+        """Whether a PD that was elected at a revision, and began to serve before the watch's end, made no
+        keyspace group.
+
+        In API mode it makes the default one before it serves, or once there is TiKV:
+        `GroupManager.Bootstrap` in `pkg/keyspace/tso_keyspace_group.go`, since 7.1.
+        """
+        since = self._no_group_since
+        if since < elected:
+            return since > 0
+        ends = (each.revision for each in self._keys if each.key is Key.LEADER and each.revision > elected)
+        until = next(ends, self._last + 1)
+        at = [self._received.get(each.revision, 0) for each in self._keys if since < each.revision < until]
+        return bool(at) and 0 < at[0] < at[-1] - _TOLD_NS
 
     def had(self, value_ns: int) -> bool:
         """Whether the timestamp key held a value, to the millisecond."""

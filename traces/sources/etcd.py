@@ -44,6 +44,8 @@ _CLUSTER = re.compile(r"/(?:pd|ms)/(\d{1,20})/.*", re.DOTALL)
 _OTHER_ELECTION = re.compile(r"/ms/\d{1,20}/.{1,200}/primary")
 #: only a PD leader in API mode makes keyspace groups
 _KEYSPACE_GROUP = re.compile(r"/pd/\d{1,20}/tso/keyspace_groups/membership/\d{5}")
+#: what a cluster is bootstrapped with (`server/cluster/cluster.go`)
+_RAFT = re.compile(r"/pd/\d{1,20}/raft")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 
 
@@ -52,9 +54,10 @@ class Watch:
     """One watch stream: its events on protocol keys in file order, and what tells whether it is complete.
 
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
-    revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
-    writes of protocol keys whose value cannot be decoded. `other_elections`: at which revisions a primary of
-    another keyspace group or service may have been elected. `states`: what a recorder read, by revision.
+    revision etcd said it was at. `api_mode`: some PD led in API mode. `bootstrapped`: at which revision at
+    latest TiKV was there, 0 if nothing tells. `undecoded`, by revision and path, are writes of protocol keys
+    whose value cannot be decoded. `other_elections`: at which revisions a primary of another keyspace group
+    or service may have been elected. `states`: what a recorder read, by revision.
     `clusters`: the etcd clusters that sent responses, and where the first of each stands. `rounded`: its
     large integers are not those that etcd wrote; no lease nor cluster is taken from it.
     """
@@ -63,6 +66,7 @@ class Watch:
     seen: set[int] = field(default_factory=set)
     reached: int = 0
     api_mode: bool = False
+    bootstrapped: int = 0
     undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
     other_elections: set[int] = field(default_factory=set)
     states: list[state.State] = field(default_factory=list)
@@ -248,6 +252,8 @@ def _decode_event(
         if etcd_at is not None and etcd_at < revision:
             tally.skip(where.line, "event of a revision that etcd had not reached, as its response says")
         watch.api_mode |= _KEYSPACE_GROUP.fullmatch(path) is not None
+        if _RAFT.fullmatch(path):
+            watch.bootstrapped = min(revision, watch.bootstrapped or revision)
         if _OTHER_ELECTION.fullmatch(path):
             watch.other_elections.add(revision)
         tally.other += 1

@@ -131,6 +131,7 @@ def read(
         retold=retold,
         settings=settings.find(starts, logs, keys, taken, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
+        bootstrapped=min(filter(None, (watch.bootstrapped for watch in gathered.watches)), default=0),
         undecoded=_undecoded(gathered.watches, keys),
         stretches=stretches,
         known_until=known_until,

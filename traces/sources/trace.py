@@ -98,7 +98,7 @@ class Trace:
 
     Lines of one log keep their order even where its clock went back. `repeated` counts calls and log
     lines that stood in the files twice and are here once. `api_mode`: etcd's events show that some PD led in
-    API mode.
+    API mode. `bootstrapped`: at which revision at the latest TiKV was there, as they show, else 0.
     `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
     revisions at which a primary of another keyspace group or service was elected. By server and file of its
@@ -119,6 +119,7 @@ class Trace:
     repeated: int
     settings: Settings
     api_mode: bool = False
+    bootstrapped: int = 0
     versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
     other_elections: frozenset[int] = frozenset()
