@@ -1,7 +1,10 @@
 """Single lines that a recording contradicts elsewhere: what PD wrote, it wrote for a reason that other lines
 or etcd's events would show."""
 
+import json
 import re
+from base64 import b64decode
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from tsofence.traces.explain.replay import replay
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.servers import Servers
 
-from ..planting import Recording, load
+from ..planting import WATCH, Recording, events_of, load
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 
@@ -59,3 +62,163 @@ def test_a_mode_that_only_etcd_denies(tmp_path: Path) -> None:
     assert not said(clean, tmp_path / "clean").lacking
     (lacking,) = said(in_other_mode(clean, log), tmp_path / "other").lacking
     assert lacking.denied.startswith("etcd shows that a PD led in API mode")
+
+
+HEAD = re.compile(rb"^\[(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{3} \+00:00)\]")
+
+
+def with_line(recording: Recording, name: str, after: bytes, text: str, lines_later: int = 4) -> Recording:
+    """With a line of that text some lines behind the first that has a message."""
+    lines = recording.files[name]
+    number = next(n for n, line in enumerate(lines) if b'["' + after + b'"]' in line) + lines_later
+    head = HEAD.match(lines[number])
+    assert head is not None
+    return recording.changed(name, number, lines[number], b"[%s] %s\n" % (head[1], text.encode()))
+
+
+_SERVES = b"PD leader is ready to serve"
+_IS_PRIMARY = b"tso primary is ready to serve"
+_WATCHES = b"start to watch pd leader"
+#: in a PD's log: behind which message, and what is lacking then
+OF_PDS = {
+    '[INFO] [v.go:1] ["Welcome to Placement Driver (PD)"]': (_SERVES, "with which settings it started"),
+    '[ERROR] [s.go:1] ["campaign PD leader meets error due to etcd error"] [error="frequently changed"]': (
+        _WATCHES,
+        "began to campaign",
+    ),
+    '[INFO] [s.go:1] ["skip campaigning of pd leader and check later"]': (_SERVES, "stepped down"),
+    '[INFO] [s.go:1] ["pd leader has changed, try to re-campaign a pd leader"]': (_SERVES, "stepped down"),
+    '[INFO] [s.go:1] ["PD leader is ready to serve"]': (_SERVES, "stepped down"),
+    '[INFO] [l.go:1] ["delete the leader key ok"]': (_SERVES, "stepped down"),
+    '[INFO] [s.go:1] ["start to campaign PD leader"]': (_WATCHES, "watches no longer"),
+    '[INFO] [l.go:1] ["lease granted"] [lease-id=7] [purpose="leader election"]': (
+        _WATCHES,
+        "began to campaign",
+    ),
+    '[INFO] [c.go:1] ["TSO is provided by PD"]': (_WATCHES, "was elected"),
+    '[INFO] [t.go:1] ["start to sync timestamp"] []': (_WATCHES, "was elected"),
+    '[WARN] [t.go:1] ["clock offset"] [] [jet-lag=200ms]': (_WATCHES, "synced"),
+    '[WARN] [t.go:1] ["the logical time may be not enough"] []': (_WATCHES, "synced"),
+    '[INFO] [c.go:1] ["closing the TSO allocator"]': (_WATCHES, "synced"),
+    '[INFO] [t.go:1] ["reset the timestamp in memory"] []': (_WATCHES, "synced"),
+    '[WARN] [l.go:1] ["keep alive lease too slow"] [purpose="leader election"]': (
+        _WATCHES,
+        "was granted that lease",
+    ),
+    '[INFO] [s.go:1] ["no longer a leader because lease has expired, PD leader will step down"]': (
+        _WATCHES,
+        "its election",
+    ),
+    '[ERROR] [c.go:1] ["failed to initialize the TSO allocator"] [error="ErrEtcdTxnConflict"]': (
+        _SERVES,
+        "the sync began",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", OF_PDS)
+def test_a_line_of_a_role_that_it_does_not_have(text: str, tmp_path: Path) -> None:
+    after, lacks = OF_PDS[text]
+    name = "pd-pd2.log" if after == _SERVES else "pd-pd1.log"  # which follows until it is elected at last
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    found = said(with_line(recording, name, after, text), tmp_path)
+    assert not found.denied
+    assert any(lacks in each.denied for each in found.lacking), found.lacking
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ('["skip campaigning of tso primary and check later"] []', "stepped down"),
+        ('["set expected primary flag"] [primary-path=]', "was elected, or makes way"),
+        ('["delete expected primary flag"] [primary-path=]', "stepped down"),
+    ],
+)
+def test_a_line_of_a_role_that_a_tso_server_does_not_have(text: str, lacks: str, tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "tso-failover", clients=False)
+    found = said(with_line(recording, "tso-tso2.log", _IS_PRIMARY, f"[INFO] [a.go:1] {text}", 1), tmp_path)
+    assert not found.denied
+    assert any(lacks in each.denied for each in found.lacking), found.lacking
+
+
+def test_the_key_of_one_that_steps_down_goes(tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "tso-failover", clients=False)
+    text = '[INFO] [s.go:1] ["etcd leader changed, resigns pd leadership"]'
+    lacking = said(with_line(recording, "pd-pd1.log", _SERVES, text), tmp_path).lacking
+    assert any(each.denied == "etcd would show that its election key went" for each in lacking)
+
+
+def test_a_deletion_that_etcd_does_not_show(tmp_path: Path) -> None:
+    """A line more than there are deletions, before the first of them."""
+    recording = load(RECORDINGS / "master-transfer-small", clients=False)
+    text = '[INFO] [e.go:1] ["delete expected primary flag"] [primary-path=]'
+    found = with_line(recording, "tso-tso1.log", b"campaign tso primary ok", text, 1)
+    found = with_line(found, "tso-tso1.log", b"campaign tso primary ok", text, 8)
+    assert any("deletions of the expected primary" in each.denied for each in said(found, tmp_path).denied)
+
+
+def polled(recording: Recording) -> list[dict[str, object]]:
+    """What a recorder would have read of the leases of PD leaders, twice a second."""
+    received = [json.loads(line)["recv_unix_ns"] for line in recording.files[WATCH]]
+    return [
+        {
+            "granted_ttl_s": 5,
+            "keys": [b64decode(event.pair["key"]).decode()],
+            "lease": str(event.pair["lease"]),
+            "start_unix_ns": at,
+            "recv_unix_ns": at + 1_000_000,
+            "revision": event.pair["mod_revision"],
+        }
+        for event, gone in pairwise(events_of(recording, "leader"))
+        for at in range(received[event.number], received[gone.number], 500_000_000)
+        if event.put
+    ]
+
+
+def with_polls(recording: Recording, polls: list[dict[str, object]]) -> Recording:
+    lines = [json.dumps(poll).encode() + b"\n" for poll in polls]
+    return Recording({**recording.files, "leases.jsonl": lines})
+
+
+def test_polls_of_leases_agree(tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    assert len(polled(recording)) > 50
+    found = said(with_polls(recording, polled(recording)), tmp_path)
+    assert not found.denied
+    assert not found.lacking
+
+
+def test_a_key_with_a_lease_that_it_had_before(tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    polls = polled(recording)
+    polls[-1] = {**polls[-1], "lease": polls[0]["lease"]}
+    (denied,) = said(with_polls(recording, polls), tmp_path).denied
+    assert denied.where.line == len(polls)
+    assert denied.denied.startswith("etcd shows that this key had gone at revision ")
+
+
+def test_a_lease_that_no_key_had(tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    polls = polled(recording)
+    polls[0] = {**polls[0], "lease": "4711"}
+    (denied,) = said(with_polls(recording, polls), tmp_path).denied
+    assert denied.denied == "etcd shows no election key with that lease"
+
+
+@pytest.mark.parametrize("granted", [2, 60])
+def test_a_lease_granted_for_another_time(granted: int, tmp_path: Path) -> None:
+    """Three seconds are asked for, and etcd grants five at least."""
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    polls = [{**poll, "granted_ttl_s": granted} for poll in polled(recording)]
+    denied = said(with_polls(recording, polls), tmp_path).denied
+    assert denied
+    assert all(each.denied.startswith(f"etcd granted that lease for {granted} s") for each in denied)
+
+
+def test_a_lease_that_its_settings_do_not_ask_for(tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    lines = [
+        line.replace(b"[lease-timeout=3]", b"[lease-timeout=60]") for line in recording.files["pd-pd3.log"]
+    ]
+    found = said(Recording({**recording.files, "pd-pd3.log": lines}), tmp_path)
+    assert any(each.denied == "the log would tell of a start with that lease" for each in found.lacking)

@@ -99,6 +99,16 @@ class Watch:
         """Whether an election key was deleted at a revision."""
         return any(event.key is key and not event.put for event in self._events.get(revision, ()))
 
+    def deletions(self, key: Key) -> int | None:
+        """How often a key was deleted; None: nobody knows."""
+        whole = self._keys and not self._gaps and not self._undecoded
+        return sum(event.key is key and not event.put for event in self._keys) if whole else None
+
+    def still_held(self, server: str, elected: int, at_ns: int) -> bool:
+        """Whether an election key that was won at a revision was certainly not gone by a time."""
+        until = self.holds_until(server, elected)
+        return until is not None and at_ns < min(until, self._end_ns)
+
     def kept(self, key: Key, since: int, until: int) -> bool:
         """Whether an election key was certainly not deleted after one revision and up to another one."""
         if not since < until <= self._last or any(
@@ -244,6 +254,20 @@ class Watch:
         """The election whose key was written with a lease."""
         held = (each for each in self._keys if each.key in ELECTIONS and each.lease is not None)
         return next((event for event in held if event.lease == lease), None)
+
+    def never_elected_with(self, lease: int, at_ns: int) -> bool:
+        """Whether until a time no election key was written with a lease, nor with one that is like it when
+        rounded."""
+        leases = [event.lease for event in self._keys if event.key in ELECTIONS and event.put]
+        whole = not self._gaps and not self._undecoded and all(leases)
+        unlike = all(float(each or 0) != float(lease) for each in leases)
+        return bool(leases) and whole and unlike and self.ended_long_after(at_ns)
+
+    def gone(self, event: KeyEvent, until: int) -> int | None:
+        """At which revision an election key had gone, by another one, that was won with an event."""
+        later = (each.revision for each in self._keys if each.path == event.path)
+        revision = next((each for each in later if each > event.revision), until + 1)
+        return revision if revision <= until else None
 
     def only_holder(self, server: str, revision: int) -> bool:
         """Whether nobody else had a server's election key until a revision: no campaign of its own failed."""

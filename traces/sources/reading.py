@@ -19,6 +19,7 @@ from . import (
     columns,
     etcd,
     groups,
+    leases,
     masked,
     naming,
     pdctl,
@@ -41,9 +42,6 @@ from .unread import unread_kind
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
 _MANY_FILES = 10_000
-_LEASES = "nothing is concluded from it: which lease a key has, the watch tells"
-#: of a lease, as polled from etcd
-_LEASE_FIELDS = {"lease", "granted_ttl_s", "keys"}
 _NOWHERE = Where("", 0)
 _LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
 
@@ -59,6 +57,7 @@ class _Gathered:
     #: by file what it says that has no history
     states: dict[str, str] = field(default_factory=dict)
     answers: list[pdctl.Answer] = field(default_factory=list)
+    polls: list[leases.LeasePoll] = field(default_factory=list)
     kept: int = 0
 
 
@@ -141,6 +140,7 @@ def read(
         else replace(found, events=tuple(naming.of_key(event, named) for event in found.events)),
         addresses={name: address for address, name in named.items()},
         members=dict(chain.from_iterable(answer.urls.items() for answer in gathered.answers)),
+        polls=tuple(gathered.polls),
     )
 
 
@@ -323,7 +323,9 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             if watch.states and not watch.seen:
                 state_of_etcd = snapshot.told([line for _, line in peeked])
         elif kind is Kind.LEASES:
-            tally.other += sum(1 for _ in lines)
+            polls = leases.decode(file, lines, tally)
+            gathered.polls += polls
+            told = _Told(len(polls))
         elif kind is Kind.ANSWER:
             answer = pdctl.decode(file, lines, tally)
             gathered.answers.append(answer)
@@ -332,7 +334,6 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             told = _Told(len(answer.urls), tuple(answer.urls), tuple(releases))
         gathered.kept = tally.kept
         reasons = ((state_of_etcd,) if state_of_etcd else ()) + tally.reasons
-        reasons += (_LEASES,) if kind is Kind.LEASES else ()
         looks_like = None
         if kind is Kind.IGNORED:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
@@ -463,7 +464,7 @@ def _kind_of(line: bytes | None) -> Kind:
     document = json_object(0, line, Tally())
     if clients.recognise(document):
         return Kind.CLIENT
-    if document is not None and _LEASE_FIELDS <= document.keys():
+    if leases.recognise(document):
         return Kind.LEASES
     if pdctl.recognise(document):
         return Kind.ANSWER

@@ -6,6 +6,7 @@ from enum import Enum
 
 from .builds import Version
 from .calls import Calls
+from .leases import LeasePoll
 from .observation import KeyEvent, LogEvent, Where
 from .offsets import Clocks
 from .retold import Retold
@@ -107,7 +108,7 @@ class Trace:
     keys held as the watch began, if a recorder read it. `clocks`: what is known of those that wrote its
     times, once they are aligned; else they are taken to agree. `addresses`: those of the TSO servers that are
     called by name here. `retold`: the calls among `repeated`. `members`: the addresses of PDs, where one was
-    asked for them.
+    asked for them. `polls`: what a recorder read of etcd's leases, in the order of its files.
     """
 
     sources: tuple[Source, ...]
@@ -130,6 +131,7 @@ class Trace:
     addresses: Mapping[str, str] = field(default_factory=dict)
     retold: Retold = field(default_factory=Retold)
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    polls: tuple[LeasePoll, ...] = ()
 
     def rounded(self) -> list[str]:
         """The files with calls whose timestamps are not exact."""
