@@ -222,3 +222,31 @@ def test_a_lease_that_its_settings_do_not_ask_for(tmp_path: Path) -> None:
     ]
     found = said(Recording({**recording.files, "pd-pd3.log": lines}), tmp_path)
     assert any(each.denied == "the log would tell of a start with that lease" for each in found.lacking)
+
+
+def with_header(recording: Recording, number: int, **fields: int) -> Recording:
+    document = json.loads(recording.files[WATCH][number])
+    document["response"]["Header"].update(fields)
+    return recording.changed(WATCH, number, json.dumps(document).encode() + b"\n")
+
+
+def test_a_raft_term_that_goes_back(tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    (denied,) = said(with_header(recording, -1, raft_term=2), tmp_path).denied
+    assert denied.denied == "that etcd member had sent a higher raft term"
+
+
+def test_another_member_may_be_behind(tmp_path: Path) -> None:
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    assert not said(with_header(recording, -1, raft_term=2, member_id=77), tmp_path).denied
+
+
+@pytest.mark.parametrize("keys", [("leader",), ("",)])
+def test_an_event_that_etcd_had_not_reached_as_it_sent_it(keys: tuple[str], tmp_path: Path) -> None:
+    """Of protocol keys and of others, although another stream has it as it was."""
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    *_, event = events_of(recording, *keys)
+    other = with_header(recording, event.number, revision=3)
+    lines = [json.dumps(json.loads(line)["response"]).encode() + b"\n" for line in recording.files[WATCH]]
+    found = said(Recording({**other.files, "etcd.jsonl": lines}), tmp_path).denied
+    assert [each.denied for each in found] == ["etcd sent it at revision 3, as it says"]

@@ -40,6 +40,7 @@ class Watch:
             self._events[event.revision].append(event)
         self._gaps = trace.gaps
         self._undecoded = trace.undecoded
+        self._never_sent = trace.never_sent
         self._keys = trace.keys
         self._last = trace.keys[-1].revision if trace.keys else 0
         self._other_elections = trace.other_elections
@@ -302,6 +303,8 @@ class Watch:
         yield from self._leases()
         yield from self._transactions()
         yield from self._revisions()
+        for each in self._never_sent:
+            yield Contradiction(each.where, each.revision, "campaign", "", each.why)
         if not self._undecoded:
             yield from self._versions()
             yield from self._held()
@@ -335,7 +338,7 @@ class Watch:
         """Events whose own revisions cannot be together."""
         for event in self._keys:
             if event.etcd_at and event.etcd_at < event.revision:
-                yield _of(event, f"etcd sent it, and says that it was at revision {event.etcd_at}")
+                yield _of(event, f"etcd sent it at revision {event.etcd_at}, as it says")
             if not event.put or event.created is None:
                 continue
             if event.created > event.revision:

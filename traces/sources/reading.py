@@ -141,6 +141,7 @@ def read(
         addresses={name: address for address, name in named.items()},
         members=dict(chain.from_iterable(answer.urls.items() for answer in gathered.answers)),
         polls=tuple(gathered.polls),
+        never_sent=tuple(chain.from_iterable(watch.never_sent for watch in gathered.watches)),
     )
 
 
@@ -499,7 +500,9 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
         if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):
             known = replace(known, latest_ns=event.latest_ns)
-        events[event.revision, event.path] = replace(known, held=known.held or event.held)
+        # each stream says where etcd was as it sent the event, and the lowest is what may deny it
+        least = min(filter(None, (known.etcd_at, event.etcd_at)), default=None)
+        events[event.revision, event.path] = replace(known, held=known.held or event.held, etcd_at=least)
     seen = set[int]().union(*(watch.seen for watch in watches))
     reached = max((watch.reached for watch in watches), default=0)
     return tuple(sorted(events.values(), key=attrgetter("revision"))), _gaps(seen, reached)

@@ -6,6 +6,7 @@ from enum import Enum
 
 from .builds import Version
 from .calls import Calls
+from .etcd import Unsent
 from .leases import LeasePoll
 from .observation import KeyEvent, LogEvent, Where
 from .offsets import Clocks
@@ -108,7 +109,8 @@ class Trace:
     keys held as the watch began, if a recorder read it. `clocks`: what is known of those that wrote its
     times, once they are aligned; else they are taken to agree. `addresses`: those of the TSO servers that are
     called by name here. `retold`: the calls among `repeated`. `members`: the addresses of PDs, where one was
-    asked for them. `polls`: what a recorder read of etcd's leases, in the order of its files.
+    asked for them. `polls`: what a recorder read of etcd's leases, in the order of its files. `never_sent`:
+    responses that etcd has not sent so.
     """
 
     sources: tuple[Source, ...]
@@ -132,6 +134,7 @@ class Trace:
     retold: Retold = field(default_factory=Retold)
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     polls: tuple[LeasePoll, ...] = ()
+    never_sent: tuple[Unsent, ...] = ()
 
     def rounded(self) -> list[str]:
         """The files with calls whose timestamps are not exact."""
