@@ -5,7 +5,7 @@ So of a revision is only said what an earlier poll of the file had seen long bef
 
 | poll | what is denied |
 |---|---|
-| `keys` | an election key that had gone, or that never had that lease |
+| `elections` | an election key that had gone, or that never had that lease |
 | `granted_s` | less than a log asked for, or more than that and than any member grants at least |
 """
 
@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 
-from ..sources.etcd import key_of
 from ..sources.leases import LeasePoll
-from ..sources.observation import ELECTIONS, LogEvent, LogStep
+from ..sources.observation import LogEvent, LogStep
 from ..sources.trace import Trace
 from .seen import LATE_NS
 from .watched import Contradiction, Watch
@@ -61,17 +60,14 @@ def _granted(poll: LeasePoll, line: LogEvent, least_s: Sequence[int]) -> Contrad
 
 def _held(poll: LeasePoll, since: int, watch: Watch) -> Contradiction | None:
     """An election key that did not have that lease then."""
-    for path in poll.keys:
-        if key_of(path) not in ELECTIONS:
-            continue
-        event = watch.election_with(poll.lease)
-        if event is None:
-            never = watch.never_elected_with(poll.lease, poll.received_ns)
-            denied = "etcd shows no election key with that lease" if never else ""
-        else:
-            gone = watch.gone(event, since)
-            denied = f"etcd shows that this key had gone at revision {gone}" if gone else ""
-        if denied:
-            server = (event.server if event is not None else "") or ""
-            return Contradiction(poll.where, poll.revision, "lease_runs_out", server, denied)
-    return None
+    if not poll.elections:
+        return None
+    event = watch.election_with(poll.lease)
+    if event is None:
+        never = watch.never_elected_with(poll.lease, poll.received_ns)
+        denied = "etcd shows no election key with that lease" if never else ""
+    else:
+        gone = watch.gone(event, since)
+        denied = f"etcd shows that this key had gone at revision {gone}" if gone else ""
+    server = (event.server if event is not None else None) or ""
+    return Contradiction(poll.where, poll.revision, "lease_runs_out", server, denied) if denied else None

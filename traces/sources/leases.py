@@ -4,7 +4,7 @@
 |---|---|---|
 | `lease` | `lease` | the lease that was asked for, as a number or in digits |
 | `granted_ttl_s` | `granted_s` | etcd `LeaseTimeToLiveResponse.grantedTTL` |
-| `keys` | `keys` | the same, as text |
+| `keys` | `elections` | the same, as text: those that servers campaign for |
 | `revision` | `revision` | `ResponseHeader.revision`: etcd was there as it answered |
 | `start_unix_ns`, `recv_unix_ns` | `asked_ns`, `received_ns` | the recorder's clock |
 """
@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .etcd import key_of
 from .lines import Tally, json_object
-from .observation import MAX_NS, MAX_TEXT, Where
+from .observation import ELECTIONS, MAX_NS, Where
 from .rounded import LEASES, Integers
 
 #: a lease has few; what goes on is left out
@@ -25,11 +26,11 @@ _MOST_KEYS = 100
 
 @dataclass(frozen=True, slots=True)
 class LeasePoll:
-    """What etcd said of a lease: `keys` had it, it was granted for `granted_s`; it was at `revision` then."""
+    """What etcd said of a lease: these election keys had it, for `granted_s` it was granted; at `revision`."""
 
     where: Where
     lease: int
-    keys: tuple[str, ...]
+    elections: tuple[str, ...]
     granted_s: int
     revision: int
     asked_ns: int
@@ -52,7 +53,7 @@ def decode(file: str, lines: Iterable[tuple[int, bytes | None]], tally: Tally) -
         if poll is None:
             tally.skip(number, "not a poll of a lease")
             continue
-        tally.keep(*poll.keys)
+        tally.keep(*poll.elections)
         found.append(poll)
     if Integers(poll.lease for poll in found).rounded:
         tally.assume(LEASES)
@@ -67,8 +68,8 @@ def _poll(where: Where, document: dict[str, Any]) -> LeasePoll | None:
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or None in numbers:
         return None
     lease, granted_s, revision, asked_ns, received_ns = (number or 0 for number in numbers)
-    known = tuple(key[:MAX_TEXT] for key in keys[:_MOST_KEYS])
-    return LeasePoll(where, lease, known, granted_s, revision, asked_ns, received_ns)
+    elections = tuple(key for key in keys[:_MOST_KEYS] if key_of(key) in ELECTIONS)
+    return LeasePoll(where, lease, elections, granted_s, revision, asked_ns, received_ns)
 
 
 def _number(value: Any) -> int | None:
