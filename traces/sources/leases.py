@@ -26,7 +26,7 @@ _MOST_KEYS = 100
 
 @dataclass(frozen=True, slots=True)
 class LeasePoll:
-    """What etcd said of a lease: these election keys had it, for `granted_s` it was granted; at `revision`."""
+    """What etcd said of a lease, at `revision`: the election keys that had it, and how long it lasts."""
 
     where: Where
     lease: int
