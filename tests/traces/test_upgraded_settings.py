@@ -38,7 +38,7 @@ class Cluster(PDs):
         """From then on it serves; what is ``wrong``: the ``window`` of its saves from 15 s later on (ms), how
         far its last answer is ``beyond`` the last window."""
         window = self._window[pd]
-        self.elected(pd, ms, lease=max(5, window // 1000))
+        self.elected(pd, ms, lease=window // 1000)
         begins = ms + 42 if self._held is None else max(ms + 42, self._held + 1)
         self.synced(pd, ms + 45, begins, self._held, window=window)
         self._held = begins + window

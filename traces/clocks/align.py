@@ -18,6 +18,7 @@ from ..sources.settings import ServerStart
 from ..sources.trace import Trace
 from .closer import ENOUGH, Found, closer, exactly
 from .datings import QUICK_NS, RECORDER, ClockId, datings, met
+from .early import without_early
 from .hosts import clocks_set, on_one_host
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def align(trace: Trace) -> Trace:
     import networkx  # not for who shows a run, or searches
 
     files, back = _files(trace), clocks_set(trace)
-    trace = replace(trace, keys=_received_in_turn(trace.keys))
+    trace, early = without_early(replace(trace, keys=_received_in_turn(trace.keys)))
+    back = {**early, **back}
     told = datings(trace) if len(files) > 1 else {}
     shown = {clock: events for clock, events in told.items() if events}
     graph: networkx.Graph[ClockId] = networkx.Graph()

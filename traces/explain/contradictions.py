@@ -23,12 +23,13 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | SAVE_ATTEMPT | that it checks as at other saves of that term |
 | KEY_REMOVED | the election key of such a server |
 | KEY_DELETED | a deletion of that key by that revision, after the one and the election that it told before |
+| EXPECTED_DELETED | as many deletions of that key |
 | FOLLOWING | that whom it follows held the election key |
 
 Where a log names the key of an election, that is of no other keyspace group. A SYNC_SAVED agrees with itself:
 `next` is above `last`, and below `save` by an interval that somebody may have set. One transaction elects,
 and one line tells of it. A SYNC_SKIPPED loaded what the server had saved last. A lease is granted to one
-server. And etcd agrees with itself (`watched.py`).
+server. And etcd agrees with itself (`watched.py`), and with polls of its leases (`leases.py`).
 """
 
 from __future__ import annotations
@@ -42,10 +43,11 @@ from functools import partial
 from ...model.language.transition import Kind
 from ..sources.observation import ELECTIONS, NS_PER_MS, Key, LogEvent, LogStep, Refusal, Where
 from ..sources.servers import Servers, address
-from ..sources.settings import ServerStart
+from ..sources.settings import Name, ServerStart
 from ..sources.trace import Trace
 from .answers import Answers
 from .lacking import Lacking
+from .leases import polled
 from .logs import Log, logs_of
 from .seen import LATE_NS, LATE_TRIES
 from .watched import Contradiction, Watch
@@ -67,7 +69,7 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
     """What the sources of a trace deny of each other, and what logs that look whole do not tell."""
     watch = Watch(trace)
     logs = logs_of(trace, servers)
-    windows = _starts(trace)
+    starts = _starts(trace)
     elections = any(line.step is LogStep.ELECTED for line in trace.logs)
     lacking = [
         each
@@ -75,16 +77,20 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
         for each in Lacking(
             log,
             servers.kinds[log.number - 1],
-            partial(_window, windows[log.server]),
+            partial(_told, starts[log.server], "save_interval_ns"),
+            partial(_told, starts[log.server], "lease_s"),
             watch,
             elections,
             partial(servers.in_service_mode, log.number),
+            _begun(trace, log),
         ).places()
     ]
     denied = [
         each for log in logs for each in _Against(log, servers.kinds[log.number - 1], watch).contradictions()
     ]
     denied += _of_two(logs, watch)
+    denied += polled(trace, watch)
+    lacking += _other_mode(trace, servers)
     answers = Answers(trace, servers, watch, logs)
     taken = f"calls above every window after the watch's end ({answers.beyond})"
     return Found(
@@ -92,6 +98,16 @@ def contradictions(trace: Trace, servers: Servers) -> Found:
         (*lacking, *answers.lacking),
         taken if answers.beyond else "",
     )
+
+
+def _other_mode(trace: Trace, servers: Servers) -> Iterator[Contradiction]:
+    """A PD that led in API mode, as etcd shows, where all that led say that they did not."""
+    led = {event.server for event in trace.keys if event.key is Key.LEADER and event.put}
+    starts = [start for start in trace.starts if start.server in led]
+    told = any(start.api_mode is not False for start in starts) or servers.untold or trace.gaps
+    if trace.api_mode and starts and not told:
+        what = "etcd shows that a PD led in API mode, and its log would tell of such a start"
+        yield Contradiction(starts[0].where, None, "restart", starts[0].server, what)
 
 
 def _starts(trace: Trace) -> defaultdict[str, list[ServerStart]]:
@@ -102,14 +118,20 @@ def _starts(trace: Trace) -> defaultdict[str, list[ServerStart]]:
     return found
 
 
-def _window(starts: Sequence[ServerStart], where: Where) -> frozenset[int]:
-    """The save interval (ns) that a server runs with there; empty: not all of its starts dump it."""
-    windows = [start.save_interval_ns for start in starts if start.save_interval_ns]
-    if len(windows) < len(starts):
+def _begun(trace: Trace, log: Log) -> list[Where]:
+    """Where the processes of a server began that its log tells of, but for the first."""
+    told = (each.where for each in trace.versions if each.server == log.server)
+    return [where for where in told if where.file == log.lines[0].where.file][1:]
+
+
+def _told(starts: Sequence[ServerStart], name: Name, where: Where) -> frozenset[int]:
+    """A setting that a server runs with there; empty: not all of its starts dump it."""
+    values: list[int] = [value for start in starts if (value := getattr(start, name))]
+    if len(values) < len(starts):
         return frozenset()
     here = [start for start in starts if start.where.file == where.file and start.where.place < where.place]
     last = max(here, key=lambda start: start.where.place, default=None)
-    return frozenset(windows) if last is None else frozenset({last.save_interval_ns or 0})
+    return frozenset(values) if last is None else frozenset({getattr(last, name)})
 
 
 def _of_two(logs: Sequence[Log], watch: Watch) -> Iterator[Contradiction]:
@@ -154,6 +176,7 @@ class _Against:
         yield from self._attempts()
         yield from self._followed()
         yield from self._deleted()
+        yield from self._expected()
         if self._kind is Kind.PD:
             yield from self._refused_as_no_leader()
             yield from self._refused_by_nobody()
@@ -406,6 +429,16 @@ class _Against:
                 line.step is LogStep.KEY_DELETED and self._watch.deletes(line.key, line.revision)
             ):
                 told[line.key] = max(told.get(line.key, 0), line.revision)
+
+    def _expected(self) -> Iterator[Contradiction]:
+        """Deletions of the expected primary beyond those that etcd shows: a server tells of one that it made,
+        of a key that was there (`DeleteExpectedPrimaryFlag` in `pkg/mcs/utils/expected_primary.go`)."""
+        lines = zip(self._lines, self._before_end, strict=True)
+        told = [line for line, before in lines if before and line.step is LogStep.EXPECTED_DELETED]
+        many = self._watch.deletions(Key.EXPECTED_PRIMARY)
+        for line in told[many:] if many is not None else ():
+            denied = f"etcd shows {many or 'no'} deletions of the expected primary"
+            yield self._denied(line, "expected_key_goes", denied)
 
     def _attempts(self) -> Iterator[Contradiction]:
         """Attempts to save that are not as that server makes them, or not as it made others in that term."""

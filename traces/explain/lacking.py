@@ -9,32 +9,37 @@ rest on its silence.
 | CAMPAIGN_WON | ELECTED, where logs have such lines |
 | READY, in a log that tells of campaigns | the campaign, since the start or the last STEP_DOWN |
 | READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign |
+| READY of a PD in service mode, in a log that nobody filtered | that it synced since its memory was cleared, or tried to |
+| READY of a PD in API mode | that etcd shows a keyspace group |
 | ELECTED | the grant of the lease that its key has in etcd |
 | RESET after READY, in a log that nobody filtered | why: refused saves, an allocator closed, a role or a process that ended |
 | SYNC_START of a PD, in a log that nobody filtered | how the sync before ended; if well, that the memory was cleared |
 | SAVE_ATTEMPT | what became of the one before |
 | SAVE_ATTEMPT of a PD, SYNC_SAVED | that its last start was in that mode, with that save interval |
+| LEASE_GRANTED | that its last start was with that lease |
 | PROVIDER_TSO, PROVIDER_PD | that its last start was in API mode |
 | what only a process that runs does, after its SERVER_EXIT | its start |
 | many saves after STEP_DOWN, or a second one, or one after a start | the campaign that made it leader |
 | any line long after the SERVER_EXIT or STEP_DOWN of one that serves, in a log that nobody filtered | that it stopped to |
 | any line long after a refused update, in a log that nobody filtered | that its caller tries again or gives up; if that, RESET |
 | a line of a PD's sync, in a log that nobody filtered | SYNC_START |
-| CAMPAIGN_START, READY or FOLLOWING of one that serves, in a log that nobody filtered | how its term ended |
 | any line long after KEEP_ALIVE_STOPPED of one that serves, in a log that nobody filtered | that its term ended |
 | KEEP_ALIVE_STOPPED, in a log that nobody filtered | LEASE_GRANTED |
+| STEP_DOWN, in a term | etcd shows that its key went |
+| what tells of a role | see `roles.py` |
 """  # noqa: E501  # a row of a table is one line
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ...model.language.transition import Kind
 from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, LogEvent, LogStep, Where
 from .logs import Log
+from .roles import roles
 from .seen import FOREVER, LATE_TRIES
-from .watched import Contradiction, Watch
+from .watched import LONG_NS, Contradiction, Watch
 
 #: a refusal, or a server that stops or starts, or gives up what it is about
 _ENDS_AN_ATTEMPT = frozenset(
@@ -94,7 +99,6 @@ _CLEARS = _LEAVES | {LogStep.RESET, LogStep.ALLOCATOR_CLOSED, LogStep.SERVER_STA
 _ENDS_A_TERM = _REASONS - {LogStep.KEEP_ALIVE_SLOW} | {LogStep.RESET}
 #: only a PD in API mode says who provides timestamps
 _SWITCHES = frozenset({LogStep.PROVIDER_TSO, LogStep.PROVIDER_PD})
-_GOES_ROUND = frozenset({LogStep.CAMPAIGN_START, LogStep.FOLLOWING})
 _TRIES = frozenset({LogStep.SAVE_ATTEMPT, LogStep.SAVE_REFUSED})
 _BEGAN = {"campaign": "election", "restart": "start"}
 
@@ -102,9 +106,10 @@ _BEGAN = {"campaign": "election", "restart": "start"}
 class Lacking:
     """The lines of one server in one file: before which of them others are missing.
 
-    `windows`: the save intervals (ns) that the last start before a line tells, those of all its starts before
-    the first of a file, empty if not all do; `serves`: whether it had started in PD service mode before a
-    time, None if nothing tells; `elections`: whether any log has ELECTED.
+    `windows`, `leases`: the save intervals (ns) and leases (s) that the last start before a line tells, those
+    of all its starts before the first of a file, empty if not all do; `serves`: whether it had started in PD
+    service mode before a time, None if nothing tells; `elections`: whether any log has ELECTED; `begun`:
+    where its processes begin.
     """
 
     def __init__(
@@ -112,13 +117,18 @@ class Lacking:
         log: Log,
         kind: Kind,
         windows: Callable[[Where], frozenset[int]],
+        leases: Callable[[Where], frozenset[int]],
         watch: Watch,
         elections: bool,
         serves: Callable[[int], bool | None],
+        begun: Sequence[Where],
     ) -> None:
-        self._log, self._kind, self._windows, self._watch, self._serves = log, kind, windows, watch, serves
-        self._tells_elections = elections
-        self._tells_campaigns = any(line.step in _CAMPAIGNS for line in log.lines)
+        self._log, self._kind, self._watch, self._serves = log, kind, watch, serves
+        self._windows, self._leases_asked = windows, leases
+        lease_s = max(_LEAST_LEASE_S, *(line.lease_s or 0 for line in log.lines))
+        self._lease_ns = lease_s * 1_000 * NS_PER_MS
+        self._tells_elections, self._begun = elections, begun
+        self._tells_campaigns = log.unfiltered or any(line.step in _CAMPAIGNS for line in log.lines)
 
     def places(self) -> Iterator[Contradiction]:
         """Each of them, in no order."""
@@ -130,13 +140,16 @@ class Lacking:
         yield from self._attempts()
         yield from self._starts()
         yield from self._ended()
+        yield from self._kept()
         if self._log.unfiltered:
             yield from self._leaves()
+            yield from self._modes()
+            yield from roles(self._log, self._kind, self._begun)
             yield from self._refused()
             yield from self._terms()
             yield from self._reasons()
             yield from self._syncs()
-            yield from self._leads_on()
+            yield from self._kept_alive()
 
     def _lacks(self, line: LogEvent, transition: str, what: str) -> Contradiction:
         return Contradiction(line.where, line.revision, transition, self._log.server, what)
@@ -189,6 +202,33 @@ class Lacking:
                 elif tells_syncs and not synced:
                     yield self._lacks(line, "sync_load", "the log would tell of its sync")
 
+    def _modes(self) -> Iterator[Contradiction]:
+        """PDs that begin to serve as one does that was not started in the mode that its log tells.
+
+        `campaignLeader` in `server/server.go`, `RaftCluster.Start` since 8.5: in service mode it syncs first,
+        if its memory is not set, and since 8.5 it serves although that failed.
+        """
+        elected, set_, synced = 0, False, False
+        ahead_ns = self._watch.ahead_of_receipts(self._log.lines)
+        for line in self._log.lines:
+            if line.step is LogStep.SERVER_START:
+                elected, set_, synced = 0, False, False
+            elif line.step is LogStep.CAMPAIGN_START:
+                synced = set_
+            elif line.step is LogStep.ELECTED:
+                elected = line.revision or 0
+            elif line.step is LogStep.SYNC_START or line.step in _SYNCED or line.attempt is Attempt.SYNC:
+                synced, set_ = True, set_ or line.step in _SYNCED
+            elif line.step in (LogStep.RESET, LogStep.ALLOCATOR_CLOSED):
+                set_ = False
+            elif line.step is LogStep.READY and self._kind is Kind.PD:
+                serves = self._serves(line.at_ns)
+                seen = elected and self._watch.before_its_end(line, ahead_ns)
+                if serves and not synced:
+                    yield self._lacks(line, "restart", "the log would tell of a start in API mode")
+                elif serves is False and seen and self._watch.without_group(elected):
+                    yield self._lacks(line, "restart", "the log would tell of a start in PD service mode")
+
     def _attempts(self) -> Iterator[Contradiction]:
         """Attempts to save of which nothing came."""
         pending: LogEvent | None = None
@@ -217,6 +257,10 @@ class Lacking:
                 checks = False if self._kind is Kind.TSO else self._serves(line.at_ns)
                 if checks is not None and line.fenced is not checks:
                     yield self._lacks(line, "find_no_primary", "the log would tell of a start in that mode")
+            elif line.step is LogStep.LEASE_GRANTED and line.key is not None and line.lease_s:
+                asked = self._leases_asked(line.where)
+                if asked and line.lease_s not in asked:
+                    yield self._lacks(line, "restart", "the log would tell of a start with that lease")
             elif line.step in _SWITCHES and self._kind is Kind.PD and self._serves(line.at_ns):
                 yield self._lacks(line, "restart", "the log would tell of a start in that mode")
 
@@ -250,6 +294,24 @@ class Lacking:
                 began = "campaign" if ended.step is LogStep.STEP_DOWN else "restart"
                 yield self._lacks(line, began, f"the log would tell of its {_BEGAN[began]}")
                 ended = None
+
+    def _kept(self) -> Iterator[Contradiction]:
+        """Servers that stepped down, and whose election keys stay: they keep their leases alive no more."""
+        elected = 0
+        ahead_ns = self._watch.ahead_of_receipts(self._log.lines)
+        behind_ns = LONG_NS if ahead_ns is None else -ahead_ns
+        gone_ns = behind_ns + 2 * self._lease_ns + LONG_NS
+        for line in self._log.lines:
+            if line.step is LogStep.ELECTED:
+                elected = line.revision or 0
+            elif line.step in (LogStep.SERVER_START, LogStep.CAMPAIGN_START):
+                elected = 0
+            elif (
+                line.step is LogStep.STEP_DOWN
+                and elected
+                and self._watch.still_held(self._log.server, elected, line.at_ns + gone_ns)
+            ):
+                yield self._lacks(line, "drop_own_key", "etcd would show that its election key went")
 
     def _leaves(self) -> Iterator[Contradiction]:
         """Servers that were told to exit, or say that they step down, while they served, and say nothing of
@@ -295,10 +357,9 @@ class Lacking:
                 yield self._lacks(line, "reset", "the log would tell that its memory was cleared")
 
     def _terms(self) -> Iterator[Contradiction]:
-        """Terms that go on, or after which others begin, although no line tells that they ended."""
+        """Terms that go on although their leases are no longer kept alive."""
         serves = False
         released: LogEvent | None = None
-        lease_s = max([_LEAST_LEASE_S, *(line.lease_s or 0 for line in self._log.lines)])
         for line in self._log.lines:
             if line.step is LogStep.READY:
                 serves = True
@@ -306,13 +367,7 @@ class Lacking:
                 released = released or (line if serves else None)
             elif line.step in _ENDS_A_TERM:
                 serves, released = False, None
-            elif line.step in _GOES_ROUND and serves and released is None:
-                yield self._lacks(line, "campaign", "the log would tell how its term ended")
-                serves = False
-        if (
-            released is not None
-            and self._log.end_ns > released.at_ns + lease_s * 1_000 * NS_PER_MS + _TOLD_NS
-        ):
+        if released is not None and self._log.end_ns > released.at_ns + self._lease_ns + _TOLD_NS:
             yield self._lacks(released, "reset", "the log goes on and would tell that its term ended")
 
     def _reasons(self) -> Iterator[Contradiction]:
@@ -340,34 +395,29 @@ class Lacking:
         tells_begins = any(line.step is LogStep.SYNC_START for line in self._log.lines)
         if self._kind is not Kind.PD or not tells_begins:
             return
-        open_ = begun = synced = False
+        open_ = begun = tried = synced = False
         for line in self._log.lines:
             if line.step is LogStep.SYNC_START:
                 if open_:
                     yield self._lacks(line, "sync_load", "the log would tell how the sync before ended")
                 elif synced:
                     yield self._lacks(line, "sync_load", "the log would tell that its memory was cleared")
-                open_ = begun = True
-            elif line.step in _OF_SYNCS and not begun:
+                open_ = begun = tried = True
+            elif not (begun if line.step in _OF_SYNCS else tried or line.attempt is not Attempt.SYNC):
                 yield self._lacks(line, "sync_load", "the log would tell that the sync began")
             if line.step in _ENDS_A_SYNC:
                 open_ = False
                 synced = line.step in _SYNCED or (synced and line.step is LogStep.SAVE_REFUSED)
             if line.step in _SYNCED:
                 begun = False
+            if line.step in _SYNCED or line.attempt is Attempt.SYNC:
+                tried = False
 
-    def _leads_on(self) -> Iterator[Contradiction]:
-        """Servers that campaign, or begin to serve, while they serve; leases kept alive without a grant."""
-        serves = False
+    def _kept_alive(self) -> Iterator[Contradiction]:
+        """Leases that were kept alive without a grant."""
         granted: defaultdict[Key | None, int] = defaultdict(int)
         tells_grants = any(line.step is LogStep.LEASE_GRANTED for line in self._log.lines)
         for line in self._log.lines:
-            if line.step in (LogStep.CAMPAIGN_START, LogStep.READY):
-                if serves and self._tells_how(line):
-                    yield self._lacks(line, "campaign", "the log would tell that it stopped to serve")
-                serves = line.step is LogStep.READY
-            elif line.step in _STOPS_TO_SERVE or line.step in _CLEARS:
-                serves = False
             if line.step is LogStep.SERVER_START:
                 granted.clear()
             elif line.step is LogStep.LEASE_GRANTED:

@@ -14,6 +14,8 @@ from ..sources.servers import address
 from ..sources.trace import Trace
 from .seen import FOREVER, LATE_NS
 
+#: what a server writes soon is there within that
+_TOLD_NS = 3_000 * NS_PER_MS
 #: clocks differ by less, and lines are written and events received sooner
 LONG_NS = 10_000 * NS_PER_MS
 
@@ -38,9 +40,11 @@ class Watch:
             self._events[event.revision].append(event)
         self._gaps = trace.gaps
         self._undecoded = trace.undecoded
+        self._never_sent = trace.never_sent
         self._keys = trace.keys
         self._last = trace.keys[-1].revision if trace.keys else 0
         self._other_elections = trace.other_elections
+        self._no_group_since = 0 if trace.api_mode or trace.gaps else trace.bootstrapped
         received = [event.latest_ns for event in trace.keys if event.latest_ns is not None]
         self._end_ns = min(max(received, default=0), _last_save_ns(trace))
         self.saves = [event for event in trace.keys if event.key is Key.TIMESTAMP]
@@ -96,6 +100,16 @@ class Watch:
         """Whether an election key was deleted at a revision."""
         return any(event.key is key and not event.put for event in self._events.get(revision, ()))
 
+    def deletions(self, key: Key) -> int | None:
+        """How often a key was deleted; None: nobody knows."""
+        whole = self._keys and not self._gaps and not self._undecoded
+        return sum(event.key is key and not event.put for event in self._keys) if whole else None
+
+    def still_held(self, server: str, elected: int, at_ns: int) -> bool:
+        """Whether an election key that was won at a revision was certainly not gone by a time."""
+        until = self.holds_until(server, elected)
+        return until is not None and at_ns < min(until, self._end_ns)
+
     def kept(self, key: Key, since: int, until: int) -> bool:
         """Whether an election key was certainly not deleted after one revision and up to another one."""
         if not since < until <= self._last or any(
@@ -108,6 +122,21 @@ class Watch:
     def of_another_group(self, revision: int) -> bool:
         """Whether the primary of another keyspace group, or of another service, was elected then."""
         return revision in self._other_elections
+
+    def without_group(self, elected: int) -> bool:
+        """Whether a PD that was elected at a revision, and began to serve before the watch's end, made no
+        keyspace group.
+
+        In API mode it makes the default one before it serves, or once there is TiKV:
+        `GroupManager.Bootstrap` in `pkg/keyspace/tso_keyspace_group.go`, since 7.1.
+        """
+        since = self._no_group_since
+        if since < elected:
+            return since > 0
+        ends = (each.revision for each in self._keys if each.key is Key.LEADER and each.revision > elected)
+        until = next(ends, self._last + 1)
+        at = [self._received.get(each.revision, 0) for each in self._keys if since < each.revision < until]
+        return bool(at) and 0 < at[0] < at[-1] - _TOLD_NS
 
     def had(self, value_ns: int) -> bool:
         """Whether the timestamp key held a value, to the millisecond."""
@@ -227,6 +256,20 @@ class Watch:
         held = (each for each in self._keys if each.key in ELECTIONS and each.lease is not None)
         return next((event for event in held if event.lease == lease), None)
 
+    def never_elected_with(self, lease: int, at_ns: int) -> bool:
+        """Whether until a time no election key was written with a lease, nor with one that is like it when
+        rounded."""
+        leases = [event.lease for event in self._keys if event.key in ELECTIONS and event.put]
+        whole = not self._gaps and not self._undecoded and all(leases)
+        unlike = all(float(each or 0) != float(lease) for each in leases)
+        return bool(leases) and whole and unlike and self.ended_long_after(at_ns)
+
+    def gone(self, event: KeyEvent, until: int) -> int | None:
+        """At which revision an election key had gone, by another one, that was won with an event."""
+        later = (each.revision for each in self._keys if each.path == event.path)
+        revision = next((each for each in later if each > event.revision), until + 1)
+        return revision if revision <= until else None
+
     def only_holder(self, server: str, revision: int) -> bool:
         """Whether nobody else had a server's election key until a revision: no campaign of its own failed."""
         event = self.election(revision)
@@ -260,6 +303,8 @@ class Watch:
         yield from self._leases()
         yield from self._transactions()
         yield from self._revisions()
+        for each in self._never_sent:
+            yield Contradiction(each.where, each.revision, "campaign", "", each.why)
         if not self._undecoded:
             yield from self._versions()
             yield from self._held()
@@ -293,7 +338,7 @@ class Watch:
         """Events whose own revisions cannot be together."""
         for event in self._keys:
             if event.etcd_at and event.etcd_at < event.revision:
-                yield _of(event, f"etcd sent it, and says that it was at revision {event.etcd_at}")
+                yield _of(event, f"etcd sent it at revision {event.etcd_at}, as it says")
             if not event.put or event.created is None:
                 continue
             if event.created > event.revision:

@@ -5,5 +5,5 @@ of clients in columns, `spilling` such rows beyond what memory should hold; `set
 `servers`, `naming` and `offsets` say what it says of the cluster, `builds` of which build of PD it is;
 `packing` opens any file, `lines` reads its text, within limits, and `quoting` reads a line again; `rounded`
 knows integers that are not exact; `words` has those of log lines, `state` says which keys of etcd tell
-something.
+something, `leases` has polls of its leases.
 """

@@ -11,6 +11,7 @@ int64 as strings; both are read everywhere.
 | `recv_unix_ns` | `latest_ns` | the recorder's clock |
 | `events[].type` absent, 0, `PUT` / 1, `DELETE` | `put` | etcd `mvccpb.Event.EventType` |
 | `kv.key` (base64) | `key`, `path`; for the registry `url` | `pkg/utils/keypath` |
+| `header.raft_term` | none: that of a member only grows | etcd `ResponseHeader.raft_term` |
 | `header.cluster_id` | none: one for all streams | etcd `ResponseHeader.cluster_id` |
 | `kv.mod_revision`, `kv.version`, `kv.lease` | `revision`, `version`, `lease` | etcd `mvccpb.KeyValue` |
 | `kv.create_revision`, `prev_kv` | `created`, `held` | the same; with `--prev-kv` |
@@ -23,6 +24,7 @@ int64 as strings; both are read everywhere.
 
 import re
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -30,7 +32,7 @@ from typing import Any
 
 from . import groups, state
 from .lines import Tally, json_object
-from .observation import ELECTIONS, MAX_NAME, MAX_NS, MAX_TEXT, Held, Key, KeyEvent, Where
+from .observation import ELECTIONS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Held, Key, KeyEvent, Where
 from .rounded import LEASES, Integers
 
 _KEYS = {
@@ -44,7 +46,20 @@ _CLUSTER = re.compile(r"/(?:pd|ms)/(\d{1,20})/.*", re.DOTALL)
 _OTHER_ELECTION = re.compile(r"/ms/\d{1,20}/.{1,200}/primary")
 #: only a PD leader in API mode makes keyspace groups
 _KEYSPACE_GROUP = re.compile(r"/pd/\d{1,20}/tso/keyspace_groups/membership/\d{5}")
+#: what a cluster is bootstrapped with (`server/cluster/cluster.go`)
+_RAFT = re.compile(r"/pd/\d{1,20}/raft")
+#: responses to one recorder overtake each other by less
+_LATE_NS = 1_000 * NS_PER_MS
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A response that etcd has not sent so, at which revision, and why."""
+
+    where: Where
+    revision: int
+    why: str
 
 
 @dataclass(slots=True)
@@ -52,22 +67,26 @@ class Watch:
     """One watch stream: its events on protocol keys in file order, and what tells whether it is complete.
 
     `seen` holds the revision of every event that could be read, protocol key or not; `reached` is the highest
-    revision etcd said it was at. `api_mode`: some PD led in API mode. `undecoded`, by revision and path, are
-    writes of protocol keys whose value cannot be decoded. `other_elections`: at which revisions a primary of
-    another keyspace group or service may have been elected. `states`: what a recorder read, by revision.
+    revision etcd said it was at. `api_mode`: some PD led in API mode. `bootstrapped`: at which revision at
+    latest TiKV was there, 0 if nothing tells. `undecoded`, by revision and path, are writes of protocol keys
+    whose value cannot be decoded. `other_elections`: at which revisions a primary of another keyspace group
+    or service may have been elected. `states`: what a recorder read, by revision.
     `clusters`: the etcd clusters that sent responses, and where the first of each stands. `rounded`: its
-    large integers are not those that etcd wrote; no lease nor cluster is taken from it.
+    large integers are not those that etcd wrote; no lease nor cluster is taken from it. `never_sent`:
+    responses whose headers say what etcd does not; of an event of a protocol key it says that itself.
     """
 
     events: list[KeyEvent] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
     reached: int = 0
     api_mode: bool = False
+    bootstrapped: int = 0
     undecoded: dict[tuple[int, str], Where] = field(default_factory=dict)
     other_elections: set[int] = field(default_factory=set)
     states: list[state.State] = field(default_factory=list)
     clusters: dict[str, Where] = field(default_factory=dict)
     rounded: bool = False
+    never_sent: list[Unsent] = field(default_factory=list)
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -91,6 +110,7 @@ def decode(
     """
     watch = Watch()
     members: set[str] = set()
+    terms = _Terms()
     for number, line in lines:
         document = json_object(number, line, tally)
         if document is None:
@@ -105,9 +125,13 @@ def decode(
         of = str(header.get("cluster_id", ""))[:MAX_NAME]
         if of.isdigit():  # an uint64, as a number or as text
             watch.clusters.setdefault(of, Where(file, number))
-        members.add(str(header.get("member_id"))[:MAX_NAME])
+        member_id = str(header.get("member_id"))[:MAX_NAME]
+        members.add(member_id)
         received = _integer(document.get("recv_unix_ns"))
         latest = received if received is None or received < MAX_NS else None
+        if terms.go_back(member_id, _integer(header.get("raft_term")), latest):
+            told = "that etcd member had sent a higher raft term"
+            watch.never_sent.append(Unsent(Where(file, number), at or 0, told))
         events = _get(answer, "events") or []
         if not isinstance(events, list):
             tally.skip(number, "events are not a list")
@@ -124,6 +148,29 @@ def decode(
         _forget_rounded(watch)
         tally.assume(LEASES)
     return watch
+
+
+class _Terms:
+    """The raft terms of each member's responses.
+
+    It sends that of the last entry that it has applied, and serves nobody before it has applied what it knew
+    when it stopped (etcd `EtcdServer.Term`, `embed.serveClients`), so they only grow. Those of another one
+    may be lower for a while, and so may those of streams that one recorder receives at the same time, or that
+    were put into one file, where the time of a receipt tells.
+    """
+
+    def __init__(self) -> None:
+        #: of each member when it had sent a higher one, and which
+        self._rises: defaultdict[str, list[tuple[int, int]]] = defaultdict(lambda: [(0, 0)])
+
+    def go_back(self, member: str, term: int | None, received: int | None) -> bool:
+        """Whether a response has a lower term than one that was received long before."""
+        if not term or received is None:
+            return False
+        rises = self._rises[member]
+        if term > rises[-1][1]:
+            rises.append((received, term))
+        return any(since + _LATE_NS < received and term < higher for since, higher in rises)
 
 
 def _large(text: str) -> int:
@@ -246,8 +293,12 @@ def _decode_event(
     if found is None:
         watch.seen.add(revision)
         if etcd_at is not None and etcd_at < revision:
-            tally.skip(where.line, "event of a revision that etcd had not reached, as its response says")
+            watch.never_sent.append(
+                Unsent(where, revision, f"etcd sent it at revision {etcd_at}, as it says")
+            )
         watch.api_mode |= _KEYSPACE_GROUP.fullmatch(path) is not None
+        if _RAFT.fullmatch(path):
+            watch.bootstrapped = min(revision, watch.bootstrapped or revision)
         if _OTHER_ELECTION.fullmatch(path):
             watch.other_elections.add(revision)
         tally.other += 1

@@ -19,6 +19,7 @@ from . import (
     columns,
     etcd,
     groups,
+    leases,
     masked,
     naming,
     pdctl,
@@ -41,9 +42,6 @@ from .unread import unread_kind
 _PEEK_LINES = 100
 _PEEK_BYTES = 16 << 20
 _MANY_FILES = 10_000
-_LEASES = "nothing is concluded from it: which lease a key has, the watch tells"
-#: of a lease, as polled from etcd
-_LEASE_FIELDS = {"lease", "granted_ttl_s", "keys"}
 _NOWHERE = Where("", 0)
 _LOGS = {Service.PD: Kind.PD_LOG, Service.TSO: Kind.TSO_LOG, Service.UNKNOWN: Kind.LOG}
 
@@ -59,6 +57,7 @@ class _Gathered:
     #: by file what it says that has no history
     states: dict[str, str] = field(default_factory=dict)
     answers: list[pdctl.Answer] = field(default_factory=list)
+    polls: list[leases.LeasePoll] = field(default_factory=list)
     kept: int = 0
 
 
@@ -131,6 +130,7 @@ def read(
         retold=retold,
         settings=settings.find(starts, logs, keys, taken, whole=not gaps),
         api_mode=any(watch.api_mode for watch in gathered.watches),
+        bootstrapped=min(filter(None, (watch.bootstrapped for watch in gathered.watches)), default=0),
         undecoded=_undecoded(gathered.watches, keys),
         stretches=stretches,
         known_until=known_until,
@@ -140,6 +140,8 @@ def read(
         else replace(found, events=tuple(naming.of_key(event, named) for event in found.events)),
         addresses={name: address for address, name in named.items()},
         members=dict(chain.from_iterable(answer.urls.items() for answer in gathered.answers)),
+        polls=tuple(gathered.polls),
+        never_sent=tuple(chain.from_iterable(watch.never_sent for watch in gathered.watches)),
     )
 
 
@@ -322,7 +324,9 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             if watch.states and not watch.seen:
                 state_of_etcd = snapshot.told([line for _, line in peeked])
         elif kind is Kind.LEASES:
-            tally.other += sum(1 for _ in lines)
+            polls = leases.decode(file, lines, tally)
+            gathered.polls += polls
+            told = _Told(len(polls))
         elif kind is Kind.ANSWER:
             answer = pdctl.decode(file, lines, tally)
             gathered.answers.append(answer)
@@ -331,7 +335,6 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
             told = _Told(len(answer.urls), tuple(answer.urls), tuple(releases))
         gathered.kept = tally.kept
         reasons = ((state_of_etcd,) if state_of_etcd else ()) + tally.reasons
-        reasons += (_LEASES,) if kind is Kind.LEASES else ()
         looks_like = None
         if kind is Kind.IGNORED:
             begin = [line for _, line in (*peeked, *filter(None, (lines.unfinished,)))]
@@ -462,7 +465,7 @@ def _kind_of(line: bytes | None) -> Kind:
     document = json_object(0, line, Tally())
     if clients.recognise(document):
         return Kind.CLIENT
-    if document is not None and _LEASE_FIELDS <= document.keys():
+    if leases.recognise(document):
         return Kind.LEASES
     if pdctl.recognise(document):
         return Kind.ANSWER
@@ -497,7 +500,9 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
         if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):
             known = replace(known, latest_ns=event.latest_ns)
-        events[event.revision, event.path] = replace(known, held=known.held or event.held)
+        # each stream says where etcd was as it sent the event, and the lowest is what may deny it
+        least = min(filter(None, (known.etcd_at, event.etcd_at)), default=None)
+        events[event.revision, event.path] = replace(known, held=known.held or event.held, etcd_at=least)
     seen = set[int]().union(*(watch.seen for watch in watches))
     reached = max((watch.reached for watch in watches), default=0)
     return tuple(sorted(events.values(), key=attrgetter("revision"))), _gaps(seen, reached)

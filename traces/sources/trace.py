@@ -6,6 +6,8 @@ from enum import Enum
 
 from .builds import Version
 from .calls import Calls
+from .etcd import Unsent
+from .leases import LeasePoll
 from .observation import KeyEvent, LogEvent, Where
 from .offsets import Clocks
 from .retold import Retold
@@ -98,7 +100,7 @@ class Trace:
 
     Lines of one log keep their order even where its clock went back. `repeated` counts calls and log
     lines that stood in the files twice and are here once. `api_mode`: etcd's events show that some PD led in
-    API mode.
+    API mode. `bootstrapped`: at which revision at the latest TiKV was there, as they show, else 0.
     `versions`: what logs say of builds, by time.
     `undecoded`: where a protocol key was written with a value that no stream tells. `other_elections`: the
     revisions at which a primary of another keyspace group or service was elected. By server and file of its
@@ -107,7 +109,8 @@ class Trace:
     keys held as the watch began, if a recorder read it. `clocks`: what is known of those that wrote its
     times, once they are aligned; else they are taken to agree. `addresses`: those of the TSO servers that are
     called by name here. `retold`: the calls among `repeated`. `members`: the addresses of PDs, where one was
-    asked for them.
+    asked for them. `polls`: what a recorder read of etcd's leases, in the order of its files. `never_sent`:
+    responses that etcd has not sent so.
     """
 
     sources: tuple[Source, ...]
@@ -119,6 +122,7 @@ class Trace:
     repeated: int
     settings: Settings
     api_mode: bool = False
+    bootstrapped: int = 0
     versions: tuple[Version, ...] = ()
     undecoded: tuple[Where, ...] = ()
     other_elections: frozenset[int] = frozenset()
@@ -129,6 +133,8 @@ class Trace:
     addresses: Mapping[str, str] = field(default_factory=dict)
     retold: Retold = field(default_factory=Retold)
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    polls: tuple[LeasePoll, ...] = ()
+    never_sent: tuple[Unsent, ...] = ()
 
     def rounded(self) -> list[str]:
         """The files with calls whose timestamps are not exact."""
