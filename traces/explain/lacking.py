@@ -367,6 +367,8 @@ class Lacking:
                 released = released or (line if serves else None)
             elif line.step in _ENDS_A_TERM:
                 serves, released = False, None
+            elif released is not None and line.at_ns > released.at_ns + self._lease_ns + _TOLD_NS:
+                break  # whatever ends a term later does not end this one
         if released is not None and self._log.end_ns > released.at_ns + self._lease_ns + _TOLD_NS:
             yield self._lacks(released, "reset", "the log goes on and would tell that its term ended")
 
