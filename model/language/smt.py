@@ -136,19 +136,13 @@ def _remembered(read: Callable[[str, Term], Term]) -> Callable[[str, Term], Term
 def _made(make: Callable[..., Any], of: type[Term]) -> Callable[..., Term]:
     """A term by z3's own call: sorts are those of `Expr`, which fit already, and most of the time of a large
     question went into asking whether they do."""
-
-    def made(*args: Term) -> Term:
-        context = args[0].ctx
-        return of(make(context.ref(), *(arg.ast for arg in args)), context)
-
-    return made
+    return lambda context, *args: of(make(context.ref(), *(arg.ast for arg in args)), context)
 
 
 def _of_many(make: Callable[..., Any], of: type[Term]) -> Callable[..., Term]:
-    """The same of a call that takes as many as there are, of which the first says where all terms are."""
+    """The same of a call that takes as many as there are."""
 
-    def made(*args: Term) -> Term:
-        context = args[0].ctx
+    def made(context: z3.Context, *args: Term) -> Term:
         asts = (z3.Ast * len(args))(*(arg.ast for arg in args))
         return of(make(context.ref(), len(args), asts), context)
 
@@ -166,7 +160,7 @@ _OPERATORS: dict[str, Callable[..., Term]] = {
     "not": _not,
     "and": _and,
     "or": _or,
-    "ite": z3.If,
+    "ite": lambda _, *args: z3.If(*args),
     "==": _equal,
     "<": _made(z3.Z3_mk_lt, z3.BoolRef),
     "<=": _made(z3.Z3_mk_le, z3.BoolRef),
@@ -195,6 +189,7 @@ class View:
 
     def of(self, expr: Expr) -> Term:
         """The value of an expression in this state."""
+        context = self.world.context
         match expr.op:
             case "literal":
                 return self.world.literal(expr.sort, expr.value)
@@ -213,14 +208,15 @@ class View:
             case "define":
                 return self.of(expr.args[0])
             case "forall":
-                return _and(*(_implies(there, body) for there, body in self._each(expr)))
+                return _and(context, *(_implies(context, *each) for each in self._each(expr)))
             case "exists":
-                return _or(*(_and(there, body) for there, body in self._each(expr)))
-        return _OPERATORS[expr.op](*map(self.of, expr.args))
+                return _or(context, *(_and(context, *each) for each in self._each(expr)))
+        return _OPERATORS[expr.op](context, *map(self.of, expr.args))
 
     def _each(self, expr: Expr) -> Iterator[tuple[Term, Term]]:
         for owner in self.universe:
-            yield _differ(owner, self.world.nobody), self.binding(expr.name, owner).of(expr.args[0])
+            is_there = _differ(self.world.context, owner, self.world.nobody)
+            yield is_there, self.binding(expr.name, owner).of(expr.args[0])
 
     def reaching(self, pointers: Sequence[str]) -> tuple[Term, ...]:
         """The universe, and the servers to which these variables of its servers lead."""
@@ -297,11 +293,12 @@ def negated(view: View, claim: Expr, witnesses: Sequence[Term]) -> Term:
     Raises:
         ValueError: it speaks of more servers than there are witnesses.
     """
+    context = view.world.context
     there: list[Term] = []
     while claim.op == "forall":
         if len(there) == len(witnesses):
             raise ValueError(f"speaks of more servers than the {len(witnesses)} that may fail it: {claim}")
         witness = witnesses[len(there)]
-        there.append(_differ(witness, view.world.nobody))
+        there.append(_differ(context, witness, view.world.nobody))
         view, claim = view.binding(claim.name, witness), claim.args[0]
-    return _and(*there, _not(view.of(claim)))
+    return _and(context, *there, _not(context, view.of(claim)))
