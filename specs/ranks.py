@@ -39,7 +39,15 @@ from ..model.pd import save, system
 from ..model.pd import state as s
 from ..model.pd.allocator import begins, saved_last
 from ..model.pd.state import CLIENTS, JOB, OWN, ROLE, STAGE, Slot
-from ..model.variants import save_cas, wait_out
+from ..model.variants import (
+    check_tso_primary,
+    etcd_transfer,
+    first_save_only,
+    hook,
+    save_cas,
+    wait_out,
+    yielded_flag,
+)
 from ..model.variants.check_tso_primary import checks_primary
 from . import liveness, properties
 from .lemmas import FIRST, Lemma, shipped
@@ -127,15 +135,40 @@ _NO_RAFT_LEADER = s.raft_leader == NOBODY
 _p, _n = PENDING, SELF
 _OWN_STEP = both(_n == _p, s.etcd_answers())
 _CLIENT_IDLE = CLIENTS.stage[_n] == STAGE.idle
+#: fences under which a PD in service mode looks for a TSO primary as it saves
+_LOOKING = {
+    each.fence.name for each in (check_tso_primary, etcd_transfer, first_save_only, hook, yielded_flag)
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Saves:
-    """How saves go on in a system; ``steps``: the names of its transitions; ``waits``: does a sync wait until
-    the window that it has loaded has passed?"""
+    """How saves go on in a system; ``steps``: the names of its transitions; ``parts``: of the fence."""
 
     steps: Collection[str]
-    waits: bool
+    parts: Collection[str]
+
+    @property
+    def waits(self) -> bool:
+        """Does a sync wait until the window that it has loaded has passed?"""
+        return wait_out.fence.name in self.parts
+
+    @property
+    def look(self) -> bool:
+        """Does a PD that may be asked for look for a TSO primary?"""
+        return not _LOOKING.isdisjoint(self.parts)
+
+    @property
+    def look_last(self) -> bool:
+        """Does it when it has read the timestamp key, rather than before?"""
+        return hook.fence.name in self.parts
+
+    def looks(self, n: Expr, slot: Slot) -> Expr:
+        """It looks for a TSO primary next."""
+        if not self.look or slot is CLIENTS:
+            return FALSE
+        at = STAGE.read if self.look_last else save.past_election_key(n, slot)
+        return both(checks_primary(n), slot.stage[n] == at)
 
     def nothing_to_do(self, n: Expr, slot: Slot) -> Expr:
         """A sync that has loaded the key ends with that."""
@@ -161,19 +194,20 @@ class _Saves:
         """
         loaded = slot.stage[_p] == STAGE.loaded
         return [
-            (both(loaded, self.nothing_to_do(_p, slot)), 7),
-            (loaded, 6),
+            (both(loaded, self.nothing_to_do(_p, slot)), 9),
+            (loaded, 8),
             (_commits(_p, slot), 2),
             (save.ready_to_commit(_p, slot), 1),
-            (self.reads(_p, slot), 4),
-            (save.reads_timestamp(_p, slot), 3),
-            (slot.stage[_p] == STAGE.begun, 5),
+            (self.looks(_p, slot), 3 if self.look_last else 6),
+            (self.reads(_p, slot), 5),
+            (save.reads_timestamp(_p, slot), 4),
+            (slot.stage[_p] == STAGE.begun, 7),
         ]
 
     def left_of_own(self) -> Expr:
         """One that is left of an earlier term first; then the sync."""
-        older = [(both(s.job[_p] != JOB.sync, at), 8 + left) for at, left in self.left(OWN)]
-        return _first_of([*older, (s.job[_p] == JOB.none, 8), *self.left(OWN)])
+        older = [(both(s.job[_p] != JOB.sync, at), 10 + left) for at, left in self.left(OWN)]
+        return _first_of([*older, (s.job[_p] == JOB.none, 10), *self.left(OWN)])
 
     def waiting(self, slot: Slot) -> Iterator[Steps]:
         """How far its clock is from where a sync may begin: each step of time is 1 at least."""
@@ -182,6 +216,11 @@ class _Saves:
             waits = both(slot.stage[_p] == STAGE.loaded, negate(self.is_over(_p, slot)))
             whose = "a client's sync" if slot is CLIENTS else "its sync"
             yield Steps(f"time until {whose} may begin", ite(waits, left, 0))
+
+    def looking(self) -> Iterator[Steps]:
+        """What a look finds changes once, while no server is elected."""
+        if self.look:
+            yield Steps("the key of a TSO primary is there", _first_of([(s.primary != NOBODY, 1)]))
 
     def helpful(self, slot: Slot, when: Expr) -> Iterator[Helpful]:
         """The steps of a save, whichever way it goes."""
@@ -197,6 +236,8 @@ class _Saves:
             "load_window": self.reads(_n, slot),
             "refused_not_greater": both(reads, negate(_grows(_n, slot))),
             "refused_by_cas": both(reads, negate(self.is_expected(_n, slot))),
+            "find_no_primary": both(self.looks(_n, slot), s.primary == NOBODY),
+            "refused_by_fence": both(self.looks(_n, slot), s.primary != NOBODY),
             "commit": _commits(_n, slot),
             "conflict": both(commits, negate(save.conditions_hold(_n, slot))),
         }
@@ -229,19 +270,27 @@ class _Saves:
         return either(asks, both(saving(a, slot), slot.job[a] == JOB.sync))
 
     def stages(self) -> Lemma:
-        """Where no save is: there is no hook, nor a look for a TSO primary, but by PDs that look in each."""
+        """Where no save is, and where only one is of a PD that looks for a TSO primary."""
         leads = {"mine": "find_own_key", "read": "load_window"}
-        never = ["alone", "hooked", *(stage for stage, step in leads.items() if step not in self.steps)]
+        unused = [stage for stage, step in leads.items() if step not in self.steps]
+        looking = ["alone", "hooked"]
+        if self.look:
+            unused.append(looking.pop(0 if self.look_last else 1))
         looks = "find_no_primary" in self.steps
 
+        def is_at_none(a: Expr, slot: Slot, stages: Collection[str]) -> Expr:
+            return both(*(slot.stage[a] != getattr(STAGE, stage) for stage in stages))
+
         def nowhere_else(a: Expr, slot: Slot) -> Expr:
-            nowhere = both(*(slot.stage[a] != getattr(STAGE, stage) for stage in never))
-            return either(checks_primary(a), nowhere) if looks and slot is OWN else nowhere
+            nowhere = is_at_none(a, slot, [*looking, *unused])
+            if not looks or slot is CLIENTS:
+                return nowhere
+            return either(nowhere, both(checks_primary(a), is_at_none(a, slot, unused)))
 
         return Lemma(
             "stages of saves",
-            f"no save is at one of these stages: {', '.join(never)}"
-            f"{', but of a PD that looks for a TSO primary' if looks else ''}",
+            f"no save is at one of these stages: {', '.join((*unused, *looking))}"
+            f"{f', but at {looking[0]} that of a PD that looks for a TSO primary' if looks else ''}",
             of_each_save(nowhere_else),
         )
 
@@ -265,7 +314,7 @@ def _ready(fence: Variant) -> Rank | None:
     steps = {rule.name for rule in system.rules(fence)}
     if "stale_failure_clears" in steps:
         return None
-    saves = _Saves(steps, wait_out.fence.name in fence.parts)
+    saves = _Saves(steps, fence.parts)
     # Since pull 11102 a server's own sync waits for a client's; before that both go on beside each other.
     beside = _of_master(saves) if "delete_expected_primary" in steps else _before_11102(steps)
     helpful = (
@@ -287,6 +336,7 @@ def _ready(fence: Variant) -> Rank | None:
                 "steps until there is a raft leader",
                 ite(_NO_RAFT_LEADER, ite(exists(_runs), _number(1), _number(2)), _number(0)),
             ),
+            *saves.looking(),
             *beside.parts,
             Steps("steps of a save that is left of its last term, then of its sync", saves.left_of_own()),
             *saves.waiting(OWN),
@@ -308,7 +358,12 @@ def _ready(fence: Variant) -> Rank | None:
             *saves.of_the_key(),
             *beside.lemmas,
         ),
-        faults=("crash", "stop", "lost", *beside.faults, *(("jump",) if saves.waits else ())),
+        faults=(
+            *("crash", "stop", "lost"),
+            *beside.faults,
+            *(("jump",) if saves.waits else ()),
+            *(("term",) if saves.look else ()),
+        ),
         given=("there is a PD",),
         first=(*FIRST, _SOME_PD, _WINDOWS_SAVED, of_each(lambda a: negate(s.promoted[a])), *beside.first),
     )

@@ -15,6 +15,7 @@ from functools import cached_property
 
 import z3
 
+from ...model.language.expr import BOOL
 from ...model.language.smt import Term, View
 from ...model.language.transition import Transition
 from ...model.language.variant import Variant
@@ -63,7 +64,9 @@ class _Search:
         self.steps = list(induction.transitions if steps is None else steps)
         self.lemmas = induction.lemmas
         self._speaks_of = [lemma.spoken_of for lemma in self.lemmas]
-        self._switches = [z3.Bool(f"candidate {number}") for number in range(len(self.lemmas))]
+        self._switches = [
+            induction.world.constant(f"candidate {number}", BOOL) for number in range(len(self.lemmas))
+        ]
         self._number = {str(switch): number for number, switch in enumerate(self._switches)}
         self._made: dict[str, _Step] = {}
         self._until = time.process_time() + patience
@@ -124,7 +127,8 @@ class _Search:
             for transition in self._induction.transitions:
                 step = self._step(transition, among)
                 if at in step.touches:
-                    waiting += (self._core(step, self._fails(step, at), among) or set(among)) - found
+                    keeping = self._core(step, self._fails(step, at), among) or set(among)
+                    waiting += sorted(keeping - found)
         return found
 
     def least(self, enough: set[int], tell: Tell) -> set[int]:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import z3
 
-from ...model.language.expr import NODE, Expr
+from ...model.language.expr import BOOL, NODE, Expr
 from ...model.language.smt import Term, View, World, existing, names, negated, spoken_of
 from ...model.language.transition import SELF, Kind, Transition
 from ...model.language.variant import Variant
@@ -78,8 +78,9 @@ def _switch(constraint: Constraint) -> str:
     return f"constraint {constraint.formula}"
 
 
-#: the literal that turns each constraint on
-_CONSTRAINED = {constraint: z3.Bool(_switch(constraint)) for constraint in CONSTRAINTS}
+def _constrained(world: World, constraint: Constraint) -> Term:
+    """The literal that turns it on."""
+    return world.constant(_switch(constraint), BOOL)
 
 
 def _literal(guard: str) -> str:
@@ -95,8 +96,8 @@ class _Solver:
     """One for many questions: what is known whichever is asked it takes in once, for that takes longer than
     most answers; what is known of one only stands above that, and goes when another comes."""
 
-    def __init__(self, facts: Iterable[Term]) -> None:
-        self._solver = z3.Solver()
+    def __init__(self, world: World, facts: Iterable[Term]) -> None:
+        self._solver = z3.Solver(ctx=world.context)
         self._solver.set("timeout", _PATIENCE)
         self._solver.set("arith.solver", _SIMPLEX)
         self._solver.add(list(facts))
@@ -146,7 +147,8 @@ class Known:
         """
         heed()
         guards = (guard for label, guard in self.guards.items() if label != without)
-        return self.solver.check(*guards, *(_CONSTRAINED[each] for each in constraints), *more)
+        there = (_constrained(self.view.world, each) for each in constraints)
+        return self.solver.check(*guards, *there, *more)
 
     def learn(self, claim: Expr) -> None:
         """Take it to be known of every state of which this is asked."""
@@ -261,7 +263,7 @@ class Induction:
                 system.vocabulary(fence),
                 transitions,
                 tuple(replace(lemma, claim=meant(lemma.claim)) for lemma in known),
-                World(nodes),
+                World(nodes, z3.Context()),
             )
         self._shared = before[self.alike]
         self.vocabulary = self._shared.vocabulary
@@ -364,7 +366,7 @@ class Induction:
     def first(self, facts: Sequence[Expr] = FIRST) -> Known:
         """What is known of the first states, of which these are the facts."""
         state = self._state(self._unnamed + sum(map(existing, facts)))
-        return Known(state.view, _Solver([*state.constrained, *map(state.view.of, facts)]))
+        return Known(state.view, _Solver(self.world, [*state.constrained, *map(state.view.of, facts)]))
 
     def decide_first(self, facts: Sequence[Expr] = FIRST) -> Iterator[Decided]:
         """The obligations of the first states, of which these are the facts."""
@@ -415,7 +417,7 @@ class Induction:
 
     def _can_happen(self, transition: Transition, *premises: Expr) -> bool | None:
         known = self._known(transition)
-        with known.supposing(z3.And([known.view.of(each) for each in premises])):
+        with known.supposing(z3.And([known.view.of(each) for each in premises], self.world.context)):
             answer = known.check(CONSTRAINTS)
             if answer == z3.sat:
                 answer = self._in_a_system(known)
@@ -472,7 +474,8 @@ class Induction:
             view = replace(view, universe=terms).binding(SELF.name, self._actor)
             if not self.world.servers:
                 view = replace(view, universe=view.reaching(self._followed))
-            constrained = [z3.Implies(switch, view.of(each.claim)) for each, switch in _CONSTRAINED.items()]
+            switched = ((_constrained(self.world, each), view.of(each.claim)) for each in CONSTRAINTS)
+            constrained = [z3.Implies(*each) for each in switched]
             self._states[unnamed] = _State(view, constrained)
         return self._states[unnamed]
 
@@ -494,11 +497,13 @@ class Induction:
                 hold = [view.of(lemma.claim) for lemma in self.lemmas]
             else:
                 hold = [z3.Implies(it, view.of(self.lemmas[at].claim)) for at, it in switches.items()]
-            state.solvers.append(_Solver([*state.constrained, self._actor != self.world.nobody, *hold]))
+            facts = [*state.constrained, self._actor != self.world.nobody, *hold]
+            state.solvers.append(_Solver(self.world, facts))
         facts = [view.of(guard) for guard in assumed]
         if transition.rule.kind in (Kind.PD, Kind.TSO):
             facts.append(view.read("is_tso", self._actor) == (transition.rule.kind is Kind.TSO))
-        return Known(view, state.solvers[0], facts, {label: z3.Bool(_literal(label)) for label in step.guard})
+        guards = {label: self.world.constant(_literal(label), BOOL) for label in step.guard}
+        return Known(view, state.solvers[0], facts, guards)
 
     def _decide(
         self, known: Known, transition: Transition | None, lemma: Lemma | None, goal: Term

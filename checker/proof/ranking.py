@@ -16,7 +16,7 @@ from functools import cached_property
 
 import z3
 
-from ...model.language.expr import NODE, Expr, both, negate
+from ...model.language.expr import BOOL, NODE, Expr, both, negate
 from ...model.language.smt import Term, View, existing
 from ...model.language.transition import SELF, Kind, Rule, Step, Transition
 from ...model.language.variant import Variant
@@ -139,7 +139,8 @@ class Ranking(Induction):
                 z3.And(self._of(before, when, self._helper), z3.Not(self._of(after, when, self._helper)))
                 for _, when in self._helpful
             ]
-            yield STAYS, z3.And(*goes_on, self._helper != self.world.nobody, z3.Or(lost), z3.Not(falls))
+            is_lost = z3.Or(lost, self.world.context)
+            yield STAYS, z3.And(*goes_on, self._helper != self.world.nobody, is_lost, z3.Not(falls))
         if HELPS in asked:
             actor = before.bound[SELF.name]
             helps = [self._of(before, when, actor) for name, when in self._helpful if name == transition.name]
@@ -147,7 +148,7 @@ class Ranking(Induction):
 
     def _moves(self, before: View, after: View) -> tuple[Term, Term]:
         """That the rank falls; that it neither falls nor stays (a part may be no larger and not be told)."""
-        falls, kept = z3.BoolVal(False), z3.BoolVal(True)
+        falls, kept = (self.world.literal(BOOL, told) for told in (False, True))
         for part, said in self._parts:
             no_more, fewer = self._compared(part, said, before, after)
             falls = z3.Or(falls, z3.And(kept, fewer))
@@ -178,7 +179,8 @@ class Ranking(Induction):
         ]
         yield self._decide_named(known, _IN_ANY_STATE, SOMETHING, z3.And(pending, *nobody))
         below = [self._of(view, said) < 0 for part, said in self._parts if isinstance(part, Steps)]
-        yield self._decide_named(known, _IN_ANY_STATE, BOUNDED, z3.And(pending, z3.Or(below)))
+        is_below = z3.Or(below, self.world.context)
+        yield self._decide_named(known, _IN_ANY_STATE, BOUNDED, z3.And(pending, is_below))
         for name, when in self._helpful:
             step = self._steps.get(name)
             fair = step is not None and name in self.liveness.fairness
@@ -192,7 +194,7 @@ class Ranking(Induction):
                 can.append(view.read("is_tso", self._helper) == (step.rule.kind is Kind.TSO))
             helps = self._of(view, when, self._helper)
             there = self._helper != self.world.nobody
-            goal = z3.And(pending, there, helps, z3.Not(z3.And(can)))
+            goal = z3.And(pending, there, helps, z3.Not(z3.And(can, self.world.context)))
             yield self._decide_named(known, step, POSSIBLE, goal)
 
     def _decide_named(self, known: Known, transition: Transition, name: str, goal: Term) -> Decided:

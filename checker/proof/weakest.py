@@ -197,7 +197,7 @@ class _Basis:
             broken_by = induction.prop.broken_by(transition)
             fails = [induction.failure(after, lemma) for lemma in induction.lemmas]
             fails += [] if broken_by is None else [known.view.of(broken_by)]
-            self._asked[transition.name] = known, z3.Or(fails)
+            self._asked[transition.name] = known, z3.Or(fails, induction.world.context)
         return self._asked[transition.name]
 
     def verdict(self, taken: Names) -> str:

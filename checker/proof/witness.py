@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import z3
 
-from ...model.language.expr import DURATION, NODE, Expr, Sort
+from ...model.language.expr import BOOL, DURATION, NODE, TIME, Expr, Sort
 from ...model.language.instance import belonging
 from ...model.language.smt import Term, View, World, number
 from ...model.language.transition import SELF, Kind
@@ -134,8 +134,8 @@ class _Path:
     def __init__(self, run: Run, prop: Property, constants: Mapping[str, int]) -> None:
         self._run = run
         self._constants = constants
-        self._world = World(len(run.kinds))
-        self.solver = z3.Optimize()
+        self._world = World(len(run.kinds), z3.Context())
+        self.solver = z3.Optimize(ctx=self._world.context)
         fence = fences.whole(run.fence)
         self._vocabulary = system.vocabulary(fence)
         self._transitions = {t.name: t for t in system.transitions(fence, run.dropped)}
@@ -147,14 +147,14 @@ class _Path:
         for owner in self._world.servers:
             skew = first.read("skew", owner)
             self.solver.add(-constants["skew_bound"] <= skew, skew <= constants["skew_bound"])
-        broken = z3.BoolVal(False)
+        nothing = broken = self._world.literal(BOOL, False)
         for step, move in enumerate(run.moves):
             transition = self._transitions[move.transition]
             actor = self._world.literal(NODE, move.server)
             view = replace(view, inputs=self._inputs(step)).binding(SELF.name, actor)
             self.solver.add([view.of(guard) for guard in transition.step.guard.values()])
             broken_by = prop.broken_by(transition)
-            broken = z3.BoolVal(False) if broken_by is None else view.of(broken_by)
+            broken = nothing if broken_by is None else view.of(broken_by)
             view = view.after(transition.step.effect, actor)
         # The last step is the one that is to break it.
         self.solver.add(broken)
@@ -164,7 +164,7 @@ class _Path:
         """The first state: the run's; the true time and the clocks stay open but for bounds."""
         world = self._world
         skews = world.view(self._vocabulary)
-        kinds = [z3.BoolVal(kind is Kind.TSO) for kind in self._run.kinds]
+        kinds = [world.literal(BOOL, kind is Kind.TSO) for kind in self._run.kinds]
 
         def read(name: str, owner: Term) -> Term:
             if name == "skew":
@@ -180,7 +180,7 @@ class _Path:
                 return kinds[index]
             if name in self._vocabulary.facts:
                 fact, kind = self._vocabulary.facts[name], self._run.kinds[index]
-                return z3.IntVal(belonging(self._constants, fact, kind, index + 1))
+                return world.literal(fact.sort, belonging(self._constants, fact, kind, index + 1))
             variable = self._vocabulary.variables[name]
             return world.literal(variable.sort, self._run.first.get((name, index + 1), variable.initial))
 
@@ -189,7 +189,7 @@ class _Path:
             for v in self._vocabulary.variables.values()
             if not v.per_server
         }
-        return View(world, {**shared, "now": z3.IntVal(_START)}, read, world.servers)
+        return View(world, {**shared, "now": world.literal(TIME, _START)}, read, world.servers)
 
     def _inputs(self, step: int) -> Callable[[Expr], Term]:
         return lambda expr: self._world.constant(f"{step} {expr.name}", expr.sort)

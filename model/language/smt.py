@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 import z3
@@ -34,36 +33,54 @@ class Unsaid(ValueError):
     """What somebody says is not to be said of so many servers, or of any number of them."""
 
 
-@cache
-def _enumeration(name: str, members: tuple[str, ...]) -> tuple[Any, tuple[Term, ...]]:
-    sort, values = z3.EnumSort(name, [f"{name}.{member}" for member in members])
-    return sort, tuple(values)
+def _member(name: str, member: str) -> str:
+    """A value of an enumeration, as z3 knows it."""
+    return f"{name}.{member}"
+
+
+#: a sort and its values, by name and members: z3 makes them once
+_Enumerations = dict[tuple[str, tuple[str, ...]], tuple[Any, tuple[Term, ...]]]
+#: those of all that have no context of their own
+_ENUMERATIONS: _Enumerations = {}
 
 
 class World:
-    """Sorts, constants and servers: any number of them, or exactly ``nodes``."""
+    """Sorts, constants and servers: any number of them, or exactly ``nodes``.
 
-    def __init__(self, nodes: int | None = None) -> None:
+    ``context``: where z3 has its terms; None: where all are that have none of their own.  Which of many
+    states z3 shows depends on all that it was told in a context before.
+    """
+
+    def __init__(self, nodes: int | None = None, context: z3.Context | None = None) -> None:
         self.nodes = nodes
+        self.context = context or z3.main_ctx()
         #: those that were asked for: making them again takes longer than most questions about them
         self._known: dict[tuple[str, Sort], Term] = {}
+        self._enumerations = _ENUMERATIONS if context is None else {}
         if nodes is None:
-            self.node_sort = z3.DeclareSort("Node")
+            self.node_sort = z3.DeclareSort("Node", self.context)
             self.nobody: Term = z3.Const("nobody", self.node_sort)
             #: every server there is, if their number is known
             self.servers: tuple[Term, ...] = ()
         else:
             members = ("none", *(f"server{number}" for number in range(1, nodes + 1)))
-            self.node_sort, values = _enumeration(f"Node{nodes}", members)
+            self.node_sort, values = self._enumeration(f"Node{nodes}", members)
             self.nobody, self.servers = values[0], values[1:]
+
+    def _enumeration(self, name: str, members: tuple[str, ...]) -> tuple[Any, tuple[Term, ...]]:
+        key = name, members
+        if key not in self._enumerations:
+            sort, values = z3.EnumSort(name, [_member(name, member) for member in members], self.context)
+            self._enumerations[key] = sort, tuple(values)
+        return self._enumerations[key]
 
     def sort(self, sort: Sort) -> Any:
         """The z3 sort."""
         if sort == NODE:
             return self.node_sort
         if sort.members:
-            return _enumeration(sort.name, sort.members)[0]
-        return z3.BoolSort() if sort == BOOL else z3.IntSort()
+            return self._enumeration(sort.name, sort.members)[0]
+        return z3.BoolSort(self.context) if sort == BOOL else z3.IntSort(self.context)
 
     def literal(self, sort: Sort, value: int) -> Term:
         """A value of a sort, from the integer that stands for it everywhere else.
@@ -76,8 +93,8 @@ class World:
         if sort == NODE:
             return self.servers[value - 1] if value else self.nobody
         if sort.members:
-            return _enumeration(sort.name, sort.members)[1][value]
-        return z3.BoolVal(bool(value)) if sort == BOOL else z3.IntVal(value)
+            return self._enumeration(sort.name, sort.members)[1][value]
+        return z3.BoolVal(bool(value), self.context) if sort == BOOL else z3.IntVal(value, self.context)
 
     def constant(self, name: str, sort: Sort) -> Term:
         """An unknown value."""
@@ -116,22 +133,18 @@ def _remembered(read: Callable[[str, Term], Term]) -> Callable[[str, Term], Term
     return again
 
 
-#: where all terms are
-_CONTEXT = z3.main_ctx()
-
-
 def _made(make: Callable[..., Any], of: type[Term]) -> Callable[..., Term]:
     """A term by z3's own call: sorts are those of `Expr`, which fit already, and most of the time of a large
     question went into asking whether they do."""
-    return lambda *args: of(make(_CONTEXT.ref(), *(arg.ast for arg in args)), _CONTEXT)
+    return lambda context, *args: of(make(context.ref(), *(arg.ast for arg in args)), context)
 
 
 def _of_many(make: Callable[..., Any], of: type[Term]) -> Callable[..., Term]:
     """The same of a call that takes as many as there are."""
 
-    def made(*args: Term) -> Term:
+    def made(context: z3.Context, *args: Term) -> Term:
         asts = (z3.Ast * len(args))(*(arg.ast for arg in args))
-        return of(make(_CONTEXT.ref(), len(args), asts), _CONTEXT)
+        return of(make(context.ref(), len(args), asts), context)
 
     return made
 
@@ -147,7 +160,7 @@ _OPERATORS: dict[str, Callable[..., Term]] = {
     "not": _not,
     "and": _and,
     "or": _or,
-    "ite": z3.If,
+    "ite": lambda _, *args: z3.If(*args),
     "==": _equal,
     "<": _made(z3.Z3_mk_lt, z3.BoolRef),
     "<=": _made(z3.Z3_mk_le, z3.BoolRef),
@@ -176,6 +189,7 @@ class View:
 
     def of(self, expr: Expr) -> Term:
         """The value of an expression in this state."""
+        context = self.world.context
         match expr.op:
             case "literal":
                 return self.world.literal(expr.sort, expr.value)
@@ -194,14 +208,15 @@ class View:
             case "define":
                 return self.of(expr.args[0])
             case "forall":
-                return _and(*(_implies(there, body) for there, body in self._each(expr)))
+                return _and(context, *(_implies(context, *each) for each in self._each(expr)))
             case "exists":
-                return _or(*(_and(there, body) for there, body in self._each(expr)))
-        return _OPERATORS[expr.op](*map(self.of, expr.args))
+                return _or(context, *(_and(context, *each) for each in self._each(expr)))
+        return _OPERATORS[expr.op](context, *map(self.of, expr.args))
 
     def _each(self, expr: Expr) -> Iterator[tuple[Term, Term]]:
         for owner in self.universe:
-            yield _differ(owner, self.world.nobody), self.binding(expr.name, owner).of(expr.args[0])
+            is_there = _differ(self.world.context, owner, self.world.nobody)
+            yield is_there, self.binding(expr.name, owner).of(expr.args[0])
 
     def reaching(self, pointers: Sequence[str]) -> tuple[Term, ...]:
         """The universe, and the servers to which these variables of its servers lead."""
@@ -236,8 +251,7 @@ def names(literals: Iterable[Term]) -> frozenset[str]:
 def number(value: Term, sort: Sort) -> int:
     """The integer that stands for a value of a sort (not of NODE) everywhere else."""
     if sort.members:
-        values = _enumeration(sort.name, sort.members)[1]
-        return next(index for index, member in enumerate(values) if z3.eq(member, value))
+        return [_member(sort.name, member) for member in sort.members].index(value.decl().name())
     return int(z3.is_true(value)) if sort == BOOL else int(value.as_long())
 
 
@@ -279,11 +293,12 @@ def negated(view: View, claim: Expr, witnesses: Sequence[Term]) -> Term:
     Raises:
         ValueError: it speaks of more servers than there are witnesses.
     """
+    context = view.world.context
     there: list[Term] = []
     while claim.op == "forall":
         if len(there) == len(witnesses):
             raise ValueError(f"speaks of more servers than the {len(witnesses)} that may fail it: {claim}")
         witness = witnesses[len(there)]
-        there.append(_differ(witness, view.world.nobody))
+        there.append(_differ(context, witness, view.world.nobody))
         view, claim = view.binding(claim.name, witness), claim.args[0]
-    return _and(*there, _not(view.of(claim)))
+    return _and(context, *there, _not(context, view.of(claim)))

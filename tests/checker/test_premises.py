@@ -38,7 +38,7 @@ from tsofence.model.language.expr import (
     server,
 )
 from tsofence.model.language.fold import Known, fold
-from tsofence.model.language.smt import World, negated
+from tsofence.model.language.smt import negated
 from tsofence.model.language.transition import Kind, Step, Transition, transition
 from tsofence.model.language.variant import Variant
 from tsofence.model.language.vocabulary import PerServer
@@ -255,7 +255,7 @@ def test_a_lemma_of_three_servers_has_three_witnesses() -> None:
     assert why is not None
     assert len(why.kinds) >= 4
     with pytest.raises(ValueError, match="more servers than the 2 that may fail it"):
-        negated(World().view(s.VOCABULARY), found.lemmas[0].claim, found.witnesses[:2])
+        negated(found.world.view(s.VOCABULARY), found.lemmas[0].claim, found.witnesses[:2])
 
 
 def test_a_server_for_every_server_is_refused() -> None:

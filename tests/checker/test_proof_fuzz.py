@@ -132,7 +132,7 @@ def _questions(induction: Induction, prop: Property) -> Iterator[tuple[Known, li
 
 def _refuted(known: Known, goals: list[Term]) -> bool:
     """All at once, without asking which guards that needs."""
-    with known.supposing(z3.Or(goals)):
+    with known.supposing(z3.Or(goals, known.view.world.context)):
         return bool(known.check(CONSTRAINTS) == z3.unsat)
 
 

@@ -431,7 +431,7 @@ def test_what_a_step_does_not_change_z3_says_it_keeps_too() -> None:
         known = found.guarded(transition)
         after = found.after(known, transition)
         kept = [each for each in found.lemmas if each.spoken_of.isdisjoint(transition.step.effect)]
-        failing = z3.Or([found.failure(after, lemma) for lemma in kept])
+        failing = z3.Or([found.failure(after, lemma) for lemma in kept], found.world.context)
         with known.supposing(failing):
             assert known.solver.check() == z3.unsat
         results = [each.obligation for each in found.decide_step(transition, kept)]

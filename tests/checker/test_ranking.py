@@ -34,6 +34,9 @@ MEMORY = "promoted with memory"
 
 #: fences under which a rank says more: a sync waits for its clock; a save of an earlier term may be refused
 WAITS, CAS = f"{MASTER}+wait-out", "release-8.5+save-cas"
+#: whoever is refused for a TSO primary resigns, by the fence or by the build; it looks before it reads the
+#: timestamp key, or when it has
+YIELDS, HOOK = f"{MASTER}+yielded-flag", "release-7.5+hook"
 
 
 def rank_of(fence: str = MASTER) -> ranks.Rank:
@@ -76,6 +79,12 @@ def changed(**effects: object) -> Variant:
         (WAITS, ["0 < unit"], "crash, stop, lost, client_sync, jump"),
         (CAS, ["0 < unit", "unit ≤ guard", "2·guard ≤ window"], "crash, stop, lost"),
         ("pull-8780-on-master", ["0 < unit"], "crash, stop, lost, client_sync"),
+        # who looks for a TSO primary sees whether there is one when elections have ended
+        (YIELDS, ["0 < unit"], "crash, stop, lost, client_sync, term"),
+        (f"{MASTER}+etcd-transfer", ["0 < unit"], "crash, stop, lost, client_sync, term"),
+        (HOOK, [], "crash, stop, lost, term"),
+        ("release-7.5+check-tso-primary", [], "crash, stop, lost, term"),
+        ("release-7.5+first-save-only", [], "crash, stop, lost, term"),
     ],
 )
 @pytest.mark.large
@@ -234,6 +243,29 @@ def test_only_a_pd_that_looks_for_a_tso_primary_is_where_no_other_save_is() -> N
     of_all = [elsewhere if each.name == elsewhere.name else each for each in rank.lemmas]
     wrong = failing(Ranking(whole, READY, replace(rank, lemmas=(*of_all,))), *steps, lemmas=True)
     assert {*wrong} == {(step, elsewhere.name) for step in steps}
+
+
+@pytest.mark.parametrize("fence", [YIELDS, HOOK])
+def test_what_a_look_for_a_tso_primary_finds_counts(fence: str) -> None:
+    whole, rank = fences.whole(fence), rank_of(fence)
+    steps = ("campaign", "revoke", "find_no_primary", "refused_by_fence", "load_window", "conflict")
+    assert not {*failing(Ranking(whole, READY, rank), *steps, states=True, lemmas=True)}
+    (at,) = (at for at, part in enumerate(rank.parts) if part.meaning == "the key of a TSO primary is there")
+    uncounted = replace(rank, parts=(*rank.parts[:at], *rank.parts[at + 1 :]))
+    assert {*failing(Ranking(whole, READY, uncounted), "revoke")} >= {("revoke", STAYS)}
+    elected = replace(rank, faults=tuple(each for each in rank.faults if each != "term"))
+    assert ("campaign", KEEPS) in failing(Ranking(whole, READY, elected), "campaign")
+    for step in ("find_no_primary", "refused_by_fence"):
+        fewer = replace(rank, helpful=tuple(each for each in rank.helpful if each.transition != step))
+        assert (ANY_STATE, SOMETHING) in failing(Ranking(whole, READY, fewer), states=True)
+
+
+def test_whoever_stays_when_it_is_refused_is_never_ready() -> None:
+    """Without the resignation the rank fails, where it did not."""
+    stays = Variant("stays", "a PD that is refused stays", source="a test")
+    stays.effect("refused_by_fence", {"role": state.role[SELF]})
+    ranking = Ranking(fences.whole(HOOK).joined(stays), READY, rank_of(HOOK))
+    assert ("refused_by_fence", KEEPS) in failing(ranking, "refused_by_fence")
 
 
 def test_a_pd_that_is_refused_each_time_is_never_ready() -> None:
