@@ -17,7 +17,7 @@ from ..sources.calls import as_they_come
 from ..sources.observation import LOGICAL_BITS
 from ..sources.rounded import TIMESTAMP_OFF
 from ..sources.spilling import Rows, Sorted, joined
-from ..sources.trace import Trace
+from ..sources.trace import Kind, Trace
 from .judgement import Judgement, Pair, clean, exactly, lower_bound, nothing, undecided, unless_rounded
 
 #: a range of timestamps that was granted, and where it stands among all calls
@@ -209,10 +209,20 @@ def session(trace: Trace, witnesses: int = 0) -> Judgement:
         return rows
 
     judgement = _in_order("session", trace, map(by_session, ranges(trace)), witnesses)
+    if judgement.verdict == "violated" and (files := _of_nobody(trace)):
+        certain = session(replace(trace, calls=trace.calls.without(files)), witnesses)
+        why = f"{', '.join(files)} has calls to several servers, and does not say which client asked"
+        return certain if certain.verdict == "violated" else undecided(certain, why)
     untold = untimed(trace)
     in_order = f"{untold}: taken in the order of their file" if untold else ""
     told = replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
     return unless_rounded(told, trace)
+
+
+def _of_nobody(trace: Trace) -> list[str]:
+    """The files with calls to several servers that do not say who asked: there may be a client for each."""
+    told_by_clients = {source.file for source in trace.sources if source.kind is Kind.CLIENT_LOG}
+    return [file for file in trace.calls.of_nobody() if file not in told_by_clients]
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ from .calls import Gathering, as_they_come, in_rows, told_since, told_until
 from .lines import Lines, Tally, json_object
 from .observation import NS_PER_MS, BadInput, KeyEvent, LogEvent, Service, Where
 from .packing import Text, of_a_system, opened
+from .servers import Servers, Unclear
 from .spilling import Rows
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
 from .unread import unread_kind
@@ -110,7 +111,7 @@ def read(
     calls, retold = gathered.calls.once()
     stretches, known_until = _when(gathered.logs)
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
-    return Trace(
+    trace = Trace(
         sources=tuple(
             replace(
                 source,
@@ -141,6 +142,15 @@ def read(
         addresses={name: address for address, name in named.items()},
         members=dict(chain.from_iterable(answer.urls.items() for answer in gathered.answers)),
     )
+    return replace(trace, calls=calls.of_kinds(_kind_at(trace)))
+
+
+def _kind_at(trace: Trace) -> Callable[[str], str]:
+    """What tells of which kind a client is that says only where it asked."""
+    try:
+        return Servers(trace).kind_at
+    except Unclear:
+        return lambda _: "lib"
 
 
 def texts(paths: Iterable[Path | str], progress: Callable[[str], None] | None = None) -> Iterator[Text]:

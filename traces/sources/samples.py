@@ -9,7 +9,7 @@
 | `end` | `end_time`, `ended_at`, `finish_time`, `received`, `received_at`, `response_time`, `time`, `at` | when it was here |
 | `client` | `session`, `connection`, `connection_id`, `instance` | who asked; the file |
 | `worker` | `thread` | which of several, a number; none |
-| `kind` | | pd or tso (asked there), lib (PD's client library); lib |
+| `kind` | | pd or tso (asked there), lib (PD's client library); what `endpoint` is, if logs or etcd tell, else lib |
 | `endpoint` | `server`, `address`, `url` | which server was asked; unknown |
 | `error` | | text of the failure; then there is no timestamp |
 | `group` | `keyspace_group`, `keyspace_group_id` | the keyspace group asked; 0 |
@@ -43,8 +43,6 @@ from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Ca
 
 #: how long a call may take whose start or end is not told
 UNTOLD_NS = 60_000_000_000
-#: which client it is, where no column tells
-DEFAULT_KIND = "lib"
 
 _NAMES = {
     "tso": ("tso", "ts", "timestamp", "tso_value"),
@@ -259,7 +257,7 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     if not timed:
         begin = until = number
     client, kind, endpoint = (name.encode(errors="replace").decode() for name in names)
-    of = client or default_client(file), kind or DEFAULT_KIND, endpoint, worker
+    of = client or default_client(file), kind, endpoint, worker
     yield Call(
         file,
         number,

@@ -202,6 +202,6 @@ class _Who(dict[tuple[str, ...], int]):
         of = dict(zip(self._names, told, strict=True))
         worker = of.get("worker")
         number = int(_numbers(Column.of([worker]))[0]) if worker else None
-        client, kind = of.get("client") or self._default, of.get("kind") or samples.DEFAULT_KIND
-        self[told] = found = self._checked((client, kind, of.get("endpoint", ""), number))
+        client = of.get("client") or self._default
+        self[told] = found = self._checked((client, of.get("kind", ""), of.get("endpoint", ""), number))
         return found
