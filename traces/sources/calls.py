@@ -62,8 +62,10 @@ class Who(NamedTuple):
 
 
 class _InAll(NamedTuple):
-    """How many calls tell no end, or no time; by the number of a file, as they come, whether any is timed."""
+    """How many calls tell no start, no end, or no time; by the number of a file, as they come, whether any is
+    timed."""
 
+    unbegun: int
     unended: int
     untimed: int
     files: dict[int, bool]
@@ -147,14 +149,20 @@ class Calls(Sequence[Call]):
     def _in_all(self) -> _InAll:
         """What all rows have, counted once."""
         files: dict[int, bool] = {}
-        unended = untimed = 0
+        unbegun = unended = untimed = 0
         for rows in self.chunks():
             timed = rows["timed"] != 0
             files |= dict.fromkeys((n for n in as_they_come(rows["file"]) if n not in files), False)
             files |= dict.fromkeys(as_they_come(rows["file"][timed]), True)
+            unbegun += int(np.sum(rows["timed"] == ONLY_END))
             unended += int(np.sum(rows["timed"] == ONLY_START))
             untimed += len(rows) - int(np.sum(timed))
-        return _InAll(unended, untimed, files)
+        return _InAll(unbegun, unended, untimed, files)
+
+    @property
+    def unbegun(self) -> int:
+        """Of how many it is told when they were answered, and not when they were asked for."""
+        return self._in_all.unbegun
 
     @property
     def unended(self) -> int:
@@ -227,6 +235,20 @@ class Calls(Sequence[Call]):
         stored = Stored(ROW)
         for rows in self.chunks():
             stored.add(rows.compress(~out[rows["file"]]))
+        return self._with(stored)
+
+    def at_told_times(self) -> Calls:
+        """The same, where those of which one time only is told take none, by start."""
+        sorted_, stored = Sorted(ROW, "start"), Stored(ROW)
+        for rows in self.chunks():
+            instants = rows.copy()
+            only_end, only_start = rows["timed"] == ONLY_END, rows["timed"] == ONLY_START
+            instants["start"] = np.where(only_end, rows["end"], rows["start"])
+            instants["end"] = np.where(only_start, rows["start"], rows["end"])
+            instants["timed"] = rows["timed"] != 0
+            sorted_.add(instants)
+        for rows in sorted_:
+            stored.add(rows)
         return self._with(stored)
 
     def moved(self, by_ns: Callable[[str], int]) -> Calls:

@@ -378,6 +378,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
                 looks_like,
                 tally.assumed,
                 tally.rounded,
+                tuple(tally.columns),
             )
         )
 
