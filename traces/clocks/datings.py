@@ -95,7 +95,8 @@ def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -
     first = min((event.latest_ns or 0 for event in received), default=0)
     for event in received:
         at = event.latest_ns or 0
-        found[RECORDER]["revision", event.revision] = (0 if at == first else at - QUICK_NS), at
+        since = 0 if at == first else at - event.coarse_ns - QUICK_NS
+        found[RECORDER]["revision", event.revision] = since, at
 
 
 def _of_saves(

@@ -207,7 +207,7 @@ def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple
         for event in events
     ]
     earliest = [
-        0 if event.latest_ns in (None, first_receipt) else (event.latest_ns or 0) - LATE_NS
+        0 if event.latest_ns in (None, first_receipt) else (event.received_ns or 0) - LATE_NS
         for event in events
     ]
     campaigns: dict[str, int] = {}

@@ -59,9 +59,7 @@ class Watch:
             event.revision: event.latest_ns for event in trace.keys if event.latest_ns not in (None, first)
         }
         #: when each save was received, so that it was not saved long before; 0 of what was before the watch
-        received_ns = (
-            0 if save.latest_ns is None or save.latest_ns == first else save.latest_ns for save in self.saves
-        )
+        received_ns = (0 if save.latest_ns == first else save.received_ns or 0 for save in self.saves)
         self._earliest_ns = [*accumulate(received_ns, max)]
         of_saves = sorted(
             (save.latest_ns, (save.timestamp_ns or 0) // NS_PER_MS)

@@ -8,7 +8,7 @@ int64 as strings; both are read everywhere.
 | field in the file | observation | source |
 |---|---|---|
 | `header.revision` | `etcd_at`; how far the events of `Watch.seen` must reach | `ResponseHeader.revision` |
-| `recv_unix_ns` | `latest_ns` | the recorder's clock |
+| `recv_unix_ns` | `latest_ns`, `coarse_ns` | the recorder's clock; its size tells the unit |
 | `events[].type` absent, 0, `PUT` / 1, `DELETE` | `put` | etcd `mvccpb.Event.EventType` |
 | `kv.key` (base64) | `key`, `path`; for the registry `url` | `pkg/utils/keypath` |
 | `header.cluster_id` | none: one for all streams | etcd `ResponseHeader.cluster_id` |
@@ -23,15 +23,18 @@ int64 as strings; both are read everywhere.
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
+from math import gcd
 from typing import Any
 
 from . import groups, state
 from .lines import Tally, json_object
-from .observation import ELECTIONS, MAX_NAME, MAX_NS, MAX_TEXT, Held, Key, KeyEvent, Where
+from .observation import ELECTIONS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Held, Key, KeyEvent, Where
 from .rounded import LEASES, Integers
+from .samples import UNITS, time_ns
 
 _KEYS = {
     "leader": Key.LEADER,
@@ -44,6 +47,7 @@ _CLUSTER = re.compile(r"/(?:pd|ms)/(\d{1,20})/.*", re.DOTALL)
 _OTHER_ELECTION = re.compile(r"/ms/\d{1,20}/.{1,200}/primary")
 #: only a PD leader in API mode makes keyspace groups
 _KEYSPACE_GROUP = re.compile(r"/pd/\d{1,20}/tso/keyspace_groups/membership/\d{5}")
+_S_NS = 1_000 * NS_PER_MS
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 
 
@@ -68,6 +72,15 @@ class Watch:
     states: list[state.State] = field(default_factory=list)
     clusters: dict[str, Where] = field(default_factory=dict)
     rounded: bool = False
+
+    def every_event(self) -> Iterator[KeyEvent]:
+        """Those, and what a recorder read."""
+        return chain(self.events, *(each.events for each in self.states))
+
+    def change(self, how: Callable[[KeyEvent], KeyEvent]) -> None:
+        """Have each of them another way."""
+        self.events = [*map(how, self.events)]
+        self.states = [replace(each, events=tuple(map(how, each.events))) for each in self.states]
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -106,8 +119,7 @@ def decode(
         if of.isdigit():  # an uint64, as a number or as text
             watch.clusters.setdefault(of, Where(file, number))
         members.add(str(header.get("member_id"))[:MAX_NAME])
-        received = _integer(document.get("recv_unix_ns"))
-        latest = received if received is None or received < MAX_NS else None
+        latest = _received(document.get("recv_unix_ns"))
         events = _get(answer, "events") or []
         if not isinstance(events, list):
             tally.skip(number, "events are not a list")
@@ -118,7 +130,10 @@ def decode(
             _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group), at)
         if not events:
             tally.other += 1
-    known = chain(watch.events, *(each.events for each in watch.states))
+    if coarse := _coarse(event.latest_ns for event in watch.every_event() if event.latest_ns is not None):
+        watch.change(partial(_received_coarsely, coarse))
+        tally.assume(f"receipts are told in whole {'s' if coarse == _S_NS else 'ms'}")
+    known = watch.every_event()
     leases = (event.lease for event in known if event.lease)
     if Integers((*leases, *filter(None, map(_large, (*watch.clusters, *members))))).rounded:
         _forget_rounded(watch)
@@ -136,11 +151,31 @@ def _forget_rounded(watch: Watch) -> None:
     """Leave out what was rounded: all else that large is in base64, or a time."""
     watch.rounded = True
     watch.clusters.clear()
-    watch.events = [replace(event, lease=None) for event in watch.events]
-    watch.states = [
-        replace(each, events=tuple(replace(event, lease=None) for event in each.events))
-        for each in watch.states
-    ]
+    watch.change(lambda event: replace(event, lease=None))
+
+
+def _received(told: Any) -> int | None:
+    """A receipt in ns: BusyBox' `date` knows none, and others write seconds or ms."""
+    received = _integer(told)
+    if received is not None and received < UNITS[-1][0]:
+        return received
+    try:
+        return time_ns(told)
+    except ValueError:
+        return None
+
+
+def _coarse(receipts: Iterable[int]) -> int:
+    """In which unit receipts are told, if it is coarser than it takes to receive one (ns); 0: it is not."""
+    common = gcd(*receipts)
+    return next((unit for unit in (_S_NS, NS_PER_MS) if common and common % unit == 0), 0)
+
+
+def _received_coarsely(unit: int, event: KeyEvent) -> KeyEvent:
+    """The event, of which only the unit is told in which it was received."""
+    return (
+        event if event.latest_ns is None else replace(event, latest_ns=event.latest_ns + unit, coarse_ns=unit)
+    )
 
 
 def member(value: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:

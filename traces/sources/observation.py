@@ -115,7 +115,8 @@ class KeyEvent:
     stands, for the registry and for values that name no server. `timestamp_ns` is the saved end of the
     window. `version` counts the writes since the key was created, from 1; 0 or `None` for a deletion.
     `created` is the revision that created the key, `held` what it held before (`--prev-kv`), `etcd_at` the
-    revision that etcd was at when it sent the event; `None` where the stream does not tell.
+    revision that etcd was at when it sent the event; `None` where the stream does not tell. `coarse_ns`: it
+    was received up to that much before `latest_ns`, for receipts are told in so many ns.
     """
 
     where: Where
@@ -134,6 +135,12 @@ class KeyEvent:
     created: int | None = None
     held: Held | None = None
     etcd_at: int | None = None
+    coarse_ns: int = 0
+
+    @property
+    def received_ns(self) -> int | None:
+        """When it was received, at the earliest."""
+        return None if self.latest_ns is None else self.latest_ns - self.coarse_ns
 
     @property
     def server(self) -> str | None:

@@ -507,7 +507,7 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
             expected = f"revision {event.revision} of {event.path} as in {known.where}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
         if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):
-            known = replace(known, latest_ns=event.latest_ns)
+            known = replace(known, latest_ns=event.latest_ns, coarse_ns=event.coarse_ns)
         events[event.revision, event.path] = replace(known, held=known.held or event.held)
     seen = set[int]().union(*(watch.seen for watch in watches))
     reached = max((watch.reached for watch in watches), default=0)
@@ -516,7 +516,7 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
 
 def _what_happened(event: KeyEvent) -> KeyEvent:
     """An event without what streams say of it each in their way."""
-    return replace(event, where=_NOWHERE, latest_ns=None, held=None, etcd_at=None)
+    return replace(event, where=_NOWHERE, latest_ns=None, held=None, etcd_at=None, coarse_ns=0)
 
 
 def _gaps(seen: set[int], reached: int) -> tuple[Gap, ...]:
