@@ -49,15 +49,15 @@ def clocks_set(trace: Trace) -> dict[str, str]:
     Back: time goes back there, of calls see `_Turns`. Ahead: time goes on between two answers, and timestamps
     do not.
     """
-    lines: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    lines: defaultdict[tuple[str, str], list[tuple[int, int, int]]] = defaultdict(list)
     told: Iterable[LogEvent | ServerStart] = chain(trace.starts, trace.logs)
     for each in told:
-        lines[each.where.file].append((each.where.place, each.where.line, each.at_ns))
+        lines[each.where.file, each.server].append((each.where.place, each.where.line, each.at_ns))
     for event in trace.keys:
         if event.latest_ns is not None:
-            lines[event.where.file].append((event.where.line, event.where.line, event.latest_ns))
+            lines[event.where.file, ""].append((event.where.line, event.where.line, event.latest_ns))
     found: dict[str, str] = {}
-    for file, of in lines.items():
+    for (file, _), of in lines.items():
         _, line, at = numpy.array(sorted(of), numpy.int64).T
         behind = numpy.maximum.accumulate(at) - at
         for which in numpy.flatnonzero(behind > BACK_NS)[:1].tolist():

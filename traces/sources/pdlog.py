@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from . import fallbacks, groups, newest, saying, words, zap
+from . import exported, fallbacks, groups, newest, saying, words, zap
 from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
@@ -99,7 +99,7 @@ def decode(
         BadInput: lines of several servers or clusters are mixed in it, and nothing marks whose they are.
     """
     decoders: dict[str, _Decoder] = {}
-    ordered = newest.OldestFirst(lines)
+    ordered = newest.OldestFirst(exported.marked(lines))
     for line in unwrapped(ordered, tally):
         of = line.of
         if of not in decoders:
