@@ -52,7 +52,7 @@ def marked(lines: Iterable[Numbered]) -> Iterator[Numbered]:
 
 
 def _headings(line: bytes) -> tuple[list[str], str]:
-    """The names of a table's columns, and what stands between them; none if the line is no headings of one."""
+    """The names of a table's columns, and what stands between them; none if it is no headings of one."""
     for delimiter in _DELIMITERS if len(line) < MAX_TEXT else "":
         names = [name.lower().strip("\N{ZERO WIDTH NO-BREAK SPACE}") for name in _row(line, delimiter)]
         if len(names) > 1 and not _LINES.isdisjoint(names):
