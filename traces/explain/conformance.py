@@ -259,6 +259,8 @@ def _without_what_all_break(world: World, order: Timeline, one: Tried, memory: i
 
 
 def _lacking(first: Contradiction) -> str:
+    if first.instead:
+        return first.instead
     what = f"the log of {first.server} lacks lines" if first.server else "the recording lacks events"
     return f"{what}: {first.where} shows {first.transition}, and {first.denied}"
 

@@ -20,13 +20,17 @@ LONG_NS = 10_000 * NS_PER_MS
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """The place that is denied, the model's step that it shows, by which server, and what denies it."""
+    """The place that is denied, the model's step that it shows, by which server, and what denies it.
+
+    `instead`: what is to be said where that is not that lines are missing.
+    """
 
     where: Where
     revision: int | None
     transition: str
     server: str
     denied: str
+    instead: str = ""
 
 
 class Watch:

@@ -53,17 +53,19 @@ def no_room(error: OSError) -> BadInput:
 class Where:
     """A line of a file; lines count from 1, in the decompressed text.
 
-    `turned`: of a log with the newest line first, how many lines it has, else 0.
+    `turned`: of a log with the newest line first, how many lines it has, else 0. `moved`: how many lines
+    further on it was written, among those of one millisecond.
     """
 
     file: str
     line: int
     turned: int = 0
+    moved: int = 0
 
     @property
     def place(self) -> int:
         """Which line it was to be written, from 1."""
-        return self.turned + 1 - self.line if self.turned else self.line
+        return (self.turned + 1 - self.line if self.turned else self.line) + self.moved
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
