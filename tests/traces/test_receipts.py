@@ -3,10 +3,13 @@
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tsofence.traces.clocks.align import align
 from tsofence.traces.explain.replay import replay
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.trace import Trace
@@ -72,3 +75,33 @@ def test_they_decide_as_finer_ones_do(tmp_path: Path, name: str, how: str) -> No
     for one, other in zip(found.properties, expected.properties, strict=True):
         kept = one.verdict in ("holds", "vacuous") and other.verdict in ("holds", "vacuous")
         assert kept or one.verdict == other.verdict or (one.property, one.verdict) == ("window", "unknown")
+
+
+def test_a_recorder_that_began_late_moves_no_client() -> None:
+    """Of few receipts one is of a save that goes on from a window that was loaded long before."""
+    trace = recorded("pr-slow-load-small")
+    keys = tuple(event if event.revision > 20 else replace(event, latest_ns=None) for event in trace.keys)
+    late = replace(trace, keys=keys)
+    assert not align(late).clocks.doubtful()
+    expected, found = replayed("pr-slow-load-small", "check-tso-primary"), replay(late, ["check-tso-primary"])
+    assert found.fences[0].conforms
+    for one, other in zip(found.properties, expected.properties, strict=True):
+        assert one.verdict == other.verdict or (one.property, one.verdict) == ("window", "unknown")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_slow_recorder_is_none_whose_clock_is_apart(seed: int) -> None:
+    """Each receipt is up to 0.4 s later, in order: it still says by when."""
+    random, last = Random(seed), 0
+    trace, keys = recorded("pr-intervals-differ"), []
+    for event in trace.keys:
+        last = max(last, (event.latest_ns or 0) + random.randrange(400) * MS)
+        keys.append(replace(event, latest_ns=last))
+    slow = replace(trace, keys=tuple(keys))
+    assert not [clock for clock in align(slow).clocks.doubtful() if clock.kind == "recorder"]
+    expected = replayed("pr-intervals-differ", "check-tso-primary")
+    found = replay(slow, ["check-tso-primary"])
+    # that others are apart by as much, as the recorder alone tells, may still leave it open
+    assert found.fences[0].conforms is not False
+    for one, other in zip(found.properties, expected.properties, strict=True):
+        assert one.verdict in (other.verdict, "unknown")
