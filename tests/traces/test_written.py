@@ -7,7 +7,12 @@ from random import Random
 
 import pytest
 
+from tsofence.traces.clocks.align import align
+from tsofence.traces.explain.conformance import Tried, _contradicted, _if_in_turn
 from tsofence.traces.explain.replay import replay
+from tsofence.traces.explain.timeline import timeline
+from tsofence.traces.explain.watched import Contradiction
+from tsofence.traces.sources.observation import KeyEvent, LogEvent
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.wrapping import Line
 from tsofence.traces.sources.written import in_turn
@@ -97,3 +102,28 @@ def test_a_sync_with_another_save_interval_names_both_lines(tmp_path: Path) -> N
     assert (
         f"{path}:{at + 1} saves 2.3 s ahead, and {path}:{start} tells a save interval of 3 s" in verdict.note
     )
+
+
+def test_what_rests_on_an_order_that_is_lost_refutes_nobody(tmp_path: Path) -> None:
+    """A line that others deny, as they stand; etcd's events have an order of their own."""
+    orders = {
+        name: timeline(align(read([folder])))
+        for name, folder in (
+            ("as written", RECORDINGS / "pd-failover"),
+            ("lost", recorded_otherwise("pd-failover", tmp_path, 1)),
+        )
+    }
+    of_log, of_etcd = (
+        next(seen.where for seen in orders["lost"].seen if isinstance(seen.what, kind) and test(seen.where))
+        for kind, test in ((LogEvent, lambda where: where.moved), (KeyEvent, lambda where: not where.moved))
+    )
+    for name, where, expected in (
+        ("lost", of_log, None),
+        ("lost", of_etcd, False),
+        ("as written", of_log, False),
+    ):
+        denied = Contradiction(where, None, "campaign", "pd3", "another line denies it")
+        tried = Tried(_contradicted("check-tso-primary", denied), None, None)
+        verdict = _if_in_turn(tried, orders[name]).verdict
+        assert verdict.conforms is expected
+        assert (expected is None) is ("in another order than written" in verdict.note)
