@@ -6,6 +6,7 @@ others the model must find that no run explains them.
 
 import gzip
 import random
+import re
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -70,7 +71,7 @@ def planted(name: str, kind: str, seed: int, folder: Path) -> Path | None:
 
 def known(kind: str, verdict: FenceVerdict) -> bool:
     """Whether the verdict is what it must be: no, or where lines may have been lost, that nobody knows."""
-    lost = "lacks lines" in verdict.note or "lines are missing" in verdict.note
+    lost = re.search(r"lacks lines|lines are missing|contradict each other", verdict.note) is not None
     return verdict.conforms is False or (KINDS[kind].doubted and verdict.conforms is None and lost)
 
 

@@ -1,14 +1,17 @@
 """Log lines in what others put around them: what is read is the same."""
 
+import csv
 import gzip
 import html
 import json
 import textwrap
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 
+from tsofence.traces.clocks.hosts import clocks_set
 from tsofence.traces.sources import pdlog
 from tsofence.traces.sources.lines import Lines, Tally
 from tsofence.traces.sources.observation import LogEvent
@@ -175,7 +178,7 @@ def test_a_log_in_a_table_is_no_table_of_samples(headings: str, tmp_path: Path) 
     rows = [f'2026-11-23T07:09:26Z,"{line.replace(QUOTE, QUOTE * 2)}",a' for line in plain()]
     (tmp_path / "export.csv").write_text("\n".join([headings, *rows]) + "\n")
     (source,) = read([tmp_path]).sources
-    assert (source.kind, source.skipped) == (Kind.PD_LOG, 1)
+    assert (source.kind, source.skipped) == (Kind.PD_LOG, 0)
 
 
 def test_a_log_of_etcd_is_none_of_samples(tmp_path: Path) -> None:
@@ -258,6 +261,37 @@ def test_the_logs_of_several_servers_in_one_file_are_told_apart(tmp_path: Path) 
     for each in {event.server for event in apart.logs}:
         of = [[(e.at_ns, e.step) for e in trace.logs if e.server == each] for trace in (together, apart)]
         assert of[0] == of[1]
+
+
+@pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize(
+    "headings", ["Time,pod,Line", "@timestamp;message;Host.Name", "container\tlog\tstream"]
+)
+def test_a_column_says_whose_a_line_is(tmp_path: Path, headings: str, newest_first: bool) -> None:
+    """As stores export them: each server's lines together, or all by time."""
+    delimiter = next(each for each in ",;\t" if each in headings)
+    rows: list[tuple[str, list[str]]] = []
+    for server in ("pd-pd1", "tso-tso1"):
+        with opened(RECORDING / f"{server}.log.gz") as text:
+            for _, raw in Lines(text):
+                line = (raw or b"").decode()
+                told = dict.fromkeys(("pod", "Host.Name", "container"), f"basic-{server}-0")
+                told |= dict.fromkeys(("Line", "message", "log"), line)
+                rows.append((line[:24], [told.get(name, ISO) for name in headings.split(delimiter)]))
+    apart = read([RECORDING / "pd-pd1.log.gz", RECORDING / "tso-tso1.log.gz"])
+    for order in (rows, sorted(rows, key=itemgetter(0))):
+        with (tmp_path / "export.csv").open("w", newline="") as table:
+            table.write(headings + "\n")
+            csv.writer(table, delimiter=delimiter).writerows(
+                row for _, row in (reversed(order) if newest_first else order)
+            )
+        together = read([tmp_path])
+        (source,) = together.sources
+        assert (source.kind, source.skipped) == (Kind.LOG, 0)
+        assert not clocks_set(together)
+        for each in {event.server for event in apart.logs}:
+            of = [[(e.at_ns, e.step) for e in trace.logs if e.server == each] for trace in (together, apart)]
+            assert of[0] == of[1]
 
 
 def test_more_servers_than_anybody_has_are_counted() -> None:

@@ -17,7 +17,7 @@ from ..sources.offsets import ANYTHING, Clock, Clocks, Span, name
 from ..sources.settings import ServerStart
 from ..sources.trace import Trace
 from .closer import ENOUGH, Found, closer, exactly
-from .datings import QUICK_NS, RECORDER, ClockId, datings, met
+from .datings import QUICK_NS, RECORDER, SLOW_NS, ClockId, datings, met
 from .early import without_early
 from .hosts import clocks_set, on_one_host
 
@@ -227,6 +227,8 @@ def _clock(clock: ClockId, files: tuple[str, ...], reference: ClockId | None, fo
         return Clock(*clock, files, against, None)
     (low, high), steady, events = found
     apart = not _may_agree(low, high)
+    if clock == RECORDER and 0 < low <= SLOW_NS:
+        apart = False  # it may as well be slow: a receipt says by when
     near = min((high - low) // 2, QUICK_NS)
     # a receipt only says by when: moved by too much, it would be before what it tells of
     least = 0 if clock == RECORDER else near

@@ -36,6 +36,8 @@ from .reached import reached
 QUICK_NS = 20 * NS_PER_MS
 #: how long each of them takes, at most
 _LATE_NS = 1_000 * NS_PER_MS
+#: how late a slow recorder receives
+SLOW_NS = 500 * NS_PER_MS
 _TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous one")
 
 ClockId = tuple[str, str]
@@ -95,7 +97,8 @@ def _of_recorder(trace: Trace, found: defaultdict[ClockId, dict[Event, Span]]) -
     first = min((event.latest_ns or 0 for event in received), default=0)
     for event in received:
         at = event.latest_ns or 0
-        found[RECORDER]["revision", event.revision] = (0 if at == first else at - QUICK_NS), at
+        since = 0 if at == first else at - event.coarse_ns - QUICK_NS
+        found[RECORDER]["revision", event.revision] = since, at
 
 
 def _of_saves(
@@ -103,6 +106,7 @@ def _of_saves(
 ) -> None:
     """The readings with which servers began the saves that can only be theirs."""
     before, at = 0, 0  # what the key held, and since when
+    every = {0}  # what it held then or earlier: a load may be late
     for event, held in zip(trace.keys, holders(trace.keys), strict=True):
         if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
             continue
@@ -110,9 +114,10 @@ def _of_saves(
         known = _known(trace, before, at, event.revision)
         if window and known is not None:
             reading = event.timestamp_ns - window
-            if reading != known + GUARD_NS:  # else it goes on just above what was saved
+            if reading - GUARD_NS not in every | {known}:  # else it goes on just above what was saved
                 found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
         before, at = event.timestamp_ns, event.revision
+        every.add(before)
 
 
 def _known(trace: Trace, before: int, at: int, revision: int) -> int | None:

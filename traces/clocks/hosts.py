@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from ipaddress import ip_address
 from itertools import chain
@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import numpy
 
-from ..sources.observation import NS_PER_MS, LogEvent
+from ..sources.calls import by_number
+from ..sources.observation import LOGICAL_BITS, NS_PER_MS, LogEvent
 from ..sources.settings import ServerStart
 from ..sources.spilling import Rows, joined
 from ..sources.trace import Trace
@@ -20,6 +21,10 @@ from ..sources.trace import Trace
 BACK_NS = 100 * NS_PER_MS
 #: no memory stands still for so long while nobody asks
 _AHEAD_NS = 60_000 * NS_PER_MS
+#: how many calls stand beside the one that is looked at
+_BESIDE = 3
+#: no clock is set more often in a file, or before one of so many lines
+_MANY, _ONE_OF = 10, 20
 
 
 def on_one_host(trace: Trace, endpoints: Iterable[str]) -> bool:
@@ -41,48 +46,109 @@ def _loopback(url: str) -> bool:
 def clocks_set(trace: Trace) -> dict[str, str]:
     """Where the clocks that wrote files were set: by file, a sentence.
 
-    Back: time goes back there. One call alone that stands before such as ended earlier, or after such as
-    ended later, is not the clock's doing: those around it would tell as well. Ahead: time goes on between two
-    answers, and timestamps do not.
+    Back: time goes back there, of calls see `_Turns`. Ahead: time goes on between two answers, and timestamps
+    do not.
     """
-    lines: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    lines: defaultdict[tuple[str, str], list[tuple[int, int, int]]] = defaultdict(list)
     told: Iterable[LogEvent | ServerStart] = chain(trace.starts, trace.logs)
     for each in told:
-        lines[each.where.file].append((each.where.place, each.where.line, each.at_ns))
+        lines[each.where.file, each.server].append((each.where.place, each.where.line, each.at_ns))
     for event in trace.keys:
         if event.latest_ns is not None:
-            lines[event.where.file].append((event.where.line, event.where.line, event.latest_ns))
+            lines[event.where.file, ""].append((event.where.line, event.where.line, event.latest_ns))
     found: dict[str, str] = {}
-    for file, of in lines.items():
+    for (file, _), of in lines.items():
         _, line, at = numpy.array(sorted(of), numpy.int64).T
         behind = numpy.maximum.accumulate(at) - at
-        _tell(found, file, line, behind, behind > BACK_NS)
-    latest: dict[str, tuple[int, int, bool]] = {}
+        for which in numpy.flatnonzero(behind > BACK_NS)[:1].tolist():
+            _tell(found, file, int(line[which]), int(behind[which]))
     answered: dict[str, Rows] = {}
+    turns: defaultdict[str, _Turns] = defaultdict(_Turns)
     for file, rows in trace.calls.by_line():
-        answers = joined((answered.get(file, rows[:0]), rows.compress(rows["physical"] > 0)))
+        answers = joined((answered.get(file, rows[:0]), rows.compress(rows["last"] > 0)))
         _tell_ahead(found, file, answers, rows)
         answered[file] = answers[-1:]
-        at = rows["end"]
-        top, next_to_it, was_behind = latest.get(file, (0, 0, False))
-        highest = numpy.maximum.accumulate(numpy.append(top, at))
-        second = numpy.maximum(next_to_it, numpy.maximum.accumulate(numpy.minimum(at, highest[:-1])))
-        behind = second - at
-        back = behind > BACK_NS
-        _tell(found, file, rows["line"], behind, back & numpy.append(was_behind, back[:-1]))
-        latest[file] = int(highest[-1]), int(second[-1]), bool(back[-1])
+        turns[file].add(rows)
+    for file, calls in turns.items():
+        if back := calls.back():
+            _tell(found, file, *back)
     return found
 
 
-def _tell(found: dict[str, str], file: str, line: Any, behind: Any, where: Any) -> None:
-    for at in numpy.flatnonzero(where)[:1].tolist():
-        by = f"{behind[at] / NS_PER_MS:,.0f} ms"
-        found.setdefault(file, f"{file}:{line[at]}: time goes back by {by}: its clock was set")
+class _Turns:
+    """Where time goes back from one call of a file to the next: of each who asks, and of all.
+
+    It goes back if ends and starts do, and timestamps do not. Where these go back as well, calls of that time
+    follow, of another who asks or in another order: a clock that is set moves none. Of one who asks they must
+    go back by half as much, for servers may answer several workers in another order than they granted; and
+    with failures it is not told what was granted. Lines that go back that often are in no order.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[bool, Rows] = {}
+        self._lines = Counter[bool]()
+        self._turns = Counter[bool]()
+        self._first: list[tuple[int, int]] = []
+
+    def add(self, rows: Rows) -> None:
+        """More of the file, by line."""
+        for each_who, those in ((True, rows), (False, rows.compress(rows["last"] > 0))):
+            of = joined((self._before.get(each_who, those[:0]), those))
+            of = of.take(by_number(of["who"])) if each_who else of
+            group = of["who"] if each_who else numpy.zeros(len(of), numpy.int64)
+            one = group[_BESIDE:] == group[:-_BESIDE]
+            self._before[each_who] = of.compress(numpy.append(~one, numpy.ones(min(_BESIDE, len(of)), bool)))
+            self._lines[each_who] += len(those)
+            if len(one):
+                turns, first = _back(of, group, one, certainly=not each_who)
+                self._turns[each_who] += turns
+                self._first += first
+
+    def back(self) -> tuple[int, int] | None:
+        """The first line before which it goes back, and by how much; None: there is none."""
+        if any(many > max(_MANY, self._lines[of] / _ONE_OF) for of, many in self._turns.items()):
+            return None
+        return min(self._first, default=None)
+
+
+def _back(rows: Rows, group: Any, one: Any, *, certainly: bool) -> tuple[int, list[tuple[int, int]]]:
+    """Before how many lines time goes back, and the first before which timestamps do not, and by how much.
+
+    Two calls are compared with the two before them: one alone that stands before such as ended earlier, or
+    after such as ended later, is not the clock's doing. ``group``: those that stand together; ``one``: the
+    four are of one.
+    """
+    at = numpy.arange(2, len(rows) - 1)
+    last = rows["last"]
+
+    def by(numbers: Any) -> Any:
+        return numpy.minimum(numbers[1:-2], numbers[:-3]) - numpy.maximum(numbers[2:-1], numbers[3:])
+
+    behind = numpy.where(one, numpy.minimum(by(rows["end"]), by(rows["start"])), 0)
+    goes_back = behind > BACK_NS
+    if certainly:
+        where = goes_back & (by(last) <= 0)
+    else:
+        got, each = last > 0, numpy.arange(len(rows))
+        before = numpy.maximum.accumulate(numpy.where(got, each, 0))[at - 1]
+        after = numpy.minimum.accumulate(numpy.where(got, each, len(rows) - 1)[::-1])[::-1][at]
+        told = got[before] & got[after] & (group[before] == group[at]) & (group[after] == group[at])
+        granted = numpy.where(told, (last[before] - last[after] >> LOGICAL_BITS) * NS_PER_MS, 0)
+        where = goes_back & (2 * granted < behind)
+    first = numpy.flatnonzero(where)[:1]
+    return int(numpy.sum(goes_back)), [
+        *zip(rows["line"][at[first]].tolist(), behind[first].tolist(), strict=True)
+    ]
+
+
+def _tell(found: dict[str, str], file: str, line: int, behind: int) -> None:
+    by = f"{behind / NS_PER_MS:,.0f} ms"
+    found.setdefault(file, f"{file}:{line}: time goes back by {by}: its clock was set")
 
 
 def _tell_ahead(found: dict[str, str], file: str, answers: Rows, rows: Rows) -> None:
     passed = answers["start"][1:] - answers["end"][:-1]
-    moved = (answers["physical"][1:] - answers["physical"][:-1]) * NS_PER_MS
+    moved = numpy.diff(answers["last"] >> LOGICAL_BITS) * NS_PER_MS
     ahead = passed - moved
     # a timestamp that is less than the one before is not the clock's doing
     for at in numpy.flatnonzero((ahead > _AHEAD_NS) & (moved >= 0)).tolist():

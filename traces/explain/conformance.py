@@ -150,7 +150,7 @@ def try_fences(
     for number, name in enumerate(names):
         one = Tried(undecided(name, FAULT), None, None)
         if order.contradicted:
-            tried.append(Tried(_contradicted(name, order.contradicted[0]), None, None))
+            tried.append(_if_in_turn(Tried(_contradicted(name, order.contradicted[0]), None, None), order))
             continue
         stopped = any(each.outcome and each.outcome.interrupted for each in tried)
         with held:
@@ -173,10 +173,24 @@ def try_fences(
                     one = _by_silence(one, few, order, world.silent)
             if one.verdict.conforms:
                 one = _without_what_all_break(world, order, one, memory)
-        tried.append(one)
+        tried.append(_if_in_turn(one, order))
     if progress:
         progress(total, total)
     return tried
+
+
+def _if_in_turn(one: Tried, order: Timeline) -> Tried:
+    """What was tried, where the order of lines is known on which a refutation may rest."""
+    moved = [seen.where for seen in order.seen if isinstance(seen.what, LogEvent) and seen.where.moved]
+    at, stage = one.verdict.stopped_at, one.stage
+    if stage is not None:
+        rests = LogEvent in stage.kinds
+    else:  # the recording contradicts itself
+        rests = at is not None and at.file in {where.file for where in moved}
+    if one.verdict.conforms is not False or not moved or not rests:
+        return one
+    note = f"not explained, but lines of one millisecond are in another order than written, as at {moved[0]}"
+    return replace(one, verdict=replace(one.verdict, conforms=None, note=note))
 
 
 def _from(progress: Progress | None, before: int, total: int) -> Progress:
@@ -280,6 +294,8 @@ def _that_bear_on(name: str, stage: Stage) -> Iterator[Sequence[Seen]]:
 
 
 def _lacking(first: Contradiction) -> str:
+    if first.instead:
+        return first.instead
     what = f"the log of {first.server} lacks lines" if first.server else "the recording lacks events"
     return f"{what}: {first.where} shows {first.transition}, and {first.denied}"
 

@@ -32,7 +32,8 @@ rest on its silence.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 from ...model.language.transition import Kind
 from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, LogEvent, LogStep, Where
@@ -132,6 +133,16 @@ class Lacking:
 
     def places(self) -> Iterator[Contradiction]:
         """Each of them, in no order."""
+        moved = next((line.where for line in self._log.lines if line.where.moved), None)
+        for found in self._places():
+            if moved is None or found.instead:
+                yield found
+            else:
+                text = f"lines of one millisecond are in another order than they were written, as at {moved}"
+                shows = f"{found.where} shows {found.transition}, and {found.denied}"
+                yield replace(found, instead=f"in the log of {found.server} {text}: {shows}")
+
+    def _places(self) -> Iterator[Contradiction]:
         if not self._log.whole:
             return  # that is known
         yield from self._elections()
@@ -252,7 +263,7 @@ class Lacking:
             if line.step is LogStep.SYNC_SAVED and line.save_ns and line.next_ns:
                 windows = self._windows(line.where)
                 if windows and line.save_ns - line.next_ns not in windows:
-                    yield self._lacks(line, "sync_begin", "the log would tell of that save interval")
+                    yield self._another_interval(line, windows)
             elif line.step is LogStep.SAVE_ATTEMPT and line.fenced is not None:
                 checks = False if self._kind is Kind.TSO else self._serves(line.at_ns)
                 if checks is not None and line.fenced is not checks:
@@ -263,6 +274,19 @@ class Lacking:
                     yield self._lacks(line, "restart", "the log would tell of a start with that lease")
             elif line.step in _SWITCHES and self._kind is Kind.PD and self._serves(line.at_ns):
                 yield self._lacks(line, "restart", "the log would tell of a start in that mode")
+
+    def _another_interval(self, line: LogEvent, windows: Collection[int]) -> Contradiction:
+        """A sync with a save interval that its start does not tell: PD takes it from there, and keeps it
+        (`pkg/tso/tso.go`, `saveInterval`)."""
+        starts = [each for each in self._log.lines if each.step is LogStep.SERVER_START]
+        before = [start for start in starts if start.where.place < line.where.place]
+        start = (before[-1:] or starts[:1] or [line])[0]
+        by = f"{((line.save_ns or 0) - (line.next_ns or 0)) / 1e9:g} s"
+        interval = " or ".join(f"{window / 1e9:g} s" for window in sorted(windows))
+        lacks = self._lacks(line, "sync_begin", "the log would tell of that save interval")
+        said = f"{line.where} saves {by} ahead, and {start.where} tells a save interval of {interval}"
+        what = f"lines of the log of {self._log.server} contradict each other: {said}"
+        return replace(lacks, instead=f"{what}; or a start between them is missing")
 
     def _ended(self) -> Iterator[Contradiction]:
         """What a server does that has exited, or leads no more."""

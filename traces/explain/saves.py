@@ -45,7 +45,11 @@ class Saves:
         # receipts of the first response are those of a history, and say when its events were written at most
         received = [event.latest_ns for event in events]
         first = next((at for at in received if at is not None), None)
-        self._since = {i: at - _APART_NS for i, at in enumerate(received) if at not in (None, first)}
+        self._since = {
+            i: at - events[i].coarse_ns - _APART_NS
+            for i, at in enumerate(received)
+            if at not in (None, first)
+        }
         self._until = {i: at + _APART_NS for i, at in enumerate(received) if at is not None}
         known = {before_ns} if before_ns else set()
         every = {window for of_one, _ in windows.values() for window in of_one}

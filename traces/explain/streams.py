@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, chain
 from typing import Any
@@ -97,7 +97,7 @@ def streams_of(
         own, sent_on = {}, {}
     for found, passed_on in ((own, False), (sent_on, True)):
         for number, rows in found.items():
-            calls = map(trace.calls.call, rows)
+            calls = [*map(trace.calls.call, rows)]
             streams.append(_grant_stream(calls, number, len(streams), saves, sent_on=passed_on))
     return streams, cut
 
@@ -207,7 +207,7 @@ def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple
         for event in events
     ]
     earliest = [
-        0 if event.latest_ns in (None, first_receipt) else (event.latest_ns or 0) - LATE_NS
+        0 if event.latest_ns in (None, first_receipt) else (event.received_ns or 0) - LATE_NS
         for event in events
     ]
     campaigns: dict[str, int] = {}
@@ -410,14 +410,14 @@ def _in_turn(rows: Rows) -> list[Any]:
 
 
 def _grant_stream(
-    calls: Iterable[Call], number: int, stream: int, saves: Saves, *, sent_on: bool
+    calls: Sequence[Call], number: int, stream: int, saves: Saves, *, sent_on: bool
 ) -> list[Seen]:
     stream_of = [
         Seen(
             Granted(call, sent_on),
             number,
             stream,
-            (call.start_ns + call.end_ns) // 2,
+            _about(call, call.end_ns),
             call.start_ns,
             call.end_ns,
             saves.needed_for(call.physical),
@@ -427,6 +427,11 @@ def _grant_stream(
     # of an answer that arrived late those tell that were granted after it
     ends = [*accumulate((one.latest for one in reversed(stream_of)), min)][::-1]
     return [
-        replace(one, at=(one.earliest + end) // 2, latest=end) if one.earliest <= end < one.latest else one
-        for one, end in zip(stream_of, ends, strict=True)
+        replace(one, at=_about(call, end), latest=end) if one.earliest <= end < one.latest else one
+        for one, call, end in zip(stream_of, calls, ends, strict=True)
     ]
+
+
+def _about(call: Call, end_ns: int) -> int:
+    """About when a call was answered: as soon as it was asked for where nothing tells the end."""
+    return call.start_ns if call.untold_end else (call.start_ns + end_ns) // 2

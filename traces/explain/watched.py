@@ -22,13 +22,17 @@ LONG_NS = 10_000 * NS_PER_MS
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """The place that is denied, the model's step that it shows, by which server, and what denies it."""
+    """The place that is denied, the model's step that it shows, by which server, and what denies it.
+
+    `instead`: what is to be said where that is not that lines are missing.
+    """
 
     where: Where
     revision: int | None
     transition: str
     server: str
     denied: str
+    instead: str = ""
 
 
 class Watch:
@@ -63,9 +67,7 @@ class Watch:
             event.revision: event.latest_ns for event in trace.keys if event.latest_ns not in (None, first)
         }
         #: when each save was received, so that it was not saved long before; 0 of what was before the watch
-        received_ns = (
-            0 if save.latest_ns is None or save.latest_ns == first else save.latest_ns for save in self.saves
-        )
+        received_ns = (0 if save.latest_ns == first else save.received_ns or 0 for save in self.saves)
         self._earliest_ns = [*accumulate(received_ns, max)]
         of_saves = sorted(
             (save.latest_ns, (save.timestamp_ns or 0) // NS_PER_MS)

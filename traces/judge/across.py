@@ -15,7 +15,7 @@ from ..sources.offsets import Clocks, told
 from ..sources.spilling import Rows
 from ..sources.trace import Trace
 from . import calls
-from .calls import Late, first_highest, ranges, untimed
+from .calls import Late, first_highest, ranges, untimed, whatever_is_not_told
 from .judgement import Judgement, undecided, unless_rounded
 
 #: how many pairs of clocks a note names
@@ -29,6 +29,7 @@ def real_time(trace: Trace, witnesses: int = 0) -> Judgement:
     apart by some of the possible times is open.
     """
     judgement = _across(trace, witnesses) if trace.clocks.between else calls.real_time(trace, witnesses)
+    judgement = whatever_is_not_told(judgement, trace, real_time)
     return unless_rounded(
         judgement if judgement.verdict == "violated" else undecided(judgement, untimed(trace)), trace
     )

@@ -6,8 +6,9 @@ later ones can be compared with is kept. Clocks are taken to agree; `across.py` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..sources.calls import as_they_come
 from ..sources.observation import LOGICAL_BITS
 from ..sources.rounded import TIMESTAMP_OFF
 from ..sources.spilling import Rows, Sorted, joined
-from ..sources.trace import Trace
+from ..sources.trace import Kind, Trace
 from .judgement import Judgement, Pair, clean, exactly, lower_bound, nothing, undecided, unless_rounded
 
 #: a range of timestamps that was granted, and where it stands among all calls
@@ -39,7 +40,32 @@ def timed(trace: Trace) -> Iterator[Rows]:
 def untimed(trace: Trace) -> str:
     """What is to be said of timestamps without times; empty if there are none."""
     count = trace.calls.untimed
-    return f"when {count} timestamps were granted is not told" if count else ""
+    return f"when {count} timestamps were granted is not told{_unread(trace)}" if count else ""
+
+
+def whatever_is_not_told(
+    judgement: Judgement, trace: Trace, judged: Callable[[Trace], Judgement]
+) -> Judgement:
+    """The judgement of calls by their order, where of some one time only is told.
+
+    A call that starts after another has ended comes after it by whichever time: where all are in order by
+    those that are told, they are.
+    """
+    calls = trace.calls
+    told = ((calls.unbegun, "asked for"), (calls.unended, "answered"))
+    untold = [f"when {many} calls were {what} is not told" for many, what in told if many]
+    if judgement.verdict in ("violated", "unknown") or not untold:
+        return judgement
+    by_told = judged(replace(trace, calls=calls.at_told_times()))
+    why = f"{' and '.join(untold)}{_unread(trace)}"
+    return undecided(judgement, why) if by_told.verdict in ("violated", "unknown") else by_told
+
+
+def _unread(trace: Trace) -> str:
+    """Which columns may say more, in half a sentence."""
+    files = {*trace.calls.files()}
+    names = dict.fromkeys(chain(*(source.columns for source in trace.sources if source.file in files)))
+    return f" (not understood: {', '.join(names)})" if names else ""
 
 
 @dataclass(slots=True)
@@ -209,10 +235,21 @@ def session(trace: Trace, witnesses: int = 0) -> Judgement:
         return rows
 
     judgement = _in_order("session", trace, map(by_session, ranges(trace)), witnesses)
+    if judgement.verdict == "violated" and (files := _of_nobody(trace)):
+        certain = session(replace(trace, calls=trace.calls.without(files)), witnesses)
+        why = f"{', '.join(files)} has calls to several servers, and does not say which client asked"
+        return certain if certain.verdict == "violated" else undecided(certain, why)
+    judgement = whatever_is_not_told(judgement, trace, session)
     untold = untimed(trace)
     in_order = f"{untold}: taken in the order of their file" if untold else ""
     told = replace(judgement, note="; ".join(filter(None, (judgement.note, in_order))))
     return unless_rounded(told, trace)
+
+
+def _of_nobody(trace: Trace) -> list[str]:
+    """The files with calls to several servers that do not say who asked: there may be a client for each."""
+    told_by_clients = {source.file for source in trace.sources if source.kind is Kind.CLIENT_LOG}
+    return [file for file in trace.calls.of_nobody() if file not in told_by_clients]
 
 
 @dataclass(slots=True)

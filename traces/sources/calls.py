@@ -37,8 +37,8 @@ ROW = np.dtype(
         ("timed", np.int32),  # 0: no, 1: yes, else which of its times alone is told
     ]
 )
-#: where a call stands in a file, and when it ended
-_PLACE = np.dtype([(name, np.int64) for name in ("place", "line", "start", "end", "physical")])
+#: where a call stands in a file, who asked, when it started and ended, and what it got
+_PLACE = np.dtype([(name, np.int64) for name in ("place", "line", "start", "end", "last", "who")])
 #: bits of a line's number
 _LINE_BITS = 40
 #: all that makes two lines the same call, but for who asked
@@ -62,8 +62,10 @@ class Who(NamedTuple):
 
 
 class _InAll(NamedTuple):
-    """How many calls tell no end, or no time; by the number of a file, as they come, whether any is timed."""
+    """How many calls tell no start, no end, or no time; by the number of a file, as they come, whether any is
+    timed."""
 
+    unbegun: int
     unended: int
     untimed: int
     files: dict[int, bool]
@@ -147,14 +149,20 @@ class Calls(Sequence[Call]):
     def _in_all(self) -> _InAll:
         """What all rows have, counted once."""
         files: dict[int, bool] = {}
-        unended = untimed = 0
+        unbegun = unended = untimed = 0
         for rows in self.chunks():
             timed = rows["timed"] != 0
             files |= dict.fromkeys((n for n in as_they_come(rows["file"]) if n not in files), False)
             files |= dict.fromkeys(as_they_come(rows["file"][timed]), True)
+            unbegun += int(np.sum(rows["timed"] == ONLY_END))
             unended += int(np.sum(rows["timed"] == ONLY_START))
             untimed += len(rows) - int(np.sum(timed))
-        return _InAll(unended, untimed, files)
+        return _InAll(unbegun, unended, untimed, files)
+
+    @property
+    def unbegun(self) -> int:
+        """Of how many it is told when they were answered, and not when they were asked for."""
+        return self._in_all.unbegun
 
     @property
     def unended(self) -> int:
@@ -185,32 +193,41 @@ class Calls(Sequence[Call]):
 
     def nameless(self) -> list[str]:
         """The files that say of no call who asked, or which server: they are called after the file."""
-        named: set[int] = set()
+        named = {file for file, who in self._asked() if who.endpoint or who.client != default_client(file)}
+        return [file for file in self.files() if file not in named]
+
+    def of_nobody(self) -> list[str]:
+        """The files that do not say who asked, and that several servers were asked."""
+        servers = {(file, who.endpoint) for file, who in self._asked() if who.client == default_client(file)}
+        return [file for file, many in Counter(file for file, _ in servers).items() if many > 1]
+
+    def _asked(self) -> Iterator[tuple[str, Who]]:
+        """By file who asked, now and then the same again."""
         for rows in self.chunks():
-            pairs = np.unique(rows["file"].astype(np.int64) << 32 | rows["who"])
-            named.update(
-                pair >> 32
-                for pair in pairs.tolist()
-                if (who := self.who[pair & 0xFFFFFFFF]).endpoint
-                or who.client != default_client(self.every_file[pair >> 32])
-            )
-        return [file for file in self.files() if self.every_file.index(file) not in named]
+            for pair in np.unique(rows["file"].astype(np.int64) << 32 | rows["who"]).tolist():
+                yield self.every_file[pair >> 32], self.who[pair & 0xFFFFFFFF]
 
     def by_line(self) -> Iterator[tuple[str, Rows]]:
-        """The lines, times and timestamps (0: none) of the timed rows of each file, by line, in pieces."""
+        """The timed rows of each file, by line, in pieces: as `_PLACE` has them, without an answer 0."""
         sorted_ = Sorted(_PLACE, "place")
         for rows in self.chunks():
             timed = rows.compress(rows["timed"] != 0)
             places = np.empty(len(timed), _PLACE)
             places["place"] = _place(timed)
-            for name in ("line", "start", "end"):
+            for name in ("line", "start", "end", "who"):
                 places[name] = timed[name]
-            places["physical"] = np.where(granted(timed), timed["physical"], 0)
+            places["last"] = np.where(granted(timed), last(timed), 0)
             sorted_.add(places)
         for places in sorted_:
             file = places["place"] >> _LINE_BITS
             for number in as_they_come(file):
                 yield self.every_file[number], places.compress(file == number)
+
+    def of_kinds(self, kind_at: Callable[[str], str]) -> Calls:
+        """The same, where no kind is told that which this says of the endpoint."""
+        other = copy(self)
+        other.who = [who if who.kind else who._replace(kind=kind_at(who.endpoint)) for who in self.who]
+        return other
 
     def without(self, files: Container[str]) -> Calls:
         """Those that are in other files."""
@@ -218,6 +235,20 @@ class Calls(Sequence[Call]):
         stored = Stored(ROW)
         for rows in self.chunks():
             stored.add(rows.compress(~out[rows["file"]]))
+        return self._with(stored)
+
+    def at_told_times(self) -> Calls:
+        """The same, where those of which one time only is told take none, by start."""
+        sorted_, stored = Sorted(ROW, "start"), Stored(ROW)
+        for rows in self.chunks():
+            instants = rows.copy()
+            only_end, only_start = rows["timed"] == ONLY_END, rows["timed"] == ONLY_START
+            instants["start"] = np.where(only_end, rows["end"], rows["start"])
+            instants["end"] = np.where(only_start, rows["start"], rows["end"])
+            instants["timed"] = rows["timed"] != 0
+            sorted_.add(instants)
+        for rows in sorted_:
+            stored.add(rows)
         return self._with(stored)
 
     def moved(self, by_ns: Callable[[str], int]) -> Calls:

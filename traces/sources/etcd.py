@@ -8,7 +8,7 @@ int64 as strings; both are read everywhere.
 | field in the file | observation | source |
 |---|---|---|
 | `header.revision` | `etcd_at`; how far the events of `Watch.seen` must reach | `ResponseHeader.revision` |
-| `recv_unix_ns` | `latest_ns` | the recorder's clock |
+| `recv_unix_ns` | `latest_ns`, `coarse_ns` | the recorder's clock; its size tells the unit |
 | `events[].type` absent, 0, `PUT` / 1, `DELETE` | `put` | etcd `mvccpb.Event.EventType` |
 | `kv.key` (base64) | `key`, `path`; for the registry `url` | `pkg/utils/keypath` |
 | `header.raft_term` | none: that of a member only grows | etcd `ResponseHeader.raft_term` |
@@ -25,15 +25,18 @@ int64 as strings; both are read everywhere.
 import re
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
+from math import gcd
 from typing import Any
 
 from . import groups, state
 from .lines import Tally, json_object
 from .observation import ELECTIONS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Held, Key, KeyEvent, Where
 from .rounded import LEASES, Integers
+from .samples import UNITS, time_ns
 
 _KEYS = {
     "leader": Key.LEADER,
@@ -50,6 +53,7 @@ _KEYSPACE_GROUP = re.compile(r"/pd/\d{1,20}/tso/keyspace_groups/membership/\d{5}
 _RAFT = re.compile(r"/pd/\d{1,20}/raft")
 #: responses to one recorder overtake each other by less
 _LATE_NS = 1_000 * NS_PER_MS
+_S_NS = 1_000 * NS_PER_MS
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 
 
@@ -87,6 +91,15 @@ class Watch:
     clusters: dict[str, Where] = field(default_factory=dict)
     rounded: bool = False
     never_sent: list[Unsent] = field(default_factory=list)
+
+    def every_event(self) -> Iterator[KeyEvent]:
+        """Those, and what a recorder read."""
+        return chain(self.events, *(each.events for each in self.states))
+
+    def change(self, how: Callable[[KeyEvent], KeyEvent]) -> None:
+        """Have each of them another way."""
+        self.events = [*map(how, self.events)]
+        self.states = [replace(each, events=tuple(map(how, each.events))) for each in self.states]
 
 
 def response(document: Any) -> dict[str, Any] | None:
@@ -127,8 +140,7 @@ def decode(
             watch.clusters.setdefault(of, Where(file, number))
         member_id = str(header.get("member_id"))[:MAX_NAME]
         members.add(member_id)
-        received = _integer(document.get("recv_unix_ns"))
-        latest = received if received is None or received < MAX_NS else None
+        latest = _received(document.get("recv_unix_ns"))
         if terms.go_back(member_id, _integer(header.get("raft_term")), latest):
             told = "that etcd member had sent a higher raft term"
             watch.never_sent.append(Unsent(Where(file, number), at or 0, told))
@@ -142,7 +154,10 @@ def decode(
             _decode_event(event, Where(file, number), latest, watch, tally, groups.paths(group), at)
         if not events:
             tally.other += 1
-    known = chain(watch.events, *(each.events for each in watch.states))
+    if coarse := _coarse(event.latest_ns for event in watch.every_event() if event.latest_ns is not None):
+        watch.change(partial(_received_coarsely, coarse))
+        tally.assume(f"receipts are told in whole {'s' if coarse == _S_NS else 'ms'}")
+    known = watch.every_event()
     leases = (event.lease for event in known if event.lease)
     if Integers((*leases, *filter(None, map(_large, (*watch.clusters, *members))))).rounded:
         _forget_rounded(watch)
@@ -183,11 +198,31 @@ def _forget_rounded(watch: Watch) -> None:
     """Leave out what was rounded: all else that large is in base64, or a time."""
     watch.rounded = True
     watch.clusters.clear()
-    watch.events = [replace(event, lease=None) for event in watch.events]
-    watch.states = [
-        replace(each, events=tuple(replace(event, lease=None) for event in each.events))
-        for each in watch.states
-    ]
+    watch.change(lambda event: replace(event, lease=None))
+
+
+def _received(told: Any) -> int | None:
+    """A receipt in ns: BusyBox' `date` knows none, and others write seconds or ms."""
+    received = _integer(told)
+    if received is not None and received < UNITS[-1][0]:
+        return received
+    try:
+        return time_ns(told)
+    except ValueError:
+        return None
+
+
+def _coarse(receipts: Iterable[int]) -> int:
+    """In which unit receipts are told, if it is coarser than it takes to receive one (ns); 0: it is not."""
+    common = gcd(*receipts)
+    return next((unit for unit in (_S_NS, NS_PER_MS) if common and common % unit == 0), 0)
+
+
+def _received_coarsely(unit: int, event: KeyEvent) -> KeyEvent:
+    """The event, of which only the unit is told in which it was received."""
+    return (
+        event if event.latest_ns is None else replace(event, latest_ns=event.latest_ns + unit, coarse_ns=unit)
+    )
 
 
 def member(value: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:

@@ -25,7 +25,8 @@ class Tally:
 
     `kept` is about how many bytes the observations take, with those of files before; `other` counts what is
     well formed and says nothing about the protocol; `skipped` what could not be read, by reason. `assumed` is
-    what was taken for granted of what could; `rounded`: its timestamps are not exact.
+    what was taken for granted of what could; `rounded`: its timestamps are not exact; `columns`: those that
+    mean nothing here.
     """
 
     def __init__(self, kept: int = 0) -> None:
@@ -34,6 +35,7 @@ class Tally:
         self.skipped = 0
         self.assumed = ""
         self.rounded = False
+        self.columns: dict[str, None] = {}
         self._skipped: dict[str, tuple[int, int]] = {}
 
     def keep(self, *texts: str | None) -> None:

@@ -53,17 +53,19 @@ def no_room(error: OSError) -> BadInput:
 class Where:
     """A line of a file; lines count from 1, in the decompressed text.
 
-    `turned`: of a log with the newest line first, how many lines it has, else 0.
+    `turned`: of a log with the newest line first, how many lines it has, else 0. `moved`: how many lines
+    further on it was written, among those of one millisecond.
     """
 
     file: str
     line: int
     turned: int = 0
+    moved: int = 0
 
     @property
     def place(self) -> int:
         """Which line it was to be written, from 1."""
-        return self.turned + 1 - self.line if self.turned else self.line
+        return (self.turned + 1 - self.line if self.turned else self.line) + self.moved
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -115,7 +117,8 @@ class KeyEvent:
     stands, for the registry and for values that name no server. `timestamp_ns` is the saved end of the
     window. `version` counts the writes since the key was created, from 1; 0 or `None` for a deletion.
     `created` is the revision that created the key, `held` what it held before (`--prev-kv`), `etcd_at` the
-    revision that etcd was at when it sent the event; `None` where the stream does not tell.
+    revision that etcd was at when it sent the event; `None` where the stream does not tell. `coarse_ns`: it
+    was received up to that much before `latest_ns`, for receipts are told in so many ns.
     """
 
     where: Where
@@ -134,6 +137,12 @@ class KeyEvent:
     created: int | None = None
     held: Held | None = None
     etcd_at: int | None = None
+    coarse_ns: int = 0
+
+    @property
+    def received_ns(self) -> int | None:
+        """When it was received, at the earliest."""
+        return None if self.latest_ns is None else self.latest_ns - self.coarse_ns
 
     @property
     def server(self) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from . import fallbacks, groups, newest, saying, words, zap
+from . import exported, fallbacks, groups, newest, saying, words, zap
 from .builds import Tellings, Version
 from .etcd import key_of
 from .lines import MAX_LINE, Tally
@@ -33,6 +33,7 @@ from .observation import (
 from .rounded import LEASES, Integers
 from .settings import ServerStart, server_start
 from .wrapping import unwrap, unwrapped
+from .written import in_turn
 from .zap import time_ns
 
 _SECONDS = len("2026/11/23 07:09:28")  # of a time, up to its seconds
@@ -99,15 +100,15 @@ def decode(
         BadInput: lines of several servers or clusters are mixed in it, and nothing marks whose they are.
     """
     decoders: dict[str, _Decoder] = {}
-    ordered = newest.OldestFirst(lines)
-    for line in unwrapped(ordered, tally):
+    ordered = newest.OldestFirst(exported.marked(lines))
+    for line in in_turn(unwrapped(ordered, tally)):
         of = line.of
         if of not in decoders:
             if len(decoders) == _MOST_MARKED:
                 tally.skip(line.number, f"a line of one server more than {_MOST_MARKED}")
                 continue
             decoders[of] = _Decoder(file, of, tally, group, ordered.turned)
-        decoders[of].take(line.number, line.content)
+        decoders[of].take(line.number, line.content, line.moved)
     if ordered.turned:
         tally.assume(newest.ASSUMED)
     if ordered.too_large:
@@ -135,8 +136,8 @@ class _Decoder:
         self._others = False
         self._tellings = Tellings()
 
-    def take(self, number: int, line: bytes | None) -> None:
-        """The next line of the server.
+    def take(self, number: int, line: bytes | None, moved: int) -> None:
+        """The next line of the server, which was written so many lines further on.
 
         Raises:
             BadInput: it is of another cluster.
@@ -162,7 +163,7 @@ class _Decoder:
             self._second = head[1][:_SECONDS]
             _stretch(log.stretches, time_ns(head[1]))
         if "=/" in head.string:
-            log.cluster = _same_cluster(log.cluster, self._where(number), head.string)
+            log.cluster = _same_cluster(log.cluster, self._where(number, moved), head.string)
         if words.writes_key(message):
             self._elected_under(zap.fields(head))
         step = words.step_of(message, head.string)
@@ -182,7 +183,7 @@ class _Decoder:
         if at_ns is None:
             tally.other += 1
             return
-        where = self._where(number)
+        where = self._where(number, moved)
         fields = zap.fields(head)
         if self._tellings.hear(where, at_ns, message, fields):
             tally.keep()
@@ -224,8 +225,8 @@ class _Decoder:
         if events and events[-1].step is LogStep.ELECTED:
             events[-1] = replace(events[-1], key=key)
 
-    def _where(self, number: int) -> Where:
-        return Where(self._file, number, self._turned)
+    def _where(self, number: int, moved: int) -> Where:
+        return Where(self._file, number, self._turned, moved)
 
     @property
     def _client(self) -> str:

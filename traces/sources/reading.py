@@ -35,6 +35,7 @@ from .calls import Gathering, as_they_come, in_rows, told_since, told_until
 from .lines import Lines, Tally, json_object
 from .observation import NS_PER_MS, BadInput, KeyEvent, LogEvent, Service, Where
 from .packing import Text, of_a_system, opened
+from .servers import Servers, Unclear
 from .spilling import Rows
 from .trace import WATCHES, Gap, Kind, Source, Trace, Unread
 from .unread import unread_kind
@@ -109,7 +110,7 @@ def read(
     calls, retold = gathered.calls.once()
     stretches, known_until = _when(gathered.logs)
     found = state.at(read_then, gaps[0].last if gaps and gaps[0].first == 2 else 1)
-    return Trace(
+    trace = Trace(
         sources=tuple(
             replace(
                 source,
@@ -143,6 +144,15 @@ def read(
         polls=tuple(gathered.polls),
         never_sent=tuple(chain.from_iterable(watch.never_sent for watch in gathered.watches)),
     )
+    return replace(trace, calls=calls.of_kinds(_kind_at(trace)))
+
+
+def _kind_at(trace: Trace) -> Callable[[str], str]:
+    """What tells of which kind a client is that says only where it asked."""
+    try:
+        return Servers(trace).kind_at
+    except Unclear:
+        return lambda _: "lib"
 
 
 def texts(paths: Iterable[Path | str], progress: Callable[[str], None] | None = None) -> Iterator[Text]:
@@ -371,6 +381,7 @@ def _read_text(text: Text, gathered: _Gathered, group: int) -> None:
                 looks_like,
                 tally.assumed,
                 tally.rounded,
+                tuple(tally.columns),
             )
         )
 
@@ -499,7 +510,7 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
             expected = f"revision {event.revision} of {event.path} as in {known.where}"
             raise BadInput(event.where.file, event.where.line, expected, "give the recordings of one run")
         if event.latest_ns is not None and (known.latest_ns is None or event.latest_ns < known.latest_ns):
-            known = replace(known, latest_ns=event.latest_ns)
+            known = replace(known, latest_ns=event.latest_ns, coarse_ns=event.coarse_ns)
         # each stream says where etcd was as it sent the event, and the lowest is what may deny it
         least = min(filter(None, (known.etcd_at, event.etcd_at)), default=None)
         events[event.revision, event.path] = replace(known, held=known.held or event.held, etcd_at=least)
@@ -510,7 +521,7 @@ def _merge_watches(watches: Sequence[etcd.Watch]) -> tuple[tuple[KeyEvent, ...],
 
 def _what_happened(event: KeyEvent) -> KeyEvent:
     """An event without what streams say of it each in their way."""
-    return replace(event, where=_NOWHERE, latest_ns=None, held=None, etcd_at=None)
+    return replace(event, where=_NOWHERE, latest_ns=None, held=None, etcd_at=None, coarse_ns=0)
 
 
 def _gaps(seen: set[int], reached: int) -> tuple[Gap, ...]:

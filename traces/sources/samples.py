@@ -5,11 +5,12 @@
 | `tso` | `ts`, `timestamp`, `tso_value` | a 64-bit timestamp: physical part (ms) << 18, logical part |
 | `physical`, `logical` | `physical_ms`, `logic` | its two parts; `logical` is the last one of `count` |
 | `count` | `batch`, `n` | how many were granted at once; 1 |
-| `start` | `start_time`, `started_at`, `begin`, `begin_time`, `sent`, `sent_at`, `request_time` | when it was asked for |
-| `end` | `end_time`, `ended_at`, `finish_time`, `received`, `received_at`, `response_time`, `time`, `at` | when it was here |
+| `start` | `start_time`, `started`, `started_at`, `begin`, `begin_time`, `sent`, `sent_at`, `request_time` | when it was asked for |
+| `end` | `end_time`, `ended_at`, `finish`, `finished_at`, `finish_time`, `done`, `completed_at`, `received`, `received_at`, `response_time`, `time`, `at` | when it was here |
+| `took` | `latency`, `duration`, `elapsed`, `rtt` | how long it took: a number whose unit is behind the name (`latency_ms`), or a text with its unit (`1.2ms`) |
 | `client` | `session`, `connection`, `connection_id`, `instance` | who asked; the file |
 | `worker` | `thread` | which of several, a number; none |
-| `kind` | | pd or tso (asked there), lib (PD's client library); lib |
+| `kind` | | pd or tso (asked there), lib (PD's client library); what `endpoint` is, if logs or etcd tell, else lib |
 | `endpoint` | `server`, `address`, `url` | which server was asked; unknown |
 | `error` | | text of the failure; then there is no timestamp |
 | `group` | `keyspace_group`, `keyspace_group_id` | the keyspace group asked; 0 |
@@ -34,6 +35,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from math import ceil
 from pathlib import PurePath
 from typing import Any
 
@@ -43,8 +47,6 @@ from .observation import LOGICAL_BITS, MAX_NAME, MAX_NS, MAX_TEXT, NS_PER_MS, Ca
 
 #: how long a call may take whose start or end is not told
 UNTOLD_NS = 60_000_000_000
-#: which client it is, where no column tells
-DEFAULT_KIND = "lib"
 
 _NAMES = {
     "tso": ("tso", "ts", "timestamp", "tso_value"),
@@ -52,11 +54,12 @@ _NAMES = {
     "logical": ("logical", "logic"),
     "count": ("count", "batch", "n"),
     "start": (
-        *("start", "start_time", "started_at", "begin", "begin_time"),
+        *("start", "start_time", "started", "started_at", "begin", "begin_time", "begun_at"),
         *("sent", "sent_at", "request_time"),
     ),
     "end": (
-        *("end", "end_time", "ended_at", "finish_time"),
+        *("end", "end_time", "ended", "ended_at", "finish", "finished", "finished_at", "finish_time"),
+        *("done", "done_at", "completed", "completed_at"),
         *("received", "received_at", "response_time", "time", "at"),
     ),
     "client": ("client", "session", "connection", "connection_id", "instance"),
@@ -67,10 +70,24 @@ _NAMES = {
     "group": ("group", "keyspace_group", "keyspace_group_id"),
 }
 _MEANS = {name: column for column, names in _NAMES.items() for name in names}
+_TOOK = re.compile(r"(?:took|latency|duration|elapsed|rtt)(?:_time)?(?:_([a-z]+))?")
+#: units of how long a call took, in ns
+_UNITS_NS = {
+    **dict.fromkeys(("ns", "nanos"), 1),
+    **dict.fromkeys(("us", "micros", "\N{MICRO SIGN}s", "\N{GREEK SMALL LETTER MU}s"), 1_000),
+    **dict.fromkeys(("ms", "millis"), 1_000_000),
+    **dict.fromkeys(("s", "sec", "seconds"), 1_000_000_000),
+}
+#: columns of how long a call took, by the unit behind the name (empty: none is)
+TOOK = {f"took_{unit}" if unit else "took": unit for unit in ("", *_UNITS_NS)}
+_LONGEST_NS = MAX_NS >> 8
+_SPAN = re.compile(r"(\d{1,19}(?:\.\d{1,30})?(?:[eE]-\d{1,2})?) ?(\D{0,7})")
 #: behind a time's name, in which unit it is: its size tells that as well
 _UNIT = re.compile(r"(?:_unix)?_(?:ns|us|ms|s|sec|nanos|micros|millis)$")
 #: where a word of a time's name begins that no blank or mark is before
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+#: of columns that mean nothing so many are named
+_FEW = 8
 #: what `mysql` and Markdown draw around rows, and `mysql` says beside them; what stands before headings
 _BESIDE = re.compile(rb"[\s+|:=-]+|\d+ rows? in set.*|Query OK,.*|mysql> .*")
 _BEFORE = re.compile(rb"#.*|sep=.")
@@ -96,10 +113,12 @@ UNITS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000), (10**8, 1_000_000_00
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What the columns of a table mean (None: nothing that is read), and what stands between them."""
+    """What the columns of a table mean (None: nothing that is read), what stands between them, and the names
+    of those that mean nothing."""
 
     columns: tuple[str | None, ...]
     delimiter: str
+    unread: tuple[str, ...] = ()
 
 
 def recognise(line: bytes, document: Any) -> bool:
@@ -117,9 +136,10 @@ def headings(line: bytes) -> Table | None:
     if len(line) > MAX_TEXT or _DIGIT_FIRST.search(text):
         return None
     for delimiter in sorted(_DELIMITERS, key=text.count, reverse=True):
-        columns = meanings(_row(text, delimiter))
+        names = _row(text, delimiter)
+        columns = meanings(names)
         if tells_a_timestamp(columns):
-            return Table(columns, delimiter)
+            return Table(columns, delimiter, unread(names, columns))
     return None
 
 
@@ -155,9 +175,11 @@ class Reader:
             elif line.lstrip()[:1] == b"{":
                 document = json_object(number, line, self.tally)
                 if document is not None:
+                    self.tally.columns |= dict.fromkeys(unread([*document], meanings(document)))
                     yield number, _named(document)
             elif (found := headings(line)) is not None:
                 self.table = found
+                self.tally.columns |= dict.fromkeys(found.unread)
             elif (value := _bare(line)) is not None:
                 yield number, {"tso": value}
             elif self.table is None and (told := _with_time(line)):
@@ -191,8 +213,16 @@ def _meaning(name: str) -> str | None:
     if plain in _MEANS:
         return _MEANS[plain]
     words = _SEPARATORS.sub("_", _WORD.sub("_", name.strip()).lower()).strip("_")
+    if (took := _TOOK.fullmatch(words)) and (took[1] or "") in TOOK.values():
+        return f"took_{took[1]}" if took[1] else "took"
     found = _MEANS.get(_UNIT.sub("", words))
     return found if found in ("start", "end") else None
+
+
+def unread(names: Sequence[str], columns: Sequence[str | None]) -> tuple[str, ...]:
+    """The names of columns that mean nothing, some of them."""
+    found = (name[:MAX_NAME] for name, column in zip(names, columns, strict=True) if name and not column)
+    return tuple(islice(found, _FEW))
 
 
 def tells_a_timestamp(columns: Sequence[str | None]) -> bool:
@@ -234,6 +264,7 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     try:
         times = [sample.get(name) for name in ("start", "end")]
         start, end = (None if each is None else time_ns(each) for each in times)
+        start, end = _with_took(sample, start, end, tally)
         if any(map(without_zone, times)):
             tally.assume(NO_ZONE)
         error = str(sample["error"])[:MAX_TEXT] if sample.get("error") else None
@@ -259,7 +290,7 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
     if not timed:
         begin = until = number
     client, kind, endpoint = (name.encode(errors="replace").decode() for name in names)
-    of = client or default_client(file), kind or DEFAULT_KIND, endpoint, worker
+    of = client or default_client(file), kind, endpoint, worker
     yield Call(
         file,
         number,
@@ -274,6 +305,44 @@ def _call(file: str, number: int, sample: Mapping[str, Any], tally: Tally) -> It
         timed and start is None,
         timed and end is None,
     )
+
+
+def _with_took(
+    sample: Mapping[str, Any], start: int | None, end: int | None, tally: Tally
+) -> tuple[int | None, int | None]:
+    """Both times, if one is told and how long it took."""
+    if (start is None) is (end is None):
+        return start, end
+    for name in [name for name in TOOK if name in sample][:1]:
+        took = took_ns(name, sample[name])
+        if took is None:
+            tally.columns[f"{name}, without a unit"] = None
+        elif end is not None:
+            return max(0, end - took), end
+        elif start is not None:
+            return start, start + took
+    return start, end
+
+
+def took_ns(column: str, value: Any) -> int | None:
+    """How long a call took at most, in ns: its last digit may be rounded. None: its unit is not told.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _SPAN.fullmatch(str(value)[:MAX_NAME].strip()) if not isinstance(value, bool) else None
+    unit = (found[2] or TOOK[column]) if found else ""
+    if found is None or (unit and unit not in _UNITS_NS):
+        raise ValueError("a span of time that is none")
+    if not unit:
+        return None
+    took = Decimal(found[1])
+    least = took.as_tuple().exponent
+    assert isinstance(least, int)
+    most = (took + Decimal(1).scaleb(least)) * _UNITS_NS[unit]
+    if most >= _LONGEST_NS:
+        raise ValueError("a span of time that is none")
+    return ceil(most)
 
 
 def default_client(file: str) -> str:

@@ -95,8 +95,14 @@ class Servers:
 
     def at(self, kind: str, endpoint: str) -> int:
         """The server that a client of that kind asks at an endpoint, 0 if that is not known."""
-        if kind not in ("pd", "tso"):
-            return 0
+        return self._asked(endpoint) if kind in ("pd", "tso") else 0
+
+    def kind_at(self, endpoint: str) -> str:
+        """Of which kind a client is that says only where it asked; of PD's library if that is not known."""
+        number = self._asked(endpoint)
+        return "lib" if not number else "tso" if self.kinds[number - 1] is ServerKind.TSO else "pd"
+
+    def _asked(self, endpoint: str) -> int:
         known = self._endpoints.get(address(endpoint))
         if known is None and endpoint in self._named.values():
             return 0  # a client's word for a server, which may be another than what it is called here

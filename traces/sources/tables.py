@@ -84,6 +84,7 @@ def _fast(
     except (_LeaveIt, ValueError, OverflowError, csv.Error):
         return None
     reader.table = table
+    reader.tally.columns |= dict.fromkeys(table.unread)
     reader.in_parts |= "logical" in cells
     zoned = samples.NO_ZONE not in reader.tally.assumed
     if zoned and any(_no_zone(cells[name]) for name in ("start", "end") if name in cells):
@@ -118,6 +119,10 @@ def _rows(file: str, number: int, many: int, cells: Mapping[str, Column], texts:
     rows["physical"], rows["logical"] = np.where(failed, 0, physical), np.where(failed, 0, logical)
     rows["count"] = count = _numbers(cells["count"], 1) if "count" in cells else np.ones(many, np.int64)
     start, end = (_times(cells[name]) if name in cells else None for name in ("start", "end"))
+    if (start is None) is not (end is None):
+        for name in [name for name in samples.TOOK if name in cells][:1]:
+            took = _spans(name, cells[name])
+            start, end = (start, start + took) if end is None else (np.maximum(0, end - took), end)
     timed = start is not None or end is not None
     rows["line"] = np.arange(number, number + many)
     rows["timed"] = ONLY_END if timed and start is None else ONLY_START if timed and end is None else timed
@@ -175,6 +180,14 @@ def _times(cells: Column) -> Any:
     return numbers * unit
 
 
+def _spans(name: str, cells: Column) -> Any:
+    """A column that tells how long calls took, in ns."""
+    found = [samples.took_ns(name, each) for each in cells.texts()]
+    if None in found:
+        raise _LeaveIt
+    return np.array(found, np.int64)
+
+
 def _who(file: str, many: int, cells: Mapping[str, Column], texts: Texts) -> Any:
     """The numbers of those who ask."""
     names = [name for name in ("client", "kind", "endpoint", "worker") if name in cells]
@@ -202,6 +215,6 @@ class _Who(dict[tuple[str, ...], int]):
         of = dict(zip(self._names, told, strict=True))
         worker = of.get("worker")
         number = int(_numbers(Column.of([worker]))[0]) if worker else None
-        client, kind = of.get("client") or self._default, of.get("kind") or samples.DEFAULT_KIND
-        self[told] = found = self._checked((client, kind, of.get("endpoint", ""), number))
+        client = of.get("client") or self._default
+        self[told] = found = self._checked((client, of.get("kind", ""), of.get("endpoint", ""), number))
         return found

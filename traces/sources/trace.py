@@ -55,7 +55,7 @@ class Source:
     their builds, `from_ns` to `to_ns` when its observations happened, by the clock of whoever wrote them.
     `unread`: what an ignored file looks like; None: like nothing that could be about the protocol. `assumed`:
     what was taken for granted where it was read, empty if nothing was. `rounded`: its timestamps are not
-    exact.
+    exact. `columns`: those of its samples that mean nothing here.
     """
 
     file: str
@@ -72,6 +72,7 @@ class Source:
     unread: Unread | None = None
     assumed: str = ""
     rounded: bool = False
+    columns: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:

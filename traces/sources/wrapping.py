@@ -106,11 +106,15 @@ _Part = tuple[str, bytes, bool]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as its server wrote it (None: it is too long), and whose it is, if what was around it tells."""
+    """A line as its server wrote it (None: it is too long), and whose it is, if what was around it tells.
+
+    `moved`: how many lines further on it was written.
+    """
 
     number: int
     content: bytes | None
     of: str = ""
+    moved: int = 0
 
 
 def unwrapped(lines: Iterable[tuple[int, bytes | None]], tally: Tally) -> Iterator[Line]:
