@@ -71,12 +71,10 @@ class _Search:
         return _Step(transition, known, self._induction.after(known, transition))
 
     def proves(self) -> bool:
-        """Whether lemmas are found that exclude every step which breaks the property.
-
-        It ends with the first that is not excluded: lemmas found on the way never helped the next time.
-        """
+        """Whether lemmas are found that exclude every step which breaks the property."""
         while (broken := self._breaking()) is not None:
-            if not self._is_excluded(broken):
+            there = len(self.found)
+            if not self._is_excluded(broken) and len(self.found) == there:
                 return False
         return True
 
