@@ -24,6 +24,8 @@ follows, campaigns and serves, so that its lines stand in this order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from ...model.language.transition import Kind
 from ..sources.observation import MAX_NS, NS_PER_MS, Attempt, Key, LogEvent, LogStep, Where
@@ -54,22 +56,29 @@ def roles(log: Log, kind: Kind, begun: Sequence[Where]) -> Iterator[Contradictio
     processes write their first lines, but for that with which the log begins."""
     yield from _begun(log, begun)
     process = _Process(kind)
-    for line in log.lines:
-        if line.step is LogStep.SERVER_START:
-            process = _Process(kind)
-        elif lacks := process.lacks(line):
-            transition, what = lacks
-            if line.step is not LogStep.RESET or not _exits(log, line, process.exits):
-                denied = f"the log would tell that it {what}"
-                yield Contradiction(line.where, line.revision, transition, log.server, denied)
-        process.take(line)
+    for _, of_one in groupby(log.lines, key=attrgetter("at_ns")):
+        waiting = [*of_one]
+        while waiting:  # those of one millisecond in any order in which nothing is missing
+            line = next((each for each in waiting if not process.lacks(each)), waiting[0])
+            waiting.remove(line)
+            if line.step is LogStep.SERVER_START:
+                process = _Process(kind)
+            elif lacks := process.lacks(line):
+                transition, what = lacks
+                if line.step is not LogStep.RESET or not _exits(log, line, process.exits):
+                    denied = f"the log would tell that it {what}"
+                    yield Contradiction(line.where, line.revision, transition, log.server, denied)
+            process.take(line)
 
 
 def _begun(log: Log, begun: Sequence[Where]) -> Iterator[Contradiction]:
     """Processes that begin without their settings."""
     for where in begun:
         line = next((line for line in log.lines if line.where.place > where.place), None)
-        if line is not None and line.step is not LogStep.SERVER_START:
+        before = next((line for line in reversed(log.lines) if line.where.place < where.place), None)
+        # in its millisecond they may stand before that line
+        told = any(each is not None and each.step is LogStep.SERVER_START for each in (line, before))
+        if line is not None and not told:
             what = "the log would tell with which settings it started"
             yield Contradiction(where, None, "restart", log.server, what)
 
@@ -90,6 +99,8 @@ class _Process:
         self._campaigns = self._watches = self._serves = self._may_expect = False
         self._provider: LogStep | None = None
         self._granted: set[Key | None] = set()
+        #: when it last stopped to watch
+        self._watched_ns = _NEVER
         #: until when it leads, and has something in memory
         self._leads_until = self._remembers_until = _NEVER
 
@@ -106,7 +117,7 @@ class _Process:
             return "campaign", "stepped down"
         if campaigns and not self._campaigns:
             return "campaign", "began to campaign"
-        if watched and not self._watches:
+        if watched and not (self._watches or line.at_ns == self._watched_ns):
             return "campaign", "began to watch that key"
         if step in _CAMPAIGNS and self._watches:
             return "campaign", "watches no longer"
@@ -130,6 +141,8 @@ class _Process:
         self._serves = step is LogStep.READY or (self._serves and not self._ends(step))
         self._campaigns = step is LogStep.CAMPAIGN_START or (self._campaigns and step not in _ELECTED)
         self._watches = step is LogStep.FOLLOWING or (self._watches and step is not LogStep.HOLDER_CHANGED)
+        if step is LogStep.HOLDER_CHANGED:
+            self._watched_ns = line.at_ns
         if step in (LogStep.ELECTED, LogStep.TRANSFER, LogStep.EXPECTED_SET):
             self._may_expect = step is not LogStep.EXPECTED_SET
         if step in _PROVIDERS:
