@@ -30,7 +30,7 @@ from tsofence.checker.search.findings import Exploration, Finding
 from tsofence.model.variants import fences
 from tsofence.specs import properties, scenario
 from tsofence.traces.explain import replay
-from tsofence.traces.explain.conformance import FenceVerdict, Refused
+from tsofence.traces.explain.conformance import CONTRADICTS, FenceVerdict, Refused
 from tsofence.traces.explain.telling import most_telling
 from tsofence.traces.runs import files
 from tsofence.traces.sources.observation import Where
@@ -246,6 +246,9 @@ def test_the_guard_that_a_fence_adds_says_why_it_is_refuted() -> None:
     assert most_telling(alone) == log
     step = "“etcd applies the save up to …, but the answer is lost” of pd1"
     assert why_it_stops(alone) == f"It takes {step}, but pd1's log would tell of it."
+    denied = (replace(log, guard="etcd shows another"),)
+    said = replace(alone, note=CONTRADICTS, refused_by=denied)
+    assert why_it_stops(said) == f"It takes {step}, but etcd shows another."
 
 
 @pytest.mark.parametrize("width", range(12, 30))

@@ -40,6 +40,9 @@ FAULT = "a fault of tsofence ended this"
 
 Progress = Callable[[int, int], None]
 
+#: the note of what no search refutes, but two things that the recording says
+CONTRADICTS = "the recording contradicts itself"
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -210,8 +213,7 @@ def undecided(fence: str, why: str) -> FenceVerdict:
 def _contradicted(fence: str, first: Contradiction) -> FenceVerdict:
     """What the recording says is denied by itself: there is nothing to search."""
     refused = Refused(first.transition, first.server, first.denied)
-    note = "the recording contradicts itself"
-    return FenceVerdict(fence, False, first.where, first.revision, (refused,), 0, None, note, 0.0)
+    return FenceVerdict(fence, False, first.where, first.revision, (refused,), 0, None, CONTRADICTS, 0.0)
 
 
 def _listening(

@@ -10,7 +10,7 @@ from functools import cache
 
 from ...model.pd import system
 from ...model.variants import fences
-from .conformance import FenceVerdict, Refused
+from .conformance import CONTRADICTS, FenceVerdict, Refused
 from .steps import NO_SUCH_CHANGE, NO_SUCH_STEP, NOT_SET, SEEN_BEFORE
 
 #: guards of the order in which a server does things
@@ -63,9 +63,10 @@ def most_telling(verdict: FenceVerdict) -> Refused | None:
     return min(told, key=rank, default=None)
 
 
-def is_condition(refused: Refused) -> bool:
+def is_condition(verdict: FenceVerdict, refused: Refused) -> bool:
     """Is it a guard of the model's that refuses the step, and not what the trace or the fence says of it?"""
-    return refused.guard != NO_SUCH_STEP and not refused.guard.startswith(_OF_TRACE)
+    stated = verdict.note == CONTRADICTS or refused.guard == NO_SUCH_STEP
+    return not stated and not refused.guard.startswith(_OF_TRACE)
 
 
 @cache

@@ -29,6 +29,6 @@ def why_it_stops(verdict: FenceVerdict) -> str:
     if refused is None:
         return ""
     step = f"It takes “{in_general(refused.transition)}” of {refused.server or 'etcd'}"
-    if not is_condition(refused):
+    if not is_condition(verdict, refused):
         return f"{step}, but {refused.guard.replace('the server', refused.server or 'its server', 1)}."
     return f"{step}, which needs “{refused.guard}”."
