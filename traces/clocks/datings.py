@@ -24,7 +24,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
 
 from ..sources.calls import Who
-from ..sources.intervals import GUARD_NS, holders
+from ..sources.intervals import goes_on, holders
 from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep, Refusal
 from ..sources.offsets import Span
 from ..sources.servers import Servers, Unclear
@@ -114,7 +114,7 @@ def _of_saves(
         known = _known(trace, before, at, event.revision)
         if window and known is not None:
             reading = event.timestamp_ns - window
-            if reading - GUARD_NS not in every | {known}:  # else it goes on just above what was saved
+            if not any(goes_on(event.timestamp_ns, saved, (window,)) for saved in (every, {known})):
                 found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
         before, at = event.timestamp_ns, event.revision
         every.add(before)

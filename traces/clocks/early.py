@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import chain, groupby
 from operator import itemgetter
 
-from ..sources.intervals import GUARD_NS
+from ..sources.intervals import goes_on
 from ..sources.observation import NS_PER_MS, Key
 from ..sources.trace import Trace
 from .hosts import BACK_NS
@@ -49,15 +49,15 @@ def _saves(trace: Trace) -> Iterator[tuple[int, int, bool]]:
     lower. One that goes on just above the last window shows none."""
     settings = (trace.settings.save_interval, *trace.settings.own("save_interval_ns").values())
     windows = {*chain.from_iterable(each.values for each in settings)}
-    before = 0
+    before = {0}
     for index, event in enumerate(trace.keys):
         value = event.timestamp_ns
         if event.key is not Key.TIMESTAMP or not value or not windows:
             continue
         reading_ns = value - max(windows)
-        if event.latest_ns is not None and all(value != before + GUARD_NS + each for each in windows):
+        if event.latest_ns is not None and not goes_on(value, before, windows):
             yield index, reading_ns, event.latest_ns + BACK_NS < reading_ns
-        before = value
+        before.add(value)
 
 
 def _clients_agree(trace: Trace, since_ns: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ..sources.intervals import GUARD_NS
+from ..sources.intervals import goes_on
 from ..sources.observation import NS_PER_MS, Key, KeyEvent
 from ..sources.offsets import Clocks, Span
 from .conformance import FenceVerdict, Tried
@@ -82,17 +82,16 @@ def _by_time(seen: Sequence[Seen]) -> tuple[Seen, ...]:
 def _saves(order: Timeline) -> list[tuple[int, int, int]]:
     """Of each save its revision, the least clock reading that the value shows, and its receipt.
 
-    Without those that go on just above what was saved before: they show no reading.
+    Without those that show none, for they go on just above what was saved before.
     """
-    found, before = [], 0
+    found, before = [], {0}
     for event in (one.what for one in order.seen if isinstance(one.what, KeyEvent)):
         if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
             continue
-        goes_on = any(event.timestamp_ns == before + GUARD_NS + window for window in order.every_window)
-        if event.latest_ns is not None and not goes_on:
+        if event.latest_ns is not None and not goes_on(event.timestamp_ns, before, order.every_window):
             reading = event.timestamp_ns - max(order.windows_of(event.timestamp_ns))
             found.append((event.revision, reading, event.latest_ns))
-        before = event.timestamp_ns
+        before.add(event.timestamp_ns)
     return found
 
 

@@ -8,7 +8,7 @@ writes tell the window W of their writer:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
@@ -21,6 +21,12 @@ ROUND_NS = 100 * NS_PER_MS
 _LATE_NS = 10 * NS_PER_MS  # how late a tick and its save may be without being a failure
 _FEW_SAVES = 4
 _TWO = 2
+
+
+def goes_on(value_ns: int, saved_ns: Container[int], windows_ns: Iterable[int]) -> bool:
+    """Whether a saved value goes on just above the end of a window saved before, and shows no clock reading;
+    whoever saves it may have loaded an earlier one."""
+    return any(value_ns - window - GUARD_NS in saved_ns for window in windows_ns)
 
 
 @dataclass(frozen=True, slots=True)
