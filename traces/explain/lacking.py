@@ -40,7 +40,7 @@ from ..sources.observation import ELECTIONS, NS_PER_MS, Attempt, Key, LogEvent, 
 from .logs import Log
 from .roles import roles
 from .seen import FOREVER, LATE_TRIES
-from .watched import LONG_NS, Contradiction, Watch
+from .watched import LONG_NS, TOLD_NS, Contradiction, Watch
 
 #: a refusal, or a server that stops or starts, or gives up what it is about
 _ENDS_AN_ATTEMPT = frozenset(
@@ -88,9 +88,8 @@ _LEADS = _CAMPAIGNS | {LogStep.READY, LogStep.STEP_DOWN}
 _SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
 _OF_SYNCS = _SYNCED | {LogStep.WINDOW_LOADED, LogStep.CLOCK_BEHIND}
 _CLOSING_NS = 1_000 * NS_PER_MS
-#: after these one that serves stops to, which shows in its log within that
+#: after these one that serves stops to, which shows in its log within `TOLD_NS`
 _LEAVES = frozenset({LogStep.SERVER_EXIT, LogStep.STEP_DOWN})
-_TOLD_NS = 3_000 * NS_PER_MS
 #: etcd grants no shorter lease, whatever a server asks for, where its members wait for a leader as PDs do
 _LEAST_LEASE_S = 5
 _STOPS_TO_SERVE = frozenset({LogStep.RESET, LogStep.KEEP_ALIVE_STOPPED, LogStep.STEP_DOWN})
@@ -348,10 +347,10 @@ class Lacking:
             elif line.step in _LEAVES and serves and left is None and self._tells_how(line):
                 left = line
             elif line.step in _STOPS_TO_SERVE or line.step is LogStep.SERVER_START:
-                if left is not None and line.at_ns > left.at_ns + _TOLD_NS:
+                if left is not None and line.at_ns > left.at_ns + TOLD_NS:
                     break
                 serves, left = False, None
-        if left is not None and self._log.end_ns > left.at_ns + _TOLD_NS:
+        if left is not None and self._log.end_ns > left.at_ns + TOLD_NS:
             yield self._lacks(left, "stop", "the log goes on and would tell that it stopped to serve")
 
     def _tells_how(self, line: LogEvent) -> bool:
@@ -366,7 +365,7 @@ class Lacking:
         resets = any(line.step is LogStep.RESET for line in self._log.lines)
         passed_on = cleared = FOREVER
         for line in reversed(self._log.lines):
-            until = line.at_ns + _TOLD_NS
+            until = line.at_ns + TOLD_NS
             if line.step in _CLEARS:
                 cleared = line.at_ns
             if line.attempt is not Attempt.UPDATE:
@@ -391,9 +390,9 @@ class Lacking:
                 released = released or (line if serves else None)
             elif line.step in _ENDS_A_TERM:
                 serves, released = False, None
-            elif released is not None and line.at_ns > released.at_ns + self._lease_ns + _TOLD_NS:
+            elif released is not None and line.at_ns > released.at_ns + self._lease_ns + TOLD_NS:
                 break  # whatever ends a term later does not end this one
-        if released is not None and self._log.end_ns > released.at_ns + self._lease_ns + _TOLD_NS:
+        if released is not None and self._log.end_ns > released.at_ns + self._lease_ns + TOLD_NS:
             yield self._lacks(released, "reset", "the log goes on and would tell that its term ended")
 
     def _reasons(self) -> Iterator[Contradiction]:
@@ -409,7 +408,7 @@ class Lacking:
                 after = {
                     each.step
                     for each in lines[index + 1 : index + 1 + _SOON]
-                    if each.at_ns <= line.at_ns + _TOLD_NS
+                    if each.at_ns <= line.at_ns + TOLD_NS
                 }
                 if served and not told and LogStep.SERVER_EXIT not in after:
                     yield self._lacks(line, "reset", "the log would tell why")

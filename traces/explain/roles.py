@@ -23,6 +23,7 @@ follows, campaigns and serves, so that its lines stand in this order.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -73,14 +74,17 @@ def roles(log: Log, kind: Kind, begun: Sequence[Where]) -> Iterator[Contradictio
 
 def _begun(log: Log, begun: Sequence[Where]) -> Iterator[Contradiction]:
     """Processes that begin without their settings."""
+    by_place = sorted(log.lines, key=_place)
     for where in begun:
-        line = next((line for line in log.lines if line.where.place > where.place), None)
-        before = next((line for line in reversed(log.lines) if line.where.place < where.place), None)
-        # in its millisecond they may stand before that line
-        told = any(each is not None and each.step is LogStep.SERVER_START for each in (line, before))
-        if line is not None and not told:
+        at = bisect(by_place, where.place, key=_place)
+        beside = by_place[max(0, at - 1) : at + 1]  # in its millisecond they may stand before that line
+        if at < len(by_place) and not any(line.step is LogStep.SERVER_START for line in beside):
             what = "the log would tell with which settings it started"
             yield Contradiction(where, None, "restart", log.server, what)
+
+
+def _place(line: LogEvent) -> int:
+    return line.where.place
 
 
 def _exits(log: Log, line: LogEvent, exits: bool) -> bool:

@@ -15,7 +15,7 @@ from ..sources.trace import Trace
 from .seen import FOREVER, LATE_NS
 
 #: what a server writes soon is there within that
-_TOLD_NS = 3_000 * NS_PER_MS
+TOLD_NS = 3_000 * NS_PER_MS
 #: clocks differ by less, and lines are written and events received sooner
 LONG_NS = 10_000 * NS_PER_MS
 
@@ -138,7 +138,7 @@ class Watch:
         ends = (each.revision for each in self._keys if each.key is Key.LEADER and each.revision > elected)
         until = next(ends, self._last + 1)
         at = [self._received.get(each.revision, 0) for each in self._keys if since < each.revision < until]
-        return bool(at) and 0 < at[0] < at[-1] - _TOLD_NS
+        return bool(at) and 0 < at[0] < at[-1] - TOLD_NS
 
     def had(self, value_ns: int) -> bool:
         """Whether the timestamp key held a value, to the millisecond."""

@@ -24,11 +24,11 @@ int64 as strings; both are read everywhere.
 
 import re
 from base64 import b64decode
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, takewhile
 from math import gcd
 from typing import Any
 
@@ -54,6 +54,8 @@ _RAFT = re.compile(r"/pd/\d{1,20}/raft")
 #: responses to one recorder overtake each other by less
 _LATE_NS = 1_000 * NS_PER_MS
 _S_NS = 1_000 * NS_PER_MS
+#: that many of a member's terms are remembered
+_MOST_TERMS = 100
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 
 
@@ -176,7 +178,9 @@ class _Terms:
 
     def __init__(self) -> None:
         #: of each member when it had sent a higher one, and which
-        self._rises: defaultdict[str, list[tuple[int, int]]] = defaultdict(lambda: [(0, 0)])
+        self._rises: defaultdict[str, deque[tuple[int, int]]] = defaultdict(
+            lambda: deque([(0, 0)], maxlen=_MOST_TERMS)
+        )
 
     def go_back(self, member: str, term: int | None, received: int | None) -> bool:
         """Whether a response has a lower term than one that was received long before."""
@@ -184,8 +188,10 @@ class _Terms:
             return False
         rises = self._rises[member]
         if term > rises[-1][1]:
-            rises.append((received, term))
-        return any(since + _LATE_NS < received and term < higher for since, higher in rises)
+            rises.append((received, term))  # the first of them falls out
+            return False
+        higher = takewhile(lambda rise: rise[1] > term, reversed(rises))
+        return any(since + _LATE_NS < received for since, _ in higher)
 
 
 def _large(text: str) -> int:
