@@ -265,7 +265,16 @@ def test_the_logs_of_several_servers_in_one_file_are_told_apart(tmp_path: Path) 
 
 @pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
 @pytest.mark.parametrize(
-    "headings", ["Time,pod,Line", "@timestamp;message;Host.Name", "container\tlog\tstream"]
+    "headings",
+    [
+        "Time,pod,Line",
+        "@timestamp;message;Host.Name",
+        "container\tlog\tstream",
+        "TimeGenerated [UTC],Computer,PodName,LogMessage",
+        "timestamp,resource.labels.pod_name,textPayload",
+        "_time,host,container,_raw",
+        "_time,container,host,_raw",
+    ],
 )
 def test_a_column_says_whose_a_line_is(tmp_path: Path, headings: str, newest_first: bool) -> None:
     """As stores export them: each server's lines together, or all by time."""
@@ -275,8 +284,10 @@ def test_a_column_says_whose_a_line_is(tmp_path: Path, headings: str, newest_fir
         with opened(RECORDING / f"{server}.log.gz") as text:
             for _, raw in Lines(text):
                 line = (raw or b"").decode()
-                told = dict.fromkeys(("pod", "Host.Name", "container"), f"basic-{server}-0")
-                told |= dict.fromkeys(("Line", "message", "log"), line)
+                whose = ("pod", "PodName", "resource.labels.pod_name", "Host.Name", "container")
+                told = dict.fromkeys(whose, f"basic-{server}-0")
+                told |= {"host": "vm-1", "Computer": "vm-1"}
+                told |= dict.fromkeys(("Line", "message", "log", "LogMessage", "textPayload", "_raw"), line)
                 rows.append((line[:24], [told.get(name, ISO) for name in headings.split(delimiter)]))
     apart = read([RECORDING / "pd-pd1.log.gz", RECORDING / "tso-tso1.log.gz"])
     for order in (rows, sorted(rows, key=itemgetter(0))):
@@ -292,6 +303,24 @@ def test_a_column_says_whose_a_line_is(tmp_path: Path, headings: str, newest_fir
         for each in {event.server for event in apart.logs}:
             of = [[(e.at_ns, e.step) for e in trace.logs if e.server == each] for trace in (together, apart)]
             assert of[0] == of[1]
+
+
+@pytest.mark.parametrize(
+    ("told", "of"),
+    [
+        ({"pod_name": "pd-0", "container_name": "pd", "host": "vm-1"}, "pd-0"),
+        ({"labels": {"pod_name": "pd-0"}, "type": "k8s_container"}, "pd-0"),
+        ({"kubernetes.pod.name": "pd-0", "kubernetes.node.name": "vm-1"}, "pd-0"),
+        ({"_HOSTNAME": "vm-1", "CONTAINER_NAME": "pd-0"}, "vm-1/pd-0"),
+        ({"container": {"name": "pd", "image": {"name": "p"}}, "host": {"name": "vm-1"}}, "vm-1/pd"),
+        ({"host.name": "vm-1", "name": "a", "service": "pd"}, "vm-1"),
+        ({"pod": "", "Computer": "vm-1", "nodes": "3"}, "vm-1"),
+        ({"service": "pd"}, ""),
+    ],
+)
+def test_what_a_store_tells_says_whose_a_line_is(told: dict[str, object], of: str) -> None:
+    (line,) = unwrapped([(1, json.dumps({**told, "message": plain()[0]}).encode())], Tally())
+    assert line.of == of
 
 
 def test_more_servers_than_anybody_has_are_counted() -> None:

@@ -1,14 +1,7 @@
-"""Log lines in tables, as stores export them: a column that says whose line it is marks it.
+"""Log lines in tables, as stores export them: columns that say whose a line is mark it (`labels.py`).
 
-| column | also called |
-|---|---|
-| `pod` | `pod_name`, `kubernetes.pod.name` |
-| `instance` | |
-| `container` | `container_name`, `kubernetes.container.name` |
-| `hostname` | `host`, `host.name`, `node`, `_HOSTNAME` |
-
-The first of these that a table has counts; capitals do not matter.  Its rows become documents, which
-`wrapping.py` takes lines from; without such a column they stay as they are.  Headings are no line of a log.
+Rows become documents, which `wrapping.py` takes lines from; without such a column they stay as they are.
+Headings are no line of a log.
 """
 
 from __future__ import annotations
@@ -18,17 +11,18 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from . import labels
 from .observation import MAX_TEXT
 
-_NAMES = (
-    *("pod", "pod_name", "kubernetes.pod.name", "kubernetes.pod_name", "instance"),
-    *("container", "container_name", "kubernetes.container.name", "kubernetes.container_name"),
-    *("hostname", "host", "host.name", "node", "_hostname"),
-)
 _DELIMITERS = ",;\t|"
 
 #: what the column with the lines is called
-_LINES = frozenset(("line", "message", "@message", "msg", "log", "content", "text"))
+_LINES = frozenset(
+    (
+        *("line", "message", "@message", "msg", "_msg", "log", "logmessage", "logentry", "content", "text"),
+        *("textpayload", "body", "_raw", "@rawstring"),
+    )
+)
 
 Numbered = tuple[int, bytes | None]
 
@@ -38,14 +32,14 @@ def marked(lines: Iterable[Numbered]) -> Iterator[Numbered]:
     every = iter(lines)
     first = next(every, (0, b""))
     names, delimiter = _headings(first[1] or b"")
-    of = next((name for name in _NAMES if name in names), None)
-    if of is None:
+    marks = [at for at, name in enumerate(names) if labels.called(name)]
+    if not marks:
         yield from chain((first,) if first[0] and not names else (), every)
         return
     for number, line in every:
         cells = _row(line or b"", delimiter)
         if len(cells) == len(names):
-            told = {"pod": cells.pop(names.index(of)), **{str(at): cell for at, cell in enumerate(cells)}}
+            told = {names[at] if at in marks else str(at): cell for at, cell in enumerate(cells)}
             yield number, json.dumps(told).encode()
         else:
             yield number, line

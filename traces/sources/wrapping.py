@@ -37,7 +37,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import fallbacks, words, zap
+from . import fallbacks, labels, words, zap
 from .lines import MAX_LINE, Tally
 from .observation import MAX_NAME
 
@@ -91,9 +91,6 @@ _FORMS = tuple(
 )
 
 
-#: where a log store says whose a line is, the surest first, and in what it may say so
-_LABELS = ("pod", "pod_name", "podName", "_HOSTNAME", "logStreamName", "instance", "host", "hostname")
-_LABELLED = ("labels", "fields", "stream", "kubernetes", "resource")
 #: of a document, how far into it lines are looked for
 _DEPTH = 6
 #: of a line, its time
@@ -346,15 +343,18 @@ def _of_bytes(numbers: list[Any]) -> str:
         return ""
 
 
-def _labelled(given: dict[str, Any], depth: int = 0) -> str:
+def _labelled(given: dict[str, Any]) -> str:
     """Whose line it is, by what a log store says of its stream."""
-    for label in _LABELS:
-        if isinstance(name := given.get(label), str) and name:
-            return name[:MAX_NAME]
-    if depth == _DEPTH:
-        return ""
-    nested = (each for key in _LABELLED if isinstance(each := given.get(key), dict))
-    return next(filter(None, (_labelled(each, depth + 1) for each in nested)), "")
+    return labels.whose(dict(_texts_in(given)))[:MAX_NAME]
+
+
+def _texts_in(given: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """The texts of a document, by dotted names, its own before those of what is in it."""
+    yield from ((before + key, each) for key, each in given.items() if isinstance(each, str))
+    if depth < _DEPTH:
+        for key, each in given.items():
+            if isinstance(each, dict):
+                yield from _texts_in(each, f"{before}{key}."[-MAX_NAME:], depth + 1)
 
 
 def _as_text(given: dict[str, Any]) -> str:
