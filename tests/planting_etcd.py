@@ -127,8 +127,9 @@ def a_response_of_another_cluster(recording: Recording, chance: random.Random) -
     return _with_header(recording, chance, "cluster_id", 1)
 
 
-@kind()
+@kind(doubted=True)
 def a_value_in_the_other_byte_order(recording: Recording, chance: random.Random) -> Recording | None:
+    """A window of another year; of the last one in a watch, only a clock would say that it cannot be."""
     event = _chosen(recording, chance, "timestamp")
     if event is None:
         return None

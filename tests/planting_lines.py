@@ -35,20 +35,21 @@ def _into(recording: Recording, name: str, at: int, line: bytes) -> Recording:
 
 @kind(doubted=True)
 def ready_before_it_synced(recording: Recording, chance: random.Random) -> Recording | None:
-    """A TSO server serves first and syncs then; it clears what it has before it campaigns."""
+    """A TSO server serves first and syncs then, ms apart; it clears what it has before it campaigns."""
     found = lines_of(recording, _SYNCED, "tso-")
+    head = len(b"[2026/11/25 20:36:20.590 +00:00]")
     pairs = [
         (name, number, ready)
         for name, number, _ in found
         for of, ready, _ in lines_of(recording, _READY, "tso-")
         if of == name and 0 < ready - number < 10
+        if recording.files[name][number][:head] != recording.files[name][ready][:head]
     ]
     if not pairs:
         return None
     name, one, other = chance.choice(pairs)
     lines = [*recording.files[name]]
     a, b = lines[one], lines[other]
-    head = len(b"[2026/11/25 20:36:20.590 +00:00]")
     lines[one], lines[other] = a[:head] + b[head:], b[:head] + a[head:]
     return Recording({**recording.files, name: lines}, f"{name}:{one + 1} and {other + 1}")
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from .planting import (
@@ -19,6 +20,7 @@ from .planting import (
 
 _HEAD = rf"^\[({TIME})\]"
 _READY = r'"(?:PD leader|tso primary) is ready to serve"'
+_LEASE_AT_MOST = timedelta(seconds=5)
 _DELETED = r'"current leadership is deleted"\] \[revision=(\d+)\] \[leader-key=\S*/(?:leader|primary)\]'
 _SYNCED = r'"sync and save timestamp"'
 _GRANTED = r'"lease granted"\] \[lease-id=(\d+)\].*purpose="(?:leader|keyspace group primary) election'
@@ -83,16 +85,25 @@ def _exchanged(recording: Recording, one: _Line, other: _Line) -> Recording:
     return with_group(first, *other, 1, one[2][1])
 
 
-def _after_ready(recording: Recording, chance: random.Random, text: str, *names: str) -> Recording | None:
+def _after_ready(
+    recording: Recording,
+    chance: random.Random,
+    text: str,
+    *names: str,
+    goes_on: timedelta = timedelta(),
+    after: Callable[[Sequence[bytes]], bool] = lambda _: True,
+) -> Recording | None:
     """A line in the middle of a term: one of that log that has such a text, or the text itself.
 
-    The log goes on for a while after it.
+    The log goes on after it, at least for so long; what is before it is ``after`` something.
     """
     choices = []
     for name, number, match in lines_of(recording, rf"{_HEAD}.*{_READY}", *names):
         lines = recording.files[name]
         like = [line for line in lines if text.encode() in line]
-        if number + 4 < len(lines) and (like or text.startswith("[")):
+        long = shifted(match[1], goes_on) <= lines[-1][1:][: len(match[1])]
+        may = number + 4 < len(lines) and long and after(lines[:number])
+        if may and (like or text.startswith("[")):
             choices.append((name, number, match[1], like))
     if not choices:
         return None
@@ -143,9 +154,9 @@ def following_made_up(recording: Recording, chance: random.Random) -> Recording 
 
 @kind(doubted=True)
 def an_end_of_keep_alive_made_up(recording: Recording, chance: random.Random) -> Recording | None:
-    """A leader renews its lease no more, and serves on."""
+    """A leader renews its lease no more, and serves on when that has run out."""
     text = '[INFO] [lease.go:160] ["lease keep alive stopped"] [purpose="leader election"]'
-    return _after_ready(recording, chance, text, "pd-")
+    return _after_ready(recording, chance, text, "pd-", goes_on=_LEASE_AT_MOST + timedelta(seconds=1))
 
 
 @kind(doubted=True)
@@ -153,7 +164,13 @@ def a_provider_made_up(recording: Recording, chance: random.Random) -> Recording
     """A PD in PD service mode says that it takes timestamps from TSO servers."""
     if lines_of(recording, '"TSO is provided'):
         return None
-    return _after_ready(recording, chance, '[INFO] [cluster.go:1] ["TSO is provided by TSO server"]', "pd-")
+    text = '[INFO] [cluster.go:1] ["TSO is provided by TSO server"]'
+    return _after_ready(recording, chance, text, "pd-", after=_synced_since_it_started)
+
+
+def _synced_since_it_started(lines: Sequence[bytes]) -> bool:
+    last = next((line for line in reversed(lines) if _SYNCED.encode() in line or b'"PD config"' in line), b"")
+    return _SYNCED.encode() in last
 
 
 @kind(doubted=True)

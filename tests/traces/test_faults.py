@@ -74,7 +74,8 @@ def noticed(kind: Kind, name: str, report: Report | None) -> bool:
     if report is None or any(source.skipped or source.truncated for source in report.sources):
         return True
     (verdict,) = report.fences
-    if verdict.conforms is False or (kind.doubted and verdict.note):
+    told = verdict.conforms is None or "after the watch's end" in verdict.note
+    if verdict.conforms is False or (kind.doubted and told and verdict.note):
         return True
     counts = _clean_counts(name, kind.clients) if kind.clients else {}
     return any(
@@ -156,6 +157,11 @@ def test_a_part_of_a_watch_accuses_nobody(name: str, kind: str, seed: int, tmp_p
     fault.write(tmp_path / "planted")
     (verdict,) = replay(read([tmp_path / "planted"]), [BUILDS[name]], properties=["key-monotone"]).fences
     assert verdict.conforms is True, verdict.note
+
+
+def test_a_tso_server_that_lost_its_lease_syncs_before_it_serves_again(tmp_path: Path) -> None:
+    """The term before ended without a line that says so."""
+    assert tried("tso-failover", "ready-before-it-synced", 2, tmp_path)
 
 
 def test_a_client_whose_clock_is_set_ahead_does_not_say_that_time_goes_back(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ rest on its silence.
 | line | what the same log would tell before it |
 |---|---|
 | CAMPAIGN_WON | ELECTED, where logs have such lines |
-| READY, in a log that tells of campaigns | the campaign, since the start or the last STEP_DOWN |
-| READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign |
+| READY, in a log that tells of campaigns | the campaign, since the start, or since it led no more |
+| READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign, and since its memory was cleared |
 | READY of a PD in service mode, in a log that nobody filtered | that it synced since its memory was cleared, or tried to |
 | READY of a PD in API mode | that etcd shows a keyspace group |
 | ELECTED | the grant of the lease that its key has in etcd |
@@ -85,6 +85,7 @@ _BEGINS = frozenset(
 _RUNS_ON = (LogStep.FOLLOWING, LogStep.SERVER_EXIT)
 _CAMPAIGNS = frozenset({LogStep.CAMPAIGN_START, LogStep.ELECTED, LogStep.CAMPAIGN_WON})
 _LEADS = _CAMPAIGNS | {LogStep.READY, LogStep.STEP_DOWN}
+_LEADS_NOT = frozenset({LogStep.SERVER_START, LogStep.STEP_DOWN, LogStep.FOLLOWING, LogStep.HOLDER_CHANGED})
 _SYNCED = frozenset({LogStep.SYNC_SAVED, LogStep.SYNC_SKIPPED})
 _OF_SYNCS = _SYNCED | {LogStep.WINDOW_LOADED, LogStep.CLOCK_BEHIND}
 _CLOSING_NS = 1_000 * NS_PER_MS
@@ -199,13 +200,15 @@ class Lacking:
         tells_syncs = self._kind is Kind.TSO and any(line.step in _SYNCED for line in self._log.lines)
         leads = synced = True  # a log may begin in the middle of a term
         for line in self._log.lines:
-            if line.step in (LogStep.SERVER_START, LogStep.STEP_DOWN):
+            if line.step in _LEADS_NOT:
                 leads = False
             elif line.step in _CAMPAIGNS:
                 synced &= leads
                 leads = True
             elif line.step in _SYNCED:
                 synced = True
+            elif line.step in (LogStep.RESET, LogStep.ALLOCATOR_CLOSED):
+                synced = False
             elif line.step is LogStep.READY:
                 if self._tells_campaigns and not leads:
                     yield self._lacks(line, "campaign", "the log would tell of its election")
