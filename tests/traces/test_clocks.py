@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from tsofence.traces.clocks.align import align, on_one_clock
+from tsofence.traces.clocks.datings import datings
 from tsofence.traces.explain import conformance, search
 from tsofence.traces.explain.impossible import _answers_from_saves, set_back, unanswered
 from tsofence.traces.explain.replay import Report, replay
@@ -129,7 +130,11 @@ def wrong(name: str, source: Source, by_ms: int) -> list[str]:
     words = {True: "yes", False: "no", None: "unknown"}
     pairs["conforms"] = words[before.fences[0].conforms], words[after.fences[0].conforms]
     named = any(re.match(r"clocks (are|may be) apart: ", note) for note in after.notes)
-    told_ = {each.property for each in after.properties if "clock of" in each.note}
+    told_ = {
+        each.property
+        for each in after.properties
+        if re.search(r"clock of|on a clock: |clocks are apart: ", each.note)
+    }
     return [
         f"{what}: {now}, was {was}"
         for what, (was, now) in pairs.items()
@@ -245,6 +250,28 @@ def test_what_no_save_can_explain_is_not_searched(known: bool, monkeypatch: pyte
     assert report.fences[0].conforms is None
     assert ("a limit ended the search" in report.fences[0].note) is not known
     assert ("if clocks are as estimated" in report.fences[0].note) is known
+
+
+def test_what_another_server_saved_does_not_tell_when_a_pd_went_on() -> None:
+    """A PD may go on by itself for a while when the TSO server has saved that answers for it: no clock is off."""
+    name = "pr8780"
+    clients = [clock for clock in align(recorded(name)).clocks.clocks if clock.kind == "client"]
+    assert all(clock.offset and clock.offset[0] <= 0 <= clock.offset[1] for clock in clients)
+    (source,) = (each for each in clocks_of(recorded(name)) if "client-pd1-b" in each[1])
+    assert wrong(name, source, -50) == []
+
+
+def test_one_save_alone_may_have_been_slow() -> None:
+    """That of the TSO server took 250 ms: what is told by it alone is no offset."""
+    saves = {
+        server: [span for event, span in events.items() if event[0] == "revision"]
+        for (kind, server), events in datings(recorded("upgrade-fenced-debug")).items()
+        if kind == "server"
+    }
+    ((one,), several) = saves["tso1"], saves["pd1"]
+    assert one[1] - one[0] >= 1_000 * MS
+    assert len(several) > 1
+    assert all(high - low <= 20 * MS for low, high in several)
 
 
 @pytest.mark.parametrize("name", FENCES)

@@ -10,8 +10,9 @@ own clock that its log or its clients repeat.
 | log | KEY_DELETED | at most `QUICK_NS` before the line |
 | log | SYNC_SAVED | between the sync's begin and the line |
 | client | the first timestamp of a millisecond | after the last call with a lower one began |
+| client | the first above a save | at most `QUICK_NS` before that, if who was asked may have saved it |
 | server | a millisecond of which a client tells that its memory reached it | in that, by its own clock |
-| server | a saved value, less the window | at most `QUICK_NS` after that reading |
+| server | a saved value, less the window | at most `QUICK_NS` after that reading, if there are several |
 
 Nothing bounds how late a line is written or a response received: that most of them take less than `QUICK_NS`
 is taken for granted, and offsets are those that fit most events.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ..sources.calls import Who
 from ..sources.intervals import goes_on, holders
@@ -58,15 +59,21 @@ def datings(trace: Trace) -> Datings:
     begun = _begun(trace, windows)
     servers = _servers(trace)
     switching = {start.server for start in trace.starts if start.api_mode}
-    answering = [_answering(who, servers, switching) for who in trace.calls.who]
+    asked = [_asked(who, servers) for who in trace.calls.who]
+    # its memory follows its own clock, but for what is just above a window or an admin's reset
+    answering = ["" if server in switching else server for server in asked]
     every = {server for server in answering if server}
     for each in reached(trace.calls, begun):
         physical, (low, high) = each.physical, each.span
-        if each.first:
-            if physical in begun:
-                found["client", each.file]["revision", begun[physical]] = each.span
-            continue
         clock, server = found["client", each.file], answering[each.who]
+        revision, writers = begun.get(physical, (0, frozenset()))
+        if revision:
+            # who has others answer may do so for a while after one of them saved
+            quick = asked[each.who] in writers
+            since = low if each.first else low - (QUICK_NS if quick else _LATE_NS)
+            clock["revision", revision] = since, high
+        if each.first:
+            continue
         for one in (server,) if server else every or ("",):
             clock["tick", (one, physical)] = low, high
         if server:
@@ -75,8 +82,6 @@ def datings(trace: Trace) -> Datings:
                 physical * NS_PER_MS,
                 (physical + 1) * NS_PER_MS,
             )
-        if physical in begun:
-            clock["revision", begun[physical]] = low - QUICK_NS, high
     return dict(found)
 
 
@@ -118,6 +123,10 @@ def _of_saves(
                 found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
         before, at = event.timestamp_ns, event.revision
         every.add(before)
+    for clock in (each for kind, each in found.items() if kind[0] == "server" and len(each) == 1):
+        # of several most are quick; of a single one nothing tells
+        ((saved, (reading, _)),) = clock.items()
+        clock[saved] = reading, reading + _LATE_NS
 
 
 def _known(trace: Trace, before: int, at: int, revision: int) -> int | None:
@@ -184,34 +193,30 @@ def _servers(trace: Trace) -> Servers | None:
         return None
 
 
-def _answering(who: Who, servers: Servers | None, switching: Container[str]) -> str:
-    """The only server that can have answered who asked; empty if there are others.
-
-    Its memory follows its own clock, but for what is just above a window or an admin's reset.
-    """
-    if servers is None or not (number := servers.at(who.kind, who.endpoint)):
-        return ""
-    name = servers.names[number - 1]
-    return "" if name in switching else name
+def _asked(who: Who, servers: Servers | None) -> str:
+    """The server that was asked, as far as its address tells; empty if it may be another one."""
+    number = servers.at(who.kind, who.endpoint) if servers else 0
+    return servers.names[number - 1] if servers and number else ""
 
 
-def _begun(trace: Trace, windows: Mapping[str, Setting]) -> dict[int, int]:
-    """By the millisecond that a memory reaches with a save the only revision that may be it."""
+def _begun(trace: Trace, windows: Mapping[str, Setting]) -> dict[int, tuple[int, frozenset[str]]]:
+    """By the millisecond that a memory reaches with a save the only revision that may be it, and whose."""
     saved = _saved(trace.keys)
     told = {
         revision: line.server
         for line in trace.logs
         if line.step is LogStep.SYNC_SAVED and (revision := saved.get((line.save_ns or 0) // NS_PER_MS))
     }
-    found: defaultdict[int, set[int]] = defaultdict(set)
+    found: defaultdict[int, dict[int, frozenset[str]]] = defaultdict(dict)
     for event, held in zip(trace.keys, holders(trace.keys), strict=True):
         if event.key is Key.TIMESTAMP and event.timestamp_ns:
             # who syncs for a client and holds no key answers nobody until it is elected
             for writer in held:
                 window = _with(windows, writer, event.timestamp_ns)
                 if window and told.get(event.revision, writer) == writer:
-                    found[(event.timestamp_ns - window) // NS_PER_MS].add(event.revision)
-    return {physical: revisions.pop() for physical, revisions in found.items() if len(revisions) == 1}
+                    of = found[(event.timestamp_ns - window) // NS_PER_MS]
+                    of[event.revision] = of.get(event.revision, frozenset()) | {writer}
+    return {physical: revisions.popitem() for physical, revisions in found.items() if len(revisions) == 1}
 
 
 def _saved(keys: tuple[KeyEvent, ...]) -> dict[int, int]:
