@@ -61,6 +61,10 @@ FENCES = {
 }
 SHIFTS_MS = (50, -50, 100, -100, 200, -200, 500, -500, 1_000, -1_000, 5_000, -5_000)
 MS = 1_000_000
+#: why a property is unknown, where a clock is why: calls may have moved beyond the watch with it
+UNKNOWN_BY_A_CLOCK = re.compile(r"clock of|on a clock: |clocks are apart: |watch began, or after its end")
+#: what no event tells, of clients that asked one host at 127.0.0.1, which has one clock
+ON_ONE_HOST = {("master-transfer-small", "client-tso1-a", by_ms) for by_ms in (50, 100)}
 #: a kind of clock, and which
 Source = tuple[str, str]
 
@@ -130,11 +134,7 @@ def wrong(name: str, source: Source, by_ms: int) -> list[str]:
     words = {True: "yes", False: "no", None: "unknown"}
     pairs["conforms"] = words[before.fences[0].conforms], words[after.fences[0].conforms]
     named = any(re.match(r"clocks (are|may be) apart: ", note) for note in after.notes)
-    told_ = {
-        each.property
-        for each in after.properties
-        if re.search(r"clock of|on a clock: |clocks are apart: ", each.note)
-    }
+    told_ = {each.property for each in after.properties if UNKNOWN_BY_A_CLOCK.search(each.note)}
     return [
         f"{what}: {now}, was {was}"
         for what, (was, now) in pairs.items()
@@ -253,7 +253,7 @@ def test_what_no_save_can_explain_is_not_searched(known: bool, monkeypatch: pyte
 
 
 def test_what_another_server_saved_does_not_tell_when_a_pd_went_on() -> None:
-    """A PD may go on by itself for a while when the TSO server has saved that answers for it: no clock is off."""
+    """A PD answers by itself for a while when the TSO server has saved that does so next: no clock is off."""
     name = "pr8780"
     clients = [clock for clock in align(recorded(name)).clocks.clocks if clock.kind == "client"]
     assert all(clock.offset and clock.offset[0] <= 0 <= clock.offset[1] for clock in clients)
@@ -315,11 +315,16 @@ def test_the_report_tells_offsets_and_how_many_events_do() -> None:
     assert clock.events > 1
 
 
+def stem(file: str) -> str:
+    return Path(file).name.partition(".")[0]
+
+
 def cells(name: str) -> list[tuple[Source, int]]:
     """One of each recording, each shift and each kind of clock in some; all with `TSOFENCE_TRY=all`."""
     sources, at = [*clocks_of(recorded(name))], [*FENCES].index(name)
     if ALL:
-        return [*product(sources, SHIFTS_MS)]
+        every = product(sources, SHIFTS_MS)
+        return [each for each in every if (name, stem(each[0][1]), each[1]) not in ON_ONE_HOST]
     back = at // (len(SHIFTS_MS) // 2) % 2  # ahead in six of them, behind in the next six
     return [
         (
