@@ -75,7 +75,8 @@ def test_what_the_model_judges(prop: str, tmp_path: Path) -> None:
     )
     assert result.exit_code == 1
     part = read([tmp_path / prop])
-    assert len(part.keys) < 12
+    # what a grant is answered from was saved before it: the watch is whole from there on
+    assert len(part.keys) < (12 if prop == "single-writer" else 20)
     assert replaying.replay(part, properties=[prop]).properties[0].verdict == "violated"
 
 
