@@ -62,7 +62,9 @@ def _late_states(
         *(options(Key.REGISTRY, states, LISTED if read and n in read.listed else 0, n) for n in tsos)
     )
     windows = timeline.first_windows
-    if read and read.window_ns and told.get((Key.TIMESTAMP, 0)) is not False:
+    if told.get((Key.TIMESTAMP, 0)) is False:
+        windows = (0,)  # others held keys before the first save that there ever was
+    elif read and read.window_ns:
         windows = (read.window_ns,)
     for held, pd, tso, listed, chosen in product(windows, pds, primaries, registered, expected):
         led = [n for n in (pd, tso) if n]

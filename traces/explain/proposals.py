@@ -42,7 +42,7 @@ from ..sources.observation import (
 )
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
 from .impossible import ONLY_WRITTEN
-from .seen import FOREVER, Granted, Seen
+from .seen import FOREVER, NOT_TOLD, Granted, Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -213,10 +213,16 @@ class _Try(Hidden):
     def expected_no_more(self, draft: Draft) -> Iterator[Draft]:
         """The key that says who is to be primary goes.
 
-        A transfer deletes it and writes it anew, which the model does at once, at the second.
+        A transfer deletes it and writes it anew, which the model does at once, at the second; or at the
+        first, for the primary may be gone by the second. One to the primary itself is none.
         """
-        n, d = draft.get("expected"), draft.copy()
-        if self._seen.chosen not in (0, n):
+        n, d, chosen = draft.get("expected"), draft.copy(), self._seen.chosen
+        if chosen not in (0, n):
+            yield draft.copy()
+            early = draft.copy()
+            if chosen != NOT_TOLD and early.do("chosen_as_primary", chosen, seen=True):
+                yield early
+        elif chosen and self._wide:
             yield draft.copy()
         if not n:
             draft.refuse("expected_key_goes", 0, "this server is expected")
