@@ -41,6 +41,10 @@
   applies a save that began before; a PD that stood still syncs twice in a millisecond |
 | `pr-transferred-to-itself` | pull 10473's head, API mode: a transfer to the primary itself, which is gone
   before the key says whom it is transferred to |
+| `master-transferred-to-who-stepped-down` | master, API mode, `record` begins late: etcd's leader stands
+  still, so that a primary's lease runs out and saves hang; the primary is transferred back |
+| `r85-overtaken-before-the-watch` | v8.5.7, PD service mode, `record` begins late: a PD answers from a window
+  that a TSO server overtook before, to which an admin had reset it |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.
 """
@@ -95,6 +99,8 @@ def judged(name: str, *properties: str) -> Report:
         ("r85-syncs-once-more", {"release-8.5": True}),
         ("r85-save-that-hangs", {"release-8.5": True}),
         ("pr-saved-as-etcd-starts", {"off": False, "check-tso-primary": True}),
+        ("r85-overtaken-before-the-watch", {"release-8.5": True}),
+        ("master-transferred-to-who-stepped-down", {"master-2026-08": True}),
         ("pr-transferred-to-itself", {"off": True, "check-tso-primary": True}),
         pytest.param("r75-saves-beside-its-sync", {"release-7.5": True}, marks=pytest.mark.large),
     ],

@@ -177,9 +177,12 @@ class _Try(Hidden):
         if d.get("registration", n) == LISTED:
             yield d
             return
-        runs = self._left(d, n) and (d.get("role", n) != DOWN or d.do("restart", n))
-        if runs and self._etcd_answers(d) and d.do("register", n, seen=True):
+        if self._runs(d, n) and self._etcd_answers(d) and d.do("register", n, seen=True):
             yield d
+
+    def _runs(self, d: Draft, n: int) -> bool:
+        """The server is up, or starts anew, and has done what it has to do where it resigns or closes."""
+        return self._left(d, n) and (d.get("role", n) != DOWN or d.do("restart", n))
 
     def unregistered(self, draft: Draft) -> Iterator[Draft]:
         """A TSO server's key goes from the registry: its process has ended, or its lease runs out."""
@@ -204,7 +207,7 @@ class _Try(Hidden):
         if not n or not self._etcd_answers(d):
             return
         chosen = d.copy()
-        if chosen.do("chosen_as_primary", n, seen=True):
+        if self._runs(chosen, n) and chosen.do("chosen_as_primary", n, seen=True):
             yield chosen
         self._skips(d, n)
         if d.do("expects_itself", n, seen=True):
