@@ -46,6 +46,7 @@ _MORE = {
         keepalive = 1
         two_reads = 1
         stale_failure = 1
+        late_sync = 1
         admin = 1
         client_mode = 1
         [faults.tso]

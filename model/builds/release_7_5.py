@@ -9,7 +9,7 @@ Source: tikv/pd v7.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/g
 (campaignLeader).
 """
 
-from ..behaviours import discovery_fails
+from ..behaviours import discovery_fails, late_sync
 from ..language.variant import Variant
 from ..pd import save
 from . import release_8_5
@@ -20,7 +20,7 @@ build = Variant(
     "switching (7.1 syncs in every term, and for no client)",
     source="tikv/pd v7.5.7",
     builds_on=[release_8_5.build],
-    lacks=[discovery_fails.behaviour],
+    lacks=[discovery_fails.behaviour, late_sync.behaviour],
 )
 build.no_guard("campaign", "nobody else is to be primary")
 build.no_guard("campaign", "is registered first")

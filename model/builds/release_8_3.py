@@ -8,7 +8,7 @@ Source: tikv/pd v8.3.0 and v8.4.0 `server/server.go` (campaignLeader), `pkg/mcs/
 `server/cluster/cluster.go` (checkTSOService), which they have not.
 """
 
-from ..behaviours import discovery_fails
+from ..behaviours import discovery_fails, late_sync
 from ..language.variant import Variant
 from ..pd import save
 from . import release_8_5
@@ -19,7 +19,7 @@ build = Variant(
     "switching",
     source="tikv/pd v8.4.0",
     builds_on=[release_8_5.build],
-    lacks=[discovery_fails.behaviour],
+    lacks=[discovery_fails.behaviour, late_sync.behaviour],
 )
 build.no_step("poll_registry")
 build.define("gives_up", save.ends_the_term)

@@ -1,7 +1,8 @@
 """release-8.5: a save compares no leader.
 
 Whoever has a value larger than the timestamp key's may save: a former leader, and a TSO server that is not
-primary, on the first request of a client.  A PD whose sync fails stays leader and syncs again.
+primary, on the first request of a client.  A PD whose sync fails stays leader and syncs again; one whose
+updates have failed may do so when it leads no more (`late_sync`).
 
 Source: tikv/pd v8.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/tso.go` (SyncTimestamp),
 `server/cluster/cluster.go` (startTSOJobsIfNeeded).
@@ -9,7 +10,7 @@ Source: tikv/pd v8.5.7 `pkg/storage/endpoint/tso.go` (SaveTimestamp), `pkg/tso/t
 
 from functools import partial
 
-from ..behaviours import early_update, stale_failure, two_reads
+from ..behaviours import early_update, late_sync, stale_failure, two_reads
 from ..language.expr import Expr
 from ..language.variant import Variant
 from ..pd import allocator
@@ -22,7 +23,11 @@ build = Variant(
     "switching",
     source="tikv/pd v8.5.7",
     lacks=[two_reads.behaviour],
-    under={"client_sync": early_update.behaviour, "stale_failure": stale_failure.resigns},
+    under={
+        "client_sync": early_update.behaviour,
+        "stale_failure": stale_failure.resigns,
+        "late_sync": late_sync.behaviour,
+    },
 )
 
 

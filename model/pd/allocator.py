@@ -58,9 +58,14 @@ def room(n: Expr, target: Expr) -> Expr:
     return GUARD < s.saved[n] - target
 
 
-def _free_to_sync(n: Expr) -> dict[str, Expr]:
+def free_to_sync(n: Expr) -> dict[str, Expr]:
     """A PD in API mode starts its allocator only after it found no TSO server registered."""
     return {"API mode: nobody is registered": either(negate(s.api[n]), s.polled[n] == POLLED.nobody)}
+
+
+def loads() -> dict[str, Expr]:
+    """The effect of a sync's read of the timestamp key."""
+    return {"job": JOB.sync, "stage": STAGE.loaded, "seen": s.timestamp, "polled": POLLED.nothing}
 
 
 @transition()
@@ -71,10 +76,10 @@ def sync_load(n: Expr) -> Step:
             "leader": s.role[n] == ROLE.leader,
             "nothing else in flight": s.job[n] == JOB.none,
             "not promoted yet": negate(s.promoted[n]),
-            **_free_to_sync(n),
+            **free_to_sync(n),
             "etcd answers": s.etcd_answers(),
         },
-        effect={"job": JOB.sync, "stage": STAGE.loaded, "seen": s.timestamp, "polled": POLLED.nothing},
+        effect=loads(),
     )
 
 

@@ -29,6 +29,22 @@
 | `master-to-pr` | three PDs and a TSO server of master, of which each becomes one of pull 10473's head |
 | `r85-to-master` | three PDs and a TSO server of v8.5.7, each of which becomes one of master |
 | `r75-begins-late` | v7.5.7, API mode: a PD and a TSO server, each paused, killed and started anew |
+| `r85-saves-of-one-millisecond` | v8.5.7, PD service mode: a TSO server saves just above the PD's window,
+  and the PD half a second later a value of the same millisecond |
+| `r85-first-save-late` | v8.5.7, API mode: a watch that begins late, and yet before the first save; two
+  syncs load no window; a transfer to the primary itself |
+| `r85-syncs-once-more` | v8.5.7, PD service mode: a PD whose updates have failed syncs once more, when its
+  election key is gone |
+| `r85-save-that-hangs` | v8.5.7, PD service mode: the only PD is killed, and a save that a TSO server began
+  is refused five seconds later |
+| `pr-saved-as-etcd-starts` | pull 10473's head, PD service mode: the only PD starts anew, and its etcd
+  applies a save that began before; a PD that stood still syncs twice in a millisecond |
+| `pr-transferred-to-itself` | pull 10473's head, API mode: a transfer to the primary itself, which is gone
+  before the key says whom it is transferred to |
+| `master-transferred-to-who-stepped-down` | master, API mode, `record` begins late: etcd's leader stands
+  still, so that a primary's lease runs out and saves hang; the primary is transferred back |
+| `r85-overtaken-before-the-watch` | v8.5.7, PD service mode, `record` begins late: a PD answers from a window
+  that a TSO server overtook before, to which an admin had reset it |
 
 Four of the others have a watch from revision 1 in place of that of `record`, which began later.
 """
@@ -78,6 +94,14 @@ def judged(name: str, *properties: str) -> Report:
                 "master-2026-08..pull-10473-base+check-tso-primary": True,
             },
         ),
+        ("r85-saves-of-one-millisecond", {"release-8.5": True}),
+        ("r85-first-save-late", {"release-8.5": True}),
+        ("r85-syncs-once-more", {"release-8.5": True}),
+        ("r85-save-that-hangs", {"release-8.5": True}),
+        ("pr-saved-as-etcd-starts", {"off": False, "check-tso-primary": True}),
+        ("r85-overtaken-before-the-watch", {"release-8.5": True}),
+        ("master-transferred-to-who-stepped-down", {"master-2026-08": True}),
+        ("pr-transferred-to-itself", {"off": True, "check-tso-primary": True}),
         pytest.param("r75-saves-beside-its-sync", {"release-7.5": True}, marks=pytest.mark.large),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from tsofence.checker.liveness.liveness import States, decide
 from tsofence.checker.run import Move, Run, RunError, breaks, follow
 from tsofence.checker.search.explore import explore
+from tsofence.model.builds import known as builds
 from tsofence.model.language.expr import FALSE, TRUE
 from tsofence.model.language.transition import Kind
 from tsofence.model.language.variant import Variant, VariantError
@@ -327,3 +328,36 @@ def test_an_update_beside_a_sync_counts_its_tries() -> None:
     refused = f"{SYNCED} early_begin3 sync_begin3 load_window3 commit3 client_refused_not_greater3"
     assert after(refused)["tries"] == 1
     assert after(f"{refused} wait2 update_begin3 load_window3 commit3")["tries"] == 0
+
+
+FAILED = "campaign1 sync_load1 sync_begin1 load_window1 commit1 wait3 " + 3 * "update_begin1 request_lost1 "
+
+
+def saved_at_last(steps: str) -> tuple[int, int]:
+    """Whether the PD's memory is set then, and the key."""
+    made = run(steps, api=(), fence="release-8.5")
+    *_, last = follow(made)
+    layout = made.machine().layout
+    return layout.read(last.after, "initialised", 1), layout.read(last.after, "timestamp")
+
+
+def test_a_pd_whose_updates_failed_syncs_once_more() -> None:
+    """After its election key is gone, too; what it saves it does not grant from."""
+    late = "late_sync_load1 sync_begin1 load_window1 commit1"
+    assert saved_at_last(f"{FAILED} reset1")[1] < saved_at_last(f"{FAILED} reset1 revoke1 {late}")[1]
+    assert saved_at_last(f"{FAILED} reset1 {late} revoke1")[0] == 0
+    for steps in (FAILED, f"{FAILED} reset1 revoke1 {late}", f"{FAILED} reset1 revoke1 campaign1"):
+        with pytest.raises(RunError, match="resigns, and has not noticed"):
+            saved_at_last(f"{steps} late_sync_load1")
+
+
+def test_only_in_8_5_such_a_sync_saves() -> None:
+    there = {
+        build
+        for build in builds.SHIPPED
+        if any(
+            each.name == "late_sync_load"
+            for each in system.transitions(fences.whole(fences.of_build(build, "off")))
+        )
+    }
+    assert there == {"release-8.5"}

@@ -161,6 +161,8 @@ _SINGLE = {
     ("client_load", "no sync of its own holds the allocator's state"): _ONE_SYNC,
     ("sync_load", "no client's sync holds the allocator's state"): _ONE_SYNC,
     ("sync_load", "has deleted the key that expects it"): _NO_GRANTS,
+    ("late_sync_load", "nothing else in flight"): _ONE_SYNC,
+    ("late_sync_load", "API mode: nobody is registered"): _NO_GRANTS,
     ("fall_back", "in API mode"): _MODE_KEPT,
     ("fall_back", "nobody is registered"): _FENCED,
     ("probe_tso_primary", "a TSO server is registered"): _HANDS_OVER,

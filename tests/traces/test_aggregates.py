@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tsofence.traces.explain.replay import replay
-from tsofence.traces.sources.observation import BadInput, Call
+from tsofence.traces.sources.observation import BadInput, Call, LogStep
 from tsofence.traces.sources.reading import read
 from tsofence.traces.sources.servers import Servers
 from tsofence.traces.sources.trace import Trace
@@ -47,6 +47,36 @@ def test_lines_that_stand_twice_in_one_file_count_once(tmp_path: Path, each: boo
     trace = read([WATCH, tmp_path])
     assert len(trace.logs) == len(read([WATCH, *LOGS]).logs)
     assert conforms(trace) is True
+
+
+AT = b"[2026/11/28 12:53:07.316 +00:00] "
+BEGUN = AT + b'[INFO] [tso.go:170] ["start to sync timestamp"] []\n'
+WINDOW = b"2026/11/28 12:53:07.902 +00:00"
+LOADED = AT + b'[INFO] [tso.go:66] ["load timestamp window successfully"] [ts-window=' + WINDOW + b"]\n"
+REFUSED = (
+    AT + b'[ERROR] [cluster.go:534] ["failed to initialize the TSO allocator"] '
+    b'[error="tso microservice primary exists, PD in PD service mode must yield"]\n'
+)
+EARLIER, LATER = (BEGUN.replace(b"07.316", at) for at in (b"07.315", b"07.405"))
+
+
+@pytest.mark.parametrize(
+    ("told", "times"),
+    [
+        ((REFUSED, BEGUN, LOADED, REFUSED, LATER), (2, 1)),
+        # as a shipper may send it, too
+        ((BEGUN, LOADED, REFUSED, BEGUN, LOADED, REFUSED, LATER), (1, 1)),
+        ((REFUSED, BEGUN, LOADED, REFUSED), (1, 1)),  # nothing tells that it goes on otherwise
+        ((REFUSED, BEGUN, LOADED, LATER, REFUSED), (1, 1)),  # out of its turn: sent again
+    ],
+)
+def test_what_a_server_does_twice_in_a_millisecond(
+    told: tuple[bytes, ...], times: tuple[int, int], tmp_path: Path
+) -> None:
+    """A PD that stood still catches up on its ticks."""
+    (tmp_path / "pd-pd1.log").write_bytes(b"".join((EARLIER, *told)))
+    found = [line.step for line in read([tmp_path]).logs if line.at_ns % 1_000_000_000 == 316_000_000]
+    assert (found.count(LogStep.SAVE_REFUSED), found.count(LogStep.SYNC_START)) == times
 
 
 def test_a_rotated_piece_that_overlaps(tmp_path: Path) -> None:

@@ -250,3 +250,15 @@ def test_an_event_that_etcd_had_not_reached_as_it_sent_it(keys: tuple[str], tmp_
     lines = [json.dumps(json.loads(line)["response"]).encode() + b"\n" for line in recording.files[WATCH]]
     found = said(Recording({**other.files, "etcd.jsonl": lines}), tmp_path).denied
     assert [each.denied for each in found] == ["etcd sent it at revision 3, as it says"]
+
+
+def test_one_revision_elects_one_server(tmp_path: Path) -> None:
+    """Of what was before a watch began two logs tell."""
+    recording = load(RECORDINGS / "pd-failover", clients=False)
+    logs = Recording({name: lines for name, lines in recording.files.items() if name != WATCH})
+    assert not said(logs, tmp_path / "clean").denied
+    elected = next(line for line in logs.files["pd-pd1.log"] if b"check campaign resp" in line)
+    (denied,) = said(
+        logs.changed("pd-pd2.log", 0, elected, logs.files["pd-pd2.log"][0]), tmp_path / "planted"
+    ).denied
+    assert denied.denied.endswith("was elected at that revision")

@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from ..sources.calls import Who
 from ..sources.intervals import goes_on, holders
@@ -37,6 +38,9 @@ from .reached import reached
 QUICK_NS = 20 * NS_PER_MS
 #: how long each of them takes, at most
 _LATE_NS = 1_000 * NS_PER_MS
+#: how long a save waits for an etcd that does not answer, at most, and then for the line
+#: (`DefaultRequestTimeout` in `pkg/utils/etcdutil/etcdutil.go`)
+_HANGS_NS = 10 * _LATE_NS + _LATE_NS
 #: how late a slow recorder receives
 SLOW_NS = 500 * NS_PER_MS
 _TRIED = re.compile(r"timestamp (\d{19}) is less than or equal to the previous one")
@@ -112,6 +116,8 @@ def _of_saves(
     """The readings with which servers began the saves that can only be theirs."""
     before, at = 0, 0  # what the key held, and since when
     every = {0}  # what it held then or earlier: a load may be late
+    # of whoever saves: one that holds no key any more may sync all the same, beside one that does
+    every_window = {*chain.from_iterable(setting.values for setting in windows.values())}
     for event, held in zip(trace.keys, holders(trace.keys), strict=True):
         if event.key is not Key.TIMESTAMP or not event.timestamp_ns:
             continue
@@ -119,7 +125,7 @@ def _of_saves(
         known = _known(trace, before, at, event.revision)
         if window and known is not None:
             reading = event.timestamp_ns - window
-            if not any(goes_on(event.timestamp_ns, saved, (window,)) for saved in (every, {known})):
+            if not any(goes_on(event.timestamp_ns, saved, every_window) for saved in (every, {known})):
                 found["server", held[0]]["revision", event.revision] = reading, reading + QUICK_NS
         before, at = event.timestamp_ns, event.revision
         every.add(before)
@@ -163,6 +169,8 @@ def _of_logs(
             if line.step is LogStep.SYNC_SAVED and revision:
                 clock["revision", revision] = begun, end
             reading = _reading(line, windows)
+            if line.step is LogStep.SAVE_REFUSED:
+                begun = line.at_ns - _HANGS_NS
             if reading:
                 clock["reading", (line.server, reading)] = begun, end
                 found["server", line.server]["reading", (line.server, reading)] = (

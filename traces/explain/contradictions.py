@@ -26,10 +26,11 @@ holes is not accused. Clocks are compared only where a line must be older than t
 | EXPECTED_DELETED | as many deletions of that key |
 | FOLLOWING | that whom it follows held the election key |
 
-Where a log names the key of an election, that is of no other keyspace group. A SYNC_SAVED agrees with itself:
-`next` is above `last`, and below `save` by an interval that somebody may have set. One transaction elects,
-and one line tells of it. A SYNC_SKIPPED loaded what the server had saved last. A lease is granted to one
-server. And etcd agrees with itself (`watched.py`), and with polls of its leases (`leases.py`).
+Where a log names the key of an election, that is of no other keyspace group. A SYNC_SAVED agrees with
+itself: `next` is above `last`, and below `save` by an interval that somebody may have set. One transaction
+elects, and one line tells of it, in the log of one server. A SYNC_SKIPPED loaded what the server had saved
+last. A lease is granted to one server. And etcd agrees with itself (`watched.py`), and with polls of its
+leases (`leases.py`).
 """
 
 from __future__ import annotations
@@ -137,6 +138,7 @@ def _told(starts: Sequence[ServerStart], name: Name, where: Where) -> frozenset[
 def _of_two(logs: Sequence[Log], watch: Watch) -> Iterator[Contradiction]:
     """What several lines tell, of one or more servers, and only one of them can have done."""
     leases: dict[int, LogEvent] = {}
+    elected: dict[int, LogEvent] = {}
     syncs: defaultdict[int, list[LogEvent]] = defaultdict(list)
     for line in sorted((line for log in logs for line in log.lines), key=lambda line: line.at_ns):
         if line.step is LogStep.LEASE_GRANTED and line.lease:
@@ -144,6 +146,11 @@ def _of_two(logs: Sequence[Log], watch: Watch) -> Iterator[Contradiction]:
             if owner.server != line.server:
                 denied = f"etcd grants each lease once, and granted this one to {owner.server}"
                 yield Contradiction(line.where, None, "campaign", line.server, denied)
+        elif line.step is LogStep.ELECTED and line.revision:
+            owner = elected.setdefault(line.revision, line)
+            if owner.server != line.server:
+                denied = f"{owner.where} tells that {owner.server} was elected at that revision"
+                yield Contradiction(line.where, line.revision, "campaign", line.server, denied)
         elif line.step is LogStep.SYNC_SAVED and line.save_ns:
             syncs[line.save_ns // NS_PER_MS].append(line)
     for lines in syncs.values():

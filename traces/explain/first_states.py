@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from ...model.language.reconfigured import CONFIGURED
-from ..sources.observation import Key
+from ..sources.intervals import GUARD_NS
+from ..sources.observation import NS_PER_MS, Attempt, Key, KeyEvent, LogEvent
 from .begins import held_before
+from .seen import Granted
 from .steps import KEPT, LEADER, LISTED, World
 from .timeline import Timeline
 
@@ -16,7 +18,7 @@ def first_states(world: World, timeline: Timeline) -> Iterator[dict[tuple[str, i
     """What differs from a cluster that was never used, in each state that the trace may begin in.
 
     A watch that began late may find any server leading, or those that etcd had then if somebody read it, with
-    its memory not set, just saved, or saved long ago.
+    its memory not set, just saved, or saved long ago, as far as others have not overtaken it since.
     """
     used = timeline.late and any(_held_before(timeline).values())
     for modes in product(*timeline.api):
@@ -61,33 +63,68 @@ def _late_states(
     registered = product(
         *(options(Key.REGISTRY, states, LISTED if read and n in read.listed else 0, n) for n in tsos)
     )
+    overtaken = {n: _overtaken(timeline, n) for n in world.servers}
     windows = timeline.first_windows
-    if read and read.window_ns and told.get((Key.TIMESTAMP, 0)) is not False:
+    if told.get((Key.TIMESTAMP, 0)) is False:
+        windows = (0,)  # others held keys before the first save that there ever was
+    elif read and read.window_ns:
         windows = (read.window_ns,)
     for held, pd, tso, listed, chosen in product(windows, pds, primaries, registered, expected):
         led = [n for n in (pd, tso) if n]
         memories = [
-            (None, held, max(held - timeline.windows[n - 1][timeline.configured[n]], 1))
+            (None, *_saved(timeline, n, held), *overtaken[n])
             if held and _may_serve(timeline, nobody, n)
             else (None,)
             for n in led
         ]
-        for saved in product(*memories):
+        for remembered in product(*memories):
             given = {**nobody, ("leader", 0): pd, ("primary", 0): tso, ("timestamp", 0): held}
             given |= {("registration", n): state for n, state in zip(tsos, listed, strict=True)}
             given["expected", 0] = chosen
             if pd:
                 given["raft_leader", 0] = pd
-            for n, end in zip(led, saved, strict=True):
+            for n, memory in zip(led, remembered, strict=True):
                 given |= {("role", n): LEADER, ("lease", n): KEPT}
-                if end is not None:
-                    given |= {
-                        ("promoted", n): 1,
-                        ("initialised", n): 1,
-                        ("saved", n): end,
-                        ("physical", n): max(end - timeline.windows[n - 1][timeline.configured[n]], 1),
-                    }
+                if memory is not None:
+                    given |= {("promoted", n): 1, ("initialised", n): 1}
+                    given["saved", n], given["physical", n] = memory
             yield given
+
+
+#: where the window that a server saved ends, and what its memory has reached (ns)
+_Memory = tuple[int, int]
+
+
+def _saved(timeline: Timeline, n: int, held: int) -> Iterator[_Memory]:
+    """The memory of a server that saved just now, or one save before."""
+    window = _window(timeline, n)
+    for end in (held, max(held - window, 1)):
+        yield end, max(end - window, 1)
+
+
+def _overtaken(timeline: Timeline, n: int) -> tuple[_Memory, ...]:
+    """That of one whose window others have overtaken long ago: its first update is refused, as its log tells,
+    and what it answered before that it had in memory."""
+    physical = 0
+    for one in timeline.seen:
+        if one.server != n:
+            continue
+        match one.what:
+            case Granted(call, sent_on) if not sent_on:
+                physical = physical or call.physical * NS_PER_MS
+            case KeyEvent(put=True):
+                return ()  # it leads anew
+            case LogEvent(attempt=Attempt.UPDATE) if one.tried:
+                window = _window(timeline, n)
+                end = one.tried - window + GUARD_NS
+                return ((end, min(physical or end, max(end - window, 1))),)
+            case _:
+                pass
+    return ()
+
+
+def _window(timeline: Timeline, n: int) -> int:
+    return timeline.windows[n - 1][timeline.configured.get(n, 0)]
 
 
 def _held_before(timeline: Timeline) -> dict[tuple[Key, int], bool | None]:

@@ -13,7 +13,7 @@ from ...model.language.transition import Kind
 from ...model.pd.state import CLIENTS, OWN
 from ..sources.intervals import GUARD_NS
 from ..sources.observation import NS_PER_MS, Attempt, Refusal
-from .seen import FOREVER, NOISE_NS, Seen
+from .seen import FOREVER, LATE_NS, NOISE_NS, Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -107,14 +107,20 @@ class Hidden:
         if leads:
             return True
         for n in sorted(d.world.pds, key=lambda n: (d.get("role", n) == DOWN, n != self._seen.elected)):
-            if d.get("role", n) != DOWN or (not self._would_tell(n) and d.do("restart", n)):
+            told = not self._would_tell(n) or self._starts_until_then(n, d.now)
+            if d.get("role", n) != DOWN or (told and d.do("restart", n)):
                 return d.do("raft_elects", n)
         return d.refuse("raft_elects", 0, "running")
 
     def _would_tell(self, n: int) -> bool:
         """The server's log would tell of a sync or a start of its, and does not."""
         since, until = self._timeline.tells_syncs.get(n, (FOREVER, 0))
-        return n not in self._seen.writers and since <= self._seen.earliest and self._seen.at <= until
+        return n not in self._seen.synced and since <= self._seen.earliest and self._seen.at <= until
+
+    def _starts_until_then(self, n: int, since: int) -> bool:
+        """The server's log tells of a start: where only etcd's events are explained, nothing shows it."""
+        starts = self._timeline.starts.get(n, ())
+        return any(since - LATE_NS <= at <= self._seen.latest for at in starts)
 
     def _lapses(self, d: Draft, n: int) -> bool:
         """The lease is running out."""
@@ -291,7 +297,7 @@ class Hidden:
             return d.do("client_load", n)
         if d.get("api", n) and d.get("polled", n) != NOBODY_LISTED and not d.do("poll_registry", n):
             return False
-        return d.do("sync_load", n)
+        return d.do("late_sync_load" if d.refused("late_sync_load", n) == () else "sync_load", n)
 
     def _syncs(self, d: Draft, n: int, want: int | None, slot: str = OWN_SLOT) -> bool:
         """The server loads the timestamp key and begins to save from where a sync starts; or has begun."""

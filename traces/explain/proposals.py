@@ -42,7 +42,7 @@ from ..sources.observation import (
 )
 from .hidden import CLIENTS_SLOT, OWN_SLOT, SHOWS, Hidden
 from .impossible import ONLY_WRITTEN
-from .seen import FOREVER, Granted, Seen
+from .seen import FOREVER, NOT_TOLD, Granted, Seen
 from .steps import (
     BEGUN,
     CLOSING,
@@ -177,9 +177,12 @@ class _Try(Hidden):
         if d.get("registration", n) == LISTED:
             yield d
             return
-        runs = self._left(d, n) and (d.get("role", n) != DOWN or d.do("restart", n))
-        if runs and self._etcd_answers(d) and d.do("register", n, seen=True):
+        if self._runs(d, n) and self._etcd_answers(d) and d.do("register", n, seen=True):
             yield d
+
+    def _runs(self, d: Draft, n: int) -> bool:
+        """The server is up, or starts anew, and has done what it has to do where it resigns or closes."""
+        return self._left(d, n) and (d.get("role", n) != DOWN or d.do("restart", n))
 
     def unregistered(self, draft: Draft) -> Iterator[Draft]:
         """A TSO server's key goes from the registry: its process has ended, or its lease runs out."""
@@ -204,7 +207,7 @@ class _Try(Hidden):
         if not n or not self._etcd_answers(d):
             return
         chosen = d.copy()
-        if chosen.do("chosen_as_primary", n, seen=True):
+        if self._runs(chosen, n) and chosen.do("chosen_as_primary", n, seen=True):
             yield chosen
         self._skips(d, n)
         if d.do("expects_itself", n, seen=True):
@@ -213,10 +216,16 @@ class _Try(Hidden):
     def expected_no_more(self, draft: Draft) -> Iterator[Draft]:
         """The key that says who is to be primary goes.
 
-        A transfer deletes it and writes it anew, which the model does at once, at the second.
+        A transfer deletes it and writes it anew, which the model does at once, at the second; or at the
+        first, for the primary may be gone by the second. One to the primary itself is none.
         """
-        n, d = draft.get("expected"), draft.copy()
-        if self._seen.chosen not in (0, n):
+        n, d, chosen = draft.get("expected"), draft.copy(), self._seen.chosen
+        if chosen not in (0, n):
+            yield draft.copy()
+            early = draft.copy()
+            if chosen != NOT_TOLD and early.do("chosen_as_primary", chosen, seen=True):
+                yield early
+        elif chosen and self._wide:
             yield draft.copy()
         if not n:
             draft.refuse("expected_key_goes", 0, "this server is expected")

@@ -69,10 +69,14 @@ class Saves:
 
     def of(self, value_ns: int | None, at_ns: int) -> int | None:
         """The only write of that value, given to the millisecond, that a line of then may be about."""
-        found = [
+        found = self.any_of(value_ns, at_ns)
+        return found[0] if len(found) == 1 else None
+
+    def any_of(self, value_ns: int | None, at_ns: int) -> list[int]:
+        """All such writes: two servers may save values of one millisecond, one after the other."""
+        return [
             i for i in self._of_ms(value_ns) if self._since.get(i, 0) <= at_ns <= self._until.get(i, FOREVER)
         ] or self._of_ms(value_ns)
-        return found[0] if len(found) == 1 else None
 
     def read_between(self, value_ns: int | None, at_ns: int) -> tuple[int, int]:
         """How many events had come when the key was read with that value, as a line of then says: at least,

@@ -37,7 +37,8 @@ class Seen:
 
     `server` is 0 where it names none, `stream` 0 for etcd. `after` and `before` count etcd's events: at
     least and at most so many had come. `writers`: who can have saved this value, empty for anybody;
-    `attempted`: whose log tells that it tried to, at least. `elected`: the PD that wins next, 0 if none.
+    `synced`, `attempted`: whose log tells of a sync that saved it, or of a try to, or of another value's of
+    that millisecond. `elected`: the PD that wins next, 0 if none.
     `tried` is the value (ns) that a refused save wanted to write, if known. `again`: the server had
     started before. `api`: a PD starts, in API mode or not. `chosen`: the TSO server that the next event
     of the expected primary names, 0 if none, `NOT_TOLD` if no event follows. `then`: what the next save
@@ -58,6 +59,7 @@ class Seen:
     again: bool = False
     api: bool | None = None
     chosen: int = 0
+    synced: tuple[int, ...] = ()
     attempted: tuple[int, ...] = ()
     then: int = 0
 

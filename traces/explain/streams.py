@@ -82,8 +82,9 @@ def streams_of(
     Raises:
         Unclear: there are more than `MAX_SEEN` observations even without calls.
     """
-    synced, attempted = (_writers(lines, saves, step) for step in (LogStep.SYNC_SAVED, LogStep.SAVE_ATTEMPT))
-    streams = [_etcd_stream(events, servers, _times(trace, events, saves), synced, attempted)]
+    writers, synced = _told(lines, saves, LogStep.SYNC_SAVED)
+    _, attempted = _told(lines, saves, LogStep.SAVE_ATTEMPT)
+    streams = [_etcd_stream(events, servers, _times(trace, events, saves), writers, synced, attempted)]
     for number, log in lines.items():
         streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
     own, sent_on = _granted(trace, servers, unused)
@@ -185,17 +186,25 @@ def merged(streams: Sequence[Sequence[Seen]]) -> Iterator[Seen]:
         yield chosen
 
 
-def _writers(
+def _told(
     lines: Mapping[int, Sequence[LogEvent]], saves: Saves, step: LogStep
-) -> dict[int, tuple[int, ...]]:
-    """Who saved which value, or tried to, where a log tells."""
-    writers: defaultdict[int, set[int]] = defaultdict(set)
+) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
+    """By event, whose log tells that it saved that value, or tried to: those that tell of no other event,
+    and all of them."""
+    certain: defaultdict[int, set[int]] = defaultdict(set)
+    every: defaultdict[int, set[int]] = defaultdict(set)
     for number, log in lines.items():
-        for line in log:
-            index = saves.of(line.save_ns, line.at_ns) if line.step is step and number else None
-            if index is not None:
-                writers[index].add(number)
-    return {index: tuple(sorted(found)) for index, found in writers.items()}
+        for line in log if number else ():
+            found = saves.any_of(line.save_ns, line.at_ns) if line.step is step else []
+            for index in found:
+                every[index].add(number)
+            if len(found) == 1:
+                certain[found[0]].add(number)
+    return _sorted(certain), _sorted(every)
+
+
+def _sorted(found: Mapping[int, set[int]]) -> dict[int, tuple[int, ...]]:
+    return {index: tuple(sorted(numbers)) for index, numbers in found.items()}
 
 
 def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple[int, int, int]]:
@@ -244,6 +253,7 @@ def _etcd_stream(
     servers: Servers,
     times: Sequence[tuple[int, int, int]],
     writers: Mapping[int, tuple[int, ...]],
+    synced: Mapping[int, tuple[int, ...]],
     attempted: Mapping[int, tuple[int, ...]],
 ) -> list[Seen]:
     stream: list[Seen] = []
@@ -264,6 +274,7 @@ def _etcd_stream(
                 writers=writers.get(index, ()),
                 elected=elected,
                 chosen=chosen,
+                synced=synced.get(index, ()),
                 attempted=attempted.get(index, ()),
                 then=then,
             )
@@ -305,8 +316,7 @@ def _log_stream(
         if line.step is LogStep.ELECTED:
             low = index_of.get(line.revision or -1, -1) + 1
         elif line.step is LogStep.SYNC_SAVED:
-            index = saves.of(line.save_ns, line.at_ns)
-            low = 0 if index is None else index + 1
+            low = min(saves.any_of(line.save_ns, line.at_ns), default=-1) + 1
         elif line.step in (LogStep.WINDOW_LOADED, LogStep.SYNC_SKIPPED):
             low, high = saves.read_between(line.last_ns, line.at_ns)
         elif line.refusal is Refusal.NOT_GREATER and (values := _TRIED.search(line.text)):

@@ -57,21 +57,20 @@ class Timeline:
     (ms) that it loaded; `outlived`, the terms of which an update ended later, from when they served until
     that was told (ns); `overtaken`, when such a reset may overtake an update (ns); `untold`, when a sync
     that failed for want of an answer may have saved (ns); `builds`, when it started and of which it may
-    be since; `shown`, how often each fault; `denied`, the steps of which it would tell, and does not, and
-    `steady`, that its clock did not jump on while it served, each until a time (ns), and how often it
-    looks (ns); `tells_syncs`,
-    `tells_attempts`, from when until when it tells of each sync and of each attempt to save;
-    `tells_loads`, that what no line tells was not loaded; `telling`, that it tells of all that it did,
-    until then. Events may be missing from revision `gap`, time `gap_at` on, for the reason `gap_text`.
-    `mode_text` says why a PD may be in API mode although no log tells; empty if none can be. `mode_open`:
-    one certainly was. `late`: what was before the first event is not known, `first_windows` are what the
-    timestamp key may have held then, the first of them what somebody read of etcd, if anybody did, who
-    tells of more in `begins`. `unused` counts observations that demand nothing; `outside`, by server, the
-    first that shows it serving before the first event or after the last; `together`, who answered while
-    others did; `unsaved`, what takes a save after the last. `undecoded` names those that cannot be read and
-    may demand anything. `contradicted`: what one source says and another one denies, whatever the fence;
-    `lacking`: of what a log does not tell although it would. `taken`: what is explained by nothing that the
-    trace shows.
+    be since; `starts`, when it started (ns); `shown`, how often each fault; `denied`, the steps of which it
+    would tell, and does not, and `steady`, that its clock did not jump on while it served, each until a
+    time (ns), and how often it looks (ns); `tells_syncs`, `tells_attempts`, from when until when it tells
+    of each sync and of each attempt to save; `tells_loads`, that what no line tells was not loaded;
+    `telling`, that it tells of all that it did, until then. Events may be missing from revision `gap`, time
+    `gap_at` on, for the reason `gap_text`. `mode_text` says why a PD may be in API mode although no log
+    tells; empty if none can be. `mode_open`: one certainly was. `late`: what was before the first event is
+    not known, `first_windows` are what the timestamp key may have held then, the first of them what
+    somebody read of etcd, if anybody did, who tells of more in `begins`. `unused` counts observations that
+    demand nothing; `outside`, by server, the first that shows it serving before the first event or after
+    the last; `together`, who answered while others did; `unsaved`, what takes a save after the last.
+    `undecoded` names those that cannot be read and may demand anything. `contradicted`: what one source
+    says and another one denies, whatever the fence; `lacking`: of what a log does not tell although it
+    would. `taken`: what is explained by nothing that the trace shows.
     """
 
     names: tuple[str, ...]
@@ -92,6 +91,7 @@ class Timeline:
     overtaken: Mapping[int, Sequence[tuple[int, int]]]
     untold: Mapping[int, Sequence[tuple[int, int]]]
     builds: Mapping[int, Sequence[Started]]
+    starts: Mapping[int, Sequence[int]]
     shown: Mapping[tuple[str, int], int]
     watched: bool
     late: bool
@@ -213,6 +213,7 @@ def timeline(trace: Trace) -> Timeline:
         overtaken={number: tuple(_overtaken(log)) for number, log in lines.items()},
         untold={number: tuple(_untold(log)) for number, log in lines.items()},
         builds=started(trace.versions, servers.number),
+        starts={number: tuple(_starts(log)) for number, log in lines.items()},
         shown=_shown(lines, resets),
         watched=bool(events),
         late=late,
@@ -403,6 +404,10 @@ def _loaded_ms(log: Iterable[LogEvent]) -> Iterator[int]:
             yield line.last_ns // NS_PER_MS
         elif line.step is LogStep.SYNC_SAVED and not line.last_ns:
             yield 0
+
+
+def _starts(log: Iterable[LogEvent]) -> Iterator[int]:
+    return (line.at_ns for line in log if line.step is LogStep.SERVER_START)
 
 
 def _outlived(log: Iterable[LogEvent]) -> Iterator[tuple[int, int]]:

@@ -197,8 +197,8 @@ _GOES_ON_NS = 1_000 * NS_PER_MS
 def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
     """Leave out the lines that stand there already, in another file or the same one, and say how many.
 
-    A shipper sends lines twice, and two may collect one log; no server does a thing twice in a millisecond
-    of which its log must tell twice.
+    A shipper sends lines twice, and two may collect one log. What a server does twice in a millisecond, with
+    something else in between, is told twice (a PD that was stopped catches up on its ticks).
     """
     known: dict[LogEvent, tuple[list[LogEvent], int]] = {}
     known_starts: set[settings.ServerStart] = set()
@@ -208,10 +208,15 @@ def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
         _join_what_goes_on(log, (other for other in logs if other is not log))
     for log in logs:
         kept: list[LogEvent] = []
-        for event in log.events:
-            # a file that ends or begins in the middle of a refusal tells less of it
-            said = replace(event, where=_NOWHERE, retry=None, passed_on=False, given_up=False)
-            if said in known:
+        every = [*map(_said, log.events)]
+        last: dict[LogEvent, int] = {}
+        sent = 0  # the line before was sent again, so many lines after the first time
+        for index, (event, said) in enumerate(zip(log.events, every, strict=True)):
+            after = index - last.get(said, index)
+            again = bool(after) and after != sent and _does_it_again(every, index - after, index)
+            last[said] = index
+            sent = 0 if again else after
+            if said in known and not again:
                 others, at = known[said]
                 others[at] = _told_by_both(others[at], event)
                 dropped += 1
@@ -225,6 +230,19 @@ def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
                 starts.append(start)
         log.events, log.starts = kept, starts
     return dropped
+
+
+def _said(event: LogEvent) -> LogEvent:
+    """What a line says, wherever it stands; a file that ends or begins in the middle of a refusal tells less
+    of that."""
+    return replace(event, where=_NOWHERE, retry=None, passed_on=False, given_up=False)
+
+
+def _does_it_again(every: Sequence[LogEvent], first: int, again: int) -> bool:
+    """Whether the lines between two that say the same are of their millisecond, too, and not sent again."""
+    between, after = every[first + 1 : again], every[again + 1 : 2 * again - first]
+    same = all(each.at_ns == every[first].at_ns for each in between)
+    return bool(between) and same and after != between[: len(after)]
 
 
 def _join_what_goes_on(log: pdlog.Log, others: Iterable[pdlog.Log]) -> None:

@@ -101,6 +101,11 @@ WORDS = {
     "fall_back": Words(
         "a request that it could not send on makes it sync: loads timestamp: {etcd_timestamp}", To.ETCD
     ),
+    "late_sync_load": Words(
+        "syncs once more before it notices that it leads no more: loads timestamp: {etcd_timestamp}",
+        To.ETCD,
+        fault=True,
+    ),
     "sync_skip": Words("skips the sync: the key holds what it saved last"),
     "sync_begin": Words("sync: next = {next} ({origin})"),
     "sync_abandon": Words("drops the sync: not leader any more"),
