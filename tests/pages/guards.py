@@ -84,7 +84,7 @@ def repaired(build: str) -> list[str]:
 
 def find(kept: Kept) -> Found:
     """Everything, the cheapest first."""
-    proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.TABLED for name in repaired(build))])
+    proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.SHIPPED for name in repaired(build))])
     stated = {
         name: by_guard(kept.once(f"statements {name}", partial(statements.needed, name)))
         for name in SYSTEMS
@@ -136,7 +136,7 @@ def by_build(found: Found) -> Iterator[str]:
     """How many guards each build has, and how many of them its proofs and statements need."""
     yield "| build | guards | its proofs need | statements need, beside these | neither |"
     yield "|---|---|---|---|---|"
-    for build in builds.TABLED:
+    for build in builds.SHIPPED:
         there = set(found.there[fences.of_build(build, fences.NONE)])
         proved, stated = there & _proved(found, build), there & _stated(found, build)
         rest = there - proved - stated
@@ -154,12 +154,12 @@ def _stated(found: Found, build: str) -> set[Guard]:
 
 def table(found: Found) -> Iterator[str]:
     """Every guard: what it is for in each build, and what objects."""
-    yield f"| guard | {' | '.join(builds.TABLED)} | what objects |"
-    yield f"|---{'|---' * len(builds.TABLED)}|---|"
+    yield f"| guard | {' | '.join(builds.SHIPPED)} | what objects |"
+    yield f"|---{'|---' * len(builds.SHIPPED)}|---|"
     proved, stated = _anywhere(found.proofs), _anywhere(found.statements)
     of_build = [
         (set(found.there[fences.of_build(build, fences.NONE)]), _proved(found, build), _stated(found, build))
-        for build in builds.TABLED
+        for build in builds.SHIPPED
     ]
     for guard in found.every:
         marks = (
