@@ -120,6 +120,21 @@ def test_every_guard_is_there() -> None:
     assert list(table) == list(there)
 
 
+def test_what_searches_noticed_is_read_off_the_page() -> None:
+    """So that a build more takes minutes."""
+    before = guards.noticed(Page.read(guards.PAGE))
+    assert (
+        before["find_own_election_key", "election key is its own"] == "`pd-failover`, off: one-live: 23 → 16"
+    )
+    assert {what.split(",")[0].strip("`") for what in before.values()} <= {
+        *(search.place for search in objections.SEARCHES),
+        *(f"recording `{name}` is refuted under {system}" for name, system in objections.REFUTED),
+    }
+    found = guards.Found({name: objections.guards(name) for name in objections.SYSTEMS}, {}, {}, before)
+    assert before.keys() <= {*found.every}
+    assert before.keys().isdisjoint(found.left())
+
+
 def test_a_search_misses_a_guard() -> None:
     guard = ("commit", "no TSO primary")
     search = objections.Search("rolling-upgrade", "check-tso-primary")
