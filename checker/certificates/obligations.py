@@ -53,15 +53,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question in a file: what it shows, in words, and the failure that is to be impossible.
-
-    ``given``: lines that only this question has.
-    """
+    """A question in a file: what it shows, in words, and the failure that is to be impossible."""
 
     shows: Question
     said: str
     failure: str
-    given: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +113,10 @@ class Task:
     def _facts(self) -> Sequence[Expr]:
         """What a first state is like."""
         return FIRST
+
+    def _defined_for(self, transition: Transition) -> Sequence[str]:
+        """Lines of a step that what is asked of it beside the lemmas speaks of."""
+        return ()
 
     def _asked_of(self, transition: Transition) -> Iterator[Asked]:
         """What is asked of a step beside the lemmas."""
@@ -185,6 +185,7 @@ class Task:
                 lines += ["", comment(f"assumed, {each.name}: {each.meaning}"), f"(assert {of(guard)})"]
         for label, guard in transition.step.guard.items():
             lines += ["", comment(f"guard: {label}"), f"(assert {of(guard)})"]
+        lines += self._defined_for(transition)
         asked = [
             *self._asked_of(transition),
             *(
@@ -288,7 +289,7 @@ def in_file(name: str, transition: str, lines: Iterable[str], asked: Sequence[As
     """The questions of a step, below what is known."""
     text = [*lines]
     for each in asked:
-        text += ["", comment(f"{each.shows.shows}: {each.said}"), "(push 1)", *each.given]
+        text += ["", comment(f"{each.shows.shows}: {each.said}"), "(push 1)"]
         text += [f"(assert {each.failure})", "(check-sat)", "(pop 1)"]
     checks = tuple(each.shows for each in asked)
     return Text(f"{name}.smt2", transition, "\n".join(text) + "\n", checks)

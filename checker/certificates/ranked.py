@@ -7,7 +7,7 @@ never put off forever, is looked up: the property has to say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -78,8 +78,13 @@ class Ranked(Task):
         return self.rank.first
 
     def _said(self) -> list[str]:
-        lines = ["", comment(f"{_WHOSE}: of whom {self.prop.name} is asked")]
-        lines += [f"(declare-const {_WHOSE} Node)", f"(assert (distinct {_WHOSE} {NOBODY}))"]
+        """When a run is pending, the parts of the rank, and what helps, of either state."""
+        lines = [
+            "",
+            comment(f"{_WHOSE}: of whom {self.prop.name} is asked; {_HELPER}: whoever may help it"),
+        ]
+        lines += [f"(declare-const {each} Node)" for each in (_WHOSE, _HELPER)]
+        lines += [f"(assert (distinct {each} {NOBODY}))" for each in (_WHOSE, _HELPER)]
         pending = both(self.liveness.during, negate(self.liveness.goal))
         lines += self._defined(_IS_PENDING, f"({STATE} State)", "Bool", pending, _WHOSE)
         for at, part in enumerate(self.rank.parts):
@@ -106,16 +111,23 @@ class Ranked(Task):
     def _words(words: Words, of: str) -> Words:
         return replace(words, bound={SELF.name: of, PENDING.name: _WHOSE})
 
+    def _ends(self, transition: Transition) -> bool:
+        """A fault that ends at last: nothing is asked of it."""
+        return transition.rule.budget in self.rank.faults
+
+    def _defined_for(self, transition: Transition) -> Sequence[str]:
+        if self._ends(transition):
+            return ()
+        return (*self._said(), *self._compared(), *self._goes_on(transition))
+
     def _asked_of(self, transition: Transition) -> Iterator[Asked]:
-        if transition.rule.budget in self.rank.faults:
-            return  # of what ends at last nothing is asked
-        name, helped = transition.name, f"(declare-const {_HELPER} Node)"
-        said = [*self._said(), *self._compared(), *self._goes_on(transition)]
+        if self._ends(transition):
+            return
+        name = transition.name
         yield Asked(
             Question("descent"),
             f"{name} makes no part of the rank larger, unless one before it becomes less",
             f"(and {_GOES_ON} (not {_KEPT}))",
-            said,
         )
         lost = _any_of(
             f"(and ({_helps(at)} {BEFORE} {_HELPER}) (not ({_helps(at)} {AFTER} {_HELPER})))"
@@ -124,8 +136,7 @@ class Ranked(Task):
         yield Asked(
             Question("persistence"),
             f"{name} leaves what helps, or makes the rank less",
-            f"(and {_GOES_ON} (distinct {_HELPER} {NOBODY}) {lost} (not {_FALLS}))",
-            [*said, helped],
+            f"(and {_GOES_ON} {lost} (not {_FALLS}))",
         )
         helps = [
             f"({_helps(at)} {BEFORE} {ACTOR})"
@@ -137,7 +148,6 @@ class Ranked(Task):
                 Question("progress"),
                 f"{name} makes the rank less where it helps",
                 f"(and {_GOES_ON} {_any_of(helps)} (not {_FALLS}))",
-                said,
             )
 
     def _goes_on(self, transition: Transition) -> list[str]:
@@ -170,7 +180,6 @@ class Ranked(Task):
     def _any_state(self, number: int, lemmas: Sequence[Claim]) -> Text:
         lines = [*self._head(ANY_STATE, "where a run is pending, something helps"), *self._state({})]
         lines += [*self._lemmas(lemmas), *self._hold(lemmas), *self._said()]
-        lines += ["", f"(declare-const {_HELPER} Node)", f"(assert (distinct {_HELPER} {NOBODY}))"]
         lines += ["", comment("pending"), f"(assert ({_IS_PENDING} {BEFORE}))"]
         helps = _any_of(f"({_helps(at)} {BEFORE} {_ONE})" for at, _ in enumerate(self.rank.helpful))
         there = f"(({_ONE} Node)) (and (distinct {_ONE} {NOBODY}) {helps})"
@@ -210,7 +219,7 @@ class Ranked(Task):
         if step.rule.kind in (Kind.PD, Kind.TSO):
             is_tso = f"(server.is_tso {_HELPER})"
             guards.append(is_tso if step.rule.kind is Kind.TSO else f"(not {is_tso})")
-        can = f"(and true {' '.join(guards)})"
+        can = _joined("and", "true", guards)
         return f"(let ({chosen}) {can})" if chosen else can
 
 
@@ -222,5 +231,12 @@ def _helps(at: int) -> str:
     return f"helps-{at}"
 
 
-def _any_of(claims: Iterator[str] | Sequence[str]) -> str:
-    return f"(or false {' '.join(claims)})"
+def _any_of(claims: Iterable[str]) -> str:
+    return _joined("or", "false", [*claims])
+
+
+def _joined(operator: str, of_none: str, claims: Sequence[str]) -> str:
+    """They take two at least."""
+    if len(claims) < 2:
+        return claims[0] if claims else of_none
+    return f"({operator} {' '.join(claims)})"

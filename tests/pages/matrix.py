@@ -42,8 +42,8 @@ SCENARIOS = (
 )
 NOT_SEARCHED = "not searched"
 _UNSEARCHED = f"{NOT_SEARCHED}: the table of times takes minutes for each"
-#: where a search is cut: some 20 s
-MOST = 4_000_000
+#: states at which a search is cut
+MOST = 10_000_000
 #: builds from before there were TSO servers: only asked where a scenario has none
 BEFORE_TSO = ("release-6.5",)
 #: what else is asked of the build that has the most mended, and of the release that has the least
