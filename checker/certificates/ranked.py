@@ -21,7 +21,7 @@ from ...specs.properties import Property
 from ...specs.ranks import PENDING, Helpful, Rank, Servers, rank
 from .manifest import Claim, Question
 from .obligations import Asked, Task, Text, in_file
-from .smtlib import ACTOR, AFTER, BEFORE, NOBODY, STATE, Words, comment, said_of_state, symbol
+from .smtlib import ACTOR, AFTER, BEFORE, NOBODY, STATE, Words, combined, comment, said_of_state, symbol
 
 #: what stands in place of a step where any state is spoken of
 ANY_STATE = "any state"
@@ -219,7 +219,7 @@ class Ranked(Task):
         if step.rule.kind in (Kind.PD, Kind.TSO):
             is_tso = f"(server.is_tso {_HELPER})"
             guards.append(is_tso if step.rule.kind is Kind.TSO else f"(not {is_tso})")
-        can = _joined("and", "true", guards)
+        can = combined("and", guards)
         return f"(let ({chosen}) {can})" if chosen else can
 
 
@@ -232,11 +232,4 @@ def _helps(at: int) -> str:
 
 
 def _any_of(claims: Iterable[str]) -> str:
-    return _joined("or", "false", [*claims])
-
-
-def _joined(operator: str, of_none: str, claims: Sequence[str]) -> str:
-    """They take two at least."""
-    if len(claims) < 2:
-        return claims[0] if claims else of_none
-    return f"({operator} {' '.join(claims)})"
+    return combined("or", [*claims])

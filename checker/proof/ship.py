@@ -90,16 +90,16 @@ def find() -> list[Run]:
 
 def find_stricter(there: Sequence[Run], files: Iterable[Path]) -> list[Run]:
     """Runs of somebody's own fences that can be taken without any fence, where none of those there breaks the
-    property; Ctrl-C ends it with those that are found."""
+    property, and those of before that are shorter; Ctrl-C ends it with those that are found."""
     runs: list[Run] = []
     for file in files:
         fence = fences.take(str(file))
         doubted = [named(name) for name in in_doubt(fence)]
         broken = known.breaking(fence, doubted, runs=[*there, *runs])
-        left = [prop for prop in doubted if prop.name not in broken]
-        before = known.breaking(fence, left, runs=known.stricter())
-        runs += [free for run in before.values() if (free := _freed(run)) is not None]
-        left = [prop for prop in left if prop.name not in before]
+        before = known.breaking(fence, doubted, runs=known.stricter())
+        shorter = [run for name, run in before.items() if _is_shorter(run, broken.get(name))]
+        runs += [free for run in shorter if (free := _freed(run)) is not None]
+        left = [prop for prop in doubted if prop.name not in broken.keys() | before.keys()]
         for told in searched(Sought(fence, (), (), None, ()), left, (), noted):
             match told:
                 case Passed(states) if states == MANY:
