@@ -101,12 +101,14 @@ tables: $(READY)
 known: $(READY)
 	$(BIN)/python -m tsofence.checker.proof.ship
 
-# The tables of docs/matrix.md and docs/guards.md, where builds, fences, properties or guards have changed; FOUND keeps what was found for
-# the guards, which takes hours, to go on from there.
-FOUND ?= found/guards
+# The tables of docs/matrix.md: those of SCENARIOS made again, or rows that are missing.
+SCENARIOS ?=
 matrix: $(READY)
-	$(BIN)/python -m tests.pages.matrix
+	$(BIN)/python -m tests.pages.matrix $(SCENARIOS)
 
+# The table of docs/guards.md, where builds, fences, properties or guards have changed: minutes, for what searches found before stands.
+# With a folder, FOUND, all is looked for again, which takes hours; it keeps what was found, to go on from there.
+FOUND ?=
 guards: $(READY)
 	$(BIN)/python -m tests.pages.guards $(FOUND)
 

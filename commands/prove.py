@@ -125,10 +125,10 @@ def command(
             f"expected any, or a number from 1 to {_MOST_SERVERS}, got {nodes!r}", param_hint="--nodes"
         )
     lasting = [name for name in asked if name in ranks.NAMES]
-    if lasting and (given is not None or kept_in is not None or certified_to is not None):
+    if lasting and (given is not None or kept_in is not None):
         raise click.UsageError(
-            f"{lasting[0]} is of liveness, which follows from a rank: expected no --lemmas, --keep-lemmas or "
-            "--certify beside it; ask for it by itself"
+            f"{lasting[0]} is of liveness, which follows from a rank: expected no --lemmas or --keep-lemmas "
+            "beside it; ask for it by itself"
         )
     names = systems.named(builds, chosen, fences.DEFAULTS, dropped)
     said_of(names, given or ())

@@ -107,6 +107,15 @@ class Rank:
     given: tuple[str, ...] = ()
     first: tuple[Expr, ...] = FIRST
 
+    def granted(self) -> tuple[str, ...]:
+        """What a proof by it takes for granted of a run, in words."""
+        fair = dict.fromkeys(each.transition for each in self.helpful)
+        return (
+            *self.given,
+            f"no step of these is put off forever while it is always possible: {', '.join(fair)}",
+            f"each of these faults ends at last: {', '.join(self.faults)}",
+        )
+
 
 # --- ready ---------------------------------------------------------------------------------------------
 

@@ -50,9 +50,7 @@ def test_a_table_has_all_builds_fences_and_properties(place: str) -> None:
 
 def said(command: str) -> dict[str, dict[str, str]]:
     """What a command finds, as a table says it."""
-    return {
-        row.system: {name: str(cell) for name, cell in row.cells.items()} for row in matrix.explored(command)
-    }
+    return {row.system: row.cells for row in matrix.explored(command)}
 
 
 def test_a_table_says_what_comes_out() -> None:
@@ -81,11 +79,60 @@ def test_the_commands_of_a_table_stand_below_it(place: str) -> None:
     assert re.findall(r"^tsofence .*$", TABLES[place], re.MULTILINE) == list(map(str, matrix.asked(place)))
 
 
+@pytest.mark.parametrize("place", matrix.SCENARIOS)
+def test_a_section_that_is_read_is_told_as_it_stands(place: str) -> None:
+    assert matrix.Section.read(TABLES[place]).told(place) == TABLES[place]
+
+
+def test_only_rows_that_are_missing_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of all is then said of those that it was said of."""
+    kept = matrix.Section.read(TABLES["rolling-upgrade"])
+    gone = {name: kept.rows.pop(name) for name in ("release-8.3", "release-8.5+save-cas")}
+    asked: list[str] = []
+
+    def explored(command: str) -> list[matrix.Row]:
+        asked.append(command)
+        return [
+            replace(gone[name], said=(), proving=2.0)
+            for name in gone
+            if name.split("+")[0] in command.split()
+        ]
+
+    monkeypatch.setattr(matrix, "explored", explored)
+    made = matrix.section("rolling-upgrade", kept)
+    assert [command.split("rolling-upgrade ")[1].split(" --max")[0] for command in asked] == [
+        "--build release-8.3",
+        "--build release-8.5 --fence save-cas",
+    ]
+    table = TABLES["rolling-upgrade"].splitlines()
+    told = made.told("rolling-upgrade").splitlines()
+    assert [line for line in told if line.startswith("|")] == [line for line in table if line.startswith("|")]
+    (said,) = (line for line in told if line.startswith("- "))
+    assert "release-8.3" not in said
+    assert "release-7.5, release-8.5, nextgen" in said
+    assert made.proving == kept.proving + 4.0
+
+
 def test_every_guard_is_there() -> None:
     """What is new is missing here until `make guards` has run."""
     table = rows(GUARDS[guards.TABLE])
     there = {guards.spelled(guard): None for name in objections.SYSTEMS for guard in objections.guards(name)}
     assert list(table) == list(there)
+
+
+def test_what_searches_noticed_is_read_off_the_page() -> None:
+    """So that a build more takes minutes."""
+    before = guards.noticed(Page.read(guards.PAGE))
+    assert (
+        before["find_own_election_key", "election key is its own"] == "`pd-failover`, off: one-live: 23 → 16"
+    )
+    assert {what.split(",")[0].strip("`") for what in before.values()} <= {
+        *(search.place for search in objections.SEARCHES),
+        *(f"recording `{name}` is refuted under {system}" for name, system in objections.REFUTED),
+    }
+    found = guards.Found({name: objections.guards(name) for name in objections.SYSTEMS}, {}, {}, before)
+    assert before.keys() <= {*found.every}
+    assert before.keys().isdisjoint(found.left())
 
 
 def test_a_search_misses_a_guard() -> None:

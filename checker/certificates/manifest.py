@@ -14,6 +14,17 @@ from .smtlib import is_claim
 
 FILE = "manifest.json"
 FORMAT: Literal["tsofence certificate 1"] = "tsofence certificate 1"
+Shows = Literal[
+    "initiation",
+    "consecution",
+    "implication",
+    "descent",
+    "persistence",
+    "progress",
+    "help",
+    "possibility",
+    "bound",
+]
 #: larger than any that is written
 _MAX_BYTES = 1 << 26
 #: what a file or folder may be called: none leads out of the certificate
@@ -33,10 +44,16 @@ class Solver(msgspec.Struct, frozen=True):
 
 class Question(msgspec.Struct, frozen=True):
     """What one check shows: that the first states meet a lemma (``initiation``), that a step keeps it
-    (``consecution``), or that a step does not break the property (``implication``; no lemma is named)."""
+    (``consecution``), or that a step does not break the property (``implication``; no lemma is named).
 
-    shows: Literal["initiation", "consecution", "implication"]
+    Of liveness: that a step makes the rank no larger (``descent``), leaves what helps (``persistence``) and,
+    where it helps, makes it less (``progress``); that something helps (``help``), can be taken
+    (``possibility``, of the ``step`` named), and that counts are never negative (``bound``).
+    """
+
+    shows: Shows
     lemma: str | None = None
+    step: str | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -59,7 +76,8 @@ class Listed(msgspec.Struct, frozen=True):
 class Proof(msgspec.Struct, frozen=True):
     """What is proved, of which system, under what, and the files that show it.
 
-    ``digest``: of the system, the property and all that is taken for granted, as `obligations.Task` has it.
+    ``digest``: of the system, the property and all that is taken for granted, as `obligations.Task` has it;
+    ``given``: what is, beside the constraints, in words.
     """
 
     folder: str
@@ -75,6 +93,7 @@ class Proof(msgspec.Struct, frozen=True):
     solver: Solver
     lemmas: tuple[Claim, ...]
     files: tuple[Listed, ...]
+    given: tuple[str, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -51,9 +51,18 @@ class Text:
     checks: tuple[Question, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question in a file: what it shows, in words, and the failure that is to be impossible."""
+
+    shows: Question
+    said: str
+    failure: str
+
+
 @dataclass(frozen=True)
 class Task:
-    """What is proved, of which system, and what is taken for granted.
+    """What is proved of safety, of which system, and what is taken for granted.
 
     ``nodes``: how many servers, None for any number; ``dropped``: guards left out.
     """
@@ -89,11 +98,32 @@ class Task:
             name, " ".join(meaning.split()), said_of_state(self._vocabulary.facts, self._servers).of(meant)
         )
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What is taken for granted beside that, in words."""
+        return ()
+
     def texts(self, lemmas: Sequence[Claim]) -> Iterator[Text]:
         """Every file, the first states' first."""
         yield self._first(lemmas)
         for number, transition in enumerate(self.transitions, 1):
             yield self._step(number, transition, lemmas)
+
+    @property
+    def _facts(self) -> Sequence[Expr]:
+        """What a first state is like."""
+        return FIRST
+
+    def _defined_for(self, transition: Transition) -> Sequence[str]:
+        """Lines of a step that what is asked of it beside the lemmas speaks of."""
+        return ()
+
+    def _asked_of(self, transition: Transition) -> Iterator[Asked]:
+        """What is asked of a step beside the lemmas."""
+        broken_by = self.prop.broken_by(transition)
+        if broken_by is not None:
+            said = f"{transition.name} does not break {self.prop.name}"
+            yield Asked(Question("implication"), said, self._before.of(broken_by))
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
@@ -124,14 +154,16 @@ class Task:
             "",
             comment("what a first state is: a cluster that is stopped, and may have been used before"),
         ]
-        lines += [f"(assert {self._before.of(fact)})" for fact in FIRST]
-        checks = []
-        for lemma in lemmas:
-            checks.append(Question("initiation", lemma.name))
-            lines += _asked(
-                f"initiation: a first state meets {lemma.name!r}", f"(not {_holds(lemma, BEFORE)})"
+        lines += [f"(assert {self._before.of(fact)})" for fact in self._facts]
+        asked = [
+            Asked(
+                Question("initiation", lemma.name),
+                f"a first state meets {lemma.name!r}",
+                f"(not {_holds(lemma, BEFORE)})",
             )
-        return Text("000-first-state.smt2", FIRST_STATE, "\n".join(lines) + "\n", tuple(checks))
+            for lemma in lemmas
+        ]
+        return in_file("000-first-state", FIRST_STATE, lines, asked)
 
     def _step(self, number: int, transition: Transition, lemmas: Sequence[Claim]) -> Text:
         of = self._before.of
@@ -146,26 +178,27 @@ class Task:
         if transition.rule.kind in (Kind.PD, Kind.TSO):
             is_tso = f"(server.is_tso {ACTOR})"
             lines.append(f"(assert {is_tso if transition.rule.kind is Kind.TSO else f'(not {is_tso})'})")
-        lines += self._lemmas(lemmas)
-        lines += [f"(assert {_holds(lemma, BEFORE)})" for lemma in lemmas]
+        lines += [*self._lemmas(lemmas), *self._hold(lemmas)]
         for each in self.assumptions:
             guard = each.guard(transition)
             if guard is not None:
                 lines += ["", comment(f"assumed, {each.name}: {each.meaning}"), f"(assert {of(guard)})"]
         for label, guard in transition.step.guard.items():
             lines += ["", comment(f"guard: {label}"), f"(assert {of(guard)})"]
-        checks = []
-        broken_by = self.prop.broken_by(transition)
-        if broken_by is not None:
-            checks.append(Question("implication"))
-            lines += _asked(f"implication: {transition.name} does not break {self.prop.name}", of(broken_by))
-        for lemma in lemmas:
-            checks.append(Question("consecution", lemma.name))
-            lines += _asked(
-                f"consecution: {transition.name} keeps {lemma.name!r}", f"(not {_holds(lemma, AFTER)})"
-            )
-        name = f"{number:03}-{re.sub(r'[^A-Za-z0-9_]', '_', transition.name)}.smt2"
-        return Text(name, transition.name, "\n".join(lines) + "\n", tuple(checks))
+        lines += self._defined_for(transition)
+        asked = [
+            *self._asked_of(transition),
+            *(
+                Asked(
+                    Question("consecution", lemma.name),
+                    f"{transition.name} keeps {lemma.name!r}",
+                    f"(not {_holds(lemma, AFTER)})",
+                )
+                for lemma in lemmas
+            ),
+        ]
+        name = f"{number:03}-{re.sub(r'[^A-Za-z0-9_]', '_', transition.name)}"
+        return in_file(name, transition.name, lines, asked)
 
     def _head(self, step: str, meaning: str) -> list[str]:
         servers = "any number of servers" if self.nodes is None else f"{self.nodes} servers"
@@ -239,6 +272,10 @@ class Task:
             lines.append(f"(define-fun {_called(lemma)} (({STATE} State)) Bool {lemma.text})")
         return lines
 
+    @staticmethod
+    def _hold(lemmas: Iterable[Claim]) -> list[str]:
+        return [f"(assert {_holds(lemma, BEFORE)})" for lemma in lemmas]
+
 
 def _called(lemma: Claim) -> str:
     return symbol(f"lemma {lemma.name}")
@@ -248,5 +285,11 @@ def _holds(lemma: Claim, state: str) -> str:
     return f"({_called(lemma)} {state})"
 
 
-def _asked(what: str, failure: str) -> list[str]:
-    return ["", comment(what), "(push 1)", f"(assert {failure})", "(check-sat)", "(pop 1)"]
+def in_file(name: str, transition: str, lines: Iterable[str], asked: Sequence[Asked]) -> Text:
+    """The questions of a step, below what is known."""
+    text = [*lines]
+    for each in asked:
+        text += ["", comment(f"{each.shows.shows}: {each.said}"), "(push 1)"]
+        text += [f"(assert {each.failure})", "(check-sat)", "(pop 1)"]
+    checks = tuple(each.shows for each in asked)
+    return Text(f"{name}.smt2", transition, "\n".join(text) + "\n", checks)

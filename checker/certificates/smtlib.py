@@ -8,7 +8,7 @@ before a step or after it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...model.language.expr import BOOL, NODE, Expr, Sort
@@ -36,6 +36,9 @@ _OPERATORS = {
     "-": "-",
 }
 
+#: what is said of nothing
+_OF_NONE = {"and": "true", "or": "false"}
+
 #: how a variable, or a fact, of a server or of the cluster is read
 Read = Callable[[str, str | None], str]
 
@@ -55,6 +58,13 @@ def sort_name(sort: Sort) -> str:
 def comment(text: str) -> str:
     """A line that no solver reads."""
     return "; " + " ".join(text.split())
+
+
+def combined(operator: str, claims: Sequence[str]) -> str:
+    """By ``and`` or ``or``, which take two at least."""
+    if len(claims) < 2:
+        return claims[0] if claims else _OF_NONE[operator]
+    return f"({operator} {' '.join(claims)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +101,10 @@ class Words:
                 body = replace(self, bound={**self.bound, expr.name: name}).of(expr.args[0])
                 joined = "=>" if expr.op == "forall" else "and"
                 return f"({expr.op} (({name} Node)) ({joined} (distinct {name} {NOBODY}) {body}))"
-        args = " ".join(map(self.of, expr.args))
-        return args if len(expr.args) == 1 and expr.op in ("and", "or") else f"({_OPERATORS[expr.op]} {args})"
+        args = [*map(self.of, expr.args)]
+        if expr.op in _OF_NONE:
+            return combined(expr.op, args)
+        return f"({_OPERATORS[expr.op]} {' '.join(args)})"
 
     def _literal(self, expr: Expr) -> str:
         if expr.sort == NODE:

@@ -14,11 +14,12 @@ from pathlib import Path
 from ...model.variants import fences
 from ...specs.assumptions import assumption
 from ...specs.constraints import CONSTRAINTS
-from ...specs.properties import named
+from ...specs.ranks import provable
 from ..interruption import deferred, noted
 from . import manifest
 from .manifest import CertificateError, Listed, Proof, Question
 from .obligations import Task
+from .ranked import task
 from .solvers import Solver
 
 #: progress(checks done, all of them, the file at hand)
@@ -110,13 +111,13 @@ def _doubt(folder: Path, proof: Proof) -> str:
         CertificateError: it can, and they are others.
     """
     try:
-        task = _task(proof)
-        digest = task.digest
+        asked = _task(proof)
+        digest = asked.digest
     except (ValueError, KeyError, IndexError) as error:
         return f"not compared with the system named: {error.args[0]}"
     if digest != proof.digest:
         return "written for another system: by now the steps named, or what is taken for granted, are others"
-    expected = {each.name: each for each in task.texts(proof.lemmas)}
+    expected = {each.name: each for each in asked.texts(proof.lemmas)}
     for listed in proof.files:
         there = expected.pop(listed.file, None)
         if there is None or listed != Listed(
@@ -144,11 +145,11 @@ def _task(proof: Proof) -> Task:
     unknown = [each for each in proof.constraints if each not in known]
     if unknown:
         raise ValueError(f"unknown constraint {unknown[0]!r}")
-    return Task(
+    return task(
         fences.whole(fences.of_build(proof.build, proof.fence)),
-        named(proof.property),
+        provable(proof.property),
         None if proof.nodes == "any" else proof.nodes,
-        tuple(assumption(each) for each in proof.assumptions),
-        tuple(known[each] for each in proof.constraints),
+        [assumption(each) for each in proof.assumptions],
+        [known[each] for each in proof.constraints],
         proof.dropped,
     )

@@ -10,9 +10,10 @@ from ...model.variants import fences
 from ...specs.assumptions import assumption
 from ...specs.constraints import Constraint
 from ...specs.lemmas import Lemma
+from ...specs.liveness import Liveness
 from ...specs.properties import Property
 from .manifest import Listed, Proof, Solver, sha256
-from .obligations import Task
+from .ranked import task
 
 #: the texts of a proof's files by name
 Texts = Mapping[str, str]
@@ -20,7 +21,7 @@ Texts = Mapping[str, str]
 
 def certificate(
     name: str,
-    prop: Property,
+    prop: Property | Liveness,
     lemmas: Sequence[Lemma],
     *,
     assume: Sequence[str],
@@ -34,15 +35,13 @@ def certificate(
     ``solver``: name and version of the one that proved it.
 
     Raises:
-        ValueError: an unknown fence or assumption.
+        ValueError: an unknown fence or assumption, or a property of liveness of which no rank is known.
         KeyError: a guard to drop that does not exist.
     """
     fence: Variant = fences.whole(name)
-    task = Task(
-        fence, prop, nodes, tuple(assumption(each) for each in assume), tuple(constraints), tuple(dropped)
-    )
-    claims = tuple(task.claim(each.name, each.meaning, each.claim) for each in lemmas)
-    texts = list(task.texts(claims))
+    asked = task(fence, prop, nodes, [assumption(each) for each in assume], constraints, dropped)
+    claims = tuple(asked.claim(each.name, each.meaning, each.claim) for each in lemmas)
+    texts = list(asked.texts(claims))
     build, own = fences.parted(name)
     proof = Proof(
         re.sub(r"[^A-Za-z0-9_+-]", "_", f"{name}--{prop.name}"),
@@ -50,7 +49,7 @@ def certificate(
         build,
         prop.name,
         prop.meaning,
-        task.digest,
+        asked.digest,
         "any" if nodes is None else nodes,
         tuple(assume),
         tuple(each.formula for each in constraints),
@@ -58,5 +57,6 @@ def certificate(
         Solver(*solver),
         claims,
         tuple(Listed(each.name, each.transition, sha256(each.text), each.checks) for each in texts),
+        asked.given,
     )
     return proof, {each.name: each.text for each in texts}

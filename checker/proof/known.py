@@ -75,6 +75,18 @@ def _as_it_is(run: Run) -> Run:
     return run
 
 
+def taken(run: Run, prop: Property) -> Run | None:
+    """The run as it is or, where its system refuses that, as it is `carried`, if it breaks the property."""
+    for taking in (_as_it_is, carried):
+        try:
+            theirs = taking(run)
+            if breaks(theirs, prop):
+                return theirs
+        except (RunError, KeyError):  # as above
+            continue
+    return None
+
+
 def carried(run: Run) -> Run:
     """The run in a system that has not all of its steps, or asks the same server for others before one.
 

@@ -145,14 +145,5 @@ class _Attempt:
             tuple(self.obligations),
             run,
             lemmas=() if self.rank is None else self.rank.lemmas,
-            rests_on=() if self.rank is None or verdict != "proved" else self._granted(self.rank),
-        )
-
-    def _granted(self, rank: Rank) -> tuple[str, ...]:
-        """What the proof takes for granted, in words."""
-        fair = dict.fromkeys(helpful.transition for helpful in rank.helpful)
-        return (
-            *rank.given,
-            f"no step of these is put off forever while it is always possible: {', '.join(fair)}",
-            f"each of these faults ends at last: {', '.join(rank.faults)}",
+            rests_on=() if self.rank is None or verdict != "proved" else self.rank.granted(),
         )

@@ -165,7 +165,8 @@ class Ranking(Induction):
         of = [(self._of(before, said, each), self._of(after, said, each)) for each in servers]
         anew = [z3.And(is_there, z3.Not(was), is_) for is_there, (was, is_) in zip(there, of, strict=True)]
         gone = [z3.And(is_there, was, z3.Not(is_)) for is_there, (was, is_) in zip(there, of, strict=True)]
-        return z3.Not(z3.Or(anew)), z3.Or(gone)
+        no_more = z3.Not(z3.Or(anew))
+        return no_more, z3.And(no_more, z3.Or(gone))
 
     def decide_states(self) -> Iterator[Decided]:
         """The obligations of a state, whichever step comes next: that something helps, and can be taken."""

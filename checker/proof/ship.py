@@ -1,7 +1,8 @@
 """The runs that are kept, found anew: the shortest that a search finds soon, else any that there is.
 
 ``make known`` runs it, some minutes of a core; where a step or a guard has changed, runs of before may not be
-taken any more, which costs time and nothing else.
+taken any more, which costs time and nothing else.  One that can be is left where no shorter one is found:
+which states a search comes to first is chance.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .runs import FEW, MANY, Found, Passed, Sought, searched
 
 #: fences of somebody's own, of which this repository has examples
 OWN = Path(__file__).parents[2] / "docs" / "own-fence"
-SYSTEMS = (*fences.ALL, *(name for name in builds.TABLED if name != builds.DEFAULT))
+SYSTEMS = (*fences.ALL, *(name for name in builds.SHIPPED if name != builds.DEFAULT))
 
 #: builds on which a PD that a fence refuses tries again, and may do so forever
 RANKED = tuple(each.build.name for each in (master_2026_08, release_8_5))
@@ -62,18 +63,26 @@ def _unproved(fence: str) -> list[str]:
     return [*doubted, *(each.prop.name for each in failing)]
 
 
+def _is_shorter(run: Run, there: Run | None) -> bool:
+    return there is None or len(run.moves) < len(there.moves)
+
+
 def find() -> list[Run]:
     """All of them; Ctrl-C ends it with those that are found."""
     runs: list[Run] = []
     for fence in SYSTEMS:
         doubted = [named(name) for name in _unproved(fence)]
         there = known.breaking(fence, doubted, runs=runs)
+        before = known.breaking(fence, doubted, runs=[run for run in known.kept() if run.fence == fence])
+        left = {name: run for name, run in before.items() if _is_shorter(run, there.get(name))}
+        there |= left
+        runs += left.values()
         enough: set[str] = set()
         for told in searched(Sought(fence, (), (), None, ()), doubted, enough, noted):
             match told:
                 case Passed(states) if states == FEW:
                     enough |= there.keys()
-                case Found(name, run) if name not in there or len(run.moves) < len(there[name].moves):
+                case Found(name, run) if _is_shorter(run, there.get(name)):
                     runs.append(run)
                     sys.stderr.write(f"{name} under {fence}: {len(run.moves)} steps\n")
     return runs
@@ -81,23 +90,30 @@ def find() -> list[Run]:
 
 def find_stricter(there: Sequence[Run], files: Iterable[Path]) -> list[Run]:
     """Runs of somebody's own fences that can be taken without any fence, where none of those there breaks the
-    property; Ctrl-C ends it with those that are found."""
+    property, and those of before that are shorter; Ctrl-C ends it with those that are found."""
     runs: list[Run] = []
     for file in files:
         fence = fences.take(str(file))
         doubted = [named(name) for name in in_doubt(fence)]
         broken = known.breaking(fence, doubted, runs=[*there, *runs])
-        left = [prop for prop in doubted if prop.name not in broken]
+        before = known.breaking(fence, doubted, runs=known.stricter())
+        shorter = [run for name, run in before.items() if _is_shorter(run, broken.get(name))]
+        runs += [free for run in shorter if (free := _freed(run)) is not None]
+        left = [prop for prop in doubted if prop.name not in broken.keys() | before.keys()]
         for told in searched(Sought(fence, (), (), None, ()), left, (), noted):
             match told:
                 case Passed(states) if states == MANY:
                     break
-                case Found(name, run):
-                    free = replace(run, fence=fences.NONE, title=run.title.replace(fence, fences.NONE))
-                    if known.breaking(fences.NONE, [named(name)], runs=[free]):
-                        runs.append(free)
-                        sys.stderr.write(f"{name} under {fence}: {len(free.moves)} steps\n")
+                case Found(name, run) if (free := _freed(run)) is not None:
+                    runs.append(free)
+                    sys.stderr.write(f"{name} under {fence}: {len(free.moves)} steps\n")
     return runs
+
+
+def _freed(run: Run) -> Run | None:
+    """The run without its fence, if it breaks the same then."""
+    free = replace(run, fence=fences.NONE, title=run.title.replace(run.fence, fences.NONE))
+    return free if known.breaking(fences.NONE, [named(str(run.breaks))], runs=[free]) else None
 
 
 def find_lasting(of_fences: Iterable[str] = fences.SHIPPED) -> list[Run]:

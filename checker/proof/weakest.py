@@ -29,7 +29,7 @@ from ...specs.constraints import CONSTRAINTS
 from ...specs.lemmas import Lemma, known_for
 from ...specs.properties import Property
 from ..interruption import deferred, heed, noted
-from ..run import Run, RunError, breaks
+from ..run import Run
 from . import houdini, known
 from .attempt import ProgressFunction
 from .induct import Induction, Known
@@ -92,11 +92,9 @@ class KnownRuns:
             theirs = replace(
                 run, title=f"{prop.name} under {fence}", fence=fence, dropped=tuple(self.dropped)
             )
-            try:
-                if breaks(theirs, prop):
-                    yield theirs
-            except (RunError, KeyError):  # as of `known.breaking`
-                continue
+            broken = known.taken(theirs, prop)
+            if broken is not None:
+                yield broken
 
     def search(
         self, fence: str, prop: Property, taken: Names, but: str | None, states: int, tell: Tell

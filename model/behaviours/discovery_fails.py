@@ -3,7 +3,7 @@
 A read that fails, by a time limit say, starts the PD's allocator as an empty registry does: beside a TSO
 primary that serves.
 
-Source: tikv/pd `server/cluster/cluster.go` (checkTSOService: `err != nil || len(servers) == 0`), 8.3 to
+Source: tikv/pd `server/cluster/cluster.go` (checkTSOService: `err != nil || len(servers) == 0`), 8.5 to
 master; pull 8780 keeps things as they are.
 """
 

@@ -30,8 +30,5 @@ SHIPPED: dict[str, Variant] = {
     )
 }
 
-#: those with rows in docs/: of release-8.3 each step and guard is in the rows of 7.5 or of 8.5
-TABLED = tuple(name for name in SHIPPED if name != release_8_3.build.name)
-
 #: of which a fence is meant where no build is named
 DEFAULT = pull_10473_base.build.name

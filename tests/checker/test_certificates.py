@@ -20,13 +20,13 @@ from tsofence.checker.certificates import manifest
 from tsofence.checker.certificates import verify as verifying
 from tsofence.checker.certificates.manifest import CertificateError, Claim, Listed, Manifest, Proof
 from tsofence.checker.certificates.obligations import FIRST_STATE, Task
-from tsofence.checker.certificates.smtlib import is_claim
+from tsofence.checker.certificates.smtlib import is_claim, said_before
 from tsofence.checker.certificates.solvers import Solver, solver
 from tsofence.checker.certificates.verify import Checked, verify
 from tsofence.checker.certificates.write import certificate
 from tsofence.checker.proof.induct import PROPERTY, Induction
 from tsofence.checker.proof.prove import prove
-from tsofence.model.language.expr import TRUE
+from tsofence.model.language.expr import BOOL, FALSE, TRUE, Expr
 from tsofence.model.variants import fences
 from tsofence.specs import lemmas
 from tsofence.specs.assumptions import assumption
@@ -320,6 +320,14 @@ def test_a_text_that_no_solver_understands() -> None:
 )
 def test_a_lemma_is_one_claim_about_a_state(text: str, fine: bool) -> None:
     assert is_claim(text) is fine
+
+
+def test_what_is_said_of_nothing_is_a_term() -> None:
+    """`and` and `or` take two."""
+    words = said_before((), ())
+    assert [words.of(Expr(op, BOOL, ())) for op in ("and", "or")] == ["true", "false"]
+    assert [words.of(Expr(op, BOOL, (FALSE,))) for op in ("and", "or")] == ["false", "false"]
+    assert words.of(Expr("and", BOOL, (TRUE, FALSE))) == "(and true false)"
 
 
 def call(*args: str | Path) -> subprocess.CompletedProcess[str]:

@@ -208,6 +208,13 @@ def test_each_part_of_the_rank_is_needed(part: int, step: str, wrong: str) -> No
     assert (step, wrong) in failing(Ranking(fences.whole(MASTER), READY, fewer), step)
 
 
+def test_a_set_that_one_leaves_and_another_joins_has_not_become_less() -> None:
+    (*_, last) = rank_of().parts
+    moves = ranks.Servers("whoever leads the raft group", state.raft_leader == SELF)
+    ranking = Ranking(fences.whole(MASTER), READY, replace(rank_of(), parts=(moves, last)))
+    assert {*failing(ranking, "raft_moves")} >= {("raft_moves", KEEPS)}
+
+
 def test_a_sync_that_waits_begins_since_time_passes() -> None:
     whole, rank = fences.whole(WAITS), rank_of(WAITS)
     idle = replace(rank, helpful=tuple(each for each in rank.helpful if each.transition != "tick"))

@@ -310,6 +310,28 @@ def test_a_build_that_keeps_no_window_is_refuted_at_once() -> None:
     assert breaking("release-6.5", [named("window")]).keys() == {"window"}
 
 
+def test_a_run_that_is_kept_stays_until_a_shorter_one_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "single-writer"
+    run = next(each for each in known.kept() if (each.fence, each.breaks) == ("off", name))
+    shorter, longer = replace(run, moves=run.moves[1:]), replace(run, moves=(*run.moves, run.moves[-1]))
+    monkeypatch.setattr(ship, "SYSTEMS", ("off",))
+    monkeypatch.setattr(ship, "_unproved", lambda _: [name])
+    monkeypatch.setattr(known, "kept", lambda: (run,))
+    for told, there in (([], [run]), ([longer], [run]), ([shorter], [run, shorter])):
+        found = [Found(name, each) for each in told]
+        monkeypatch.setattr(ship, "searched", lambda *_, found=found: iter(found))
+        assert ship.find() == there
+
+
+def test_a_run_of_a_stricter_fence_stays_while_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ship, "in_doubt", lambda _: ["unique"])
+    monkeypatch.setattr(ship, "searched", lambda *_: iter(()))
+    files = [OWN / "tso_only.py"]
+    (run,) = ship.find_stricter((), files)
+    assert run in known.stricter()
+    assert ship.find_stricter([run], files) == []
+
+
 @pytest.mark.large
 def test_no_shipped_system_needs_a_search() -> None:
     """Whatever lemmas alone do not give is broken by a run that is kept; else: `make known`."""

@@ -89,6 +89,11 @@ def test_runs_that_are_kept_are_known_where_they_can_be_taken() -> None:
     assert all(breaks(each, named("two-of-a-kind")) for each in (run, *more))
     assert not [*KnownRuns().of("off", named("key-monotone"))]
     assert [*KnownRuns().of("release-6.5", named("key-monotone"))]
+    name = "single-writer"
+    assert not [run for run in known.kept() if (run.fence, run.breaks) == ("release-8.3", name)]
+    carried = [*KnownRuns().of("release-8.3", named(name))]
+    assert carried, "a run of the base, without the look at the election key"
+    assert all(breaks(run, named(name)) and run.fence == "release-8.3" for run in carried)
 
 
 def test_a_set_that_falls_short_is_not_called_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """docs/guards.md: every guard, the proofs that need it, and what else objects when it is dropped.
 
-`python -m tests.pages.guards [DIR]`: what is found is kept in that folder, and not looked for again.
+`python -m tests.pages.guards [DIR]`: what is found is kept in that folder, and not looked for again.  Without
+it, what searches and recordings found before is taken from the page, and of other guards only looked for.
 """
 
 from __future__ import annotations
@@ -82,9 +83,21 @@ def repaired(build: str) -> list[str]:
     return [fences.of_build(build, fence) for fence in with_it]
 
 
-def find(kept: Kept) -> Found:
-    """Everything, the cheapest first."""
-    proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.TABLED for name in repaired(build))])
+def noticed(page: Page) -> dict[Guard, str]:
+    """By guard, what a search or a recording noticed of it, as the page has it."""
+    found: dict[Guard, str] = {}
+    for line in page.sections.get(TABLE, "").splitlines():
+        if line.startswith("| `"):
+            first, *_, what = line.strip("| ").split(" | ")
+            transition, _, label = first.strip("`").partition(":")
+            if what.startswith(("`", "recording ")):
+                found[transition, label] = what
+    return found
+
+
+def find(kept: Kept, before: Mapping[Guard, str]) -> Found:
+    """Everything, the cheapest first; ``before``: what was noticed before."""
+    proved = dict.fromkeys([*SYSTEMS, *(name for build in builds.SHIPPED for name in repaired(build))])
     stated = {
         name: by_guard(kept.once(f"statements {name}", partial(statements.needed, name)))
         for name in SYSTEMS
@@ -93,10 +106,11 @@ def find(kept: Kept) -> Found:
     proofs = {
         name: by_guard(kept.once(f"proofs {name}", partial(objections.proofs, name))) for name in proved
     }
-    found = Found({name: objections.guards(name) for name in SYSTEMS}, proofs, stated)
+    found = Found({name: objections.guards(name) for name in SYSTEMS}, proofs, stated, dict(before))
     _shown(found, kept)
     for notice in (_replayed, _searched):
-        notice(found, kept)
+        if found.open():
+            notice(found, kept)
     return found
 
 
@@ -136,7 +150,7 @@ def by_build(found: Found) -> Iterator[str]:
     """How many guards each build has, and how many of them its proofs and statements need."""
     yield "| build | guards | its proofs need | statements need, beside these | neither |"
     yield "|---|---|---|---|---|"
-    for build in builds.TABLED:
+    for build in builds.SHIPPED:
         there = set(found.there[fences.of_build(build, fences.NONE)])
         proved, stated = there & _proved(found, build), there & _stated(found, build)
         rest = there - proved - stated
@@ -154,12 +168,12 @@ def _stated(found: Found, build: str) -> set[Guard]:
 
 def table(found: Found) -> Iterator[str]:
     """Every guard: what it is for in each build, and what objects."""
-    yield f"| guard | {' | '.join(builds.TABLED)} | what objects |"
-    yield f"|---{'|---' * len(builds.TABLED)}|---|"
+    yield f"| guard | {' | '.join(builds.SHIPPED)} | what objects |"
+    yield f"|---{'|---' * len(builds.SHIPPED)}|---|"
     proved, stated = _anywhere(found.proofs), _anywhere(found.statements)
     of_build = [
         (set(found.there[fences.of_build(build, fences.NONE)]), _proved(found, build), _stated(found, build))
-        for build in builds.TABLED
+        for build in builds.SHIPPED
     ]
     for guard in found.every:
         marks = (
@@ -199,9 +213,10 @@ def unnoticed(found: Found) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page."""
-    with tempfile.TemporaryDirectory() as scratch:
-        found = find(Kept(Path(arguments[0] if arguments else scratch)))
     page = Page.read(PAGE)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(arguments[0]) if arguments else Path(scratch)
+        found = find(Kept(folder), {} if arguments else noticed(page))
     for name, lines in ((BY_BUILD, by_build), (TABLE, table), (UNNOTICED, unnoticed)):
         page.sections[name] = "\n".join(lines(found)).strip("\n")
     page.write(PAGE, (BY_BUILD, TABLE, UNNOTICED))

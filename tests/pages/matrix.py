@@ -1,18 +1,19 @@
 """docs/matrix.md: builds and fences by properties, a table a scenario, as `tsofence explore` prints it.
 
-`python -m tests.pages.matrix [SCENARIO]...`: these sections made again, or all.  What stands above them is
-written by hand.
+`python -m tests.pages.matrix [SCENARIO]...`: these sections made again, or the rows that are missing in all.
+What stands above them is written by hand.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,9 @@ SCENARIOS = (
     *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "matrix").glob("*.toml"))),
 )
 NOT_SEARCHED = "not searched"
-_NO_TIME = "the table of times takes minutes for each"
-#: where a search is cut: some 20 s
-MOST = 4_000_000
+_UNSEARCHED = f"{NOT_SEARCHED}: the table of times takes minutes for each"
+#: states at which a search is cut
+MOST = 10_000_000
 #: builds from before there were TSO servers: only asked where a scenario has none
 BEFORE_TSO = ("release-6.5",)
 #: what else is asked of the build that has the most mended, and of the release that has the least
@@ -61,7 +62,7 @@ def _builds(place: str) -> list[str]:
     """Those that are asked by themselves: that of the fences is one of their rows."""
     has_tso = Kind.TSO in scenario.load(place).configuration(fences.parse(fences.NONE)).kinds
     left_out = {builds.DEFAULT, *(BEFORE_TSO if has_tso else ())}
-    return [name for name in builds.TABLED if name not in left_out]
+    return [name for name in builds.SHIPPED if name not in left_out]
 
 
 @dataclass(frozen=True)
@@ -112,32 +113,18 @@ def columns(place: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A verdict, its steps where violated, and what the command says of it."""
-
-    verdict: str
-    steps: int | None
-    note: str
-
-    def __str__(self) -> str:
-        if self.verdict == "violated":
-            return f"{'≤ ' if self.note else ''}{self.steps}"
-        return {"holds": "**holds**", "vacuous": "*vacuous*"}.get(self.verdict, self.verdict)
-
-
-@dataclass(frozen=True)
 class Row:
-    """A system: what was found of each property (nothing: it was not searched), what cut the search, and
-    seconds of the proofs that allow it to be small, whenever these were made."""
+    """A system: what stands in each column (nothing: it was not searched), what makes it worth less, and
+    seconds of the proofs that allow its search to be small, whenever these were made."""
 
     system: str
-    cells: dict[str, Cell]
-    cut_by: tuple[str, ...]
-    proving: float
+    cells: dict[str, str]
+    said: tuple[str, ...] = ()
+    proving: float = 0.0
 
     def told(self, name: str) -> str:
         """What stands in the column of a property."""
-        return str(self.cells[name]) if name in self.cells else NOT_SEARCHED
+        return self.cells.get(name, NOT_SEARCHED)
 
 
 def explored(command: str) -> list[Row]:
@@ -162,56 +149,115 @@ def explored(command: str) -> list[Row]:
 
 
 def _row(found: dict[str, Any]) -> Row:
-    cells = {
-        each["property"]: Cell(each["verdict"], each["steps"], each["note"]) for each in found["properties"]
-    }
-    proving = sum(each["seconds"] for each in found["reductions"])
-    return Row(fences.of_build(found["build"], found["fence"]), cells, tuple(found["cut_by"]), proving)
-
-
-def section(place: str) -> str:
-    """The part of the page that is about a scenario."""
-    commands = [str(each) for each in asked(place)]
-    began = time.monotonic()
-    rows = [row for command in commands for row in explored(command)]
-    took = time.monotonic() - began
-    found = {row.system for row in rows}
-    rows += [Row(name, {}, (), 0.0) for name in systems(place) if name not in found]
-    names = columns(place)
-    description = scenario.load(place).description
-    lines = [
-        f"{description[:1].upper()}{description[1:]}.",
-        "",
-        f"| system | {' | '.join(names)} |",
-        f"|---{'|---' * len(names)}|",
-        *(f"| {row.system} | {' | '.join(row.told(name) for name in names)} |" for row in rows),
-        "",
-        *_below(rows),
-        "```",
-        *commands,
-        "```",
-        "",
-        (
-            f"It took {took:.0f} s this time; the proofs behind the searches took "
-            f"{sum(row.proving for row in rows):.0f} s in all, once: they are kept."
-        ),
+    judged = found["properties"]
+    open_ones = [each["note"] for each in judged if each["verdict"] == "unknown"]
+    why = [text for text in dict.fromkeys((*found["cut_by"], *open_ones)) if text]
+    said = [f"unknown: {', '.join(why)}"] if open_ones else []
+    said += [
+        f"`{each['property']}`, {each['note']}"
+        for each in judged
+        if each["note"] and each["verdict"] != "unknown"
     ]
-    return "\n".join(lines)
+    return Row(
+        fences.of_build(found["build"], found["fence"]),
+        {each["property"]: _cell(each["verdict"], each["steps"], each["note"]) for each in judged},
+        tuple(said),
+        sum(each["seconds"] for each in found["reductions"]),
+    )
+
+
+def _cell(verdict: str, steps: int | None, note: str) -> str:
+    if verdict == "violated":
+        return f"{'≤ ' if note else ''}{steps}"
+    return {"holds": "**holds**", "vacuous": "*vacuous*"}.get(verdict, verdict)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The part of the page that is about a scenario: its rows, by system, seconds of the searches, and of the
+    proofs behind them."""
+
+    rows: dict[str, Row]
+    took: float = 0.0
+    proving: float = 0.0
+
+    @classmethod
+    def read(cls, text: str) -> Section:
+        """It as it stands there, without rows that were not searched."""
+        head, *body = (
+            [cell.strip() for cell in line.strip("| ").split(" | ")]
+            for line in text.splitlines()
+            if line.startswith("| ")
+        )
+        cells = {system: dict(zip(head[1:], told, strict=True)) for system, *told in body}
+        said: dict[str, list[str]] = {}
+        for why, those in re.findall(r"^- (.*): (.*)\.$", text, re.MULTILINE):
+            for system in cells if those == "all" else those.split(", "):
+                said.setdefault(system, []).append(why)
+        seconds = re.search(r"took (\d+) s in all.* took (\d+) s, once", text)
+        return cls(
+            {
+                system: Row(system, told, tuple(said.get(system, ())))
+                for system, told in cells.items()
+                if NOT_SEARCHED not in told.values()
+            },
+            *(map(float, seconds.groups()) if seconds else ()),
+        )
+
+    def told(self, place: str) -> str:
+        """The text."""
+        names, commands = columns(place), map(str, asked(place))
+        rows = [self.rows.get(system, Row(system, {}, (_UNSEARCHED,))) for system in systems(place)]
+        description = scenario.load(place).description
+        lines = [
+            f"{description[:1].upper()}{description[1:]}.",
+            "",
+            f"| system | {' | '.join(names)} |",
+            f"|---{'|---' * len(names)}|",
+            *(f"| {row.system} | {' | '.join(row.told(name) for name in names)} |" for row in rows),
+            "",
+            *_below(rows),
+            "```",
+            *commands,
+            "```",
+            "",
+            (
+                f"The searches took {self.took:.0f} s in all, whenever a row was made; "
+                f"the proofs behind them took {self.proving:.0f} s, once: they are kept."
+            ),
+        ]
+        return "\n".join(lines)
+
+
+def section(place: str, kept: Section) -> Section:
+    """The part of the page that is about a scenario, with the rows that are kept."""
+    began = time.monotonic()
+    made = [row for each in _missing(place, kept.rows) for row in explored(str(each))]
+    return Section(
+        kept.rows | {row.system: row for row in made},
+        kept.took + time.monotonic() - began,
+        kept.proving + sum(row.proving for row in made),
+    )
+
+
+def _missing(place: str, rows: Container[str]) -> Iterator[Asked]:
+    """Of the commands of a scenario what makes the rows that are not there."""
+    for each in asked(place):
+        left = {fences.parted(system) for system in each.systems if system not in rows}
+        if left:
+            yield Asked(
+                place,
+                [name for name in each.builds if any(name == build for build, _ in left)],
+                [name for name in each.fences if any(name == fence for _, fence in left)],
+            )
 
 
 def _below(rows: Sequence[Row]) -> Iterator[str]:
     """What makes a verdict worth less, and of which systems it is said."""
     said: dict[str, list[str]] = {}
     for row in rows:
-        if not row.cells:
-            said.setdefault(f"{NOT_SEARCHED}: {_NO_TIME}", []).append(row.system)
-        open_ones = [name for name, cell in row.cells.items() if cell.verdict == "unknown"]
-        if open_ones:
-            why = ", ".join(dict.fromkeys((*row.cut_by, *(row.cells[name].note for name in open_ones))))
-            said.setdefault(f"unknown: {why.strip(', ')}", []).append(row.system)
-        for name, cell in row.cells.items():
-            if cell.note and cell.verdict != "unknown":
-                said.setdefault(f"`{name}`, {cell.note}", []).append(row.system)
+        for why in row.said:
+            said.setdefault(why, []).append(row.system)
     for why, those in said.items():
         yield f"- {why}: {'all' if len(those) == len(rows) else ', '.join(those)}."
     if said:
@@ -221,9 +267,11 @@ def _below(rows: Sequence[Row]) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     """Write the page, section by section."""
     for place in arguments or SCENARIOS:
-        made = section(place)
         page = Page.read(PAGE)
-        page.sections[place] = made
+        there = (
+            Section.read(page.sections[place]) if place in page.sections and not arguments else Section({})
+        )
+        page.sections[place] = section(place, there).told(place)
         page.write(PAGE, SCENARIOS)
     return 0
 

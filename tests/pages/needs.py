@@ -25,7 +25,7 @@ from .page import Page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "needs.md"
 SECTION, KEY = "Every cell", "Assumptions"
-SYSTEMS = (*fences.ALL, *(name for name in builds.TABLED if name != builds.DEFAULT))
+SYSTEMS = (*fences.ALL, *(name for name in builds.SHIPPED if name != builds.DEFAULT))
 NAMES = tuple(prop.name for prop in PROPERTIES)
 #: seconds of the processor after which a cell is left as it is then
 PATIENCE = 60.0

@@ -8,7 +8,7 @@ rest on its silence.
 |---|---|
 | CAMPAIGN_WON | ELECTED, where logs have such lines |
 | READY, in a log that tells of campaigns | the campaign, since the start, or since it led no more |
-| READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign, and since its memory was cleared |
+| READY of a TSO server, in a log that tells of syncs | a sync that ended well since the campaign |
 | READY of a PD in service mode, in a log that nobody filtered | that it synced since its memory was cleared, or tried to |
 | READY of a PD in API mode | that etcd shows a keyspace group |
 | ELECTED | the grant of the lease that its key has in etcd |
@@ -207,8 +207,6 @@ class Lacking:
                 leads = True
             elif line.step in _SYNCED:
                 synced = True
-            elif line.step in (LogStep.RESET, LogStep.ALLOCATOR_CLOSED):
-                synced = False
             elif line.step is LogStep.READY:
                 if self._tells_campaigns and not leads:
                     yield self._lacks(line, "campaign", "the log would tell of its election")

@@ -14,7 +14,7 @@ from ...checker.certificates.solvers import Solver
 from ...checker.certificates.verify import Checked
 from ...checker.certificates.write import certificate
 from ...model.variants import fences
-from ...specs import properties
+from ...specs import ranks
 from ..output.writing import write
 from .shown import Next
 from .tables import columns, indented, verdict_text
@@ -35,7 +35,7 @@ def write_certificates(proofs: Sequence[Proof], folder: Path) -> dict[tuple[str,
             continue
         made, texts = certificate(
             proof.fence,
-            properties.named(proof.property),
+            ranks.provable(proof.property),
             proof.lemmas,
             assume=proof.assumptions,
             constraints=proof.constraints,
@@ -78,7 +78,7 @@ def verified(found: Sequence[Checked], solver: Solver) -> RenderableType:
         rests.append("any number of servers" if proof.nodes == "any" else f"{proof.nodes} servers")
         rests += [formula.replace(" ", "\N{NO-BREAK SPACE}") for formula in proof.constraints]
         rests += [f"without {transition}:{label}" for transition, label in proof.dropped]
-        rests += [each.note] if each.note else []
+        rests += [*proof.given, *([each.note] if each.note else [])]
         table.add_row(
             fences.of_build(proof.build, proof.fence),
             proof.property,
@@ -89,7 +89,7 @@ def verified(found: Sequence[Checked], solver: Solver) -> RenderableType:
         )
     for each in found:
         for failed in each.failed:
-            what = failed.check.lemma or each.proof.property
+            what = failed.check.lemma or failed.check.step or each.proof.property
             said = f"{failed.check.shows} of {what!r} by {failed.transition}: {failed.answer}"
             parts.append(indented(f"{failed.file}: {said}", "yellow"))
     parts.append(indented(f"checked by {solver.name} {solver.version}".rstrip(), "dim"))

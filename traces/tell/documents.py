@@ -5,10 +5,11 @@ Times that end in ``_ns``, and ``from`` and ``to``, are Unix time in nanoseconds
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import UNSET, UnsetType, field
 
+from ...checker.certificates.manifest import Shows
 from ..output.document import Bounds, Document, Names, OpenBounds, one_of, said
 from ..runs.document import RunFile
 from ..story.document import CauseTold, ForeverTold, SentenceTold
@@ -231,8 +232,9 @@ class Unrefuted(Document, kw_only=True):
 
     file: str
     transition: str
-    shows: Annotated[str, one_of("initiation", "consecution", "implication")]
-    lemma: Annotated[str | None, said("null: the property itself")]
+    shows: Annotated[str, one_of(*get_args(Shows))]
+    lemma: Annotated[str | None, said("null: the property itself, or its rank")]
+    step: Annotated[str | None, said("which step helps, where a rank says so of any state")]
     answer: Annotated[str, said("sat, or why there is no answer")]
 
 

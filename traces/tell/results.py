@@ -244,6 +244,7 @@ def _checked(found: Checked) -> documents.Checked:
                 transition=each.transition,
                 shows=each.check.shows,
                 lemma=each.check.lemma,
+                step=each.check.step,
                 answer=each.answer,
             )
             for each in found.failed
