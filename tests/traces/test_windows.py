@@ -16,7 +16,7 @@ from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.explain.seen import FOREVER, Granted, Seen
 from tsofence.traces.explain.steps import World
 from tsofence.traces.explain.timeline import Timeline, timeline
-from tsofence.traces.sources.observation import NS_PER_MS, Key, KeyEvent
+from tsofence.traces.sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent
 from tsofence.traces.sources.reading import read
 
 from ..planting import load
@@ -24,7 +24,7 @@ from ..recorded import RECORDINGS, recorded
 from .test_planted import BUILDS
 
 FENCES = BUILDS | {"pr8780": "pull-8780", "dynamic-switch-base": "off"}
-PD1, TSO1 = 1, 2
+PD1 = 1
 
 
 @pytest.fixture
@@ -155,3 +155,19 @@ def test_who_else_wrote_calls_may_be_ahead() -> None:
 
     assert [len(each) for each in files(order)] == [2]
     assert [len(each) for each in files(loosely[0])] == [1, 1]
+
+
+def test_what_one_log_leaves_open_is_not_open_of_what_others_tell() -> None:
+    """Nothing ties the log of a PD that writes little; who received the events is known to milliseconds."""
+    trace = align(recorded("r85-transfer-small"))
+    order = timeline(trace)
+    loosely = at_other_times(order, trace.clocks)
+    assert loosely is not None
+    later_ns: dict[bool, int] = {True: 0, False: 0}
+    for one, other in zip(order.seen, loosely[0].seen, strict=True):
+        if not one.stream or (isinstance(one.what, LogEvent) and one.server == PD1):
+            of_etcd = not one.stream
+            later_ns[of_etcd] = max(later_ns[of_etcd], other.latest - one.latest)
+            assert other.earliest <= one.earliest
+            assert other.latest >= one.latest
+    assert later_ns[True] < 100 * NS_PER_MS < 4_000 * NS_PER_MS < later_ns[False]

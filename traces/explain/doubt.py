@@ -51,13 +51,17 @@ def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, str] | No
         return None
 
     def loose(one: Seen) -> Seen:
-        by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
+        if one.stream:
+            by = by_file[one.where.file][0] if one.where.file in by_file else most
+            return replace(one, earliest=max(one.earliest - by, 0), latest=min(one.latest + by, FOREVER))
         received = one.what.latest_ns if isinstance(one.what, KeyEvent) else None
-        since = min([one.earliest, *(begin for begin, end in late if begin <= (received or 0) <= end)])
-        at, until = one.at, max(one.latest, one.at)
-        if not one.stream and one.revision in early:
-            at, until = early[one.revision]
-        return replace(one, at=at, earliest=max(since - by, 0), latest=min(until + by, FOREVER))
+        low, high = one.at_most
+        low = min([low, *(begin for begin, end in late if begin <= (received or 0) <= end)])
+        at = one.at
+        if one.revision in early:
+            at, high = early[one.revision]
+            high += most
+        return replace(one, at=at, earliest=low, latest=min(max(high, at), FOREVER))
 
     seen = _each_by_itself(map(loose, order.seen))
     loosely = replace(order, seen=_by_time(seen) if early else tuple(seen))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from heapq import nlargest, nsmallest
 from itertools import islice
 
 from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
@@ -96,9 +96,14 @@ def set_back(world: World, order: Timeline, seen: Sequence[Seen], index: int) ->
     What is told after it may be below it, too.
     """
     goal = seen[index]
+
+    def earliest(at: int) -> int:
+        return seen[at].earliest
+
     late = [at for at in range(index) if seen[at].stream == goal.stream and goal.latest < seen[at].earliest]
-    then = (at for at in range(index, len(seen)) if _tells_less(seen[at], goal))
-    asked = (index, *nlargest(1, late, key=lambda at: seen[at].earliest), *islice(then, 1))
+    then = [at for at, one in enumerate(seen) if _tells_less(one, goal)]
+    ends, begins = nlargest(1, late, key=earliest), nsmallest(1, then, key=earliest)
+    asked = dict.fromkeys((index, *ends, *begins))
     return order.watched and any(_set_back(world, order, seen, at) for at in asked)
 
 
