@@ -101,7 +101,13 @@ def test_a_window_is_used_up_before_the_next_one_is_saved() -> None:
     # its server may not have learned that it was saved
     assert not [*saved.unsaved(world, replace(low, denied={}))]
     # nor is it known what was saved between
-    for unknown in ({"late": True}, {"gap_text": "a gap"}, {"window_assumed": True}, {"watched": False}):
+    for unknown in (
+        {"late": True},
+        {"gap_text": "a gap"},
+        {"window_assumed": True},
+        {"watched": False},
+        {"mode_text": "a PD may be in API mode"},
+    ):
         assert not [*saved.unsaved(world, replace(low, **unknown))]
 
 

@@ -140,8 +140,10 @@ def covers(order: Timeline, n: int, ends: Iterable[int], physical_ms: int) -> bo
 
 
 def _certain(order: Timeline) -> bool:
-    """Whether what was saved is all known, and by which intervals: else more can have been saved."""
-    unknown = order.late or order.gap_text or order.window_assumed or order.undecoded
+    """Whether what was saved is all known, by which intervals, and in which mode PDs were: else more can have
+    been saved, or another server have answered."""
+    missing = order.late or order.gap_text or order.undecoded or order.lacking
+    unknown = missing or order.window_assumed or order.mode_text
     return order.watched and not unknown
 
 
