@@ -19,11 +19,12 @@ from rich.console import Console
 from tsofence.traces.clocks.align import align, on_one_clock
 from tsofence.traces.clocks.datings import datings
 from tsofence.traces.explain import conformance, search
-from tsofence.traces.explain.impossible import _answers_from_saves, set_back, unanswered
+from tsofence.traces.explain.impossible import set_back, unanswered
 from tsofence.traces.explain.replay import Report, replay
 from tsofence.traces.explain.seen import Granted
 from tsofence.traces.explain.steps import World
 from tsofence.traces.explain.timeline import timeline
+from tsofence.traces.explain.windows import answers_from_saves
 from tsofence.traces.judge.across import real_time
 from tsofence.traces.judge.exact import judge
 from tsofence.traces.questions.ask import ask
@@ -288,7 +289,7 @@ def test_what_answers_without_a_memory_may_answer_anything() -> None:
     """Pull 8780 clears it where a save is refused, if that was an update's; or leaves it as it is."""
     order = timeline(align(recorded("pr8780")))
     worlds = [World("pull-8780", order, dropped) for dropped in ((), [("grant", "memory is set")])]
-    asked = [{_answers_from_saves(world, number) for number in world.servers} for world in worlds]
+    asked = [{answers_from_saves(world, number) for number in world.servers} for world in worlds]
     assert asked == [{True}, {False}]
 
 

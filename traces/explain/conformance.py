@@ -92,7 +92,7 @@ class Tried:
 
     ``anyhow``: whether what refutes it does so at other times, too; None: that was not asked. ``leads``: the
     servers that lead in a state. ``cut``: properties that all explanations found break, and a limit ended the
-    search for one that does not.
+    search for one that does not. ``never``: an observation refutes it that no run has at any time.
     """
 
     verdict: FenceVerdict
@@ -101,6 +101,7 @@ class Tried:
     anyhow: bool | None = None
     leads: Callable[[State], frozenset[int]] = lambda _: frozenset()
     cut: frozenset[str] = frozenset()
+    never: bool = False
 
 
 def _stages(order: Timeline) -> list[Stage]:
@@ -325,7 +326,8 @@ def _try_one(
         done += len(stage.seen)
         if outcome.reached < len(stage.seen):
             break
-    return Tried(_verdict(world, order, stage, outcome, rate, never), stage, outcome, leads=world.leads)
+    verdict = _verdict(world, order, stage, outcome, rate, never)
+    return Tried(verdict, stage, outcome, leads=world.leads, never=never is not None)
 
 
 def _budget(order: Timeline, stage: Stage) -> int:

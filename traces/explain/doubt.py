@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,14 +10,10 @@ from ..sources.intervals import goes_on
 from ..sources.observation import NS_PER_MS, Key, KeyEvent
 from ..sources.offsets import Clocks, Span
 from .conformance import FenceVerdict, Tried
-from .impossible import GROWS, ONLY_WRITTEN
-from .seen import FOREVER, LATE_NS, Seen
+from .seen import FOREVER, LATE_NS, Granted, Seen
 from .steps import NO_SUCH_STEP
 from .streams import merged
 from .timeline import Timeline
-
-#: what refutes by etcd's values alone, whoever it was
-_OF_ETCD = (GROWS, ONLY_WRITTEN)
 
 
 def by_its_clocks(tried: Tried, order: Timeline, clocks: Clocks) -> Tried:
@@ -55,22 +51,39 @@ def at_other_times(order: Timeline, clocks: Clocks) -> tuple[Timeline, str] | No
         return None
 
     def loose(one: Seen) -> Seen:
-        by = by_file[one.where.file][0] if one.stream and one.where.file in by_file else most
+        if one.stream:
+            by = by_file[one.where.file][0] if one.where.file in by_file else most
+            return replace(one, earliest=max(one.earliest - by, 0), latest=min(one.latest + by, FOREVER))
         received = one.what.latest_ns if isinstance(one.what, KeyEvent) else None
-        since = min([one.earliest, *(begin for begin, end in late if begin <= (received or 0) <= end)])
-        at, until = one.at, max(one.latest, one.at)
-        if not one.stream and one.revision in early:
-            at, until = early[one.revision]
-        return replace(one, at=at, earliest=max(since - by, 0), latest=min(until + by, FOREVER))
+        low, high = one.at_most
+        low = min([low, *(begin for begin, end in late if begin <= (received or 0) <= end)])
+        at = one.at
+        if one.revision in early:
+            at, high = early[one.revision]
+            high += most
+        return replace(one, at=at, earliest=low, latest=min(max(high, at), FOREVER))
 
-    seen = tuple(map(loose, order.seen))
-    loosely = replace(order, seen=_by_time(seen) if early else seen)
+    seen = _each_by_itself(map(loose, order.seen))
+    loosely = replace(order, seen=_by_time(seen) if early else tuple(seen))
     if early:
         return loosely, "the recorder of the watch: it tells of saves before they began"
     if late:
         longest = max(end - begin for begin, end in late) / NS_PER_MS
         return loosely, f"the recorder of the watch: at most {longest:,.0f} ms late, as saved values tell"
     return loosely, str(max(by_file.values(), key=lambda each: each[0])[1])
+
+
+def _each_by_itself(seen: Iterable[Seen]) -> list[Seen]:
+    """The same, with the calls that a PD may have sent on in a stream of their own for each who wrote them:
+    in which order they came is told by clocks, and not by what was granted."""
+    found = [*seen]
+    streams: dict[tuple[int, str], int] = {}
+    free = 1 + max((one.stream for one in found), default=0)
+    for at, one in enumerate(found):
+        if isinstance(one.what, Granted) and one.what.sent_on:
+            stream = streams.setdefault((one.stream, one.where.file), free + len(streams))
+            found[at] = replace(one, stream=stream)
+    return found
 
 
 def _by_time(seen: Sequence[Seen]) -> tuple[Seen, ...]:
@@ -118,6 +131,4 @@ def _whatever_the_clocks(tried: Tried, order: Timeline) -> bool:
     if order.contradicted:
         return order.contradicted[0].transition != "grant"
     refused = tried.verdict.refused_by
-    return bool(refused) and all(
-        each.guard == NO_SUCH_STEP or (each.guard in _OF_ETCD and not each.server) for each in refused
-    )
+    return tried.never or (bool(refused) and all(each.guard == NO_SUCH_STEP for each in refused))

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest, nsmallest
 from itertools import islice
 
-from ...model.language.expr import Expr
-from ...model.language.instance import Instance, is_variable
-from ..sources.observation import NS_PER_MS, Key, KeyEvent, LogEvent, LogStep
+from ..sources.observation import NS_PER_MS, Call, Key, KeyEvent, LogEvent, LogStep
 from .hidden import SHOWS
-from .seen import FOREVER, NOISE_NS, Granted, Seen
+from .seen import NOISE_NS, Granted, Seen
 from .steps import JET_LAG_NS, NO_SUCH_STEP, UPDATES, Refusal, World
 from .timeline import Timeline
+from .windows import (
+    COMMITS,
+    ROOM,
+    USED_UP,
+    answers_from_saves,
+    clears,
+    covers,
+    may_save,
+    modes,
+    outside,
+    saves,
+    unsaved,
+    value_of,
+)
 
 #: guards of a save, of its read of the timestamp key and of its commit: under both that key never goes back
 GROWS = "window grows"
 _AS_READ = "timestamp key is as read"
 _READS = ("load_window", "client_load_window")
-_COMMITS = ("commit", "commit_answer_lost", "client_commit", "client_commit_answer_lost")
 ONLY_WRITTEN = "the timestamp key is only ever written"
-_KEY_IS_MINE, _NO_PRIMARY, _SERVING = "election key is mine", "no TSO primary", "serving"
-_IN_MEMORY, _ROOM, _FORWARD = "memory is set", "window has room", "forward"
+_SERVING = "serving"
 _ALONE = "API mode: nobody is registered"
+#: of how many answers before it is asked whether one has more
+_FEW = 8
 #: where an explanation of these lines ends, the server has nothing in memory
 _CLEARED = (LogStep.SERVER_START, LogStep.SERVER_EXIT, LogStep.RESET, LogStep.ALLOCATOR_CLOSED)
-_CLEAR = ("stop", "stop_allocator")
 #: where one of these ends, the server leads no more
 _ENDED = (LogStep.SERVER_START, LogStep.SERVER_EXIT, LogStep.STEP_DOWN)
 
@@ -42,7 +54,12 @@ def impossible(world: World, order: Timeline) -> Impossible | None:
     """The first observation that the fence has no way to, even if others are missing."""
     grows = _never_goes_back(world)
     before: KeyEvent | None = None
+    low, beyond = next(unsaved(world, order), None), next(outside(world, order), None)
     for one in order.seen:
+        if one is low:
+            return Impossible(one, ("update_begin", 0, USED_UP))
+        if one is beyond:
+            return Impossible(one, ("update_in_memory", one.server, ROOM))
         match one.what:
             case LogEvent(refusal=refusal) if refusal is not None and not has_step(world, order, one):
                 return Impossible(one, (SHOWS[refusal], one.server, NO_SUCH_STEP))
@@ -68,19 +85,37 @@ def unanswered(world: World, order: Timeline, seen: Sequence[Seen], index: int) 
     if _precedes_what_it_needs(seen, goal):
         return True
     others = [n for n in world.servers if n not in world.pds] if goal.what.sent_on else []
-    least_ns = goal.what.call.physical * NS_PER_MS
-    return all(_unanswered(world, order, seen, index, least_ns, n) for n in (goal.server, *others))
+    physical_ms = goal.what.call.physical
+    return all(_unanswered(world, order, seen, index, physical_ms, n) for n in (goal.server, *others))
 
 
 def set_back(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> bool:
-    """Whether an answer, or one that stands in its way, is below what the same client had been told before.
+    """Whether an answer, or one that stands in its way, is below what the same server had told before.
 
     A server's answers come in the order of what they tell: those behind one that is late are late as well.
+    What is told after it may be below it, too.
     """
     goal = seen[index]
+
+    def earliest(at: int) -> int:
+        return seen[at].earliest
+
     late = [at for at in range(index) if seen[at].stream == goal.stream and goal.latest < seen[at].earliest]
-    asked = (goal, *((max((seen[at] for at in late), key=lambda one: one.earliest),) if late else ()))
-    return order.watched and any(_set_back(world, order, seen, one, one.what) for one in asked)
+    then = [at for at, one in enumerate(seen) if _tells_less(one, goal)]
+    ends, begins = nlargest(1, late, key=earliest), nsmallest(1, then, key=earliest)
+    asked = dict.fromkeys((index, *ends, *begins))
+    return order.watched and any(_set_back(world, order, seen, at) for at in asked)
+
+
+def _tells_less(one: Seen, than: Seen) -> bool:
+    """Whether a server that was asked told less, certainly after it had told more."""
+    return (
+        isinstance(one.what, Granted)
+        and isinstance(than.what, Granted)
+        and one.server == than.server
+        and one.what.call.physical < than.what.call.physical
+        and than.latest < one.earliest
+    )
 
 
 def _precedes_what_it_needs(seen: Sequence[Seen], goal: Seen) -> bool:
@@ -90,11 +125,11 @@ def _precedes_what_it_needs(seen: Sequence[Seen], goal: Seen) -> bool:
 
 
 def _unanswered(
-    world: World, order: Timeline, seen: Sequence[Seen], index: int, least_ns: int, n: int
+    world: World, order: Timeline, seen: Sequence[Seen], index: int, physical_ms: int, n: int
 ) -> bool:
     """Whether that server has not given that answer."""
     goal = seen[index]
-    if not _answers_from_saves(world, n):
+    if not answers_from_saves(world, n):
         return False
     if _is_gone(world, order, seen, goal, n):
         return True
@@ -104,34 +139,16 @@ def _unanswered(
     before = [*_events_before(seen, index)]
     if _is_not_elected(world, order, seen, goal, before, n):
         return True
-    may = _may_save(world, order, seen, n)
-    saves = [(number, at, one) for number, at, one in before if may[number]]
+    may = may_save(world, order, seen, n)
     cleared = _last_told(goal, seen, n, _CLEARED)
-    since = [one for number, at, one in saves if cleared is None or not _precedes(seen, number, at, cleared)]
     if cleared is None and order.late:
         return False  # what it saved before is not known
-    ends = [_value(one) for one in since]
-    # a save sets the memory to the end of its window less that, from where it is only moved on
-    begins = [0 if end == FOREVER else end - order.longest_window(n) for end in ends]
-    return not (max(ends, default=0) > least_ns and min(begins) < least_ns + NS_PER_MS)
-
-
-def _may_save(world: World, order: Timeline, seen: Sequence[Seen], n: int) -> list[bool]:
-    """Of each of etcd's events whether it may be a save of that server, by who held the election keys."""
-    commits = [each for each in world.machine.instances if each.number == n and each.name in _COMMITS]
-    own = all(_KEY_IS_MINE in each.tests for each in commits) and not order.late
-    alone = all(_NO_PRIMARY in each.tests for each in commits) and not order.late
-    mine = Key.LEADER if n in world.pds else Key.PRIMARY
-    holders = {Key.LEADER: 0, Key.PRIMARY: 0}
-    found = []
-    for one in (each for each in seen if not each.stream):
-        may = _saves(one, n) and not (own and holders[mine] not in (0, n))
-        if may and alone and holders[Key.PRIMARY]:
-            may = True in _modes(order, seen, one, n)
-        found.append(may)
-        if isinstance(one.what, KeyEvent) and one.what.key in holders:
-            holders[one.what.key] = one.server if one.what.put else 0
-    return found
+    ends = [
+        value_of(one)
+        for number, at, one in before
+        if may[number] and (cleared is None or not _precedes(seen, number, at, cleared))
+    ]
+    return not covers(order, n, ends, physical_ms)
 
 
 def _jumps(world: World, order: Timeline, seen: Sequence[Seen], index: int, n: int) -> bool:
@@ -152,7 +169,7 @@ def _jumps(world: World, order: Timeline, seen: Sequence[Seen], index: int, n: i
     )
     if before is None or not isinstance(before.what, Granted) or not isinstance(goal.what, Granted):
         return False
-    if any(_saves(one, n) and one.latest >= before.earliest and one.earliest <= goal.latest for one in seen):
+    if any(saves(one, n) and one.latest >= before.earliest and one.earliest <= goal.latest for one in seen):
         return False
     updates = (goal.latest - before.earliest) // interval + 1
     by = (goal.what.call.physical - before.what.call.physical - 1) * NS_PER_MS
@@ -160,13 +177,14 @@ def _jumps(world: World, order: Timeline, seen: Sequence[Seen], index: int, n: i
 
 
 def _is_gone(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, n: int) -> bool:
-    """Whether a PD's election key was certainly gone before it was asked: etcd does not delete one before its
-    lease ends, nor does its server before it stops to serve."""
-    if n not in world.pds or order.late or not _grants_while_serving(world, n):
+    """Whether a server's election key was certainly gone before it was asked: etcd does not delete one before
+    its lease ends, nor does its server before it stops to serve."""
+    if order.late or not _grants_while_serving(world, n):
         return False
+    own = _own_key(world, n)
     holds = False
     for one in seen:
-        if isinstance(one.what, KeyEvent) and one.what.key is Key.LEADER:
+        if isinstance(one.what, KeyEvent) and one.what.key is own:
             if one.what.put and one.server == n:
                 holds |= one.earliest <= goal.latest
             elif one.latest < goal.earliest:
@@ -181,13 +199,18 @@ def _is_not_elected(
     ended = _last_told(goal, seen, n, _ENDED)
     if ended is None or order.late or not _grants_while_serving(world, n):
         return False
-    own = Key.LEADER if n in world.pds else Key.PRIMARY
+    own = _own_key(world, n)
     return not any(
         isinstance(one.what, KeyEvent)
         and (one.what.key is own and one.what.put and one.server == n)
         and not _precedes(seen, number, at, ended)
         for number, at, one in before
     )
+
+
+def _own_key(world: World, n: int) -> Key:
+    """The key that a server campaigns for."""
+    return Key.LEADER if n in world.pds else Key.PRIMARY
 
 
 def _grants_while_serving(world: World, n: int) -> bool:
@@ -213,121 +236,63 @@ def _precedes(seen: Sequence[Seen], number: int, at: int, line: int) -> bool:
     return number < seen[line].after or (at < line and seen[at].latest < seen[line].earliest)
 
 
-def _set_back(world: World, order: Timeline, seen: Sequence[Seen], goal: Seen, what: object) -> bool:
-    """Whether the client had been told more before by the same server, with no save between to set that back.
+def _set_back(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> bool:
+    """Whether a server had told more before, with no save between to set that back.
 
-    Before by its file's lines and by its clock: if that was set in between, one of them says otherwise.
+    Before by its time; or for the same client by its file's lines and by its clock: if that was set in
+    between, one of them says otherwise.
     """
-    n = _answers(world, order, seen, goal)
-    if not n or not isinstance(what, Granted) or not _answers_from_saves(world, n):
+    goal, what = seen[index], seen[index].what
+    n = _answers(world, order, seen, index)
+    if not n or not isinstance(what, Granted) or not answers_from_saves(world, n):
         return False
-    call = what.call
-    above = [
-        one
-        for one in seen
-        if one.stream == goal.stream
-        and isinstance(one.what, Granted)
-        and one.where.file == call.where.file
-        and one.where.place < call.where.place
-        and one.what.call.end_ns < call.start_ns
-        and one.what.call.physical > call.physical
-    ]
-    last = max(above, key=lambda one: one.where.place, default=None)
-    if last is None or _answers(world, order, seen, last) != n:
-        return False
-    least_ns = call.physical * NS_PER_MS
-    return not any(
-        _saves(one, n)
-        and (one.latest >= last.earliest and one.earliest <= goal.latest)
-        and (_value(one) == FOREVER or _value(one) - order.longest_window(n) < least_ns + NS_PER_MS)
-        for one in seen
+    more = (
+        at
+        for at, one in enumerate(seen)
+        if isinstance(one.what, Granted)
+        and (one.server == n or one.what.sent_on)
+        and one.what.call.physical > what.call.physical
+        and (one.latest < goal.earliest or _told_before(one, one.what.call, goal, what.call))
+    )
+    ends = [one for one in seen if saves(one, n) and covers(order, n, [value_of(one)], what.call.physical)]
+    return any(
+        _answers(world, order, seen, at) == n
+        and not any(one.latest >= seen[at].earliest and one.earliest <= goal.latest for one in ends)
+        for at in nlargest(_FEW, more, key=lambda at: seen[at].earliest)
     )
 
 
-def _answers(world: World, order: Timeline, seen: Sequence[Seen], one: Seen) -> int:
-    """Which server must have given an answer: that asked, or the only one to which it can send calls on; 0:
-    there may be several."""
+def _told_before(one: Seen, call: Call, goal: Seen, then: Call) -> bool:
+    """Whether the same client had an answer before another one."""
+    same = one.stream == goal.stream and call.where.file == then.where.file
+    return same and call.where.place < then.where.place and call.end_ns < then.start_ns
+
+
+def _answers(world: World, order: Timeline, seen: Sequence[Seen], index: int) -> int:
+    """Which server must have given an answer: that asked, or the only one to which it can send calls on that
+    has what it tells; 0: there may be several."""
+    one = seen[index]
     if not isinstance(one.what, Granted) or not one.what.sent_on:
         return one.server
     tsos = [n for n in world.servers if n not in world.pds]
-    alone = len(tsos) == 1 and not _may_sync(world, one.server)
-    return tsos[0] if alone and not _in_service_mode(order, seen, one) else 0
+    itself = _may_sync(world, one.server) or _in_service_mode(order, seen, one)
+    may = [*tsos, one.server] if itself else tsos
+    if len(may) > 1:
+        physical_ms = one.what.call.physical
+        may = [n for n in may if not _unanswered(world, order, seen, index, physical_ms, n)]
+    return may[0] if len(may) == 1 else 0
 
 
 def _may_sync(world: World, server: int) -> bool:
     """Whether a PD in API mode may ever find that nobody is registered, and sync."""
     own = [each for each in world.machine.instances if each.number == server]
     asks = all(_ALONE in each.tests for each in own if each.name == "sync_load")
-    return not asks or not all(_clears(each, "polled") for each in own)
+    return not asks or not all(clears(each, "polled") for each in own)
 
 
 def _in_service_mode(order: Timeline, seen: Sequence[Seen], goal: Seen) -> bool:
     """Whether the server asked may have been out of API mode."""
-    return False in _modes(order, seen, goal, goal.server)
-
-
-def _modes(order: Timeline, seen: Sequence[Seen], goal: Seen, n: int) -> set[bool]:
-    """Whether a PD may have been in API mode then, and out of it, as the lines of its starts tell."""
-    modes = {*order.api[n - 1]}
-    for one in seen:
-        if one.server == n and one.api is not None and one.earliest <= goal.latest:
-            modes = {one.api} if one.latest < goal.earliest else {*modes, one.api}
-    return modes
-
-
-def _answers_from_saves(world: World, server: int) -> bool:
-    """Whether a memory is set, and its window moved on, with a save only, and answers stay within that.
-
-    It may be cleared otherwise, and is so where its server stops; in between it is only moved on.
-    """
-    own = [each for each in world.machine.instances if each.number == server]
-    saves = [each for each in own if ("timestamp", 0) in each.effect]
-    others = [each for each in own if each not in saves]
-    return (
-        all(_IN_MEMORY in each.tests for each in own if each.name == "grant")
-        and all(_clears(each, name) for each in others for name in ("initialised", "saved"))
-        and all(_goes_on(each) or _clears(each, "physical") for each in others)
-        and all(("initialised", server) in each.effect for each in own if each.name in _CLEAR)
-    )
-
-
-def _clears(step: Instance, name: str) -> bool:
-    """Whether a step sets a variable of its server to nothing, or not at all."""
-    value = step.effect.get((name, step.number))
-    return value is None or _is_nothing_or(name, step.number, value)
-
-
-def _is_nothing_or(name: str, number: int, value: Expr) -> bool:
-    """Whether a value is nothing, or what that variable is already, in either case."""
-    if value.op == "ite":
-        return all(_is_nothing_or(name, number, case) for case in value.args[1:])
-    return is_variable(value, name, number) or (value.op == "literal" and not value.value)
-
-
-def _goes_on(step: Instance) -> bool:
-    """Whether a step moves the physical part on within the window, and not back."""
-    value = step.effect.get(("physical", step.number))
-    return _ROOM in step.tests and value is not None and (_FORWARD in step.tests or _is_ahead(value))
-
-
-def _is_ahead(value: Expr) -> bool:
-    """Whether a value is a clock reading if that is ahead of some other one, else that one and a bit."""
-    if value.op != "ite" or (value.args[0].op, value.args[2].op) != ("<", "+"):
-        return False
-    (least, ahead), clock, (physical, more) = value.args[0].args, value.args[1], value.args[2].args
-    bits = all(each.op == "literal" and each.value >= 0 for each in (least, more))
-    return bits and str(ahead) == str(clock - physical)
-
-
-def _saves(event: Seen, server: int) -> bool:
-    """Whether an event may be a save of that server."""
-    puts = isinstance(event.what, KeyEvent) and event.what.key is Key.TIMESTAMP and event.what.put
-    return puts and (not event.writers or server in event.writers)
-
-
-def _value(save: Seen) -> int:
-    told = save.what.timestamp_ns if isinstance(save.what, KeyEvent) else None
-    return FOREVER if told is None else told
+    return False in modes(order, seen, goal.server, goal)
 
 
 def _last_told(goal: Seen, seen: Sequence[Seen], n: int, steps: Container[LogStep | None]) -> int | None:
@@ -356,7 +321,7 @@ def _never_goes_back(world: World) -> bool:
     return (
         bool(reads)
         and all(GROWS in of for of in reads)
-        and all(_AS_READ in of for name, of in tests if name in _COMMITS)
+        and all(_AS_READ in of for name, of in tests if name in COMMITS)
     )
 
 

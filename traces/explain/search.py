@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect, bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from heapq import heappop, heappush
 from itertools import accumulate, chain, count, islice
 
@@ -24,6 +25,7 @@ from .proposals import Proposals, lapsed
 from .seen import FOREVER, LATE_NS, NOISE_NS, Seen
 from .steps import NO_SUCH_STEP, RUNNING, SEEN_BEFORE, Draft, Refusal, State, World
 from .timeline import Timeline
+from .windows import unsaved
 
 #: how many explanations are kept at a time; beyond that the least surprising
 MAX_EXPLANATIONS = 4_096
@@ -211,9 +213,17 @@ class Search:
 
     def _may_be_found(self, index: int) -> bool:
         """Whether another order, or wider proposals, may explain what nothing explains so far."""
-        return has_step(self._world, self._timeline, self._seen[index]) and not unanswered(
+        one = self._seen[index]
+        if _is_save(one) and one.revision in self._unsaved:
+            return False
+        return has_step(self._world, self._timeline, one) and not unanswered(
             self._world, self._timeline, self._seen, index
         )
+
+    @cached_property
+    def _unsaved(self) -> frozenset[int | None]:
+        """The revisions of saves that nobody can have made."""
+        return frozenset(one.revision for one in unsaved(self._world, self._timeline, by_times=True))
 
     def _keep(self, layer: Layer) -> None:
         """Keep a layer for detours, and forget the oldest where there is no room for more."""

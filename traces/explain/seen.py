@@ -42,7 +42,8 @@ class Seen:
     `tried` is the value (ns) that a refused save wanted to write, if known. `again`: the server had
     started before. `api`: a PD starts, in API mode or not. `chosen`: the TSO server that the next event
     of the expected primary names, 0 if none, `NOT_TOLD` if no event follows. `then`: what the next save
-    saves (ns), 0 if there is none.
+    saves (ns), 0 if there is none. `at_most`: when an event of etcd happened if the clocks of those who tell
+    are off by all that is open of them.
     """
 
     what: KeyEvent | LogEvent | Granted
@@ -62,6 +63,7 @@ class Seen:
     synced: tuple[int, ...] = ()
     attempted: tuple[int, ...] = ()
     then: int = 0
+    at_most: tuple[int, int] = (0, FOREVER)
 
     @property
     def where(self) -> Where:

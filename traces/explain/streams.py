@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, chain
 from typing import Any
@@ -84,7 +84,10 @@ def streams_of(
     """
     writers, synced = _told(lines, saves, LogStep.SYNC_SAVED)
     _, attempted = _told(lines, saves, LogStep.SAVE_ATTEMPT)
-    streams = [_etcd_stream(events, servers, _times(trace, events, saves), writers, synced, attempted)]
+    open_ns = {file: clock.open_ns for clock in trace.clocks.clocks for file in clock.files}
+    wide = _spans(trace, events, saves, lambda file: open_ns.get(file, 0))
+    times = _times(trace, events, saves)
+    streams = [_etcd_stream(events, servers, times, wide, writers, synced, attempted)]
     for number, log in lines.items():
         streams.append(_log_stream(log, number, len(streams), saves, events, servers, unused))
     own, sent_on = _granted(trace, servers, unused)
@@ -209,49 +212,61 @@ def _sorted(found: Mapping[int, set[int]]) -> dict[int, tuple[int, ...]]:
 
 def _times(trace: Trace, events: Sequence[KeyEvent], saves: Saves) -> list[tuple[int, int, int]]:
     """(about, earliest, latest) of each event."""
+    spans = _spans(trace, events, saves, lambda _: 0)
+    guesses: list[int] = []
+    for index, (_, high) in enumerate(spans):
+        read = [each for each in saves.likely.get(index, ()) if each <= high]
+        guesses.append(min(read[-1] + _SAVE_NS if read else FOREVER, high))
+    guesses = [*accumulate(reversed(guesses), min)][::-1]  # of some, only what comes later tells
+    about: list[int] = []
+    for guess, (low, _) in zip(guesses, spans, strict=True):
+        about.append(max(low if guess == FOREVER else guess, low, about[-1] if about else 0))
+    start = next((at for at in about if at), 0)
+    return [(at or max(start - 1, 0), *span) for at, span in zip(about, spans, strict=True)]
+
+
+def _spans(
+    trace: Trace, events: Sequence[KeyEvent], saves: Saves, open_ns: Callable[[str], int]
+) -> list[tuple[int, int]]:
+    """(earliest, latest) of each event, if what a file tells of it may be off by so much."""
     index_of = {event.revision: i for i, event in enumerate(events)}
     first_receipt = next((event.latest_ns for event in events if event.latest_ns is not None), None)
-    latest = [
-        FOREVER if event.latest_ns is None else event.latest_ns + _ANSWER_NS * (event.key is Key.TIMESTAMP)
-        for event in events
-    ]
-    earliest = [
-        0 if event.latest_ns in (None, first_receipt) else (event.received_ns or 0) - LATE_NS
-        for event in events
-    ]
+    latest: list[int] = []
+    earliest: list[int] = []
+    for event in events:
+        by = open_ns(event.where.file)
+        answered = by + _ANSWER_NS * (event.key is Key.TIMESTAMP)
+        latest.append(FOREVER if event.latest_ns is None else event.latest_ns + answered)
+        history = event.latest_ns in (None, first_receipt)
+        earliest.append(0 if history else (event.received_ns or 0) - LATE_NS - by)
     campaigns: dict[str, int] = {}
     for line in trace.logs:
+        by = open_ns(line.where.file)
         if line.step is LogStep.CAMPAIGN_START:
-            campaigns[line.server] = line.at_ns
+            campaigns[line.server] = line.at_ns - by
         if line.step is LogStep.SYNC_SAVED:
             index = saves.of(line.save_ns, line.at_ns)
         else:
             index = index_of.get(line.revision or -1)
         if index is None:
             continue
-        latest[index] = min(latest[index], line.at_ns + NS_PER_MS)
+        latest[index] = min(latest[index], line.at_ns + by + NS_PER_MS)
         if line.step is LogStep.ELECTED and line.server in campaigns:
             earliest[index] = max(earliest[index], campaigns.pop(line.server))
     latest = [*accumulate(reversed(latest), min)][::-1]
+    # whoever saved, by its own clock
+    by = max((open_ns(line.where.file) for line in trace.logs), default=0)
     for index, readings in saves.readings.items():
-        earliest[index] = max([earliest[index], *[each for each in readings if each <= latest[index]][:1]])
-    earliest = [min(pair) for pair in zip(accumulate(earliest, max), latest, strict=True)]
-    guesses: list[int] = []
-    for index, high in enumerate(latest):
-        read = [each for each in saves.likely.get(index, ()) if each <= high]
-        guesses.append(min(read[-1] + _SAVE_NS if read else FOREVER, high))
-    guesses = [*accumulate(reversed(guesses), min)][::-1]  # of some, only what comes later tells
-    about: list[int] = []
-    for guess, low in zip(guesses, earliest, strict=True):
-        about.append(max(low if guess == FOREVER else guess, low, about[-1] if about else 0))
-    start = next((at for at in about if at), 0)
-    return [(at or max(start - 1, 0), *pair) for at, *pair in zip(about, earliest, latest, strict=True)]  # type: ignore[misc]
+        told = [each - by for each in readings if each - by <= latest[index]]
+        earliest[index] = max([earliest[index], *told[:1]])
+    return [(min(low, high), high) for low, high in zip(accumulate(earliest, max), latest, strict=True)]
 
 
 def _etcd_stream(
     events: Sequence[KeyEvent],
     servers: Servers,
     times: Sequence[tuple[int, int, int]],
+    wide: Sequence[tuple[int, int]],
     writers: Mapping[int, tuple[int, ...]],
     synced: Mapping[int, tuple[int, ...]],
     attempted: Mapping[int, tuple[int, ...]],
@@ -277,6 +292,7 @@ def _etcd_stream(
                 synced=synced.get(index, ()),
                 attempted=attempted.get(index, ()),
                 then=then,
+                at_most=wide[index],
             )
         )
         if event.key is Key.EXPECTED_PRIMARY:
