@@ -240,7 +240,7 @@ def test_random_runs_can_be_told() -> None:
         told |= {move.transition for move in run.moves}
         story = tell(run)
         assert [step.number for step in story.steps] == list(range(1, len(run.moves) + 1))
-    assert len(told) > len(fences.shipped_rules()) - 12
+    assert len(told) > len(fences.shipped_rules()) - 13  # what only other builds do, and what is rare
 
 
 def test_every_form_tells_every_step() -> None:
