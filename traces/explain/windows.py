@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import accumulate
 from operator import itemgetter
 
 from ...model.language.expr import Expr
@@ -105,12 +106,13 @@ def may_save(
     # some take it for theirs where it is nobody's, if it was theirs as they began
     beside = ("find_nobody", n) in world.index
     elected = False
+    ever = modes(order, seen, n)
     found = []
     for one in (each for each in seen if not each.stream):
         holds = holders[mine] == n or (beside and elected and not holders[mine])
         may = saves(one, n) and (holds or not own)
         if may and holders[Key.PRIMARY] and len(free) < 2:
-            may = not free.isdisjoint(modes(order, seen, n, None if whenever else one))
+            may = not free.isdisjoint(ever if whenever else modes(order, seen, n, one))
         found.append(may)
         if isinstance(one.what, KeyEvent) and one.what.key in holders:
             holders[one.what.key] = one.server if one.what.put else 0
@@ -188,6 +190,7 @@ def unsaved(world: World, order: Timeline, *, by_times: bool = False) -> Iterato
     if not _certain(order) or not all(_saves_above(world, n) for n in world.servers):
         return
     may = {n: may_save(world, order, order.seen, n, whenever=True) for n in world.servers}
+    answered = _Answered(world, order) if by_times else None
     lowest: dict[int, int] = {}  # that the key held since a save that was certainly the server's
     elected: dict[Key, Seen] = {}
     for number, one in enumerate(each for each in order.seen if not each.stream):
@@ -200,7 +203,7 @@ def unsaved(world: World, order: Timeline, *, by_times: bool = False) -> Iterato
         if all(
             n in lowest
             and value < lowest[n] + min(order.windows[n - 1]) - GUARD_NS
-            and (n in world.pds or (by_times and _has_answered(world, order, n, elected[Key.PRIMARY], one)))
+            and (n in world.pds or (answered and answered.between(n, elected.get(Key.PRIMARY), one)))
             for n in makers
         ):
             yield one
@@ -239,23 +242,34 @@ def _learns(order: Timeline, save: Seen, n: int) -> bool:
     return n in save.writers or order.denied.get(("commit_answer_lost", n)) == FOREVER
 
 
-def _has_answered(world: World, order: Timeline, n: int, elected: Seen, goal: Seen) -> bool:
-    """Whether a TSO server has answered in its term before an event, after which no client's sync begins, nor
-    is one under way."""
+class _Answered:
+    """When TSO servers have answered: in their term no client's sync begins after that, nor is under way."""
+
+    def __init__(self, world: World, order: Timeline) -> None:
+        self._begins: dict[int, list[int]] = {}
+        #: of each answer and those that begin later the first that ends
+        self._ends: dict[int, list[int]] = {}
+        for n in world.servers:
+            if n in world.pds or not _syncs_for_clients_once(world, n):
+                continue
+            spans = sorted((one.earliest, one.latest) for one in order.seen if _is_own_answer(one, n))
+            self._begins[n] = [begin for begin, _ in spans]
+            self._ends[n] = [*accumulate((end for _, end in reversed(spans)), min)][::-1]
+
+    def between(self, n: int, elected: Seen | None, goal: Seen) -> bool:
+        """Whether a server has answered after one event and before another."""
+        if elected is None:
+            return False
+        at = bisect_right(self._begins.get(n, ()), elected.latest)
+        return at < len(self._ends.get(n, ())) and self._ends[n][at] < goal.earliest
+
+
+def _syncs_for_clients_once(world: World, n: int) -> bool:
     own = [each for each in world.machine.instances if each.number == n]
-    once = all(_ONCE in each.tests for each in own if each.name == "client_load")
-    locked = all(
+    return all(_ONCE in each.tests for each in own if each.name == "client_load") and all(
         _LOCKED in each.tests and ("requested", n) in each.effect for each in own if each.name == "grant"
     )
-    return (
-        once
-        and locked
-        and any(
-            isinstance(one.what, Granted)
-            and not one.what.sent_on
-            and one.server == n
-            and elected.latest < one.earliest
-            and one.latest < goal.earliest
-            for one in order.seen
-        )
-    )
+
+
+def _is_own_answer(one: Seen, n: int) -> bool:
+    return isinstance(one.what, Granted) and not one.what.sent_on and one.server == n

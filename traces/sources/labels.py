@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from .observation import MAX_TEXT
+from .observation import MAX_NAME
 
 _ALONE = ("pod", "podname", "logstreamname")
 _HOSTS = ("host", "hostname", "node", "computer", "sourcehost")
@@ -32,7 +32,7 @@ def whose(told: Mapping[str, str]) -> str:
     """Whose it is by what is told under these names; empty: nothing of it says so."""
     found: dict[str, str] = {}
     for name, value in told.items():
-        if value and (known := called(name)):
+        if value and (known := called(name[-MAX_NAME:])):  # what is remembered stays small
             found.setdefault(known, value)
     alone = next((found[name] for name in _ALONE if name in found), "")
     each = (next((found[name] for name in names if name in found), "") for names in _TOGETHER)
@@ -42,6 +42,6 @@ def whose(told: Mapping[str, str]) -> str:
 @lru_cache(maxsize=1 << 10)
 def called(name: str) -> str:
     """What a name means, by its last part or its last two (`host.name`); empty: nothing of this."""
-    parts = _PARTS.split(name[:MAX_TEXT].lower())
+    parts = _PARTS.split(name.lower())
     spelt = (_NO_LETTER.sub("", "".join(parts[-many:])) for many in (1, 2))
     return next((each for each in spelt if each in _KNOWN), "")

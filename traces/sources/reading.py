@@ -192,6 +192,8 @@ def _of_one_cluster(keys: Sequence[KeyEvent], logs: Iterable[pdlog.Log]) -> None
 
 #: how long after its first line the last one of a refusal is written, at most: PD waits 50 ms
 _GOES_ON_NS = 1_000 * NS_PER_MS
+#: lines that a server writes in a millisecond, at most
+_IN_A_MS = 100
 
 
 def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
@@ -213,7 +215,7 @@ def _drop_repeated(logs: Iterable[pdlog.Log]) -> int:
         sent = 0  # the line before was sent again, so many lines after the first time
         for index, (event, said) in enumerate(zip(log.events, every, strict=True)):
             after = index - last.get(said, index)
-            again = bool(after) and after != sent and _does_it_again(every, index - after, index)
+            again = 0 < after <= _IN_A_MS and after != sent and _does_it_again(every, index - after, index)
             last[said] = index
             sent = 0 if again else after
             if said in known and not again:
