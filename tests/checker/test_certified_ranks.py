@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from tsofence import __version__
 from tsofence.checker.certificates import manifest
@@ -23,6 +25,7 @@ from tsofence.model.variants import fences
 from tsofence.specs.constraints import CONSTRAINTS
 from tsofence.specs.liveness import named
 from tsofence.specs.ranks import Rank
+from tsofence.traces.tell.certified import verified
 
 OLD, MASTER, WAITS = "release-7.5", "master-2026-08", "master-2026-08+wait-out"
 READY = named("ready")
@@ -130,6 +133,9 @@ def test_a_certificate_says_what_it_rests_on_and_is_compared_with_the_rank(tmp_p
         (found,) = verify(tmp_path, yes)
         assert found.verdict == verdict
         assert note in found.note
+        shown = StringIO()
+        Console(width=200, file=shown, color_system=None).print(verified([found], yes))
+        assert "for granted: there is a PD; no step of these is put off forever" in shown.getvalue()
 
 
 @pytest.mark.large

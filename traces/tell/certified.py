@@ -78,7 +78,7 @@ def verified(found: Sequence[Checked], solver: Solver) -> RenderableType:
         rests.append("any number of servers" if proof.nodes == "any" else f"{proof.nodes} servers")
         rests += [formula.replace(" ", "\N{NO-BREAK SPACE}") for formula in proof.constraints]
         rests += [f"without {transition}:{label}" for transition, label in proof.dropped]
-        rests += [*proof.given, *([each.note] if each.note else [])]
+        rests += [each.note] if each.note else []
         table.add_row(
             fences.of_build(proof.build, proof.fence),
             proof.property,
@@ -88,6 +88,9 @@ def verified(found: Sequence[Checked], solver: Solver) -> RenderableType:
             "; ".join(rests),
         )
     for each in found:
+        if each.proof.given:
+            whose = f"{each.proof.property}, {fences.of_build(each.proof.build, each.proof.fence)}"
+            parts.append(indented(f"{whose}, for granted: {'; '.join(each.proof.given)}", "dim"))
         for failed in each.failed:
             what = failed.check.lemma or failed.check.step or each.proof.property
             said = f"{failed.check.shows} of {what!r} by {failed.transition}: {failed.answer}"
